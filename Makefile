@@ -1,0 +1,79 @@
+# What a developer does, by name. Plain enough for make 3.81 (macOS) and any POSIX shell.
+
+PYTHON ?= python3
+PORT ?= 8000
+
+VENV = .venv
+BIN = $(VENV)/bin
+RUNTIME = $(VENV)/requirements.stamp
+DEV = $(VENV)/requirements-dev.stamp
+LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+
+.PHONY: help run test cover check format lock build clean
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+run: $(RUNTIME) ## Serve the API on http://127.0.0.1:8000, or on PORT=…
+	@$(BIN)/python -c 'import socket; socket.create_server(("127.0.0.1", $(PORT))).close()' 2>/dev/null \
+	|| { echo "Port $(PORT) is taken or not allowed; choose another: make run PORT=…" >&2; exit 1; }
+	@$(BIN)/flask --app wsgi run --host 127.0.0.1 --port $(PORT)
+
+test: $(DEV) ## Run the tests; some of them with ARGS='-k word'
+	@$(BIN)/pytest -n auto $(ARGS)
+
+cover: $(DEV) ## Run the tests and list the lines and branches that none of them reached
+	@$(BIN)/pytest -n auto --cov $(ARGS)
+
+check: $(DEV) ## Lint, formatting, types, direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(DEV) ## Format the code, and mend what can be mended by machine
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: $(DEV) ## Lock the dependencies anew; their newest versions with ARGS=--upgrade
+	$(LOCK) $(ARGS) requirements.in --output-file requirements.txt
+	$(LOCK) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
+
+build: $(DEV) ## Build the wheel and the source archive into dist/
+	@rm -rf dist
+	$(BIN)/python -m build --no-isolation
+
+clean: ## Remove the environment and everything made; instance/ stays
+	@rm -rf $(VENV) dist *.egg-info .*_cache .coverage .hypothesis
+
+# An environment whose interpreter has gone, with an upgrade say, is none
+$(shell test -e $(BIN)/python || rm -rf $(VENV))
+
+# The stamps say which lock is installed
+$(RUNTIME): requirements.txt $(BIN)/python
+	$(install)
+	@touch $@
+
+$(DEV): requirements-dev.txt $(BIN)/python
+	$(install)
+	@touch $(RUNTIME) $@
+
+define install
+@echo "Installing $< into $(VENV)"
+@if command -v uv >/dev/null; then \
+	uv pip install --quiet --python $(BIN)/python --require-hashes -r $<; \
+else \
+	{ $(BIN)/python -m pip --version || $(BIN)/python -m ensurepip; } >/dev/null 2>&1; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; \
+fi
+endef
+
+# Debian parts ensurepip from its python3, and the failure of venv itself is a page long
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	|| { echo "$(PYTHON) is not Python 3.11 or later; choose another: make $(MAKECMDGOALS) PYTHON=…" >&2; exit 1; }
+	@command -v uv >/dev/null || $(PYTHON) -c 'import ensurepip' 2>/dev/null \
+	|| { echo "$(PYTHON) cannot make environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv --without-pip $(VENV)
