@@ -1,0 +1,48 @@
+"""Task API: a task manager's backend behind JSON Web Tokens."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask
+
+from taskapi.accounts.routes import blp as me_routes
+from taskapi.api.encoding import OrjsonProvider
+from taskapi.api.openapi import init_api
+from taskapi.api.problems import init_problems
+from taskapi.auth.routes import blp as auth_routes
+from taskapi.cli import init_cli
+from taskapi.config import load_settings
+from taskapi.database import init_database
+from taskapi.migrations import upgrade_embedded
+from taskapi.ops.health import blp as health_routes
+from taskapi.ops.logging import init_logging
+from taskapi.security.guard import init_guard
+from taskapi.security.headers import init_headers
+from taskapi.security.keys import init_keys
+from taskapi.security.tokens import init_tokens
+from taskapi.tasks.routes import blp as task_routes
+
+
+def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
+    """Build the application. `overrides` are settings by name, stronger than any other source. Raises SettingsError."""
+    app = Flask(__name__, static_folder=None)
+    settings = load_settings(overrides or {}, app.instance_path)
+    app.instance_path = settings.instance_path
+    app.config.update(SETTINGS=settings, MAX_CONTENT_LENGTH=settings.max_body_bytes)
+    app.json = OrjsonProvider(app)
+    app.url_map.merge_slashes = False
+    init_logging(app, settings)
+    init_keys(app, settings)
+    init_database(app, settings)
+    init_tokens(app, settings)
+    init_problems(app)
+    init_headers(app, settings)
+    init_guard(app)
+    api = init_api(app)
+    for routes in (auth_routes, me_routes, task_routes):
+        api.register_blueprint(routes)
+    app.register_blueprint(health_routes)
+    init_cli(app)
+    if settings.embedded:
+        upgrade_embedded(app)
+    return app

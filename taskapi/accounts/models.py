@@ -1,0 +1,47 @@
+"""A person's account."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import JSON, String
+from sqlalchemy.orm import Mapped, mapped_column
+from uuid_utils.compat import uuid7
+
+from taskapi.database import ChangeCounter, Model, db, now
+from taskapi.security.passwords import hash_password
+from taskapi.security.rbac import Role
+from taskapi.security.tokens import Standing
+
+
+class User(Model):
+    """A person. `epoch` grows when their standing changes, which voids the tokens issued before."""
+
+    __tablename__ = "users"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    username: Mapped[str] = mapped_column(String(64), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(60))
+    name: Mapped[str | None] = mapped_column(String(100))
+    email: Mapped[str | None] = mapped_column(String(254))
+    timezone: Mapped[str] = mapped_column(String(64), default="UTC")
+    roles: Mapped[list[str]] = mapped_column(JSON, default=lambda: [Role.EDITOR.value])
+    active: Mapped[bool] = mapped_column(default=True)
+    epoch: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    def __repr__(self) -> str:
+        return f"<User {self.id}>"
+
+    @property
+    def standing(self) -> Standing:
+        """What a token says of this person."""
+        return Standing(self.id, self.name or self.username, self.roles, self.epoch)
+
+
+def create_user(username: str, password: str, **fields: object) -> User:
+    """Add an account to the session, with its change counter. IntegrityError at the flush where the name is taken."""
+    user = User(id=uuid7(), username=username, password_hash=hash_password(password), **fields)
+    db.session.add(user)
+    db.session.flush()
+    db.session.add(ChangeCounter(owner_id=user.id, value=0))
+    return user

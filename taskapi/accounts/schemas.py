@@ -1,0 +1,49 @@
+"""What an account looks like."""
+
+import re
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields
+
+from taskapi.api.fields import Choice, Instant, Text
+from taskapi.security.rbac import Role
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+
+
+class Username(Text):
+    """3 to 64 of `a-z 0-9 . _ -`, case-folded."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(3, 64, metadata={"pattern": "^[A-Za-z0-9._-]+$", "example": "ada"}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        name = super()._deserialize(value, attr, data, **kwargs).lower()
+        if not re.fullmatch(r"[a-z0-9._-]+", name, re.ASCII):
+            raise ValidationError("May have letters a-z, digits, dots, underscores and hyphens.")
+        return name
+
+
+class Email(Text):
+    """An address: something, an at sign, a domain. Only a message to it would show that it is real."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(3, 254, metadata={"format": "email", "example": "ada@example.org"}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        address = super()._deserialize(value, attr, data, **kwargs)
+        if not _EMAIL.fullmatch(address):
+            raise ValidationError("Not an e-mail address.")
+        return address
+
+
+class AccountSchema(Schema):
+    """An account as its owner sees it."""
+
+    id = fields.UUID(dump_only=True)
+    username = fields.String(dump_only=True)
+    name = Text(1, 100, allow_none=True)
+    email = Email(allow_none=True)
+    timezone = fields.String(dump_only=True)
+    roles = fields.List(Choice([role.value for role in Role]), dump_only=True)
+    created_at = Instant(dump_only=True)

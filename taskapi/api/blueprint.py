@@ -1,0 +1,152 @@
+"""Our dialect of flask-smorest: it documents with marshmallow, reads strictly, and answers with plain rows."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from hashlib import blake2b
+from typing import Any, NoReturn
+
+from flask import Response, request
+from flask_smorest import Blueprint as SmorestBlueprint
+from marshmallow import Schema
+
+from taskapi.api.encoding import to_json
+from taskapi.api.parsing import Parser, refuse_query
+from taskapi.api.problems import problem
+
+OWNED = "private, no-cache"
+
+
+class Blueprint(SmorestBlueprint):  # type: ignore[misc]
+    """A feature's routes. A view returns a row, a mapping or None, or that with extra headers."""
+
+    ARGUMENTS_PARSER = Parser()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._prepare_doc_cbks.append(_document_problems)
+
+    def arguments(self, schema: Any, **options: Any) -> Callable[..., Any]:
+        """Load the body (or `location="query"`) by `schema` into the view's next argument."""
+        decorate = super().arguments(schema, **options)
+
+        def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
+            decorated: Callable[..., Any] = decorate(view)
+            parameter = decorated._apidoc["arguments"]["parameters"][-1]  # type: ignore[attr-defined]
+            if options.get("optional"):
+                parameter["required"] = False
+            return decorated
+
+        return decorator
+
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any
+    ) -> None:
+        """Register a route; query parameters that it does not declare are refused."""
+        if view_func is not None and not getattr(view_func, "takes_query", False):
+            view_func = refuse_query(view_func)
+        super().add_url_rule(rule, endpoint, view_func, *args, **options)
+
+    def response(
+        self,
+        status_code: int,
+        schema: Any = None,
+        *,
+        etag: bool = False,
+        headers: Mapping[str, Any] | None = None,
+        **doc: Any,
+    ) -> Callable[..., Any]:
+        """Answer with `status_code` and what `schema` shows; `etag` makes it an owned, conditional resource."""
+        shown = schema() if isinstance(schema, type) else schema
+        names = tuple(shown.dump_fields) if shown is not None else ()
+        doc["headers"] = {**_HEADERS, **(_ETAG_HEADERS if etag else {}), **(headers or {})}
+        document = super().response(status_code, shown, **doc)
+
+        def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
+            documented: Callable[..., Any] = document(view)
+
+            @wraps(documented)
+            def wrapper(*args: Any, **kwargs: Any) -> Response:
+                result = view(*args, **kwargs)
+                if isinstance(result, Response):
+                    return result
+                result, extra = result if isinstance(result, tuple) else (result, {})
+                return _respond(result if shown is None else fields_of(result, names), status_code, extra, etag=etag)
+
+            if etag:
+                wrapper._apidoc["etag"] = True  # type: ignore[attr-defined]
+            return wrapper
+
+        return decorator
+
+    @staticmethod
+    def problems(*statuses: int) -> Callable[[Any], Any]:
+        """Document error statuses that the declarations of a view do not imply."""
+
+        def decorator(view: Any) -> Any:
+            view._apidoc = {**getattr(view, "_apidoc", {}), "problems": statuses}
+            return view
+
+        return decorator
+
+
+_HEADERS = {"X-Request-ID": {"schema": {"type": "string"}, "description": "The id of this request, in the logs too."}}
+_ETAG_HEADERS = {
+    "ETag": {
+        "schema": {"type": "string"},
+        "description": "Send it back as If-None-Match, or as If-Match with a change.",
+    },
+    "Cache-Control": {"schema": {"type": "string"}},
+}
+
+
+def fields_of(row: Any, names: tuple[str, ...]) -> Any:
+    """Return what is shown of a row: a mapping as it is, an entity by its fields' names."""
+    return row if isinstance(row, dict) else {name: getattr(row, name) for name in names}
+
+
+def _respond(body: Any, status: int, headers: dict[str, str], *, etag: bool) -> Response:
+    if body is None or status == 204:
+        return Response(status=status, headers=headers)
+    data = to_json(body)
+    response = Response(data, status, headers, content_type="application/json")
+    if etag:
+        response.headers["Cache-Control"] = OWNED
+        tag = str(body["version"]) if "version" in body else blake2b(data, digest_size=12).hexdigest()
+        response.headers["ETag"] = f'"{tag}"'
+        if request.method in {"GET", "HEAD"} and request.if_none_match.contains_weak(tag):
+            return Response(status=304, headers={"ETag": f'"{tag}"', "Cache-Control": OWNED})
+    return response
+
+
+def require_match(row: Any, schema: Schema) -> None:
+    """Answer 412 with the row as it is now, where If-Match names another version; without If-Match all is well."""
+    if "If-Match" in request.headers and not request.if_match.contains(str(row.version)):
+        refuse_version(row, schema)
+
+
+def refuse_version(row: Any, schema: Schema) -> NoReturn:
+    """Answer 412 with the row as it is now."""
+    current = fields_of(row, tuple(schema.dump_fields))
+    problem("version_mismatch", headers={"ETag": f'"{row.version}"'}, current=current)
+
+
+def _document_problems(doc: dict[str, Any], doc_info: dict[str, Any], *, method: str, **_: Any) -> dict[str, Any]:
+    """Add what the route's own declarations imply: errors, conditions, security."""
+    parameters = doc.setdefault("parameters", [])
+    statuses = {422}
+    if "requestBody" in doc:
+        statuses |= {400, 413, 415}
+    if doc_info.get("etag"):
+        name = "If-None-Match" if method == "get" else "If-Match" if method in {"patch", "put", "delete"} else None
+        if name:
+            parameters.append({"in": "header", "name": name, "schema": {"type": "string"}, "required": False})
+        if name == "If-None-Match":
+            doc["responses"][304] = {"description": "Not modified", "headers": {**_HEADERS, **_ETAG_HEADERS}}
+    access = doc_info.get("access")
+    if access:
+        statuses |= {401, 403}
+        doc["security"] = [{"bearer": []}]
+        doc["description"] = f"Needs the permission `{access}`."
+    for status in sorted(statuses | set(doc_info.get("problems", ()))):
+        doc["responses"].setdefault(status, {"$ref": f"#/components/responses/Problem{status}"})
+    return doc

@@ -1,0 +1,117 @@
+"""Fields of request bodies and queries, as strict on SQLite as on PostgreSQL."""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from marshmallow import ValidationError, fields
+from marshmallow.validate import Length, OneOf, Range
+
+_CONTROL_ONE_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL_MULTILINE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_INSTANT = re.compile(r"(\d{4})-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_WHOLE = re.compile(r"-?\d{1,19}", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+class Text(fields.String):
+    """Text of `least` to `most` characters; control characters and lone surrogates are refused.
+
+    One-line text is trimmed and takes neither tab nor newline; `multiline` text is kept exactly.
+    """
+
+    def __init__(self, least: int, most: int, *, multiline: bool = False, trim: bool = True, **kwargs: Any) -> None:
+        self.multiline = multiline
+        self.trim = trim and not multiline
+        super().__init__(validate=Length(least, most), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise self.make_error("invalid")
+        if _SURROGATE.search(value):
+            raise ValidationError("Has a lone surrogate, which is no character.")
+        text = value.strip() if self.trim else value
+        if (_CONTROL_MULTILINE if self.multiline else _CONTROL_ONE_LINE).search(text):
+            raise ValidationError("Has a control character.")
+        return text
+
+
+class Choice(fields.String):
+    """One of a few words."""
+
+    def __init__(self, words: list[str] | tuple[str, ...], **kwargs: Any) -> None:
+        super().__init__(validate=OneOf(words), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise self.make_error("invalid")
+        return value
+
+
+class Instant(fields.AwareDateTime):
+    """An instant, RFC 3339 with its offset, from 1970 to 9999; dumped in UTC with `Z`."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+            raise ValidationError("Not an RFC 3339 date-time with an offset, such as 2030-01-31T09:00:00Z.")
+        try:
+            instant = datetime.fromisoformat(value.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise ValidationError("Not a date-time that exists.") from None
+        if instant < EARLIEST:
+            raise ValidationError("Must lie between 1970 and 9999.")
+        return instant
+
+
+class Day(fields.Date):
+    """A day, YYYY-MM-DD, from 1970 to 9999."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
+        if not isinstance(value, str) or not _DAY.fullmatch(value):
+            raise ValidationError("Not a day, such as 2030-01-31.")
+        try:
+            day = date.fromisoformat(value)
+        except ValueError:
+            raise ValidationError("Not a day that exists.") from None
+        if day < EARLIEST.date():
+            raise ValidationError("Must lie between 1970 and 9999.")
+        return day
+
+
+class DayOrInstant(fields.Field[date | datetime]):
+    """A day or an instant, told apart by its form."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date | datetime:
+        is_day = isinstance(value, str) and _DAY.fullmatch(value)
+        found: date | datetime = (Day() if is_day else Instant()).deserialize(value)
+        return found
+
+
+class Timezone(Text):
+    """A time zone by its IANA name."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(1, 64, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        name = super()._deserialize(value, attr, data, **kwargs)
+        if name not in available_timezones():
+            raise ValidationError("Not a time zone, such as Europe/Berlin.")
+        return ZoneInfo(name).key
+
+
+class Whole(fields.Integer):
+    """A whole number from `least` to `most`; neither a boolean nor a fraction passes."""
+
+    def __init__(self, least: int, most: int, **kwargs: Any) -> None:
+        super().__init__(validate=Range(least, most), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if isinstance(value, str) and _WHOLE.fullmatch(value):
+            return int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.make_error("invalid")
+        return value

@@ -1,0 +1,107 @@
+"""The OpenAPI document, made from the schemas and the routes."""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from apispec.ext.marshmallow import MarshmallowPlugin
+from flask import Blueprint, Flask, Response, current_app
+from flask_smorest import Api as SmorestApi
+from marshmallow import Schema
+
+from taskapi.api import fields
+from taskapi.api.encoding import to_json
+from taskapi.api.problems import CATALOGUE, MEDIA_TYPE
+
+DESCRIPTION = """Your own tasks behind JSON Web Tokens: register, log in, send `Authorization: Bearer <access token>`.
+
+Every error has the one shape of RFC 9457; its `type` is a page that explains it."""
+
+PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string", "enum": sorted(CATALOGUE)},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "object",
+            "description": "For 422: json, query or path, then the field, then its messages.",
+        },
+        "current": {"type": "object", "description": "For 412: the resource as it is now."},
+    },
+}
+_EXTRA_HEADERS = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After", 503: "Retry-After"}
+
+
+document = Blueprint("openapi", __name__)
+
+
+@document.get("/openapi.json")
+def show_openapi() -> Response:
+    """Show this document."""
+    return Response(to_json(current_app.extensions["taskapi-openapi"].spec.to_dict()), content_type="application/json")
+
+
+show_openapi.access = "public"  # type: ignore[attr-defined]
+
+
+class Api(SmorestApi):  # type: ignore[misc]
+    """The API and its document."""
+
+    def _register_responses(self) -> None:
+        self.spec.components.schema("Problem", PROBLEM)
+        for status in {entry.status for entry in CATALOGUE.values()}:
+            self.spec.components.response(f"Problem{status}", _problem_response(status))
+        self.spec.components.response("DEFAULT_ERROR", _problem_response(None))
+
+    def _register_error_handlers(self) -> None:
+        """Leave errors to taskapi.api.problems."""
+
+
+def _problem_response(status: int | None) -> dict[str, Any]:
+    details = [f"`{code}`: {entry.detail}" for code, entry in CATALOGUE.items() if entry.status == status]
+    headers = {"X-Request-ID": {"schema": {"type": "string"}}}
+    if extra := _EXTRA_HEADERS.get(status or 0):
+        headers[extra] = {"schema": {"type": "string"}}
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        "description": "  \n".join(details) or "Any other error.",
+        "headers": headers,
+        "content": {MEDIA_TYPE: {"schema": schema}},
+    }
+
+
+def schema_name(schema: type[Schema] | Schema) -> str:
+    """Name a schema in the document; the partial form of one is its Patch."""
+    instance = schema() if isinstance(schema, type) else schema
+    name = type(instance).__name__.removesuffix("Schema")
+    return f"{name}Patch" if instance.partial else name
+
+
+def init_api(app: Flask) -> Api:
+    """Make the document of this application, served at /openapi.json."""
+    api = Api(
+        app,
+        spec_kwargs={
+            "title": "Task API",
+            "version": _version(),
+            "openapi_version": "3.1.0",
+            "marshmallow_plugin": MarshmallowPlugin(schema_name_resolver=schema_name),
+            "info": {"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
+        },
+    )
+    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
+    api.register_field(fields.DayOrInstant, "string", None)
+    app.extensions["taskapi-openapi"] = api
+    app.register_blueprint(document)
+    return api
+
+
+def _version() -> str:
+    try:
+        return version("taskapi")
+    except PackageNotFoundError:
+        return "0.0.0"

@@ -1,0 +1,129 @@
+"""Reading requests: strict JSON, no unknown field, no unknown query parameter; 400, 413, 415 and 422 told apart."""
+
+import json
+import math
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, NoReturn
+
+from flask import request
+from marshmallow import RAISE, Schema, ValidationError, fields
+
+from taskapi.api.problems import invalid, problem
+
+MAX_DEPTH = 64
+MAX_DIGITS = 400  # past what a double holds
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+
+
+class Parser:
+    """What flask-smorest asks to parse arguments, in the place of webargs."""
+
+    DEFAULT_VALIDATION_STATUS = 422
+
+    def use_args(self, schema: Schema | type[Schema], *, location: str = "json", **options: Any) -> Callable[..., Any]:
+        """Return a decorator that adds the loaded body or query to the view's arguments."""
+        loaded = schema() if isinstance(schema, type) else schema
+        read = _BodyReader(loaded, **options) if location == "json" else _QueryReader(loaded)
+
+        def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+            @wraps(view)
+            def wrapper(*args: Any, **kwargs: Any) -> Any:
+                return view(*args, read(), **kwargs)
+
+            if location == "query":
+                wrapper.takes_query = True  # type: ignore[attr-defined]
+            return wrapper
+
+        return decorate
+
+
+class _BodyReader:
+    def __init__(self, schema: Schema, *, media_types: tuple[str, ...] = (JSON,), optional: bool = False) -> None:
+        self.schema = schema
+        self.media_types = media_types
+        self.optional = optional
+
+    def __call__(self) -> Any:
+        if self.optional and not request.content_type and not request.get_data(cache=True):
+            return {}
+        return load(self.schema, read_json(self.media_types), "json")
+
+
+class _QueryReader:
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self.repeatable = {name for name, field in schema.fields.items() if isinstance(field, fields.List)}
+
+    def __call__(self) -> Any:
+        given = request.args.to_dict(flat=False)
+        for name, values in given.items():
+            if len(values) > 1 and name not in self.repeatable and name in self.schema.fields:
+                invalid("query", {name: ["Given more than once."]})
+        plain = {name: values if name in self.repeatable else values[0] for name, values in given.items()}
+        return load(self.schema, plain, "query")
+
+
+def load(schema: Schema, data: Any, place: str) -> Any:
+    """Validate `data`, or answer 422 with each field's messages under `place`."""
+    try:
+        return schema.load(data, unknown=RAISE)
+    except ValidationError as error:
+        invalid(place, error.messages_dict)
+
+
+def refuse_query(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a view that takes no query parameters say so."""
+
+    @wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if request.query_string:
+            invalid("query", {name: ["Unknown field."] for name in request.args})
+        return view(*args, **kwargs)
+
+    return wrapper
+
+
+def read_json(media_types: tuple[str, ...] = (JSON,)) -> Any:
+    """Return the body, parsed; answers 413, 415 or 400 for one that cannot be."""
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if request.mimetype not in media_types or charset not in {"utf-8", "utf8"} or request.content_encoding:
+        problem("unsupported_media_type")
+    body = request.get_data(cache=True)
+    try:
+        parsed = json.loads(body.decode(), parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
+    except (ValueError, RecursionError):
+        problem("malformed_json")
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _deeper_than(parsed, MAX_DEPTH):
+        problem("malformed_json", f"The body is nested deeper than {MAX_DEPTH} levels.")
+    return parsed
+
+
+def _refuse(literal: str) -> NoReturn:
+    raise ValueError(literal)
+
+
+def _finite(literal: str) -> float:
+    number = float(literal)
+    if not math.isfinite(number):
+        raise ValueError("out of range")
+    return number
+
+
+def _whole(literal: str) -> int:
+    if len(literal) > MAX_DIGITS:
+        raise ValueError("out of range")
+    return int(literal)
+
+
+def _deeper_than(value: Any, limit: int) -> bool:
+    """Tell whether `value` is nested deeper, without recursion."""
+    containers = [value]
+    for _ in range(limit):
+        containers = [item for container in containers for item in _items(container) if isinstance(item, dict | list)]
+    return bool(containers)
+
+
+def _items(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value

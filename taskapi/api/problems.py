@@ -1,0 +1,238 @@
+"""Errors: one catalogue, one shape (RFC 9457), one way out."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any, NamedTuple, NoReturn
+
+from flask import Blueprint, Flask, Response, current_app, g
+from markupsafe import Markup, escape
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+
+from taskapi.api.encoding import to_json
+
+MEDIA_TYPE = "application/problem+json"
+BEARER = "Bearer"
+INVALID = 'Bearer error="invalid_token"'
+INSUFFICIENT_SCOPE = 'Bearer error="insufficient_scope"'
+
+
+class Entry(NamedTuple):
+    """A kind of error: its status, what is said of it, and what the reader of its page can do."""
+
+    status: int
+    detail: str
+    advice: str
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+CATALOGUE = {
+    "malformed_request": Entry(
+        400, "The request cannot be understood.", "Check the request line, its headers and its encoding."
+    ),
+    "malformed_json": Entry(
+        400,
+        "The body is not valid JSON.",
+        "Send UTF-8 JSON without NaN, Infinity, numbers beyond a double, or more than 64 levels.",
+    ),
+    "invalid_cursor": Entry(
+        400,
+        "The cursor is not one of this list.",
+        "A cursor serves only its owner, with the filters and sort it came with. Start again without one.",
+    ),
+    "token_missing": Entry(
+        401,
+        "Authorization token is missing.",
+        "Send `Authorization: Bearer <access token>`; a token comes from /api/v1/auth/login.",
+        {"WWW-Authenticate": BEARER},
+    ),
+    "token_malformed": Entry(
+        401,
+        "Malformed token.",
+        "An access token has three base64url parts joined by dots. Send it whole, without quotes.",
+        {"WWW-Authenticate": INVALID},
+    ),
+    "token_invalid": Entry(
+        401,
+        "Invalid token signature or claims.",
+        "The token was not issued by this service, or was altered. Refresh once, then sign in.",
+        {"WWW-Authenticate": INVALID},
+    ),
+    "token_expired": Entry(
+        401,
+        "Token has expired. Please re-authenticate.",
+        "Access tokens are short-lived. Refresh, and repeat the request.",
+        {"WWW-Authenticate": INVALID},
+    ),
+    "invalid_credentials": Entry(
+        401,
+        "The username or the password is wrong.",
+        "Check both. The answer is the same for a name that does not exist.",
+        {"WWW-Authenticate": BEARER},
+    ),
+    "access_undeclared": Entry(
+        403,
+        "This route declares no access, so nobody has it.",
+        "A fault of the service: the view lacks @requires or @public.",
+    ),
+    "permission_denied": Entry(
+        403,
+        "Your role does not grant this permission.",
+        "Ask an administrator for a role that grants the permission named.",
+        {"WWW-Authenticate": INSUFFICIENT_SCOPE},
+    ),
+    "registration_closed": Entry(
+        403, "Accounts are opened by an administrator here.", "Ask an administrator for an account."
+    ),
+    "https_required": Entry(
+        403,
+        "This service is reached by HTTPS only.",
+        "Use https://, and treat a token that was sent in the clear as lost: sign out and in again.",
+    ),
+    "not_found": Entry(
+        404,
+        "There is no such thing here.",
+        "Check the address. What belongs to somebody else looks as if it did not exist.",
+    ),
+    "method_not_allowed": Entry(
+        405, "This address does not take that method.", "The `Allow` header lists the methods it takes."
+    ),
+    "username_taken": Entry(409, "That username is taken.", "Choose another."),
+    "version_mismatch": Entry(
+        412,
+        "It has been changed since you read it.",
+        "`current` is what it is now: merge, and send its `version` as If-Match.",
+    ),
+    "body_too_large": Entry(413, "The body is larger than this service takes.", "Send less at once."),
+    "uri_too_long": Entry(414, "The address is too long.", "Shorten the query."),
+    "unsupported_media_type": Entry(
+        415,
+        "The body must be JSON.",
+        "Send `Content-Type: application/json`, in UTF-8 and without Content-Encoding.",
+    ),
+    "validation_failed": Entry(
+        422, "The request has invalid values.", "`errors` names each field and what is wrong with it."
+    ),
+    "too_many_requests": Entry(429, "Too many requests.", "Wait for as many seconds as `Retry-After` says."),
+    "headers_too_large": Entry(431, "The headers are too large.", "Send fewer or shorter headers."),
+    "internal_error": Entry(
+        500, "Something went wrong on our side.", "Report the `request_id`; the log has the cause under it."
+    ),
+    "unavailable": Entry(
+        503,
+        "The service cannot answer for the moment.",
+        "Try again after as many seconds as `Retry-After` says.",
+        {"Retry-After": "2"},
+    ),
+}
+BY_STATUS = {
+    400: "malformed_request", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 414: "uri_too_long",
+    415: "unsupported_media_type", 429: "too_many_requests", 431: "headers_too_large", 503: "unavailable",
+}  # fmt: skip
+
+pages = Blueprint("problems", __name__)
+
+
+class Problem(HTTPException):
+    """An answer that is an error, ready to be sent."""
+
+    def __init__(self, code_name: str, detail: str | None, members: dict[str, Any], headers: dict[str, str]) -> None:
+        entry = CATALOGUE[code_name]
+        self.code = entry.status
+        self.code_name = code_name
+        super().__init__(detail or entry.detail)
+        self.members = members
+        self.headers = {**entry.headers, **headers}
+
+    def answer(self) -> Response:
+        """Return the response that says it."""
+        body = {
+            "type": f"/problems/{self.code_name}",
+            "title": HTTPStatus(self.code or 500).phrase,
+            "status": self.code,
+            "detail": self.description,
+            "code": self.code_name,
+            "request_id": g.get("request_id"),
+            **self.members,
+        }
+        return Response(_dump(body), self.code, self.headers, content_type=MEDIA_TYPE)
+
+
+def problem(
+    code_name: str, detail: str | None = None, *, headers: dict[str, str] | None = None, **members: Any
+) -> NoReturn:
+    """Answer with an error of the catalogue; `members` are added to its body. Raises Problem."""
+    raise Problem(code_name, detail, members, headers or {})
+
+
+def invalid(place: str, errors: dict[Any, Any]) -> NoReturn:
+    """Answer 422: `place` is json, query or path; `errors` maps its fields to their messages."""
+    problem("validation_failed", errors={place: errors})
+
+
+def init_problems(app: Flask) -> None:
+    """Make every error of the application leave in the one shape."""
+    app.register_blueprint(pages)
+    app.register_error_handler(HTTPException, _say)
+    app.register_error_handler(Exception, _say_unexpected)
+
+
+def _say(error: HTTPException) -> Any:
+    if isinstance(error, Problem):
+        return error.answer()
+    if error.code is None or error.code < 400:
+        return error  # a redirect
+    headers = {"Allow": ", ".join(sorted(error.valid_methods or ()))} if isinstance(error, MethodNotAllowed) else {}
+    code_name = BY_STATUS.get(error.code, "malformed_request" if error.code < 500 else "internal_error")
+    return Problem(code_name, None, {}, headers).answer()
+
+
+def _say_unexpected(error: Exception) -> Response:
+    """Answer 503 where the database did not, and 500 for a fault of ours; the log tells which and why."""
+    if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    ):
+        current_app.logger.warning("the database did not answer: %s", error)
+        return Problem("unavailable", None, {}, {}).answer()
+    current_app.logger.error("request %s failed", g.get("request_id"), exc_info=error)
+    return Problem("internal_error", None, {}, {}).answer()
+
+
+def _dump(body: dict[str, Any]) -> bytes:
+    """Return JSON, even of text that is no Unicode: a client's own field names come back in `errors`."""
+    try:
+        return to_json(body)
+    except TypeError:
+        return to_json(_readable(body))
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_readable(key): _readable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_readable(item) for item in value]
+    return value
+
+
+@pages.get("/problems/<code_name>")
+def show_problem(code_name: str) -> Response:
+    """Explain one kind of error."""
+    entry = CATALOGUE.get(code_name)
+    if entry is None:
+        raise NotFound
+    title = f"{entry.status} {HTTPStatus(entry.status).phrase}"
+    page = Markup(
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>{code}</title>'
+        "<h1>{code}</h1><p>{title}: {detail}</p><p>{advice}</p></html>"
+    ).format(code=escape(code_name), title=title, detail=entry.detail, advice=entry.advice)
+    response = Response(page, content_type="text/html; charset=utf-8")
+    response.cache_control.public = True
+    response.cache_control.max_age = 3600
+    return response
+
+
+show_problem.access = "public"  # type: ignore[attr-defined]

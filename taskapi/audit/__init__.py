@@ -1,0 +1,1 @@
+"""The audit log: what happened to whom, and who did it."""

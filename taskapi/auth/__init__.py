@@ -1,0 +1,1 @@
+"""/auth: open an account, sign in."""

@@ -1,0 +1,48 @@
+"""How migrations run: in one transaction, on the application's own engine."""
+
+from typing import Any, Literal
+
+from alembic import context
+from sqlalchemy import Connection
+
+from taskapi.database import UtcDateTime, db
+
+
+def _render(kind: str, thing: Any, autogen: Any) -> str | Literal[False]:
+    """Write an instant as the type it has in the database, so that old migrations need no code of ours."""
+    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(thing, UtcDateTime) else False
+
+
+def _configure(**options: Any) -> None:
+    context.configure(
+        target_metadata=db.metadata,
+        compare_type=True,
+        render_as_batch=True,
+        render_item=_render,
+        transaction_per_migration=False,
+        transactional_ddl=True,
+        **options,
+    )
+
+
+def _run(connection: Connection) -> None:
+    """SQLite: a batch migration rebuilds tables, and with foreign keys on it would delete what points to them."""
+    sqlite = connection.dialect.name == "sqlite"
+    if sqlite:
+        connection.connection.execute("PRAGMA foreign_keys = OFF")
+    try:
+        _configure(connection=connection)
+        with context.begin_transaction():
+            context.run_migrations()
+    finally:
+        if sqlite:
+            connection.connection.execute("PRAGMA foreign_keys = ON")
+
+
+if context.is_offline_mode():
+    _configure(url=db.engine.url, literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    with db.engine.connect() as connection:
+        _run(connection)

@@ -1,0 +1,1 @@
+"""Health, for those who keep it running."""

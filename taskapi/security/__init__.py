@@ -1,0 +1,1 @@
+"""Keys, tokens, roles, the guard and the scope. Imports no feature."""

@@ -1,0 +1,73 @@
+"""The guard: a view says who may use it, and nobody uses one that says nothing."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from flask import Flask, current_app, g, request
+
+from taskapi.api import problem
+from taskapi.security.rbac import Permission, grants
+from taskapi.security.tokens import Caller, verify
+
+View = TypeVar("View", bound=Callable[..., Any])
+PUBLIC = "public"
+
+
+class Access(NamedTuple):
+    """What a view asks of its caller."""
+
+    permission: Permission
+    fresh: bool = False
+
+
+def requires(permission: Permission, *, fresh: bool = False) -> Callable[[View], View]:
+    """Open a view to the roles that grant `permission`; `fresh` asks for a recent password entry besides."""
+
+    def decorate(view: View) -> View:
+        view.access = Access(permission, fresh)  # type: ignore[attr-defined]
+        view._apidoc = {**getattr(view, "_apidoc", {}), "access": str(permission)}  # type: ignore[attr-defined]
+        return view
+
+    return decorate
+
+
+def public(view: View) -> View:
+    """Open a view to everybody."""
+    view.access = PUBLIC  # type: ignore[attr-defined]
+    return view
+
+
+def admit() -> None:
+    """Let the request through to its view, or answer 401 or 403 before it is read."""
+    if request.endpoint is None or request.method == "OPTIONS":
+        return  # nothing there: the answer is 404 or 405, or what methods there are
+    access = getattr(current_app.view_functions[request.endpoint], "access", None)
+    if access == PUBLIC:
+        return
+    if access is None:
+        problem("access_undeclared")
+    g.caller = who = authenticate()
+    if not grants(who.roles, access.permission):
+        problem(
+            "permission_denied",
+            f"Your role does not grant {access.permission}.",
+            permission=access.permission,
+        )
+
+
+def authenticate() -> Caller:
+    """Return whom the request's token speaks for, or answer 401."""
+    return verify(bearer_token())
+
+
+def bearer_token() -> str:
+    """Return the token of the Authorization header (RFC 6750, section 2.1), or answer 401."""
+    scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        problem("token_missing")
+    return token.strip()
+
+
+def init_guard(app: Flask) -> None:
+    """Put the guard before every view."""
+    app.before_request(admit)

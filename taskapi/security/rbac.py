@@ -1,0 +1,38 @@
+"""Roles and permissions: one table."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a person is here; carried as a claim."""
+
+    VIEWER = "viewer"
+    EDITOR = "editor"
+    ADMIN = "admin"
+
+
+class Permission(StrEnum):
+    """What a route asks for: resource and action."""
+
+    ACCOUNT_READ = "account:read"
+    ACCOUNT_WRITE = "account:write"
+    TASK_READ = "task:read"
+    TASK_WRITE = "task:write"
+    USER_READ = "user:read"
+    USER_MANAGE = "user:manage"
+    AUDIT_READ = "audit:read"
+
+
+_OWN = {Permission.ACCOUNT_READ, Permission.ACCOUNT_WRITE}
+
+GRANTS: dict[Role, frozenset[Permission]] = {
+    Role.VIEWER: frozenset(_OWN | {Permission.TASK_READ}),
+    Role.EDITOR: frozenset(_OWN | {Permission.TASK_READ, Permission.TASK_WRITE}),
+    Role.ADMIN: frozenset(Permission),
+}
+
+
+def grants(roles: Iterable[str], permission: Permission) -> bool:
+    """Tell whether any of the roles grants the permission; an unknown role grants nothing."""
+    return any(permission in GRANTS.get(role, ()) for role in roles)  # type: ignore[call-overload]

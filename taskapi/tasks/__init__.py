@@ -1,0 +1,1 @@
+"""/tasks: your own tasks, and nobody else's."""

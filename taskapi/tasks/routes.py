@@ -1,0 +1,97 @@
+"""/tasks: your own tasks, and nobody else's."""
+
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from flask import request
+
+from taskapi.api import Blueprint, require_match
+from taskapi.api.parsing import JSON, MERGE_PATCH
+from taskapi.database import db, now
+from taskapi.security.guard import requires
+from taskapi.security.rbac import Permission
+from taskapi.security.scope import mine_or_404, shown_or_404
+from taskapi.security.tokens import caller
+from taskapi.tasks.models import Task
+from taskapi.tasks.queries import find_page, find_task
+from taskapi.tasks.schemas import TASK, TASK_CHANGES, TaskPageSchema, TaskQuerySchema
+
+blp = Blueprint("tasks", __name__, url_prefix="/api/v1/tasks", description="Your own tasks, and nobody else's.")
+
+
+@blp.get("")
+@blp.arguments(TaskQuerySchema, location="query")
+@blp.response(200, TaskPageSchema, etag=True, headers={"Link": {"schema": {"type": "string"}}})
+@blp.problems(400)
+@requires(Permission.TASK_READ)
+def list_tasks(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """List your tasks."""
+    page = find_page(query)
+    return page, next_link(page["next_cursor"])
+
+
+@blp.post("")
+@blp.arguments(TASK)
+@blp.response(201, TASK, etag=True, headers={"Location": {"schema": {"type": "string"}}})
+@requires(Permission.TASK_WRITE)
+def create_task(values: dict[str, Any]) -> tuple[Task, dict[str, str]]:
+    """Add a task."""
+    task = Task(owner_id=caller().id)
+    task.apply(values)
+    db.session.add(task)
+    db.session.commit()
+    return task, {"Location": f"/api/v1/tasks/{task.id}"}
+
+
+@blp.get("/<uuid:task_id>")
+@blp.response(200, TASK, etag=True)
+@requires(Permission.TASK_READ)
+def show_task(task_id: UUID) -> dict[str, Any]:
+    """Show one of your tasks."""
+    return shown_or_404(find_task(task_id))
+
+
+@blp.patch("/<uuid:task_id>")
+@blp.arguments(TASK_CHANGES, media_types=(JSON, MERGE_PATCH))
+@blp.response(200, TASK, etag=True)
+@blp.problems(412)
+@requires(Permission.TASK_WRITE)
+def update_task(changes: dict[str, Any], task_id: UUID) -> Task:
+    """Change one of your tasks: what is named changes, null clears, all else stays."""
+    task = mine_or_404(Task, task_id)
+    require_match(task, TASK)
+    task.apply(changes)
+    db.session.commit()
+    return task
+
+
+@blp.delete("/<uuid:task_id>")
+@blp.response(204)
+@blp.problems(412)
+@requires(Permission.TASK_WRITE)
+def delete_task(task_id: UUID) -> None:
+    """Put one of your tasks into the trash."""
+    task = mine_or_404(Task, task_id)
+    require_match(task, TASK)
+    task.deleted_at = task.deleted_at or now()
+    db.session.commit()
+
+
+@blp.post("/<uuid:task_id>/restore")
+@blp.response(200, TASK, etag=True)
+@requires(Permission.TASK_WRITE)
+def restore_task(task_id: UUID) -> Task:
+    """Take one of your tasks back out of the trash."""
+    task = mine_or_404(Task, task_id)
+    task.deleted_at = None
+    db.session.commit()
+    return task
+
+
+def next_link(cursor: str | None) -> dict[str, str]:
+    """Return the Link header (RFC 8288) of the next page, relative to this one's address."""
+    if cursor is None:
+        return {}
+    query = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
+    return {"Link": f'<{request.path}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'}

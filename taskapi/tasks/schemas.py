@@ -1,0 +1,89 @@
+"""What a task looks like, and what the list of them can be asked for."""
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validates_schema
+from marshmallow.validate import Length
+
+from taskapi.api.fields import Choice, Day, DayOrInstant, Instant, Text, Whole
+from taskapi.tasks.models import Priority, Status
+
+STATUSES = [status.value for status in Status]
+PRIORITIES = [priority.value for priority in Priority]
+SORTS = ("created_at", "updated_at", "due", "priority", "title")
+
+
+class TaskSchema(Schema):
+    """A task."""
+
+    id = fields.UUID(dump_only=True)
+    title = Text(1, 200, required=True, metadata={"example": "Water the plants"})
+    description = Text(0, 20_000, multiline=True, allow_none=True, load_default="")
+    status = Choice(STATUSES, load_default="todo")
+    priority = Choice(PRIORITIES, load_default="none")
+    due_date = Day(allow_none=True, metadata={"description": "A day. Never together with `due_at`."})
+    due_at = Instant(allow_none=True, metadata={"description": "An instant. Never together with `due_date`."})
+    created_at = Instant(dump_only=True)
+    updated_at = Instant(dump_only=True)
+    completed_at = Instant(dump_only=True, allow_none=True, metadata={"description": "Follows `status`."})
+    deleted_at = Instant(dump_only=True, allow_none=True, metadata={"description": "When it went into the trash."})
+    version = fields.Integer(
+        dump_only=True, metadata={"description": "Your change number when it last changed; its ETag."}
+    )
+
+    @validates_schema
+    def one_due(self, task: dict[str, Any], **_: Any) -> None:
+        """Refuse a day and an instant together."""
+        if task.get("due_date") and task.get("due_at"):
+            raise ValidationError("Give due_date or due_at, not both.", "due_at")
+
+
+TASK = TaskSchema()
+TASK_CHANGES = TaskSchema(partial=True)
+
+
+class Sort(fields.String):
+    """Up to three sort keys, comma-separated, `-` for descending."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> tuple[str, ...]:  # type: ignore[override]
+        keys = tuple(str(value).split(","))
+        names = [key.removeprefix("-") for key in keys]
+        if len(keys) > 3 or len(set(names)) < len(names) or not set(names) <= set(SORTS):
+            raise ValidationError(f"Up to three different ones of {', '.join(SORTS)}, `-` before one for descending.")
+        return keys
+
+
+class PageSchema(Schema):
+    """Which page of a list."""
+
+    limit = Whole(1, 100, load_default=20)
+    cursor = Text(1, 2000)
+
+
+class TaskQuerySchema(PageSchema):
+    """Which tasks, in which order. After means from then on, before means until just before."""
+
+    status = fields.List(Choice(STATUSES), validate=Length(1, 4))
+    priority = fields.List(Choice(PRIORITIES), validate=Length(1, 5))
+    due_after = DayOrInstant()
+    due_before = DayOrInstant()
+    overdue = Choice(["true"])
+    created_after = Instant()
+    created_before = Instant()
+    updated_after = Instant()
+    completed_after = Instant()
+    completed_before = Instant()
+    q = Text(
+        1,
+        200,
+        metadata={"description": "Words in title and description, in any case, with or without accents."},
+    )
+    deleted = Choice(["true"], metadata={"description": "The trash instead."})
+    sort = Sort(load_default=("-created_at",), metadata={"example": "-priority,due", "default": "-created_at"})
+
+
+class TaskPageSchema(Schema):
+    """A page of tasks."""
+
+    items = fields.List(fields.Nested(TaskSchema))
+    next_cursor = fields.String(allow_none=True, metadata={"description": "Null on the last page."})

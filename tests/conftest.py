@@ -1,0 +1,152 @@
+"""The application under test, on SQLite files or on TASKAPI_TEST_DATABASE_URL, and the people who use it."""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+
+from taskapi import create_app
+from taskapi.accounts.models import create_user
+from taskapi.database import db
+
+PASSWORD = "correct horse battery staple"
+REQUIRED = os.environ.get("TASKAPI_REQUIRE_SERVICES") == "1"
+TEST_DATABASE_URL = os.environ.get("TASKAPI_TEST_DATABASE_URL")
+TEST_REDIS_URL = os.environ.get("TASKAPI_TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
+
+AppFactory = Callable[..., Flask]
+SignIn = Callable[..., FlaskClient]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_from_outside(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The tests see neither the developer's environment nor a .env file of theirs."""
+    for name in [*os.environ]:
+        if name.startswith("TASKAPI_") or name in {"DATABASE_URL", "REDIS_URL"}:
+            del os.environ[name]
+    os.chdir(tmp_path_factory.mktemp("cwd"))
+
+
+def unavailable(service: str) -> None:
+    """Skip a test whose service is missing; fail it where services are required."""
+    (pytest.fail if REQUIRED else pytest.skip)(f"{service} is not there")
+
+
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """Make empty databases, of the kind that the suite runs on, and drop them at the end."""
+    if TEST_DATABASE_URL is None:
+        yield lambda: f"sqlite:///{tmp_path_factory.mktemp('database') / 'test.db'}"
+        return
+    server = sa.make_url(TEST_DATABASE_URL).set(drivername="postgresql+psycopg")
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(f"taskapi_test_{secrets.token_hex(6)}")
+        with engine.connect() as connection:
+            connection.execute(sa.text(f"CREATE DATABASE {made[-1]}"))
+        return server.set(drivername="postgresql", database=made[-1]).render_as_string(hide_password=False)
+
+    yield make
+    with engine.connect() as connection:
+        for name in made:
+            connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def database_url(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A migrated database that this worker's tests share; each test brings people of its own."""
+    url = new_database()
+    app = create_app({"DATABASE_URL": url, "INSTANCE_PATH": str(tmp_path_factory.mktemp("instance"))})
+    with app.app_context():
+        upgrade()
+    close(app)
+    return url
+
+
+def close(app: Flask) -> None:
+    """Give an application's database connections back."""
+    with app.app_context():
+        for engine in db.engines.values():
+            engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def make_app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppFactory]:
+    """Build an application with other settings, on the shared database unless told otherwise."""
+
+    made: list[Flask] = []
+
+    def make(**settings: Any) -> Flask:
+        defaults = {"DATABASE_URL": database_url, "BCRYPT_ROUNDS": 4, "LOG_LEVEL": "warning"}
+        folder = {} if "INSTANCE_PATH" in settings else {"INSTANCE_PATH": str(tmp_path_factory.mktemp("instance"))}
+        made.append(create_app({**defaults, **folder, **settings}))
+        return made[-1]
+
+    yield make
+    for app in made:
+        close(app)
+
+
+@pytest.fixture(scope="session")
+def app(make_app: AppFactory) -> Flask:
+    """The application, with cheap passwords."""
+    return make_app()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Somebody who is not signed in."""
+    return app.test_client()
+
+
+@pytest.fixture
+def new_person(app: Flask) -> Callable[..., str]:
+    """Open an account with a role, past the API; returns the username."""
+
+    def make(role: str = "editor", **fields: Any) -> str:
+        username = f"person-{secrets.token_hex(6)}"
+        with app.app_context():
+            create_user(username, PASSWORD, roles=[role], **fields)
+            db.session.commit()
+        return username
+
+    return make
+
+
+@pytest.fixture
+def signed_in(app: Flask, new_person: Callable[..., str]) -> SignIn:
+    """Sign a new person in; the client sends their token and knows it as `token`."""
+
+    def sign_in(role: str = "editor", **fields: Any) -> FlaskClient:
+        client = app.test_client()
+        credentials = {"username": new_person(role, **fields), "password": PASSWORD}
+        answer = client.post("/api/v1/auth/login", json=credentials)
+        assert answer.status_code == 200, answer.text
+        client.token = answer.json["access_token"]  # type: ignore[attr-defined]
+        client.username = credentials["username"]  # type: ignore[attr-defined]
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {client.token}"  # type: ignore[attr-defined]
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def owner(signed_in: SignIn) -> FlaskClient:
+    """The person whose task is at stake."""
+    return signed_in()
+
+
+@pytest.fixture
+def task(owner: FlaskClient) -> dict[str, Any]:
+    """A task of the owner's."""
+    created: dict[str, Any] = owner.post("/api/v1/tasks", json={"title": "Water the plants"}).json
+    return created
