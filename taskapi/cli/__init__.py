@@ -1,0 +1,13 @@
+"""The command line, `flask …`: a module for each command or group of commands."""
+
+from flask import Flask
+
+from taskapi.cli.users import users
+
+COMMANDS = (users,)
+
+
+def init_cli(app: Flask) -> None:
+    """Add our commands to `flask`."""
+    for command in COMMANDS:
+        app.cli.add_command(command)
