@@ -8,6 +8,7 @@ from flask import Flask
 from taskapi.accounts.routes import blp as me_routes
 from taskapi.api.encoding import OrjsonProvider
 from taskapi.api.openapi import init_api
+from taskapi.api.parsing import init_parsing
 from taskapi.api.problems import init_problems
 from taskapi.auth.routes import blp as auth_routes
 from taskapi.cli import init_cli
@@ -31,18 +32,14 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.config.update(SETTINGS=settings, MAX_CONTENT_LENGTH=settings.max_body_bytes)
     app.json = OrjsonProvider(app)
     app.url_map.merge_slashes = False
-    init_logging(app, settings)
-    init_keys(app, settings)
-    init_database(app, settings)
-    init_tokens(app, settings)
-    init_problems(app)
-    init_headers(app, settings)
-    init_guard(app)
+    for init in (init_logging, init_keys, init_database, init_tokens, init_headers):
+        init(app, settings)
+    for prepare in (init_problems, init_guard, init_parsing, init_cli):
+        prepare(app)
     api = init_api(app)
     for routes in (auth_routes, me_routes, task_routes):
         api.register_blueprint(routes)
     app.register_blueprint(health_routes)
-    init_cli(app)
     if settings.embedded:
         upgrade_embedded(app)
     return app

@@ -9,8 +9,9 @@ from flask import Response, request
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema
 
+from taskapi.api.documenting import CONDITIONAL_HEADERS, HEADERS, document_operation
 from taskapi.api.encoding import to_json
-from taskapi.api.parsing import Parser, refuse_query
+from taskapi.api.parsing import JSON, Parser
 from taskapi.api.problems import problem
 
 OWNED = "private, no-cache"
@@ -23,7 +24,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._prepare_doc_cbks.append(_document_problems)
+        self._prepare_doc_cbks.append(document_operation)
 
     def arguments(self, schema: Any, **options: Any) -> Callable[..., Any]:
         """Load the body (or `location="query"`) by `schema` into the view's next argument."""
@@ -31,9 +32,9 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
 
         def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
             decorated: Callable[..., Any] = decorate(view)
-            parameter = decorated._apidoc["arguments"]["parameters"][-1]  # type: ignore[attr-defined]
-            if options.get("optional"):
-                parameter["required"] = False
+            documented = decorated._apidoc["arguments"]  # type: ignore[attr-defined]
+            documented["parameters"][-1]["required"] = not options.get("optional")
+            documented["media_types"] = options.get("media_types", (JSON,))
             return decorated
 
         return decorator
@@ -41,9 +42,9 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
     def add_url_rule(
         self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any
     ) -> None:
-        """Register a route; query parameters that it does not declare are refused."""
-        if view_func is not None and not getattr(view_func, "takes_query", False):
-            view_func = refuse_query(view_func)
+        """Register a route; one that names a thing may not find it."""
+        if "<" in rule:
+            self.problems(404)(view_func)
         super().add_url_rule(rule, endpoint, view_func, *args, **options)
 
     def response(
@@ -58,7 +59,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         """Answer with `status_code` and what `schema` shows; `etag` makes it an owned, conditional resource."""
         shown = schema() if isinstance(schema, type) else schema
         names = tuple(shown.dump_fields) if shown is not None else ()
-        doc["headers"] = {**_HEADERS, **(_ETAG_HEADERS if etag else {}), **(headers or {})}
+        doc["headers"] = {**HEADERS, **(CONDITIONAL_HEADERS if etag else {}), **(headers or {})}
         document = super().response(status_code, shown, **doc)
 
         def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,7 +74,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
                 return _respond(result if shown is None else fields_of(result, names), status_code, extra, etag=etag)
 
             if etag:
-                wrapper._apidoc["etag"] = True  # type: ignore[attr-defined]
+                wrapper._apidoc["conditional"] = True  # type: ignore[attr-defined]
             return wrapper
 
         return decorator
@@ -83,20 +84,11 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         """Document error statuses that the declarations of a view do not imply."""
 
         def decorator(view: Any) -> Any:
-            view._apidoc = {**getattr(view, "_apidoc", {}), "problems": statuses}
+            known = getattr(view, "_apidoc", {})
+            view._apidoc = {**known, "problems": {*known.get("problems", ()), *statuses}}
             return view
 
         return decorator
-
-
-_HEADERS = {"X-Request-ID": {"schema": {"type": "string"}, "description": "The id of this request, in the logs too."}}
-_ETAG_HEADERS = {
-    "ETag": {
-        "schema": {"type": "string"},
-        "description": "Send it back as If-None-Match, or as If-Match with a change.",
-    },
-    "Cache-Control": {"schema": {"type": "string"}},
-}
 
 
 def fields_of(row: Any, names: tuple[str, ...]) -> Any:
@@ -128,25 +120,3 @@ def refuse_version(row: Any, schema: Schema) -> NoReturn:
     """Answer 412 with the row as it is now."""
     current = fields_of(row, tuple(schema.dump_fields))
     problem("version_mismatch", headers={"ETag": f'"{row.version}"'}, current=current)
-
-
-def _document_problems(doc: dict[str, Any], doc_info: dict[str, Any], *, method: str, **_: Any) -> dict[str, Any]:
-    """Add what the route's own declarations imply: errors, conditions, security."""
-    parameters = doc.setdefault("parameters", [])
-    statuses = {422}
-    if "requestBody" in doc:
-        statuses |= {400, 413, 415}
-    if doc_info.get("etag"):
-        name = "If-None-Match" if method == "get" else "If-Match" if method in {"patch", "put", "delete"} else None
-        if name:
-            parameters.append({"in": "header", "name": name, "schema": {"type": "string"}, "required": False})
-        if name == "If-None-Match":
-            doc["responses"][304] = {"description": "Not modified", "headers": {**_HEADERS, **_ETAG_HEADERS}}
-    access = doc_info.get("access")
-    if access:
-        statuses |= {401, 403}
-        doc["security"] = [{"bearer": []}]
-        doc["description"] = f"Needs the permission `{access}`."
-    for status in sorted(statuses | set(doc_info.get("problems", ()))):
-        doc["responses"].setdefault(status, {"$ref": f"#/components/responses/Problem{status}"})
-    return doc

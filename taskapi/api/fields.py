@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Length, OneOf, Range
 
-_CONTROL_ONE_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_CONTROL_MULTILINE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_LINE_BREAK = re.compile(r"[\n\u2028\u2029]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _INSTANT = re.compile(r"(\d{4})-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -20,7 +20,7 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 class Text(fields.String):
     """Text of `least` to `most` characters; control characters and lone surrogates are refused.
 
-    One-line text is trimmed and takes neither tab nor newline; `multiline` text is kept exactly.
+    One-line text is trimmed and takes no line break; `multiline` text is kept exactly.
     """
 
     def __init__(self, least: int, most: int, *, multiline: bool = False, trim: bool = True, **kwargs: Any) -> None:
@@ -33,9 +33,11 @@ class Text(fields.String):
             raise self.make_error("invalid")
         if _SURROGATE.search(value):
             raise ValidationError("Has a lone surrogate, which is no character.")
-        text = value.strip() if self.trim else value
-        if (_CONTROL_MULTILINE if self.multiline else _CONTROL_ONE_LINE).search(text):
+        if _CONTROL.search(value):
             raise ValidationError("Has a control character.")
+        text = value.strip() if self.trim else value
+        if not self.multiline and _LINE_BREAK.search(text):
+            raise ValidationError("Has more than one line.")
         return text
 
 

@@ -9,6 +9,7 @@ from flask_smorest import Api as SmorestApi
 from marshmallow import Schema
 
 from taskapi.api import fields
+from taskapi.api.documenting import HEADERS
 from taskapi.api.encoding import to_json
 from taskapi.api.problems import CATALOGUE, MEDIA_TYPE
 
@@ -33,7 +34,7 @@ PROBLEM = {
         "current": {"type": "object", "description": "For 412: the resource as it is now."},
     },
 }
-_EXTRA_HEADERS = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After", 503: "Retry-After"}
+_OWN_HEADERS = {405: {"Allow"}, 412: {"ETag"}, 429: {"Retry-After"}}  # beside those that the catalogue gives
 
 
 document = Blueprint("openapi", __name__)
@@ -57,20 +58,24 @@ class Api(SmorestApi):  # type: ignore[misc]
             self.spec.components.response(f"Problem{status}", _problem_response(status))
         self.spec.components.response("DEFAULT_ERROR", _problem_response(None))
 
+    def _register_etag_headers(self) -> None:
+        """Leave conditions to taskapi.api.documenting."""
+
+    def _register_pagination_header(self) -> None:
+        """Leave pages to cursors."""
+
     def _register_error_handlers(self) -> None:
         """Leave errors to taskapi.api.problems."""
 
 
 def _problem_response(status: int | None) -> dict[str, Any]:
-    details = [f"`{code}`: {entry.detail}" for code, entry in CATALOGUE.items() if entry.status == status]
-    headers = {"X-Request-ID": {"schema": {"type": "string"}}}
-    if extra := _EXTRA_HEADERS.get(status or 0):
-        headers[extra] = {"schema": {"type": "string"}}
-    schema = {"$ref": "#/components/schemas/Problem"}
+    entries = {code: entry for code, entry in CATALOGUE.items() if entry.status == status}
+    names = {name for entry in entries.values() for name in entry.headers} | _OWN_HEADERS.get(status or 0, set())
     return {
-        "description": "  \n".join(details) or "Any other error.",
-        "headers": headers,
-        "content": {MEDIA_TYPE: {"schema": schema}},
+        "description": "  \n".join(f"`{code}`: {entry.detail}" for code, entry in entries.items())
+        or "Any other error.",
+        "headers": HEADERS | {name: {"schema": {"type": "string"}} for name in sorted(names)},
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, NoReturn
 
-from flask import request
+from flask import Flask, current_app, request
 from marshmallow import RAISE, Schema, ValidationError, fields
 
 from taskapi.api.problems import invalid, problem
@@ -46,7 +46,7 @@ class _BodyReader:
         self.optional = optional
 
     def __call__(self) -> Any:
-        if self.optional and not request.content_type and not request.get_data(cache=True):
+        if self.optional and not request.content_type and not read_body():
             return {}
         return load(self.schema, read_json(self.media_types), "json")
 
@@ -73,16 +73,17 @@ def load(schema: Schema, data: Any, place: str) -> Any:
         invalid(place, error.messages_dict)
 
 
-def refuse_query(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a view that takes no query parameters say so."""
+def refuse_query() -> None:
+    """Answer 422 to query parameters of a route whose view does not say `takes_query`."""
+    if request.endpoint is None or not request.args or request.method == "OPTIONS":
+        return
+    if not getattr(current_app.view_functions[request.endpoint], "takes_query", False):
+        invalid("query", {name: ["Unknown field."] for name in request.args})
 
-    @wraps(view)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if request.query_string:
-            invalid("query", {name: ["Unknown field."] for name in request.args})
-        return view(*args, **kwargs)
 
-    return wrapper
+def init_parsing(app: Flask) -> None:
+    """Refuse what no view asks for, on every route; the guard comes first."""
+    app.before_request(refuse_query)
 
 
 def read_json(media_types: tuple[str, ...] = (JSON,)) -> Any:
@@ -90,7 +91,7 @@ def read_json(media_types: tuple[str, ...] = (JSON,)) -> Any:
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if request.mimetype not in media_types or charset not in {"utf-8", "utf8"} or request.content_encoding:
         problem("unsupported_media_type")
-    body = request.get_data(cache=True)
+    body = read_body()
     try:
         parsed = json.loads(body.decode(), parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
     except (ValueError, RecursionError):
@@ -98,6 +99,14 @@ def read_json(media_types: tuple[str, ...] = (JSON,)) -> Any:
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _deeper_than(parsed, MAX_DEPTH):
         problem("malformed_json", f"The body is nested deeper than {MAX_DEPTH} levels.")
     return parsed
+
+
+def read_body() -> bytes:
+    """Return the body; answers 413 for one that is too large, 400 for one that breaks off."""
+    try:
+        return request.get_data()
+    except OSError:
+        problem("malformed_request", "The body breaks off, or is not chunked as it says.")
 
 
 def _refuse(literal: str) -> NoReturn:

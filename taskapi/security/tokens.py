@@ -1,7 +1,5 @@
 """Access tokens: issue them, and verify them as strictly as RFC 8725 and RFC 9068 ask."""
 
-import base64
-import binascii
 import json
 import time
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from flask_jwt_extended.exceptions import JWTExtendedException
 
 from taskapi.api import problem
 from taskapi.config import Settings, settings
+from taskapi.security import base64url
 from taskapi.security.keys import Key, ring
 
 TYP: Final = "at+jwt"
@@ -142,19 +141,11 @@ def _check_form(token: str) -> None:
     if len(parts) != 3 or len(token) > MAX_LENGTH:
         problem("token_malformed")
     try:
-        header, payload, _signature = map(_decode, parts)
+        header, payload, _signature = map(base64url.decode, parts)
         if not isinstance(_object(header), dict) or not isinstance(_object(payload), dict):
             problem("token_malformed")
     except (ValueError, RecursionError):
         problem("token_malformed")
-
-
-def _decode(part: str) -> bytes:
-    """Decode base64url, without padding and in its one canonical form."""
-    data = base64.b64decode(part.encode("ascii") + b"=" * (-len(part) % 4), altchars=b"-_", validate=True)
-    if base64.urlsafe_b64encode(data).rstrip(b"=").decode() != part:
-        raise binascii.Error("not canonical")
-    return data
 
 
 def _object(data: bytes) -> Any:
