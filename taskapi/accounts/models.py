@@ -7,6 +7,7 @@ from sqlalchemy import JSON, String
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
+from taskapi.audit import Event, record
 from taskapi.database import ChangeCounter, Model, db, now
 from taskapi.security.passwords import hash_password
 from taskapi.security.rbac import Role
@@ -38,10 +39,11 @@ class User(Model):
         return Standing(self.id, self.name or self.username, self.roles, self.epoch)
 
 
-def create_user(username: str, password: str, **fields: object) -> User:
+def create_user(username: str, password: str, *, actor_id: UUID | None = None, **fields: object) -> User:
     """Add an account to the session, with its change counter. IntegrityError at the flush where the name is taken."""
     user = User(id=uuid7(), username=username, password_hash=hash_password(password), **fields)
     db.session.add(user)
     db.session.flush()
     db.session.add(ChangeCounter(owner_id=user.id, value=0))
+    record(Event.CREATED, actor_id=actor_id, subject_id=user.id, roles=user.roles)
     return user

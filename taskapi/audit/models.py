@@ -1,0 +1,73 @@
+"""The audit log's entries. Triggers of the database refuse to change or remove one."""
+
+from datetime import datetime
+from enum import StrEnum, auto
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+from uuid_utils.compat import uuid7
+
+from taskapi.database import Model, now
+
+
+class Event(StrEnum):
+    """What happened; in the log as the name in lower case."""
+
+    SIGN_IN = auto()
+    SIGN_IN_FAILED = auto()
+    SIGN_OUT = auto()
+    REFRESH_TOKEN_THEFT = auto()
+    PASSWORD_CHANGED = auto()
+    PROFILE_CHANGED = auto()
+    ROLES_CHANGED = auto()
+    ACTIVATED = auto()
+    DEACTIVATED = auto()
+    CREATED = auto()
+    DELETED = auto()
+    EXPORTED = auto()
+    IMPORTED = auto()
+    KEYS_CHANGED = auto()
+
+
+class AuditEntry(Model):
+    """What happened (`event`) to whom (`subject_id`), and who did it (`actor_id`; null: nobody who was signed in).
+
+    The two are no foreign keys: an entry outlives the account that it names.
+    """
+
+    __tablename__ = "audit_entries"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    at: Mapped[datetime] = mapped_column(default=now)
+    event: Mapped[str] = mapped_column(String(32))
+    actor_id: Mapped[UUID | None]
+    subject_id: Mapped[UUID | None]
+    ip: Mapped[str | None] = mapped_column(String(45))
+    user_agent: Mapped[str | None] = mapped_column(String(256))
+    request_id: Mapped[str | None] = mapped_column(String(64))
+    details: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+    __table_args__ = (
+        Index(None, "at", "id"),
+        Index(None, "event", "at", "id"),
+        Index(None, "actor_id", "at", "id"),
+        Index(None, "subject_id", "at", "id"),
+    )
+
+
+class AuditOpening(Model):
+    """While the running transaction has its one row, the trigger lets it blank entries.
+
+    The row points to one that can never be, so no commit takes it: gone with the transaction, or the transaction is.
+    """
+
+    __tablename__ = "audit_openings"
+
+    id: Mapped[int] = mapped_column(primary_key=True, default=1)
+    never: Mapped[int] = mapped_column(
+        ForeignKey("audit_openings.id", deferrable=True, initially="DEFERRED"), default=2
+    )
+
+    __table_args__ = (CheckConstraint("id = 1 AND never = 2", name="never"),)

@@ -1,0 +1,153 @@
+"""The audit log: what is written into it, that nothing takes it out again, and what is blanked with time."""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+import sqlalchemy as sa
+import time_machine
+from sqlalchemy.exc import DBAPIError
+
+from taskapi.accounts.models import User
+from taskapi.audit import Event, record
+from taskapi.audit.log import blank_old_origins
+from taskapi.audit.models import AuditEntry
+from taskapi.database import db
+
+
+@pytest.fixture
+def entry(app):
+    """An entry of the log, as it is stored."""
+    subject_id = uuid4()
+    with app.test_request_context(headers={"User-Agent": "curl/8"}, environ_base={"REMOTE_ADDR": "192.0.2.7"}):
+        record(Event.SIGN_IN, actor_id=subject_id, subject_id=subject_id)
+        db.session.commit()
+    return entries(app, subject_id)[0]
+
+
+def entries(app, subject_id):
+    with app.app_context():
+        query = sa.select(AuditEntry).where(AuditEntry.subject_id == subject_id).order_by(AuditEntry.id)
+        return list(db.session.execute(query).scalars())
+
+
+def user_id(app, username) -> UUID:
+    with app.app_context():
+        return db.session.execute(sa.select(User.id).where(User.username == username)).scalar_one()
+
+
+def raw(app, statement, *, entry):
+    """Run a statement of SQL, with `:id` for the entry's id as the database writes it."""
+    with app.app_context():
+        db.session.execute(sa.text(statement).bindparams(sa.bindparam("id", type_=sa.Uuid())), {"id": entry.id})
+        db.session.commit()
+
+
+def test_an_entry_says_who_did_what_to_whom_and_from_where(app):
+    actor, subject = uuid4(), uuid4()
+    headers = {"User-Agent": "Mozilla/5.0", "X-Request-ID": "abc-1"}
+    with app.test_request_context(headers=headers, environ_base={"REMOTE_ADDR": "2001:db8::1"}):
+        app.preprocess_request()
+        record(Event.ROLES_CHANGED, actor_id=actor, subject_id=subject, roles=["viewer"])
+        db.session.commit()
+    [entry] = entries(app, subject)
+    assert (entry.event, entry.actor_id, entry.details) == ("roles_changed", actor, {"roles": ["viewer"]})
+    assert (entry.ip, entry.user_agent, entry.request_id) == ("2001:db8::1", "Mozilla/5.0", "abc-1")
+    assert abs(entry.at - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_an_entry_made_outside_a_request_has_no_origin(app):
+    subject = uuid4()
+    with app.app_context():
+        record(Event.DELETED, subject_id=subject)
+        db.session.commit()
+    [entry] = entries(app, subject)
+    assert (entry.actor_id, entry.ip, entry.user_agent, entry.request_id) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(("agent", "kept"), [("a" * 300, "a" * 256), ("one\ttwo\x1b[31m", "one\ufffdtwo\ufffd[31m")])
+def test_an_agent_is_cut_and_cleaned(app, agent, kept):
+    subject = uuid4()
+    with app.test_request_context(environ_base={"HTTP_USER_AGENT": agent}):
+        record(Event.SIGN_IN, subject_id=subject)
+        db.session.commit()
+    assert entries(app, subject)[0].user_agent == kept
+
+
+def test_an_entry_is_gone_with_the_transaction_that_it_belongs_to(app):
+    subject = uuid4()
+    with app.app_context():
+        record(Event.DELETED, subject_id=subject)
+        db.session.flush()
+        db.session.rollback()
+    assert entries(app, subject) == []
+
+
+def test_opening_an_account_is_recorded_without_its_name(app, client):
+    username = f"person-{secrets.token_hex(6)}"
+    client.post("/api/v1/auth/register", json={"username": username, "password": "correct horse battery"})
+    created = entries(app, user_id(app, username))[0]
+    assert (created.event, created.actor_id, created.details) == ("created", None, {"roles": ["editor"]})
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_entries SET event = 'sign_out' WHERE id = :id",
+        "UPDATE audit_entries SET ip = NULL WHERE id = :id",
+        "DELETE FROM audit_entries WHERE id = :id",
+    ],
+)
+def test_the_database_refuses_to_change_or_remove_an_entry(app, entry, statement):
+    with pytest.raises(DBAPIError, match="append-only"):
+        raw(app, statement, entry=entry)
+    [same] = entries(app, entry.subject_id)
+    assert (same.event, same.ip) == (entry.event, entry.ip)
+
+
+def test_the_database_refuses_to_put_another_entry_in_the_place_of_one(app, entry):
+    columns = "id, at, event, actor_id, subject_id, ip, user_agent, request_id, details"
+    copied = f"SELECT {columns.replace('event', chr(39) + 'sign_out' + chr(39))} FROM audit_entries WHERE id = :id"
+    with app.app_context():
+        sqlite = db.engine.dialect.name == "sqlite"
+    behind = "" if sqlite else " ON CONFLICT (id) DO UPDATE SET event = excluded.event"
+    with pytest.raises(DBAPIError, match="append-only"):
+        raw(
+            app, f"INSERT {'OR REPLACE' if sqlite else ''} INTO audit_entries ({columns}) {copied}{behind}", entry=entry
+        )
+
+
+def test_the_database_refuses_to_empty_the_log(app, entry):
+    with app.app_context():
+        statement = "DELETE FROM audit_entries" if db.engine.dialect.name == "sqlite" else "TRUNCATE audit_entries"
+        with pytest.raises(DBAPIError, match="append-only"):
+            db.session.execute(sa.text(statement))
+
+
+def test_no_commit_leaves_the_log_open_to_changes(app):
+    with app.app_context():
+        db.session.execute(sa.text("INSERT INTO audit_openings (id, never) VALUES (1, 2)"))
+        with pytest.raises(DBAPIError):
+            db.session.commit()
+        db.session.rollback()
+        assert db.session.execute(sa.text("SELECT count(*) FROM audit_openings")).scalar() == 0
+
+
+def test_an_entry_cannot_be_removed_even_while_origins_are_blanked(app, entry):
+    with app.app_context():
+        db.session.execute(sa.text("INSERT INTO audit_openings (id, never) VALUES (1, 2)"))
+        with pytest.raises(DBAPIError, match="append-only"):
+            db.session.execute(sa.delete(AuditEntry).where(AuditEntry.id == entry.id))
+
+
+def test_origins_are_blanked_after_as_many_days_as_are_set_and_no_sooner(make_app, entry):
+    app = make_app(AUDIT_DAYS=7)
+    for days, ip in ((6, "192.0.2.7"), (8, None)):
+        with time_machine.travel(datetime.now(UTC) + timedelta(days=days)), app.app_context():
+            blank_old_origins()
+            db.session.commit()
+        [now] = entries(app, entry.subject_id)
+        assert now.ip == ip
+    assert now.user_agent is None
+    assert (now.event, now.request_id, now.at) == (entry.event, entry.request_id, entry.at)
