@@ -12,7 +12,7 @@ from taskapi.api.parsing import init_parsing
 from taskapi.api.problems import init_problems
 from taskapi.auth.routes import blp as auth_routes
 from taskapi.cli import init_cli
-from taskapi.config import load_settings
+from taskapi.config.sources import load_settings
 from taskapi.database import init_database
 from taskapi.migrations import upgrade_embedded
 from taskapi.ops.health import blp as health_routes

@@ -1,32 +1,23 @@
-"""Every setting, declared once: name, type, default, meaning and check; and the refusal to start on a bad one."""
+"""Every setting, declared once: name, type, default, meaning and check."""
 
 import os
-import runpy
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from dataclasses import fields as dataclass_fields
-from pathlib import Path
 from typing import Any
 
 import click
-from dotenv import dotenv_values, find_dotenv
 from flask import current_app
-from marshmallow import EXCLUDE, Schema, ValidationError, fields
+from marshmallow import ValidationError, fields
 from marshmallow.validate import Length, OneOf, Range, Regexp
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 PREFIX = "TASKAPI_"
-BARE = ("DATABASE_URL", "REDIS_URL")  # hosting platforms set these two without a prefix
 NOT_SETTINGS = ("TEST_", "REQUIRE_SERVICES")  # these steer the test suite
-WELL_KNOWN_SECRETS = (
-    "changeme",
-    "change-me",
-    "change_me",
-    "your-256-bit-secret",
-    "super-secret",
-    "supersecret",
-    "0123456789",
-)
+_DIGITS = re.compile(r"-?\d{1,18}", re.ASCII)
 
 
 class SettingsError(click.ClickException):
@@ -38,6 +29,8 @@ class _List(fields.Field[tuple[str, ...]]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> tuple[str, ...]:
         words = value.split(",") if isinstance(value, str) else value
+        if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
+            raise ValidationError("Must be a comma-separated list.")
         return tuple(word.strip() for word in words if word.strip())
 
 
@@ -46,6 +39,16 @@ class _Boolean(fields.Boolean):
 
     def __init__(self) -> None:
         super().__init__(truthy={"true", True}, falsy={"false", False})
+        self.error_messages["invalid"] = "Must be true or false."
+
+
+class _Whole(fields.Integer):
+    """A whole number in digits, and nothing that could be rounded to one."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if type(value) is not int and not (isinstance(value, str) and _DIGITS.fullmatch(value)):
+            raise ValidationError("Must be a whole number.")
+        return int(value)
 
 
 def _setting(default: Any, meaning: str, field: fields.Field[Any], *, secret: bool = False) -> Any:
@@ -58,8 +61,16 @@ def _text(*checks: Callable[[Any], Any]) -> fields.Field[Any]:
     return fields.String(validate=list(checks))
 
 
+def _is_database(url: str) -> None:
+    """Refuse what the engine would refuse, without repeating it: a URL may hold a password."""
+    try:
+        make_url(url or "sqlite://")
+    except (ArgumentError, ValueError):
+        raise ValidationError("Cannot be read as a URL; reserved characters in a password need %-encoding.") from None
+
+
 def _whole(least: int, most: int = 2**31 - 1) -> fields.Field[Any]:
-    return fields.Integer(validate=Range(least, most))
+    return _Whole(validate=Range(least, most))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +85,8 @@ class Settings:
             Regexp(
                 r"\Z|(sqlite:///(?!:memory:).|postgres(ql)?(\+psycopg)?://)",
                 error="Must be postgresql://… or sqlite:///path.",
-            )
+            ),
+            _is_database,
         ),
         secret=True,
     )
@@ -111,31 +123,6 @@ class Settings:
 
 
 SETTINGS = {f.name.upper(): f for f in dataclass_fields(Settings)}
-_Schema = Schema.from_dict({name: f.metadata["field"] for name, f in SETTINGS.items()}, name="SettingsSchema")
-
-
-def load_settings(overrides: Mapping[str, Any], default_instance_path: str) -> Settings:
-    """Gather the settings; the later source wins: instance/config.py, .env, environment, overrides.
-
-    Raises SettingsError, which tells all that is wrong at once.
-    """
-    errors: dict[str, list[str]] = {}
-    given = {**_from_environment(errors), **overrides}
-    given.setdefault("INSTANCE_PATH", default_instance_path)
-    given = {**_from_file(Path(given["INSTANCE_PATH"]) / "config.py"), **given}
-    try:
-        values = _Schema(unknown=EXCLUDE).load({k: v for k, v in given.items() if v is not None})
-    except ValidationError as error:
-        errors.update(error.messages_dict)
-        values = error.valid_data
-    settings = Settings(**{name.lower(): value for name, value in values.items()})
-    if not errors:
-        errors.update(_unfit_for_production(settings))
-    if not errors:
-        errors.update(_without_folder(Path(settings.instance_path)))
-    if errors:
-        raise SettingsError("\n".join(f"{PREFIX}{name}: {' '.join(why)}" for name, why in sorted(errors.items())))
-    return settings
 
 
 def settings() -> Settings:
@@ -152,54 +139,3 @@ def unknown_names() -> list[str]:
         for name in names
         if name.removesuffix("_FILE") not in SETTINGS and not name.startswith(NOT_SETTINGS)
     )
-
-
-def _from_environment(errors: dict[str, list[str]]) -> dict[str, Any]:
-    """Read TASKAPI_<NAME>, TASKAPI_<NAME>_FILE and the two bare names; an empty value counts as none."""
-    env = {**dotenv_values(find_dotenv(usecwd=True)), **os.environ}
-    found: dict[str, Any] = {name: env[name] for name in BARE if env.get(name)}
-    for name in SETTINGS:
-        if path := env.get(f"{PREFIX}{name}_FILE"):
-            try:
-                found[name] = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-            except (OSError, UnicodeDecodeError) as error:
-                errors[f"{name}_FILE"] = [f"Cannot be read: {error}."]
-        if value := env.get(PREFIX + name):
-            found[name] = value
-    return found
-
-
-def _from_file(path: Path) -> dict[str, Any]:
-    """Read the upper-case names of instance/config.py."""
-    if not path.is_file():
-        return {}
-    return {name: value for name, value in runpy.run_path(str(path)).items() if name.isupper()}
-
-
-def _without_folder(path: Path) -> Iterator[tuple[str, list[str]]]:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        yield "INSTANCE_PATH", [f"The folder {path} cannot be made: {error.strerror}."]
-        return
-    if not os.access(path, os.W_OK):
-        yield "INSTANCE_PATH", [f"The folder {path} cannot be written to."]
-
-
-def _unfit_for_production(settings: Settings) -> Iterator[tuple[str, list[str]]]:
-    key = settings.jwt_secret_key
-    if key and len(key.encode()) < 32:
-        yield "JWT_SECRET_KEY", ["Must have at least 32 bytes (RFC 7518, section 3.2)."]
-    if key.startswith("-----BEGIN"):
-        yield "JWT_SECRET_KEY", ["Is a PEM key, which is no HMAC secret."]
-    if not settings.production:
-        return
-    if not key:
-        yield "JWT_SECRET_KEY", ["Must be set in production; a generated key would differ between machines."]
-    elif any(word in key.lower() for word in WELL_KNOWN_SECRETS) or len(set(key)) < 10:
-        yield (
-            "JWT_SECRET_KEY",
-            ["Is well known or easily guessed."],
-        )
-    if not settings.trusted_hosts:
-        yield "TRUSTED_HOSTS", ["Must be set in production, so that a forged Host header is refused."]

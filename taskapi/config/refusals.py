@@ -1,0 +1,66 @@
+"""The refusal to start: settings that are each valid, and yet unfit."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from zxcvbn import zxcvbn
+
+from taskapi.config import Settings
+
+Refusal = tuple[str, list[str]]
+# Words of example keys, and two keys that tutorials hand out ready for use; none comes up in a random key
+WELL_KNOWN = (
+    "secret",
+    "password",
+    "change",
+    "replace",
+    "example",
+    "default",
+    "develop",
+    "256-bit",
+    "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
+    "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+)
+GUESSES_LOG10 = 24  # 32 random hex digits have 30
+
+
+def refusals(settings: Settings) -> Iterator[Refusal]:
+    """Yield each setting that is unfit to start with, and why."""
+    yield from _unfit_anywhere(settings)
+    if settings.production:
+        yield from _unfit_for_production(settings)
+    yield from _without_folder(Path(settings.instance_path))
+
+
+def _unfit_anywhere(settings: Settings) -> Iterator[Refusal]:
+    key = settings.jwt_secret_key
+    if key.startswith("-----BEGIN"):
+        yield "JWT_SECRET_KEY", ["Is a PEM key, which is no HMAC secret."]
+    elif key and len(key.encode()) < 32:
+        yield "JWT_SECRET_KEY", ["Must have at least 32 bytes (RFC 7518, section 3.2)."]
+
+
+def _unfit_for_production(settings: Settings) -> Iterator[Refusal]:
+    key = settings.jwt_secret_key
+    if not key:
+        yield "JWT_SECRET_KEY", ["Must be set in production; a generated key would differ between machines."]
+    elif _is_guessable(key):
+        yield "JWT_SECRET_KEY", ["Is well known or easily guessed."]
+    if not settings.trusted_hosts:
+        yield "TRUSTED_HOSTS", ["Must be set in production, so that a forged Host header is refused."]
+
+
+def _is_guessable(key: str) -> bool:
+    known = any(word in key.lower() for word in WELL_KNOWN)
+    return known or float(zxcvbn(key[:72])["guesses_log10"]) < GUESSES_LOG10
+
+
+def _without_folder(path: Path) -> Iterator[Refusal]:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        yield "INSTANCE_PATH", [f"The folder {path} cannot be made: {error.strerror}."]
+        return
+    if not os.access(path, os.W_OK | os.X_OK):
+        yield "INSTANCE_PATH", [f"The folder {path} cannot be written to."]

@@ -1,0 +1,187 @@
+"""Settings: where they come from, which wins, and what is refused, all at once and by name."""
+
+import secrets
+from pathlib import Path
+
+import pytest
+
+from taskapi.config import SettingsError
+from taskapi.config.sources import load_settings
+
+STRONG = secrets.token_urlsafe(32)
+PRODUCTION = {"ENV": "production", "JWT_SECRET_KEY": STRONG, "TRUSTED_HOSTS": "tasks.example.org"}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """An empty working directory, which is the instance folder too."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def setenv(monkeypatch):
+    """Set environment variables by our names."""
+    return lambda **names: [monkeypatch.setenv(f"TASKAPI_{name}", str(value)) for name, value in names.items()]
+
+
+def load(**overrides):
+    return load_settings(overrides, str(Path.cwd()))
+
+
+def refusal(**overrides):
+    with pytest.raises(SettingsError) as caught:
+        load(**overrides)
+    return caught.value.message
+
+
+def test_with_nothing_set_the_embedded_database_is_used(folder):
+    settings = load()
+    assert (settings.embedded, settings.env, settings.instance_path) == (True, "development", str(folder))
+
+
+def test_each_source_is_stronger_than_the_one_before(folder, setenv):
+    (folder / "config.py").write_text("BCRYPT_ROUNDS = 5\n")
+    seen = [load().bcrypt_rounds]
+    (folder / ".env").write_text("TASKAPI_BCRYPT_ROUNDS=6\n")
+    seen.append(load().bcrypt_rounds)
+    setenv(BCRYPT_ROUNDS=7)
+    seen.append(load().bcrypt_rounds)
+    seen.append(load(BCRYPT_ROUNDS=8).bcrypt_rounds)
+    assert seen == [5, 6, 7, 8]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_secret_is_read_from_a_file_without_its_line_end(folder, setenv, end):
+    (folder / "key").write_bytes(f"{STRONG}{end}".encode())
+    setenv(JWT_SECRET_KEY_FILE=folder / "key")
+    assert load().jwt_secret_key == STRONG
+
+
+def test_the_environments_file_is_stronger_than_the_plain_value_in_dotenv(folder, setenv):
+    (folder / ".env").write_text("TASKAPI_BCRYPT_ROUNDS=6\n")
+    (folder / "rounds").write_text("7\n")
+    setenv(BCRYPT_ROUNDS_FILE=folder / "rounds")
+    assert load().bcrypt_rounds == 7
+
+
+def test_a_bare_database_url_counts_unless_ours_is_set_too(setenv, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgres://bare/db")
+    assert load().database_url == "postgres://bare/db"
+    setenv(DATABASE_URL="postgresql://ours/db")
+    assert load().database_url == "postgresql://ours/db"
+
+
+def test_an_empty_value_counts_as_none(setenv):
+    setenv(BCRYPT_ROUNDS="", DATABASE_URL="")
+    assert (load().bcrypt_rounds, load().embedded) == (12, True)
+
+
+def test_all_errors_are_told_at_once_and_by_name(setenv):
+    setenv(BCRYPT_ROUNDS="many", ENV="staging", REGISTRATION_ENABLED="yes", MAX_BODY_BYTES_FILE="/nowhere")
+    lines = refusal(PASSWORD_MIN_LENGTH=3, JWT_SECRET_KEY="short").splitlines()
+    assert [line.split(":")[0].removeprefix("TASKAPI_") for line in lines] == [
+        "BCRYPT_ROUNDS",
+        "ENV",
+        "JWT_SECRET_KEY",
+        "MAX_BODY_BYTES_FILE",
+        "PASSWORD_MIN_LENGTH",
+        "REGISTRATION_ENABLED",
+    ]
+
+
+@pytest.mark.parametrize("value", ["1.5", " 5", "1_0", "5 rounds", "\N{ARABIC-INDIC DIGIT FIVE}", 5.5, True])
+def test_a_whole_number_is_written_in_digits(value):
+    assert "must be a whole number" in refusal(BCRYPT_ROUNDS=value).lower()
+
+
+@pytest.mark.parametrize("value", ["1", "yes", "True", "on"])
+def test_a_boolean_is_true_or_false(value):
+    assert refusal(REGISTRATION_ENABLED=value) == "TASKAPI_REGISTRATION_ENABLED: Must be true or false."
+
+
+def test_a_list_is_comma_separated(setenv):
+    setenv(TRUSTED_HOSTS="a.example, b.example,")
+    assert load().trusted_hosts == ("a.example", "b.example")
+    assert load(TRUSTED_HOSTS=["c.example"]).trusted_hosts == ("c.example",)
+    assert "comma-separated" in refusal(TRUSTED_HOSTS=5)
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://host/db", "sqlite://", "sqlite:///:memory:", "tasks.db", "postgresql://user:hidden@host:port/db"]
+)
+def test_a_database_that_cannot_be_used_is_refused_without_repeating_its_url(url):
+    message = refusal(DATABASE_URL=url)
+    assert message.startswith("TASKAPI_DATABASE_URL: ")
+    assert "hidden" not in message
+
+
+def test_a_misspelt_name_in_a_file_or_an_override_is_refused(folder):
+    (folder / "config.py").write_text("BCRYPT_ROUNDZ = 5\n")
+    message = refusal(LOG_LEVLE="info")
+    assert "BCRYPT_ROUNDZ" in message
+    assert "LOG_LEVLE" in message
+
+
+def test_a_config_file_that_fails_is_one_line(folder):
+    (folder / "config.py").write_text("BCRYPT_ROUNDS = \n")
+    message = refusal()
+    assert message.startswith(f"{folder / 'config.py'}: Cannot be run: SyntaxError")
+    assert "\n" not in message
+
+
+def test_an_instance_folder_that_cannot_be_made_is_one_line(folder):
+    (folder / "file").touch()
+    message = refusal(INSTANCE_PATH=str(folder / "file" / "instance"))
+    assert message.startswith("TASKAPI_INSTANCE_PATH: The folder ")
+    assert "\n" not in message
+
+
+def test_secrets_stay_out_of_repr():
+    shown = repr(load(JWT_SECRET_KEY=STRONG, DATABASE_URL="postgresql://user:hidden@host/db"))
+    assert STRONG not in shown
+    assert "hidden" not in shown
+
+
+def test_production_starts_on_settings_that_are_fit():
+    assert load(**PRODUCTION).production
+
+
+@pytest.mark.parametrize("name", ["JWT_SECRET_KEY", "TRUSTED_HOSTS"])
+def test_production_does_not_start_without(name):
+    assert refusal(**PRODUCTION | {name: None}).startswith(f"TASKAPI_{name}: Must be set in production")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "your-256-bit-secret-your-256-bit",
+        "a-string-secret-at-least-256-bits-long",
+        "0123456789abcdef0123456789abcdef",
+        "abcdefghijklmnopqrstuvwxyz012345",
+        "Please change this before you go live!",
+        "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
+        "x" * 64,
+    ],
+)
+def test_production_refuses_a_well_known_or_guessable_key_without_repeating_it(key):
+    message = refusal(**PRODUCTION | {"JWT_SECRET_KEY": key})
+    assert message == "TASKAPI_JWT_SECRET_KEY: Is well known or easily guessed."
+
+
+@pytest.mark.parametrize(
+    ("make", "size"), [(secrets.token_hex, 16), (secrets.token_hex, 64), (secrets.token_urlsafe, 32)]
+)
+def test_production_takes_random_keys(make, size):
+    key = make(size)
+    assert load(**PRODUCTION | {"JWT_SECRET_KEY": key}).jwt_secret_key == key
+
+
+@pytest.mark.parametrize("env", ["development", "production"])
+def test_a_short_key_is_refused_everywhere(env):
+    message = refusal(**PRODUCTION | {"ENV": env, "JWT_SECRET_KEY": secrets.token_hex(15)})
+    assert message == "TASKAPI_JWT_SECRET_KEY: Must have at least 32 bytes (RFC 7518, section 3.2)."
+
+
+def test_a_pem_key_is_no_hmac_secret():
+    assert "PEM" in refusal(JWT_SECRET_KEY="-----BEGIN PUBLIC KEY-----\n" + STRONG)
