@@ -10,7 +10,7 @@ DEV = $(VENV)/requirements-dev.stamp
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help run test cover check format lock build clean
+.PHONY: help run test cover check format docs lock build clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,9 @@ check: $(DEV) ## Lint, formatting, types, direction of imports
 format: $(DEV) ## Format the code, and mend what can be mended by machine
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(RUNTIME) ## Write the documents that are made from the code
+	@$(BIN)/python -m docs.generate
 
 lock: $(DEV) ## Lock the dependencies anew; their newest versions with ARGS=--upgrade
 	$(LOCK) $(ARGS) requirements.in --output-file requirements.txt

@@ -109,7 +109,9 @@ class Settings:
     log_level: str = _setting(
         "info", "`debug`, `info`, `warning` or `error`.", _text(OneOf(["debug", "info", "warning", "error"]))
     )
-    instance_path: str = _setting("", "Folder of the embedded database and the generated keys.", _text())
+    instance_path: str = _setting(
+        "", "Folder of the embedded database and the generated keys; empty: `instance/` in the checkout.", _text()
+    )
 
     @property
     def production(self) -> bool:

@@ -1,0 +1,82 @@
+"""Write the documents that are made from the code: `make docs`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from taskapi.api.problems import CATALOGUE
+from taskapi.config import PREFIX, SETTINGS
+
+ROOT = Path(__file__).parent.parent
+NOTE = "Made by `make docs`; change the code instead."
+
+
+def documents() -> dict[Path, str]:
+    """Return every generated document by its place."""
+    return {
+        ROOT / ".env.example": "\n".join(_example()) + "\n",
+        ROOT / "docs" / "settings.md": "\n".join(_settings()) + "\n",
+        ROOT / "docs" / "errors.md": "\n".join(_errors()) + "\n",
+    }
+
+
+def _example() -> Iterator[str]:
+    yield "# Copy this to .env, and take the mark off what you set. What stays marked has the default shown."
+    yield f"# {NOTE.replace('`', '')}"
+    for name, setting in SETTINGS.items():
+        yield f"\n# {setting.metadata['help']}"
+        yield f"#{PREFIX}{name}={_text(setting.default)}"
+
+
+def _settings() -> Iterator[str]:
+    yield f"""# Settings
+
+<!-- {NOTE} -->
+
+Each setting is an environment variable, `{PREFIX}` and its name. The same name with `_FILE` behind it names a file that
+holds the value, as secret stores mount them. They are gathered from four places, each stronger than the one before:
+
+1. `config.py` in the instance folder, a Python file with the names as below (`BCRYPT_ROUNDS = 13`)
+2. `.env`, in the folder you start from or one above it
+3. the environment
+4. what a program hands to `create_app({{"BCRYPT_ROUNDS": 13}})`
+
+`DATABASE_URL` and `REDIS_URL` count without the prefix too, where the prefixed name is not set. Durations are seconds,
+sizes bytes, booleans `true` or `false`; lists are comma-separated; an empty value counts as none. A wrong setting keeps
+the service from starting, and all that are wrong are told at once. `flask doctor` tells which are set.
+
+`{PREFIX}ENV=production` is stricter: each refusal says what it asks for.
+
+| `{PREFIX}…` | default | what it is |
+| --- | --- | --- |"""
+    for name, setting in SETTINGS.items():
+        default = _text(setting.default)
+        secret = " Secret." if setting.metadata["secret"] else ""
+        yield f"| `{name}` | {f'`{default}`' if default else ''} | {setting.metadata['help']}{secret} |"
+
+
+def _text(value: Any) -> str:
+    """Return a default as it is written in the environment."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _errors() -> Iterator[str]:
+    yield f"""# Errors
+
+<!-- {NOTE} -->
+
+Every error is `application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail`, `code` and `request_id`; a
+422 has `errors` besides, by place (`json`, `query`, `path`) and field. Programs go by `code`; `type` leads to the
+explanation below, at `/problems/<code>`.
+
+| status | `code` | what it says | what to do |
+| --- | --- | --- | --- |"""
+    for code, entry in sorted(CATALOGUE.items(), key=lambda item: item[1].status):
+        yield f"| {entry.status} | `{code}` | {entry.detail} | {entry.advice} |"
+
+
+if __name__ == "__main__":
+    for path, text in documents().items():
+        path.write_text(text, encoding="utf-8")

@@ -1,0 +1,34 @@
+"""The documents: those made from the code are as it is now, and links between them lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+
+from docs.generate import documents
+from taskapi.config.sources import load_settings
+
+ROOT = Path(__file__).parent.parent
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
+def test_a_generated_document_is_as_the_code_is_now(path):
+    assert path.read_text(encoding="utf-8") == documents()[path], "run `make docs`, or `python -m docs.generate`"
+
+
+def test_the_example_environment_shows_defaults(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shown = re.sub(r"(?m)^#(?=TASKAPI_)", "", (ROOT / ".env.example").read_text(encoding="utf-8"))
+    (tmp_path / ".env").write_text(shown, encoding="utf-8")
+    assert dotenv_values(tmp_path / ".env")
+    default = load_settings({}, str(tmp_path))
+    (tmp_path / ".env").unlink()
+    assert load_settings({}, str(tmp_path)) == default
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_link_leads_to_a_file(page):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
