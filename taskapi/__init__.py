@@ -11,17 +11,22 @@ from taskapi.api.openapi import init_api
 from taskapi.api.parsing import init_parsing
 from taskapi.api.problems import init_problems
 from taskapi.auth.routes import blp as auth_routes
+from taskapi.auth.routes import me as password_routes
 from taskapi.cli import init_cli
 from taskapi.config.sources import load_settings
 from taskapi.database import init_database
 from taskapi.migrations import upgrade_embedded
 from taskapi.ops.health import blp as health_routes
 from taskapi.ops.logging import init_logging
+from taskapi.security.denylist import init_denylist
 from taskapi.security.guard import init_guard
 from taskapi.security.headers import init_headers
 from taskapi.security.keys import init_keys
+from taskapi.security.throttle import init_throttle
 from taskapi.security.tokens import init_tokens
 from taskapi.tasks.routes import blp as task_routes
+
+INITS = (init_logging, init_keys, init_database, init_tokens, init_denylist, init_throttle, init_headers)
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
@@ -32,12 +37,12 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.config.update(SETTINGS=settings, MAX_CONTENT_LENGTH=settings.max_body_bytes)
     app.json = OrjsonProvider(app)
     app.url_map.merge_slashes = False
-    for init in (init_logging, init_keys, init_database, init_tokens, init_headers):
+    for init in INITS:
         init(app, settings)
     for prepare in (init_problems, init_guard, init_parsing, init_cli):
         prepare(app)
     api = init_api(app)
-    for routes in (auth_routes, me_routes, task_routes):
+    for routes in (auth_routes, me_routes, password_routes, task_routes):
         api.register_blueprint(routes)
     app.register_blueprint(health_routes)
     if settings.embedded:

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from redis import Redis
+from redis.exceptions import RedisError
 
 from taskapi import create_app
 from taskapi.accounts.models import create_user
@@ -86,7 +88,12 @@ def make_app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
     made: list[Flask] = []
 
     def make(**settings: Any) -> Flask:
-        defaults = {"DATABASE_URL": database_url, "BCRYPT_ROUNDS": 4, "LOG_LEVEL": "warning"}
+        defaults = {
+            "DATABASE_URL": database_url,
+            "BCRYPT_ROUNDS": 4,
+            "RATELIMIT_ENABLED": False,
+            "LOG_LEVEL": "warning",
+        }
         folder = {} if "INSTANCE_PATH" in settings else {"INSTANCE_PATH": str(tmp_path_factory.mktemp("instance"))}
         made.append(create_app({**defaults, **folder, **settings}))
         return made[-1]
@@ -100,6 +107,22 @@ def make_app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def app(make_app: AppFactory) -> Flask:
     """The application, with cheap passwords."""
     return make_app()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> str:
+    """A Redis to use, or the reason why there is none."""
+    try:
+        Redis.from_url(TEST_REDIS_URL).ping()
+    except RedisError:
+        unavailable("Redis")
+    return TEST_REDIS_URL
+
+
+@pytest.fixture(scope="module", params=["database", "redis"])
+def denylist_store(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The settings of either denylist: a module that asks for it runs on both."""
+    return {"REDIS_URL": request.getfixturevalue("redis_url")} if request.param == "redis" else {}
 
 
 @pytest.fixture

@@ -9,7 +9,12 @@ from taskapi.config import SettingsError
 from taskapi.config.sources import load_settings
 
 STRONG = secrets.token_urlsafe(32)
-PRODUCTION = {"ENV": "production", "JWT_SECRET_KEY": STRONG, "TRUSTED_HOSTS": "tasks.example.org"}
+PRODUCTION = {
+    "ENV": "production",
+    "JWT_SECRET_KEY": STRONG,
+    "TRUSTED_HOSTS": "tasks.example.org",
+    "REDIS_URL": "redis://127.0.0.1:6379/0",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -147,7 +152,7 @@ def test_production_starts_on_settings_that_are_fit():
     assert load(**PRODUCTION).production
 
 
-@pytest.mark.parametrize("name", ["JWT_SECRET_KEY", "TRUSTED_HOSTS"])
+@pytest.mark.parametrize("name", ["JWT_SECRET_KEY", "TRUSTED_HOSTS", "REDIS_URL"])
 def test_production_does_not_start_without(name):
     assert refusal(**PRODUCTION | {name: None}).startswith(f"TASKAPI_{name}: Must be set in production")
 

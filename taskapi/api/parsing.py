@@ -46,7 +46,7 @@ class _BodyReader:
         self.optional = optional
 
     def __call__(self) -> Any:
-        if self.optional and not request.content_type and not read_body():
+        if self.optional and not read_body():
             return {}
         return load(self.schema, read_json(self.media_types), "json")
 

@@ -66,6 +66,24 @@ CATALOGUE = {
         "Access tokens are short-lived. Refresh, and repeat the request.",
         {"WWW-Authenticate": INVALID},
     ),
+    "token_revoked": Entry(
+        401,
+        "Token has been revoked.",
+        "Its session was ended, or your account changed. Refresh once; sign in again where that fails.",
+        {"WWW-Authenticate": INVALID},
+    ),
+    "fresh_token_required": Entry(
+        401,
+        "This needs a token from a recent password entry.",
+        "Send your password to /api/v1/auth/verify-password, and use the token that comes back.",
+        {"WWW-Authenticate": INVALID},
+    ),
+    "invalid_refresh_token": Entry(
+        401,
+        "The refresh token is not valid.",
+        "It was used before, has expired, or its session was ended. Sign in again.",
+        {"WWW-Authenticate": INVALID},
+    ),
     "invalid_credentials": Entry(
         401,
         "The username or the password is wrong.",
@@ -82,6 +100,11 @@ CATALOGUE = {
         "Your role does not grant this permission.",
         "Ask an administrator for a role that grants the permission named.",
         {"WWW-Authenticate": INSUFFICIENT_SCOPE},
+    ),
+    "csrf_failed": Entry(
+        403,
+        "The CSRF header is missing or wrong.",
+        "With cookies, an unsafe method needs X-CSRF-TOKEN: the value of csrf_access_token, or csrf_refresh_token.",
     ),
     "registration_closed": Entry(
         403, "Accounts are opened by an administrator here.", "Ask an administrator for an account."

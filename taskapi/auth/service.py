@@ -1,29 +1,54 @@
-"""Signing in, in the order that security asks for."""
+"""Sessions: begun by a password, carried on by refresh tokens that serve once, ended at once.
 
-from datetime import timedelta
-from typing import Any
+A refresh token is 256 bits; its successor is an HMAC of it, so that a client whose answer was lost, or a second tab, is
+given the same one again. The order of the steps is what keeps this safe: see each function.
+"""
+
+import hmac
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from flask import request
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from uuid_utils.compat import uuid7
 
 from taskapi.accounts.models import User
 from taskapi.api import problem
-from taskapi.auth.models import Session
+from taskapi.auth.models import RefreshToken, Session
 from taskapi.config import settings
 from taskapi.database import db, now, reader
-from taskapi.security import passwords
-from taskapi.security.tokens import Standing, issue
+from taskapi.security import denylist, passwords
+from taskapi.security.cursor import seal, unseal
+from taskapi.security.keys import Key, ring
+from taskapi.security.tokens import Standing, caller
 
-SESSION_LIFE = timedelta(days=30)
-_BY_NAME = select(User.id, User.username, User.name, User.roles, User.epoch, User.active, User.password_hash).where(
-    User.username == bindparam("username")
-)
+TOKEN_BYTES = 32
+SESSION = (
+    Session.id, Session.created_at, Session.last_used_at, Session.expires_at, Session.ip, Session.user_agent
+)  # fmt: skip
 
 
-def sign_in(username: str, password: str) -> dict[str, Any]:
-    """Start a session, or answer 401, the same for a name that does not exist, and in the same time."""
+STANDING = (User.id, User.username, User.name, User.roles, User.epoch, User.active)
+_BY_NAME = select(*STANDING, User.password_hash).where(User.username == bindparam("username"))
+
+
+class Granted(NamedTuple):
+    """What a sign-in or a refresh comes to: a session, its refresh token and that token's end."""
+
+    standing: Standing
+    session_id: UUID
+    refresh_token: str
+    refresh_expires_at: datetime
+    fresh: bool
+
+
+def sign_in(username: str, password: str) -> Granted:
+    """Begin a session, or answer 401, the same for a name that does not exist, and in the same time."""
     user = reader().execute(_BY_NAME, {"username": username.lower()}).first()
     right = passwords.check_password(password, user.password_hash if user else None)
     if user is None or not right or not user.active:
@@ -32,19 +57,195 @@ def sign_in(username: str, password: str) -> dict[str, Any]:
         db.session.execute(
             update(User).where(User.id == user.id).values(password_hash=passwords.hash_password(password))
         )
-    session = Session(id=uuid7(), user_id=user.id, expires_at=now() + SESSION_LIFE, **_device())
-    db.session.add(session)
-    return _tokens(Standing(user.id, user.name or user.username, user.roles, user.epoch), session.id, fresh=True)
+    prune_sessions()
+    return _begin(Standing(user.id, user.name or user.username, user.roles, user.epoch))
 
 
-def _tokens(standing: Standing, session_id: UUID, *, fresh: bool) -> dict[str, Any]:
-    return {
-        "access_token": issue(standing, session_id, fresh=fresh),
-        "token_type": "Bearer",
-        "expires_in": settings().access_token_seconds,
-        "session_id": session_id,
-    }
+def refresh(token: str) -> Granted:
+    """Give a token's successor for it, once; answers 401, and ends the session where the use is a theft.
+
+    The swap is one conditional statement, so that of many at the same moment one spends the token, and the others find
+    it spent, with its successor there.
+    """
+    moment = now()
+    session_id = _spend(token, moment)
+    if session_id is not None:
+        return _carry_on(session_id, _successor(ring().signing, token), moment)
+    found = db.session.get(RefreshToken, _digest(token))
+    if found is None or found.spent_at is None:
+        problem("invalid_refresh_token")  # never issued, its session ended, or expired unused
+    return _repeat(token, found, moment)
 
 
-def _device() -> dict[str, str | None]:
-    return {"ip": request.remote_addr, "user_agent": request.headers.get("User-Agent", "")[:256]}
+def end_session(session_id: UUID, user_id: UUID) -> bool:
+    """End one of a person's sessions: refresh tokens are gone, access tokens void. Tell whether it was there."""
+    gone = db.session.execute(
+        delete(Session).where(Session.id == session_id, Session.user_id == user_id).returning(Session.id)
+    ).first()
+    if gone is not None:
+        denylist.revoke_session(session_id)
+    return gone is not None
+
+
+def end_sessions(user_id: UUID, *, besides: Iterable[UUID] = ()) -> None:
+    """End all of a person's sessions but these."""
+    gone = db.session.execute(
+        delete(Session).where(Session.user_id == user_id, Session.id.not_in(list(besides))).returning(Session.id)
+    ).scalars()
+    for session_id in gone.all():
+        denylist.revoke_session(session_id)
+
+
+def session_of(token: str) -> tuple[UUID, UUID] | None:
+    """Return the session that a refresh token belongs to, and its person; spent or not."""
+    row = db.session.execute(
+        select(Session.id, Session.user_id)
+        .join(RefreshToken, RefreshToken.session_id == Session.id)
+        .where(RefreshToken.digest == _digest(token))
+    ).first()
+    return None if row is None else (row.id, row.user_id)
+
+
+def prune_sessions() -> int:
+    """Delete the sessions and denylist entries whose time is over; return how many."""
+    gone: Any = db.session.execute(delete(Session).where(Session.expires_at < now()))
+    sessions: int = gone.rowcount
+    return sessions + denylist.prune_denylist()
+
+
+def standing_now() -> tuple[Standing, int]:
+    """Return how the caller stands now, and the seconds that their session has left without use."""
+    standing, session = _standing(caller().session_id)
+    return standing, int((session.expires_at - now()).total_seconds())
+
+
+def require_password(password: str) -> None:
+    """Answer 401 unless this is the caller's password."""
+    hashed = reader().execute(select(User.password_hash).where(User.id == caller().id)).scalar()
+    if not passwords.check_password(password, hashed):
+        problem("invalid_credentials")
+
+
+def change_password(current: str, new: str) -> None:
+    """Set the caller's password anew, and end all their sessions but this one."""
+    require_password(current)
+    person = reader().execute(select(User.username, User.name, User.email).where(User.id == caller().id)).one()
+    passwords.check_strength(new, own_words(**person._mapping), field="new_password")
+    hashed = passwords.hash_password(new)
+    db.session.execute(update(User).where(User.id == caller().id).values(password_hash=hashed))
+    end_sessions(caller().id, besides=[caller().session_id])
+
+
+def own_words(username: str, name: str | None = None, email: str | None = None, **_: Any) -> list[str]:
+    """Return what a password is easily guessed from."""
+    return [word for word in (username, name, email) if word]
+
+
+def live_sessions(limit: int, cursor: str | None) -> dict[str, Any]:
+    """Return a page of the caller's sessions, the latest first."""
+    living = select(*SESSION).where(Session.user_id == caller().id, Session.expires_at > now())
+    if cursor:
+        living = living.where(Session.id < UUID(unseal(cursor, "sessions")[0]))
+    rows = reader().execute(living.order_by(Session.id.desc()).limit(limit + 1)).all()
+    items = [{**row._mapping, "current": row.id == caller().session_id} for row in rows[:limit]]
+    return {"items": items, "next_cursor": seal([items[-1]["id"]], "sessions") if len(rows) > limit else None}
+
+
+def _begin(standing: Standing) -> Granted:
+    moment, session_id = now(), uuid7()
+    token = urlsafe_b64encode(secrets.token_bytes(TOKEN_BYTES)).rstrip(b"=").decode()
+    expires_at = _end_of_use(moment, begun_at=moment)
+    db.session.execute(
+        insert(Session).values(
+            id=session_id,
+            user_id=standing.user_id,
+            created_at=moment,
+            last_used_at=moment,
+            expires_at=expires_at,
+            ip=request.remote_addr,
+            user_agent=request.headers.get("User-Agent", "")[:256],
+        )
+    )
+    _store(token, session_id, expires_at)
+    return Granted(standing, session_id, token, expires_at, fresh=True)
+
+
+def _spend(token: str, moment: datetime) -> UUID | None:
+    """Spend a living token and return its session; None where there is nothing to spend."""
+    spent: UUID | None = db.session.execute(
+        update(RefreshToken)
+        .where(RefreshToken.digest == _digest(token), RefreshToken.spent_at.is_(None), RefreshToken.expires_at > moment)
+        .values(spent_at=moment)
+        .returning(RefreshToken.session_id)
+    ).scalar()
+    return spent
+
+
+def _carry_on(session_id: UUID, successor: str, moment: datetime) -> Granted:
+    standing, session = _standing(session_id)
+    expires_at = _end_of_use(moment, session.created_at)
+    if expires_at <= moment:
+        problem("invalid_refresh_token")
+    _store(successor, session_id, expires_at)
+    db.session.execute(
+        update(Session).where(Session.id == session_id).values(last_used_at=moment, expires_at=expires_at)
+    )
+    return Granted(standing, session_id, successor, expires_at, fresh=False)
+
+
+def _standing(session_id: UUID) -> tuple[Standing, Any]:
+    """Return what a new token says of a session's person, as they stand now, and when the session began and ends."""
+    row = db.session.execute(
+        select(*STANDING, Session.created_at, Session.expires_at)
+        .join(Session, Session.user_id == User.id)
+        .where(Session.id == session_id)
+    ).first()
+    if row is None or not row.active:
+        problem("invalid_refresh_token")
+    return Standing(row.id, row.name or row.username, row.roles, row.epoch), row
+
+
+def _end_of_use(moment: datetime, begun_at: datetime) -> datetime:
+    idle = moment + timedelta(seconds=settings().refresh_token_seconds)
+    return min(idle, begun_at + timedelta(seconds=settings().session_max_seconds))
+
+
+def _repeat(token: str, spent: RefreshToken, moment: datetime) -> Granted:
+    """Give the unused successor once more, within the grace; any other use of a spent token is a theft."""
+    successor = next((made for made in _successors(token) if _is_unspent(made)), None)
+    grace = timedelta(seconds=settings().refresh_grace_seconds)
+    if successor is None or spent.spent_at is None or moment - spent.spent_at >= grace:
+        _end_stolen(spent.session_id)
+        problem("invalid_refresh_token")
+    standing, session = _standing(spent.session_id)
+    return Granted(standing, spent.session_id, successor, session.expires_at, fresh=False)
+
+
+def _successors(token: str) -> Iterator[str]:
+    """Return what may follow a token: one for each key that may have signed when it was spent."""
+    return (_successor(key, token) for key in ring().keys.values())
+
+
+def _is_unspent(token: str) -> bool:
+    found = db.session.get(RefreshToken, _digest(token))
+    return found is not None and found.spent_at is None
+
+
+def _end_stolen(session_id: UUID) -> None:
+    """End a session whose spent token came back, for good: the refusal that follows must not undo it."""
+    user_id = db.session.execute(delete(Session).where(Session.id == session_id).returning(Session.user_id)).scalar()
+    if user_id is not None:
+        denylist.revoke_session(session_id)
+    db.session.commit()
+
+
+def _store(token: str, session_id: UUID, expires_at: datetime) -> None:
+    db.session.execute(insert(RefreshToken).values(digest=_digest(token), session_id=session_id, expires_at=expires_at))
+
+
+def _successor(key: Key, token: str) -> str:
+    return urlsafe_b64encode(hmac.digest(key.derive("refresh"), token.encode(), "sha256")).rstrip(b"=").decode()
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode()).digest()

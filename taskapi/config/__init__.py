@@ -69,6 +69,12 @@ def _is_database(url: str) -> None:
         raise ValidationError("Cannot be read as a URL; reserved characters in a password need %-encoding.") from None
 
 
+def _are_origins(origins: tuple[str, ...]) -> None:
+    for origin in origins:
+        if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", origin):
+            raise ValidationError(f"{origin} is no origin: scheme and host, perhaps a port, and nothing more.")
+
+
 def _whole(least: int, most: int = 2**31 - 1) -> fields.Field[Any]:
     return _Whole(validate=Range(least, most))
 
@@ -99,6 +105,23 @@ class Settings:
     jwt_issuer: str = _setting("taskapi", "The `iss` of our tokens.", _text(Length(1, 200)))
     jwt_audience: str = _setting("taskapi", "The `aud` of our tokens.", _text(Length(1, 200)))
     access_token_seconds: int = _setting(900, "Life of an access token.", _whole(1, 86400))
+    refresh_token_seconds: int = _setting(604800, "Life of a refresh token, from each use.", _whole(60, 31536000))
+    session_max_seconds: int = _setting(2592000, "Life of a session in all.", _whole(60, 31536000))
+    refresh_grace_seconds: int = _setting(
+        30, "How long a spent refresh token still gets its unused successor; 0: never.", _whole(0, 300)
+    )
+    redis_url: str = _setting(
+        "",
+        "`redis://…` for denylist and rate limits; empty: the database, and each process's memory.",
+        _text(Regexp(r"\Z|rediss?://|unix://", error="Must be redis://…, rediss://… or unix://….")),
+        secret=True,
+    )
+    ratelimit_enabled: bool = _setting(True, "Whether too many requests are refused.", _Boolean())
+    cookie_secure: bool = _setting(True, "Whether cookies are sent over HTTPS alone.", _Boolean())
+    cookie_samesite: str = _setting("Strict", "`Strict`, `Lax` or `None`.", _text(OneOf(["Strict", "Lax", "None"])))
+    cors_origins: tuple[str, ...] = _setting(
+        (), "Origins of other sites' front ends, exactly as browsers send them.", _List(validate=_are_origins)
+    )
     bcrypt_rounds: int = _setting(12, "bcrypt cost; each step doubles the time of a sign-in.", _whole(4, 18))
     password_min_length: int = _setting(12, "Least number of characters in a password.", _whole(8, 128))
     registration_enabled: bool = _setting(True, "Whether anybody may open an account.", _Boolean())

@@ -40,6 +40,9 @@ def _unfit_anywhere(settings: Settings) -> Iterator[Refusal]:
     elif key and len(key.encode()) < 32:
         yield "JWT_SECRET_KEY", ["Must have at least 32 bytes (RFC 7518, section 3.2)."]
 
+    if settings.cookie_samesite == "None" and not settings.cookie_secure:
+        yield "COOKIE_SAMESITE", ["None is for secure cookies alone: browsers drop all others."]
+
 
 def _unfit_for_production(settings: Settings) -> Iterator[Refusal]:
     key = settings.jwt_secret_key
@@ -47,6 +50,8 @@ def _unfit_for_production(settings: Settings) -> Iterator[Refusal]:
         yield "JWT_SECRET_KEY", ["Must be set in production; a generated key would differ between machines."]
     elif _is_guessable(key):
         yield "JWT_SECRET_KEY", ["Is well known or easily guessed."]
+    if settings.ratelimit_enabled and not settings.redis_url:
+        yield "REDIS_URL", ["Must be set in production: limits in memory would count for each process apart."]
     if not settings.trusted_hosts:
         yield "TRUSTED_HOSTS", ["Must be set in production, so that a forged Host header is refused."]
 

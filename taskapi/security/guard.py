@@ -6,7 +6,10 @@ from typing import Any, NamedTuple, TypeVar
 from flask import Flask, current_app, g, request
 
 from taskapi.api import problem
+from taskapi.security.cookies import ACCESS, SAFE, require_csrf
+from taskapi.security.denylist import is_revoked
 from taskapi.security.rbac import Permission, grants
+from taskapi.security.throttle import PERSON, throttle
 from taskapi.security.tokens import Caller, verify
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -47,6 +50,7 @@ def admit() -> None:
     if access is None:
         problem("access_undeclared")
     g.caller = who = authenticate()
+    throttle(PERSON, str(who.id))
     if not grants(who.roles, access.permission):
         problem(
             "permission_denied",
@@ -56,16 +60,26 @@ def admit() -> None:
 
 
 def authenticate() -> Caller:
-    """Return whom the request's token speaks for, or answer 401."""
-    return verify(bearer_token())
+    """Return whom the request's token speaks for, or answer 401, 403 (a cookie without its CSRF value) or 503.
 
-
-def bearer_token() -> str:
-    """Return the token of the Authorization header (RFC 6750, section 2.1), or answer 401."""
-    scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    The Authorization header (RFC 6750, section 2.1) decides where there is one; else the cookie.
+    """
+    token = bearer_token()
+    cookie = None if token else request.cookies.get(ACCESS)
+    if not (token or cookie):
         problem("token_missing")
-    return token.strip()
+    caller = verify(token or cookie or "")
+    if cookie and request.method not in SAFE:
+        require_csrf(caller.csrf)
+    if is_revoked(caller):
+        problem("token_revoked")
+    return caller
+
+
+def bearer_token() -> str | None:
+    """Return the token of the Authorization header, if there is one."""
+    scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 def init_guard(app: Flask) -> None:

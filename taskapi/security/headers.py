@@ -1,9 +1,11 @@
 """What every response carries: its request id, and the headers that keep a browser out of trouble."""
 
 import re
+from typing import Any
 from uuid import uuid4
 
 from flask import Flask, Response, g, request
+from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from taskapi.api import problem
@@ -22,6 +24,18 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+CORS_OPTIONS: dict[str, Any] = {
+    "resources": "/api/*",
+    "supports_credentials": True,
+    "methods": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+    "allow_headers": [
+        "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-CSRF-TOKEN", "X-Request-ID",
+    ],
+    "expose_headers": [
+        "ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-ID",
+    ],
+    "max_age": 600,
+}  # fmt: skip
 HSTS = "max-age=31536000; includeSubDomains"
 
 
@@ -58,5 +72,7 @@ def init_headers(app: Flask, settings: Settings) -> None:
     app.after_request(add_headers)
     if settings.trusted_hosts:
         app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts)
+    if settings.cors_origins:
+        CORS(app, origins=list(settings.cors_origins), **CORS_OPTIONS)
     if count := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_port=count)  # type: ignore[method-assign]

@@ -33,11 +33,12 @@ class Caller:
     """Who is calling, as their token says it. `valid_from` and `valid_until` are Unix seconds, leeway included."""
 
     id: UUID
-    session_id: str
+    session_id: UUID
     token_id: str
     roles: tuple[str, ...]
     epoch: int
     fresh: bool
+    csrf: str
     valid_from: int
     valid_until: int
 
@@ -58,10 +59,15 @@ def caller() -> Caller:
     return found
 
 
-def issue(standing: Standing, session_id: UUID, *, fresh: bool) -> str:
-    """Return a new access token; key, `kid` and algorithm are one snapshot of the ring."""
+def issue(standing: Standing, session_id: UUID, *, fresh: bool, csrf: str | None = None) -> str:
+    """Return a new access token, tied to a CSRF value if it is for a cookie.
+
+    Key, `kid` and algorithm are one snapshot of the ring.
+    """
     key = ring().signing
     claims = {"sid": str(session_id), "name": standing.name, "roles": standing.roles, "epoch": standing.epoch}
+    if csrf:
+        claims["csrf"] = csrf
     token: str = create_access_token(
         identity=_Identity(str(standing.user_id), key),
         fresh=fresh,
@@ -125,11 +131,12 @@ def _verify_anew(token: str) -> Caller:
         problem("token_invalid")
     return Caller(
         UUID(claims["sub"]),
-        claims["sid"],
+        UUID(claims["sid"]),
         claims["jti"],
         tuple(claims["roles"]),
         claims["epoch"],
         claims["fresh"],
+        claims.get("csrf", ""),
         valid_from=claims["nbf"] - LEEWAY,
         valid_until=claims["exp"] + LEEWAY,
     )
@@ -183,13 +190,15 @@ def _claims_are_sound(claims: dict[str, Any]) -> bool:
         and all(isinstance(claims.get(name), str) and claims[name] for name in STRINGS)
         and isinstance(claims.get("roles"), list)
         and all(isinstance(role, str) for role in claims["roles"])
-        and isinstance(claims.get("fresh"), bool)
+        and isinstance(claims.get("fresh", False), bool)
+        and isinstance(claims.get("csrf", ""), str)
         and claims["type"] == "access"
         and claims["iss"] == settings().jwt_issuer
         and claims["aud"] == settings().jwt_audience
         and claims["iat"] <= time.time() + LEEWAY
         and 0 < claims["exp"] - claims["iat"] <= settings().access_token_seconds
         and _is_uuid(claims["sub"])
+        and _is_uuid(claims["sid"])
     )
 
 

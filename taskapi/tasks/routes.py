@@ -1,12 +1,10 @@
 """/tasks: your own tasks, and nobody else's."""
 
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
-from flask import request
-
 from taskapi.api import Blueprint, require_match
+from taskapi.api.pages import LINK, next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.database import db, now
 from taskapi.security.guard import requires
@@ -22,7 +20,7 @@ blp = Blueprint("tasks", __name__, url_prefix="/api/v1/tasks", description="Your
 
 @blp.get("")
 @blp.arguments(TaskQuerySchema, location="query")
-@blp.response(200, TaskPageSchema, etag=True, headers={"Link": {"schema": {"type": "string"}}})
+@blp.response(200, TaskPageSchema, etag=True, headers=LINK)
 @blp.problems(400)
 @requires(Permission.TASK_READ)
 def list_tasks(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -87,11 +85,3 @@ def restore_task(task_id: UUID) -> Task:
     task.deleted_at = None
     db.session.commit()
     return task
-
-
-def next_link(cursor: str | None) -> dict[str, str]:
-    """Return the Link header (RFC 8288) of the next page, relative to this one's address."""
-    if cursor is None:
-        return {}
-    query = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
-    return {"Link": f'<{request.path}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'}

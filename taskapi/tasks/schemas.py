@@ -5,7 +5,8 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length
 
-from taskapi.api.fields import Choice, Day, DayOrInstant, Instant, Text, Whole
+from taskapi.api.fields import Choice, Day, DayOrInstant, Instant, Text
+from taskapi.api.pages import PageSchema
 from taskapi.tasks.models import Priority, Status
 
 STATUSES = [status.value for status in Status]
@@ -51,13 +52,6 @@ class Sort(fields.String):
         if len(keys) > 3 or len(set(names)) < len(names) or not set(names) <= set(SORTS):
             raise ValidationError(f"Up to three different ones of {', '.join(SORTS)}, `-` before one for descending.")
         return keys
-
-
-class PageSchema(Schema):
-    """Which page of a list."""
-
-    limit = Whole(1, 100, load_default=20)
-    cursor = Text(1, 2000)
 
 
 class TaskQuerySchema(PageSchema):

@@ -1,0 +1,25 @@
+"""Pages of a list: how many, from where, and the link to the next."""
+
+from urllib.parse import urlencode
+
+from flask import request
+from marshmallow import Schema
+
+from taskapi.api.fields import Text, Whole
+
+LINK = {"Link": {"schema": {"type": "string"}, "description": 'The next page, `rel="next"` (RFC 8288).'}}
+
+
+class PageSchema(Schema):
+    """Which page of a list."""
+
+    limit = Whole(1, 100, load_default=20)
+    cursor = Text(1, 2000)
+
+
+def next_link(cursor: str | None) -> dict[str, str]:
+    """Return the Link header (RFC 8288) of the next page, relative to this one's address."""
+    if cursor is None:
+        return {}
+    query = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
+    return {"Link": f'<{request.path}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'}

@@ -1,0 +1,132 @@
+"""The denylist: access tokens that are void before they expire, by token, session or person. One look-up a request.
+
+The database has every entry. With Redis the look-up goes there; a Redis that has lost its entries is filled again from
+the database before it is believed.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+from uuid import UUID
+
+from flask import Flask, current_app
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from sqlalchemy import BigInteger, bindparam, delete, select, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from taskapi.api import problem
+from taskapi.config import Settings, settings
+from taskapi.database import Model, UtcDateTime, db, now, reader
+from taskapi.security.tokens import LEEWAY, Caller
+
+READY: Final = "taskapi:denylist"
+PREFIX: Final = "taskapi:revoked:"
+REDIS_SECONDS: Final = 0.4
+ANY_EPOCH: Final = 2**53
+
+
+class Revocation(Model):
+    """A token or session that is void, or a person whose tokens below an epoch are; kept while one could still live."""
+
+    __tablename__ = "revocations"
+
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    below_epoch: Mapped[int] = mapped_column(BigInteger)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+_FIND = select(Revocation.below_epoch, Revocation.subject).where(
+    Revocation.subject.in_([bindparam("token"), bindparam("session"), bindparam("person")])
+)
+_PUT = text(
+    "INSERT INTO revocations (subject, below_epoch, expires_at) VALUES (:subject, :below_epoch, :expires_at) "
+    "ON CONFLICT (subject) DO UPDATE SET below_epoch = excluded.below_epoch, expires_at = excluded.expires_at"
+).bindparams(bindparam("expires_at", type_=UtcDateTime()))
+
+
+def revoke_session(session_id: UUID) -> None:
+    """Void every access token of a session, at once."""
+    _revoke(str(session_id), ANY_EPOCH)
+
+
+def revoke_token(token_id: str) -> None:
+    """Void one access token by its `jti`, at once."""
+    _revoke(token_id, ANY_EPOCH)
+
+
+def revoke_user(user_id: UUID, below_epoch: int = ANY_EPOCH) -> None:
+    """Void a person's access tokens of an epoch below this one, at once."""
+    _revoke(str(user_id), below_epoch)
+
+
+def is_revoked(caller: Caller) -> bool:
+    """Tell whether the caller's token, session or standing is void; answers 503 where that cannot be told."""
+    subjects = (caller.token_id, str(caller.session_id), str(caller.id))
+    redis = _redis()
+    if redis is None:
+        return _is_in_database(subjects, caller.epoch)
+    try:
+        ready, *found = cast("list[bytes | None]", redis.mget(READY, *(PREFIX + subject for subject in subjects)))
+        if ready is None:
+            _fill(redis)
+            return _is_in_database(subjects, caller.epoch)
+    except RedisError as error:
+        current_app.logger.warning("the denylist did not answer: %s", error)
+        problem("unavailable")
+    return any(below is not None and caller.epoch < int(below) for below in found)
+
+
+def prune_denylist() -> int:
+    """Delete the entries that no living token needs; return how many."""
+    gone: Any = db.session.execute(delete(Revocation).where(Revocation.expires_at < now()))
+    count: int = gone.rowcount
+    return count
+
+
+def init_denylist(app: Flask, settings: Settings) -> None:
+    """Connect to Redis where there is one. A frozen Redis is given up on within a second."""
+    app.extensions["taskapi-redis"] = settings.redis_url and Redis.from_url(
+        settings.redis_url,
+        socket_timeout=REDIS_SECONDS,
+        socket_connect_timeout=REDIS_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def _revoke(subject: str, below_epoch: int) -> None:
+    """Write to Redis before the transaction ends: void too early is safe, too late is not."""
+    life = settings().access_token_seconds + 2 * LEEWAY
+    entry = {"subject": subject, "below_epoch": below_epoch, "expires_at": now() + timedelta(seconds=life)}
+    db.session.execute(_PUT, entry)
+    if redis := _redis():
+        try:
+            redis.set(PREFIX + subject, below_epoch, ex=life)
+        except RedisError as error:
+            current_app.logger.warning("the denylist cannot be written: %s", error)
+            problem("unavailable")
+
+
+def _is_in_database(subjects: tuple[str, str, str], epoch: int) -> bool:
+    token, session, person = subjects
+    rows = reader().execute(_FIND, {"token": token, "session": session, "person": person}).all()
+    return any(epoch < row.below_epoch for row in rows)
+
+
+def _fill(redis: Redis) -> None:
+    """Put every entry of the database into a Redis that has lost its own, and only then mark it as ready."""
+    moment = now()
+    entries = select(Revocation.subject, Revocation.below_epoch, Revocation.expires_at).where(
+        Revocation.expires_at > moment
+    )
+    pipeline = redis.pipeline(transaction=True)
+    for subject, below_epoch, expires_at in reader().execute(entries):
+        pipeline.set(PREFIX + subject, below_epoch, ex=int((expires_at - moment).total_seconds()) + 1, nx=True)
+    pipeline.set(READY, 1)
+    pipeline.execute()
+
+
+def _redis() -> Redis | None:
+    client: Redis | None = current_app.extensions["taskapi-redis"] or None
+    return client

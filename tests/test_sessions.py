@@ -1,0 +1,310 @@
+"""Refresh tokens and sessions, told as stories; on the database's denylist and on Redis's."""
+
+import base64
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+import time_machine
+from conftest import PASSWORD
+
+from taskapi.auth.models import RefreshToken, Session
+from taskapi.database import db, now
+
+REFRESH = "/api/v1/auth/refresh"
+ME = "/api/v1/me"
+
+
+@pytest.fixture(scope="module")
+def app(make_app, denylist_store):
+    """The application, on either denylist."""
+    return make_app(**denylist_store)
+
+
+@pytest.fixture
+def login(app, new_person):
+    """Sign somebody in, on a device, and return the answer."""
+    username = new_person()
+
+    def sign_in(**headers):
+        credentials = {"username": username, "password": PASSWORD}
+        answer = app.test_client().post("/api/v1/auth/login", json=credentials, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return answer.json
+
+    sign_in.username = username
+    return sign_in
+
+
+@pytest.fixture
+def refresh(client):
+    """Use a refresh token."""
+    return lambda token: client.post(REFRESH, json={"refresh_token": token})
+
+
+def bearer(tokens):
+    return {"Authorization": f"Bearer {tokens['access_token']}"}
+
+
+def claims_of(tokens):
+    part = tokens["access_token"].split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+def is_in(client, tokens):
+    answer = client.get(ME, headers=bearer(tokens))
+    assert answer.status_code in {200, 401}
+    return answer.status_code == 200
+
+
+def assert_refused(answer):
+    assert (answer.status_code, answer.json["code"]) == (401, "invalid_refresh_token")
+
+
+def test_login_gives_what_a_client_needs_to_stay_signed_in(login):
+    tokens = login()
+    assert tokens["token_type"] == "Bearer"
+    assert tokens["expires_in"] == 900
+    assert 604790 <= tokens["refresh_expires_in"] <= 604800
+    assert len(tokens["refresh_token"]) == 43
+
+
+def test_a_refresh_gives_new_tokens_of_the_same_session(login, refresh, client):
+    first = login()
+    second = refresh(first["refresh_token"]).json
+    assert second["session_id"] == first["session_id"]
+    assert second["refresh_token"] != first["refresh_token"]
+    assert is_in(client, first)
+    assert is_in(client, second)
+
+
+def test_a_lost_answer_is_given_again_within_the_grace(login, refresh):
+    token = login()["refresh_token"]
+    lost, repeated = refresh(token).json, refresh(token).json
+    assert repeated["refresh_token"] == lost["refresh_token"]
+    assert refresh(repeated["refresh_token"]).status_code == 200
+
+
+def test_the_thief_was_first_and_the_owner_shows_it(login, refresh, client):
+    stolen = login()["refresh_token"]
+    thief = refresh(stolen).json
+    thief = refresh(thief["refresh_token"]).json
+    assert_refused(refresh(stolen))  # the owner comes with the token that the thief has spent
+    assert not is_in(client, thief)
+    assert_refused(refresh(thief["refresh_token"]))
+
+
+def test_the_owner_was_first_and_the_thief_ends_the_session(login, refresh, client):
+    stolen = login()["refresh_token"]
+    owner = refresh(refresh(stolen).json["refresh_token"]).json
+    assert_refused(refresh(stolen))
+    assert not is_in(client, owner)
+    assert_refused(refresh(owner["refresh_token"]))
+
+
+def test_a_token_replayed_a_day_later_ends_the_session(login, refresh):
+    stolen = login()["refresh_token"]
+    owner = refresh(stolen).json
+    with time_machine.travel(now() + timedelta(days=1)):
+        owner = refresh(owner["refresh_token"]).json
+        assert_refused(refresh(stolen))
+        assert_refused(refresh(owner["refresh_token"]))
+
+
+def test_an_hour_offline_after_a_lost_answer_asks_for_the_password(login, refresh):
+    token = login()["refresh_token"]
+    lost = refresh(token).json
+    with time_machine.travel(now() + timedelta(hours=1)):
+        assert_refused(refresh(token))
+        assert_refused(refresh(lost["refresh_token"]))
+    assert login()["refresh_token"]
+
+
+def test_without_grace_any_second_use_is_a_theft(make_app, denylist_store, login):
+    strict = make_app(REFRESH_GRACE_SECONDS=0, **denylist_store).test_client()
+    credentials = {"username": login.username, "password": PASSWORD}
+    token = strict.post("/api/v1/auth/login", json=credentials).json["refresh_token"]
+    successor = strict.post(REFRESH, json={"refresh_token": token}).json["refresh_token"]
+    assert_refused(strict.post(REFRESH, json={"refresh_token": token}))
+    assert_refused(strict.post(REFRESH, json={"refresh_token": successor}))
+
+
+def test_a_theft_leaves_the_persons_other_sessions_alone(login, refresh, client):
+    other, stolen = login(), login()["refresh_token"]
+    refresh(refresh(stolen).json["refresh_token"])
+    assert_refused(refresh(stolen))
+    assert is_in(client, other)
+    assert refresh(other["refresh_token"]).status_code == 200
+
+
+def test_a_session_ends_after_a_week_without_use(login, refresh):
+    token = login()["refresh_token"]
+    with time_machine.travel(now() + timedelta(days=7, seconds=1)):
+        assert_refused(refresh(token))
+
+
+def test_a_session_ends_after_thirty_days_of_use(login, refresh):
+    token, start = login()["refresh_token"], now()
+    for day in range(6, 30, 6):
+        with time_machine.travel(start + timedelta(days=day)):
+            token = refresh(token).json["refresh_token"]
+    with time_machine.travel(start + timedelta(days=29, hours=23)):
+        last = refresh(token).json
+        assert last["refresh_expires_in"] <= 3600
+    with time_machine.travel(start + timedelta(days=30, seconds=1)):
+        assert_refused(refresh(last["refresh_token"]))
+
+
+@pytest.mark.parametrize("token", ["x", "A" * 43, "é", "' OR 1=1 --", "a.b.c", "A" * 1024])
+def test_a_made_up_refresh_token_is_refused(refresh, token):
+    assert_refused(refresh(token))
+
+
+def test_an_access_token_does_not_refresh(login, refresh):
+    assert_refused(refresh(login()["access_token"]))
+
+
+def test_a_refresh_token_is_no_access_token(client, login):
+    answer = client.get(ME, headers={"Authorization": f"Bearer {login()['refresh_token']}"})
+    assert (answer.status_code, answer.json["code"]) == (401, "token_malformed")
+
+
+def test_forty_refreshes_at_once_leave_one_successor(app, login):
+    tokens = login()
+
+    def use(_):
+        return app.test_client().post(REFRESH, json={"refresh_token": tokens["refresh_token"]})
+
+    with ThreadPoolExecutor(40) as pool:
+        answers = list(pool.map(use, range(40)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json["refresh_token"] for answer in answers}) == 1
+    with app.app_context():
+        living = sa.select(sa.func.count()).where(
+            RefreshToken.spent_at.is_(None), RefreshToken.session_id == UUID(tokens["session_id"])
+        )
+        assert db.session.scalar(living) == 1
+
+
+def test_logout_kills_the_session_at_once(login, refresh, client):
+    tokens, other = login(), login()
+    assert client.post("/api/v1/auth/logout", headers=bearer(tokens)).status_code == 204
+    answer = client.get(ME, headers=bearer(tokens))
+    assert (answer.status_code, answer.json["code"]) == (401, "token_revoked")
+    assert answer.json["detail"] == "Token has been revoked."
+    assert_refused(refresh(tokens["refresh_token"]))
+    assert is_in(client, other)
+
+
+def test_logout_by_refresh_token_works_after_the_access_token_expired(login, client):
+    tokens = login()
+    with time_machine.travel(now() + timedelta(hours=1)):
+        assert client.post("/api/v1/auth/logout", json={"refresh_token": tokens["refresh_token"]}).status_code == 204
+    assert not is_in(client, tokens)
+
+
+def test_logout_by_nobody_is_refused(client):
+    assert client.post("/api/v1/auth/logout").json["code"] == "token_missing"
+    assert_refused(client.post("/api/v1/auth/logout", json={"refresh_token": "unknown"}))
+
+
+def test_sessions_are_listed_with_their_devices(login, client):
+    phone, laptop = login(**{"User-Agent": "Phone"}), login(**{"User-Agent": "Laptop"})
+    items = client.get("/api/v1/auth/sessions", headers=bearer(laptop)).json["items"]
+    assert [(item["id"], item["user_agent"], item["current"]) for item in items] == [
+        (laptop["session_id"], "Laptop", True),
+        (phone["session_id"], "Phone", False),
+    ]
+    assert items[0].keys() == {"id", "created_at", "last_used_at", "expires_at", "ip", "user_agent", "current"}
+
+
+def test_sessions_come_in_pages(login, client):
+    made = [login()["session_id"] for _ in range(4)] + [(last := login())["session_id"]]
+    first = client.get("/api/v1/auth/sessions?limit=3", headers=bearer(last))
+    rest = client.get(first.headers["Link"].split(">")[0][1:], headers=bearer(last))
+    assert [item["id"] for item in first.json["items"] + rest.json["items"]] == made[::-1]
+
+
+def test_one_device_is_signed_out(login, client):
+    phone, laptop = login(), login()
+    url = f"/api/v1/auth/sessions/{phone['session_id']}"
+    assert client.delete(url, headers=bearer(laptop)).status_code == 204
+    assert not is_in(client, phone)
+    assert is_in(client, laptop)
+    assert client.delete(url, headers=bearer(laptop)).status_code == 404
+
+
+def test_another_persons_session_cannot_be_ended(login, signed_in, client):
+    tokens = login()
+    assert signed_in().delete(f"/api/v1/auth/sessions/{tokens['session_id']}").status_code == 404
+    assert is_in(client, tokens)
+
+
+def test_all_other_devices_are_signed_out(login, client, refresh):
+    phone, tablet, laptop = login(), login(), login()
+    assert client.delete("/api/v1/auth/sessions", headers=bearer(laptop)).status_code == 204
+    assert [is_in(client, tokens) for tokens in (phone, tablet, laptop)] == [False, False, True]
+    assert_refused(refresh(phone["refresh_token"]))
+
+
+def test_every_device_is_signed_out(login, client):
+    phone, laptop = login(), login()
+    assert client.delete("/api/v1/auth/sessions?include_current=true", headers=bearer(laptop)).status_code == 204
+    assert [is_in(client, tokens) for tokens in (phone, laptop)] == [False, False]
+
+
+def test_a_refreshed_token_is_not_fresh_until_the_password_is_entered(login, refresh, client):
+    tokens = refresh(login()["refresh_token"]).json
+    wrong = client.post("/api/v1/auth/verify-password", json={"password": "wrong"}, headers=bearer(tokens))
+    assert (wrong.status_code, wrong.json["code"]) == (401, "invalid_credentials")
+    answer = client.post("/api/v1/auth/verify-password", json={"password": PASSWORD}, headers=bearer(tokens))
+    assert answer.json["session_id"] == tokens["session_id"]
+    assert claims_of(tokens)["fresh"] is False
+    assert claims_of(answer.json)["fresh"] is True
+
+
+def test_a_password_change_ends_the_other_sessions(login, client, refresh, app):
+    phone, laptop = login(), login()
+    change = {"current_password": PASSWORD, "new_password": "another long and odd sentence"}
+    assert client.put("/api/v1/me/password", json=change, headers=bearer(laptop)).status_code == 204
+    assert not is_in(client, phone)
+    assert_refused(refresh(phone["refresh_token"]))
+    assert is_in(client, laptop)
+    assert refresh(laptop["refresh_token"]).status_code == 200
+    with pytest.raises(AssertionError, match="invalid_credentials"):
+        login()
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"current_password": "wrong", "new_password": "another long and odd sentence"}, 401, "invalid_credentials"),
+        ({"current_password": PASSWORD, "new_password": "short"}, 422, "validation_failed"),
+        ({"current_password": PASSWORD, "new_password": "passwordpassword"}, 422, "validation_failed"),
+    ],
+)
+def test_a_password_is_not_changed(login, client, change, status, code):
+    answer = client.put("/api/v1/me/password", json=change, headers=bearer(login()))
+    assert (answer.status_code, answer.json["code"]) == (status, code)
+    assert login()
+
+
+def test_neither_token_nor_password_is_stored_in_the_clear(app, login):
+    tokens = login()
+    secrets = [tokens["refresh_token"], tokens["access_token"], PASSWORD]
+    with app.app_context():
+        for table in db.metadata.sorted_tables:
+            rows = repr(db.session.execute(sa.select(table)).all())
+            assert not [secret for secret in secrets if secret in rows], table.name
+
+
+def test_ended_and_outlived_sessions_are_pruned_as_sessions_are_written(app, login):
+    old = login()["session_id"]
+    with time_machine.travel(now() + timedelta(days=8)):
+        login()
+        with app.app_context():
+            assert db.session.scalar(sa.select(Session.id).where(Session.expires_at < now())) is None
+    assert old
