@@ -1,5 +1,10 @@
 """The application, where `flask run` and gunicorn look for it."""
 
 from taskapi import create_app
+from taskapi.config import SettingsError
 
-app = create_app()
+try:
+    app = create_app()
+except SettingsError as error:
+    error.show()
+    raise SystemExit(4) from None  # by which gunicorn knows not to try again

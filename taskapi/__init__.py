@@ -15,18 +15,26 @@ from taskapi.auth.routes import me as password_routes
 from taskapi.cli import init_cli
 from taskapi.config.sources import load_settings
 from taskapi.database import init_database
-from taskapi.migrations import upgrade_embedded
+from taskapi.migrations import check_database, check_migrations, upgrade_embedded
 from taskapi.ops.health import blp as health_routes
+from taskapi.ops.health import init_health
 from taskapi.ops.logging import init_logging
-from taskapi.security.denylist import init_denylist
+from taskapi.security.denylist import check_redis, init_denylist
 from taskapi.security.guard import init_guard
 from taskapi.security.headers import init_headers
-from taskapi.security.keys import init_keys
+from taskapi.security.keys import check_keys, init_keys
 from taskapi.security.throttle import init_throttle
 from taskapi.security.tokens import init_tokens
 from taskapi.tasks.routes import blp as task_routes
 
 INITS = (init_logging, init_keys, init_database, init_tokens, init_denylist, init_throttle, init_headers)
+
+CHECKS = {
+    "database": check_database,
+    "migrations": check_migrations,
+    "signing_key": check_keys,
+    "redis": check_redis,
+}
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
@@ -42,9 +50,9 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     for prepare in (init_problems, init_guard, init_parsing, init_cli):
         prepare(app)
     api = init_api(app)
-    for routes in (auth_routes, me_routes, password_routes, task_routes):
+    for routes in (auth_routes, me_routes, password_routes, task_routes, health_routes):
         api.register_blueprint(routes)
-    app.register_blueprint(health_routes)
+    init_health(app, CHECKS)
     if settings.embedded:
         upgrade_embedded(app)
     return app

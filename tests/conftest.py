@@ -1,8 +1,13 @@
 """The application under test, on SQLite files or on TASKAPI_TEST_DATABASE_URL, and the people who use it."""
 
 import os
+import re
 import secrets
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +22,7 @@ from taskapi import create_app
 from taskapi.accounts.models import create_user
 from taskapi.database import db
 
+ROOT = Path(__file__).parent.parent
 PASSWORD = "correct horse battery staple"
 REQUIRED = os.environ.get("TASKAPI_REQUIRE_SERVICES") == "1"
 TEST_DATABASE_URL = os.environ.get("TASKAPI_TEST_DATABASE_URL")
@@ -173,3 +179,39 @@ def task(owner: FlaskClient) -> dict[str, Any]:
     """A task of the owner's."""
     created: dict[str, Any] = owner.post("/api/v1/tasks", json={"title": "Water the plants"}).json
     return created
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Start `flask run` as a person would, on a free port; returns its address, once it answers there."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(**environment: str) -> str:
+        with (tmp_path / f"server-{len(started)}.log").open("w+") as log:
+            started.append(flask_process("run", "--port", "0", stdout=log, stderr=log, **environment))
+            while started[-1].poll() is None:
+                log.seek(0)
+                if found := re.search(r"Running on (http://\S+)", log.read()):
+                    return found[1]
+                time.sleep(0.05)
+            log.seek(0)
+            pytest.fail(log.read())
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(10)
+
+
+def flask_process(*words: str, stdout: Any = None, stderr: Any = None, **environment: str) -> subprocess.Popen[str]:
+    """Start `flask …` in the checkout, with an environment of its own."""
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("TASKAPI_", "FLASK_"))}
+    return subprocess.Popen(
+        [sys.executable, "-m", "flask", *words],
+        cwd=ROOT,
+        env=outside | environment,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        text=True,
+    )

@@ -1,8 +1,8 @@
 """The refusal to start: settings that are each valid, and yet unfit."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from zxcvbn import zxcvbn
 
@@ -30,7 +30,8 @@ def refusals(settings: Settings) -> Iterator[Refusal]:
     yield from _unfit_anywhere(settings)
     if settings.production:
         yield from _unfit_for_production(settings)
-    yield from _without_folder(Path(settings.instance_path))
+    if settings.embedded or not settings.jwt_secret_key:
+        yield from _without_folder(Path(settings.instance_path))
 
 
 def _unfit_anywhere(settings: Settings) -> Iterator[Refusal]:
@@ -39,7 +40,6 @@ def _unfit_anywhere(settings: Settings) -> Iterator[Refusal]:
         yield "JWT_SECRET_KEY", ["Is a PEM key, which is no HMAC secret."]
     elif key and len(key.encode()) < 32:
         yield "JWT_SECRET_KEY", ["Must have at least 32 bytes (RFC 7518, section 3.2)."]
-
     if settings.cookie_samesite == "None" and not settings.cookie_secure:
         yield "COOKIE_SAMESITE", ["None is for secure cookies alone: browsers drop all others."]
 
@@ -62,10 +62,9 @@ def _is_guessable(key: str) -> bool:
 
 
 def _without_folder(path: Path) -> Iterator[Refusal]:
+    """Try it, rather than ask: permissions do not tell of a file system that is mounted read-only, or full."""
     try:
         path.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=path).close()
     except OSError as error:
-        yield "INSTANCE_PATH", [f"The folder {path} cannot be made: {error.strerror}."]
-        return
-    if not os.access(path, os.W_OK | os.X_OK):
-        yield "INSTANCE_PATH", [f"The folder {path} cannot be written to."]
+        yield "INSTANCE_PATH", [f"The folder {path} cannot be written to: {error.strerror}."]

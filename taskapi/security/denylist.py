@@ -85,6 +85,16 @@ def prune_denylist() -> int:
     return count
 
 
+def check_redis() -> str | None:
+    """Return why Redis is down, or None; without a Redis there is none to be down."""
+    try:
+        if redis := _redis():
+            redis.ping()
+    except RedisError as error:
+        return f"it does not answer ({type(error).__name__})"
+    return None
+
+
 def init_denylist(app: Flask, settings: Settings) -> None:
     """Connect to Redis where there is one. A frozen Redis is given up on within a second."""
     app.extensions["taskapi-redis"] = settings.redis_url and Redis.from_url(

@@ -44,6 +44,11 @@ def ring() -> KeyRing:
     return found
 
 
+def check_keys() -> str | None:
+    """Return why nothing can be signed, or None."""
+    return None if ring().signing.kid in ring().keys else "the key that signs is not among those that verify"
+
+
 def init_keys(app: Flask, settings: Settings) -> None:
     """Load the ring, making one in the instance folder where there is none. Raises SettingsError."""
     if settings.jwt_secret_key:
