@@ -5,11 +5,14 @@ import math
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, NoReturn
+from urllib.parse import unquote_to_bytes
 
 from flask import Flask, current_app, request
 from marshmallow import RAISE, Schema, ValidationError, fields
+from werkzeug.exceptions import HTTPException
 
 from taskapi.api.problems import invalid, problem
+from taskapi.config import settings
 
 MAX_DEPTH = 64
 MAX_DIGITS = 400  # past what a double holds
@@ -73,17 +76,21 @@ def load(schema: Schema, data: Any, place: str) -> Any:
         invalid(place, error.messages_dict)
 
 
-def refuse_query() -> None:
-    """Answer 422 to query parameters of a route whose view does not say `takes_query`."""
+def check_query() -> None:
+    """Answer 400 to a query that is not UTF-8, and 422 to one that the view does not ask for by `takes_query`."""
     if request.endpoint is None or not request.args or request.method == "OPTIONS":
         return
+    try:
+        unquote_to_bytes(request.query_string).decode()
+    except UnicodeDecodeError:
+        problem("malformed_request", "The query is not UTF-8.")
     if not getattr(current_app.view_functions[request.endpoint], "takes_query", False):
         invalid("query", {name: ["Unknown field."] for name in request.args})
 
 
 def init_parsing(app: Flask) -> None:
     """Refuse what no view asks for, on every route; the guard comes first."""
-    app.before_request(refuse_query)
+    app.before_request(check_query)
 
 
 def read_json(media_types: tuple[str, ...] = (JSON,)) -> Any:
@@ -101,11 +108,24 @@ def read_json(media_types: tuple[str, ...] = (JSON,)) -> Any:
     return parsed
 
 
-def read_body() -> bytes:
-    """Return the body; answers 413 for one that is too large, 400 for one that breaks off."""
+def read_body(most: int | None = None) -> bytes:
+    """Return the body; answers 413 for one of more than `most` bytes, 400 for one that breaks off."""
+    most = most or settings().max_body_bytes
+    request.max_content_length = most + 1  # at its limit, Werkzeug cuts a chunked body off in silence
+    body = _receive() if (request.content_length or 0) <= most else b""
+    if max(request.content_length or 0, len(body)) > most:
+        problem("body_too_large")
+    if request.content_length not in {None, len(body)}:
+        problem("malformed_request", "The body breaks off.")
+    return body
+
+
+def _receive() -> bytes:
     try:
         return request.get_data()
-    except OSError:
+    except HTTPException:
+        raise
+    except Exception:  # noqa: BLE001  each server has errors of its own for what is not chunked as it says
         problem("malformed_request", "The body breaks off, or is not chunked as it says.")
 
 

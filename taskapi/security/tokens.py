@@ -127,7 +127,7 @@ def _verify_anew(token: str) -> Caller:
         claims = decode_token(token)
     except jwt.ExpiredSignatureError:
         problem("token_expired")
-    except (jwt.PyJWTError, JWTExtendedException):
+    except (jwt.PyJWTError, JWTExtendedException, RecursionError):
         problem("token_invalid")
     return Caller(
         UUID(claims["sub"]),

@@ -1,0 +1,87 @@
+"""Every route and every documented operation there is, so that one added tomorrow is tested too."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from flask import Flask
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+EXPLAINED = "not_found"  # a problem whose page there is
+
+
+class Route(NamedTuple):
+    """A rule under one of its methods, with an address that fits it."""
+
+    method: str
+    rule: str
+    endpoint: str
+    path: str
+
+
+class Operation(NamedTuple):
+    """An operation of the OpenAPI document, with its schemas in place of references."""
+
+    method: str
+    path: str
+    query: dict[str, Any]
+    body: dict[str, Any] | None
+
+
+def routes(app: Flask) -> list[Route]:
+    """Return every route of the application, under each of its methods but HEAD and OPTIONS."""
+    return [
+        Route(method, rule.rule, rule.endpoint, fill(rule.rule))
+        for rule in app.url_map.iter_rules()
+        for method in METHODS
+        if method in (rule.methods or ())
+    ]
+
+
+def fill(rule: str, value: str | None = None) -> str:
+    """Return an address that fits a rule: ids that never existed (or `value`), names that do."""
+    path = re.sub(r"<uuid:\w+>", lambda _: value or str(uuid4()), rule)
+    return re.sub(r"<(?:\w+:)?\w+>", EXPLAINED, path)
+
+
+def operations(app: Flask) -> list[Operation]:
+    """Return every operation of the document."""
+    document = app.test_client().get("/openapi.json").json
+    return [
+        _operation(document, method, path, item)
+        for path, item in document["paths"].items()
+        for method in _methods(item)
+    ]
+
+
+def _methods(item: dict[str, Any]) -> Iterator[str]:
+    return (method for method in item if method.upper() in METHODS)
+
+
+def _operation(document: dict[str, Any], method: str, path: str, item: dict[str, Any]) -> Operation:
+    operation = item[method]
+    content = operation.get("requestBody", {}).get("content", {})
+    return Operation(
+        method.upper(),
+        re.sub(r"\{\w+\}", lambda _: str(uuid4()), path),
+        {p["name"]: p["schema"] for p in operation.get("parameters", ()) if p.get("in") == "query"},
+        resolve(document, content["application/json"]["schema"]) if "application/json" in content else None,
+    )
+
+
+def resolve(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema that a reference stands for."""
+    while "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    return schema
+
+
+def writable(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the properties that a client may send."""
+    return {name: field for name, field in schema.get("properties", {}).items() if not field.get("readOnly")}
+
+
+def access(app: Flask, route: Route) -> Any:
+    """Return what a route declares of who may use it."""
+    return getattr(app.view_functions[route.endpoint], "access", None)

@@ -1,0 +1,132 @@
+"""The guard: nobody uses what declares nothing, and each role what the one table grants."""
+
+import pytest
+from surface import access, routes
+
+from taskapi.security.guard import PUBLIC, Access, requires
+from taskapi.security.rbac import Permission
+
+VIEWER = {"account:read", "account:write", "task:read"}
+TABLE = {
+    "viewer": VIEWER,
+    "editor": VIEWER | {"task:write"},
+    "admin": VIEWER | {"task:write", "user:read", "user:manage", "audit:read"},
+}
+OPEN_TO_ALL = {
+    "/api/v1/auth/register",
+    "/api/v1/auth/login",
+    "/openapi.json",
+    "/problems/<code_name>",
+    "/healthz",
+}
+
+
+@pytest.fixture(scope="module")
+def guarded(make_app):
+    """An application with a view that declares nothing, and one view for each permission."""
+    app = make_app()
+    app.add_url_rule("/undeclared", view_func=lambda: "secret", endpoint="undeclared", methods=["GET", "POST"])
+    for permission in Permission:
+        view = requires(permission)(lambda: "yes")
+        app.add_url_rule(f"/needs/{permission}", view_func=view, endpoint=f"needs_{permission}".replace(":", "_"))
+    return app
+
+
+@pytest.fixture
+def client_of(guarded, new_person):
+    def sign_in(role):
+        client = guarded.test_client()
+        credentials = {"username": new_person(role), "password": "correct horse battery staple"}
+        token = client.post("/api/v1/auth/login", json=credentials).json["access_token"]
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+        return client
+
+    return sign_in
+
+
+@pytest.mark.parametrize("method", ["get", "post", "head"])
+@pytest.mark.parametrize("role", [None, *TABLE])
+def test_a_view_that_declares_no_access_is_refused_to_everyone(guarded, client_of, role, method):
+    client = client_of(role) if role else guarded.test_client()
+    answer = getattr(client, method)("/undeclared")
+    assert answer.status_code == 403
+    assert method == "head" or answer.json["code"] == "access_undeclared"
+
+
+def test_every_route_declares_its_access(app):
+    undeclared = [
+        route.rule
+        for route in routes(app)
+        if not isinstance(access(app, route), Access) and access(app, route) != PUBLIC
+    ]
+    assert undeclared == []
+
+
+def test_what_is_open_to_all_is_known(app):
+    """A new public route of the API is added here by somebody who meant it."""
+    public = {route.rule for route in routes(app) if access(app, route) == PUBLIC}
+    assert {rule for rule in public if rule.startswith("/api/")} <= OPEN_TO_ALL
+    assert public >= OPEN_TO_ALL
+
+
+@pytest.mark.parametrize("role", TABLE)
+def test_a_role_has_the_permissions_of_its_row_and_no_other(client_of, role):
+    client = client_of(role)
+    granted = {str(each) for each in Permission if client.get(f"/needs/{each}").status_code == 200}
+    assert granted == TABLE[role]
+
+
+def test_a_role_that_does_not_exist_grants_nothing(client_of):
+    client = client_of("owner")
+    assert {client.get(f"/needs/{each}").status_code for each in Permission} == {403}
+
+
+def test_a_viewer_reads_and_does_not_write(app, signed_in, subtests):
+    viewer = signed_in("viewer")
+    for route in routes(app):
+        declared = access(app, route)
+        if not isinstance(declared, Access) or declared.permission in VIEWER:
+            continue
+        with subtests.test(route=f"{route.method} {route.rule}"):
+            answer = viewer.open(route.path, method=route.method, json={})
+            assert answer.status_code == 403
+            assert answer.json["code"] == "permission_denied"
+            assert answer.json["permission"] == declared.permission
+            assert declared.permission in answer.json["detail"]
+            assert answer.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope"'
+
+
+def test_nobody_gets_in_without_a_token(app, client, subtests):
+    for route in routes(app):
+        if not isinstance(access(app, route), Access):
+            continue
+        with subtests.test(route=f"{route.method} {route.rule}"):
+            answer = client.open(route.path, method=route.method)
+            assert (answer.status_code, answer.json["code"]) == (401, "token_missing")
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"{", "application/json"),
+        (b"<a/>", "text/xml"),
+        (b'{"title": 1}', "application/json"),
+        (b"x" * 1_100_000, "x/y"),
+    ],
+)
+def test_the_token_is_asked_for_before_the_body_is_read(client, body, content_type):
+    answer = client.post("/api/v1/tasks?nonsense=1", data=body, content_type=content_type)
+    assert (answer.status_code, answer.json["code"]) == (401, "token_missing")
+
+
+def test_the_permission_is_asked_for_before_the_body_is_read(signed_in):
+    answer = signed_in("viewer").post("/api/v1/tasks?nonsense=1", data=b"{", content_type="text/plain")
+    assert (answer.status_code, answer.json["code"]) == (403, "permission_denied")
+
+
+def test_options_tells_the_methods_to_everyone(client):
+    answer = client.options("/api/v1/tasks")
+    assert answer.status_code == 200
+    assert {"GET", "HEAD", "OPTIONS", "POST"} == {*answer.headers["Allow"].split(", ")}
+    assert answer.data == b""

@@ -1,0 +1,321 @@
+"""What no client should send: each the right 4xx on every route, and never a 5xx."""
+
+import json
+
+import pytest
+from surface import operations, routes, writable
+
+JSON = "application/json"
+TASKS = "/api/v1/tasks"
+
+
+def nested(depth):
+    return b'{"title":' * (depth - 1) + b"[]" + b"}" * (depth - 1)
+
+
+UNPARSEABLE = {
+    "nothing": b"",
+    "blank": b"  ",
+    "half": b'{"title": "Milk"',
+    "words": b"title=Milk",
+    "single quotes": b"{'title': 'Milk'}",
+    "trailing comma": b'{"title": "Milk",}',
+    "two documents": b"{}{}",
+    "byte order mark": b'\xef\xbb\xbf{"title": "Milk"}',
+    "NaN": b'{"title": NaN}',
+    "Infinity": b'{"title": Infinity}',
+    "-Infinity": b'{"title": -Infinity}',
+    "1e999": b'{"title": 1e999}',
+    "-1e999": b'{"title": -1e999}',
+    "5,000 digits": b'{"title": ' + b"9" * 5000 + b"}",
+    "-5,000 digits": b'{"title": -' + b"9" * 5000 + b"}",
+    "latin-1": '{"title": "Crème"}'.encode("latin-1"),
+    "utf-16": '{"title": "Milk"}'.encode("utf-16"),
+    "an encoded surrogate": b'{"title": "\xed\xa0\x80"}',
+    "an overlong slash": b'{"title": "\xc0\xaf"}',
+    "a raw NUL": b'{"title": "\x00"}',
+    "a raw newline in a string": b'{"title": "a\nb"}',
+    "65 levels": nested(65),
+    "65 levels of lists": b"[" * 65 + b"]" * 65,
+    "100,000 levels": b"[" * 100_000 + b"]" * 100_000,
+    "100,000 levels that never end": b"[" * 100_000,
+}
+
+
+@pytest.fixture
+def admin(signed_in):
+    """Somebody who may do everything."""
+    return signed_in("admin")
+
+
+@pytest.mark.parametrize("body", UNPARSEABLE.values(), ids=UNPARSEABLE)
+def test_a_body_that_cannot_be_parsed_is_400_on_every_route(app, admin, subtests, body):
+    for operation in operations(app):
+        if operation.body is None:
+            continue
+        with subtests.test(operation=f"{operation.method} {operation.path}"):
+            answer = admin.open(operation.path, method=operation.method, data=body, content_type=JSON)
+            assert (answer.status_code, answer.json["code"]) == (400, "malformed_json")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [nested(64), b"[" * 64 + b"]" * 64, b'{"title": ' + b"9" * 300 + b"}", b'{"title": 1e308}'],
+    ids=["64 levels", "64 lists", "300 digits", "1e308"],
+)
+def test_a_body_within_the_limits_of_parsing_is_judged_by_its_values(admin, body):
+    assert admin.post(TASKS, data=body, content_type=JSON).status_code == 422
+
+
+def test_brackets_in_text_do_not_count_as_nesting(admin):
+    assert admin.post(TASKS, json={"title": "[" * 100, "description": "{" * 1000}).status_code == 201
+
+
+@pytest.mark.parametrize("body", [b"null", b"true", b"1", b'"title"', b"[]", b'[{"title": "Milk"}]'])
+def test_a_body_that_is_no_object_is_422_on_every_route(app, admin, subtests, body):
+    for operation in operations(app):
+        if operation.body is None or operation.body.get("type") != "object":
+            continue
+        with subtests.test(operation=f"{operation.method} {operation.path}"):
+            answer = admin.open(operation.path, method=operation.method, data=body, content_type=JSON)
+            assert (answer.status_code, answer.json["code"]) == (422, "validation_failed")
+
+
+WRONG_TYPES = [
+    None, "", "text/plain", "application/xml", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
+    "application/jsonp", "application/json; charset=utf-16", "application/json; charset=latin-1", "json",
+    "a/b/c, ;;=",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content_type", WRONG_TYPES)
+def test_a_body_of_another_type_is_415_on_every_route(app, admin, subtests, content_type):
+    for operation in operations(app):
+        if operation.body is None:
+            continue
+        with subtests.test(operation=f"{operation.method} {operation.path}"):
+            answer = admin.open(operation.path, method=operation.method, data=b"{}", content_type=content_type)
+            assert (answer.status_code, answer.json["code"]) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json", "Application/JSON", "application/json;charset=utf-8", 'application/json; charset="UTF-8"'],
+)
+def test_json_is_known_by_each_of_its_names(admin, content_type):
+    assert admin.post(TASKS, data=b'{"title": "Milk"}', content_type=content_type).status_code == 201
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "identity", "nonsense"])
+def test_an_encoded_body_is_415(admin, coding):
+    answer = admin.post(TASKS, json={"title": "Milk"}, headers={"Content-Encoding": coding})
+    assert answer.status_code == 415
+
+
+def test_merge_patch_is_json_for_a_patch_alone(admin):
+    task = admin.post(TASKS, json={"title": "Milk"}).json
+    merge_patch = {"data": b'{"title": "Oat milk"}', "content_type": "application/merge-patch+json"}
+    assert admin.patch(f"{TASKS}/{task['id']}", **merge_patch).status_code == 200
+    assert admin.post(TASKS, **merge_patch).status_code == 415
+
+
+def test_an_unknown_field_is_422_on_every_route(app, admin, subtests):
+    for operation in operations(app):
+        if operation.body is None:
+            continue
+        with subtests.test(operation=f"{operation.method} {operation.path}"):
+            answer = admin.open(operation.path, method=operation.method, json={"nonsense": 1})
+            assert answer.status_code == 422
+            assert answer.json["errors"]["json"]["nonsense"] == ["Unknown field."]
+
+
+def test_a_read_only_field_is_unknown_to_a_change(admin):
+    answer = admin.post(TASKS, json={"title": "Milk", "id": "x", "version": 1, "completed_at": None, "owner_id": "x"})
+    assert {*answer.json["errors"]["json"]} == {"id", "version", "completed_at", "owner_id"}
+
+
+def test_an_unknown_query_parameter_is_422_on_every_route(app, signed_in, subtests):
+    for route in routes(app):
+        if not route.path.startswith("/api/") and getattr(app.view_functions[route.endpoint], "takes_query", False):
+            continue  # a page for people, whose links gather parameters on their way
+        with subtests.test(route=f"{route.method} {route.rule}"):
+            answer = signed_in("admin").open(route.path, method=route.method, json={}, query_string={"nonsense": "1"})
+            assert answer.status_code == 422
+            assert answer.json["errors"]["query"]["nonsense"] == ["Unknown field."]
+
+
+@pytest.mark.parametrize("query", ["%FF", "q=%FF", "%FF=1", "q=%ED%A0%80", "%ED%A0%80=1", "q=%C0%AF"])
+def test_a_query_that_is_no_utf_8_is_400(admin, query):
+    answer = admin.get(f"{TASKS}?{query}")
+    assert (answer.status_code, answer.json["code"]) == (400, "malformed_request")
+
+
+@pytest.mark.parametrize("query", ["", "&", "&&"])
+def test_an_empty_query_is_none(admin, query):
+    assert admin.get(f"/api/v1/me?{query}").status_code == 200
+
+
+def test_a_parameter_given_twice_is_422_unless_it_may_be(app, admin, subtests):
+    assert admin.get(f"{TASKS}?status=todo&status=done").status_code == 200
+    for operation in operations(app):
+        for name, schema in operation.query.items():
+            if schema.get("type") == "array":
+                continue
+            with subtests.test(operation=f"{operation.method} {operation.path}", parameter=name):
+                answer = admin.open(f"{operation.path}?{name}=1&{name}=1", method=operation.method)
+                assert answer.status_code == 422
+                assert name in answer.json["errors"]["query"]
+
+
+NO_TEXT = {
+    "NUL": "a\x00b",
+    "a lone surrogate": "a\ud800b",
+    "its other half": "\udfff",
+    "escape": "a\x1bb",
+    "C1": "\x9b",
+}
+
+
+@pytest.mark.parametrize("text", NO_TEXT.values(), ids=NO_TEXT)
+def test_text_that_is_no_text_is_422_in_every_field(app, admin, subtests, text):
+    for operation in operations(app):
+        for name in writable(operation.body or {}):
+            with subtests.test(operation=f"{operation.method} {operation.path}", field=name):
+                body = json.dumps({name: text})  # as \u escapes, where a surrogate can stand alone
+                answer = admin.open(operation.path, method=operation.method, data=body, content_type=JSON)
+                assert answer.status_code == 422
+                assert name in answer.json["errors"]["json"]
+
+
+@pytest.mark.parametrize("text", ["\x00", "a\x00b", "\x1b", "\x7f"])
+def test_text_that_is_no_text_is_422_in_every_parameter(app, admin, subtests, text):
+    for operation in operations(app):
+        for name in operation.query:
+            if name == "cursor":
+                continue  # a broken cursor is 400, whatever it is broken by
+            with subtests.test(operation=f"{operation.method} {operation.path}", parameter=name):
+                answer = admin.open(operation.path, method=operation.method, query_string={name: text})
+                assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("name", ["a\x00b", "\ud800", "\x1b[2J", "", "_schema", "a" * 5000, "title\x00"])
+def test_a_field_with_an_odd_name_is_an_unknown_field(app, admin, subtests, name):
+    for operation in operations(app):
+        if operation.body is None:
+            continue
+        with subtests.test(operation=f"{operation.method} {operation.path}"):
+            body = json.dumps({name: 1})
+            answer = admin.open(operation.path, method=operation.method, data=body, content_type=JSON)
+            assert answer.status_code == 422
+            assert answer.json["errors"]["json"]
+
+
+ODD_VALUES = [
+    None, True, 0, -1, 2**31, -(2**31) - 1, 2**63, -(2**63) - 1, 2**64, 10**300, 1.5, 1e308, -0.0, "", " ", "x",
+    "x" * 70_000, "../../etc/passwd", "' OR 1=1 --", "%", "\u202e", "\U0001f4a9", "e\u0301" * 60, [], [[]], [None],
+    ["x"] * 101, {}, {"a": {}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ODD_VALUES, ids=lambda value: repr(value)[:20])
+def test_no_value_of_a_field_is_a_server_error(app, signed_in, subtests, value):
+    client = signed_in("admin")
+    for operation in operations(app):
+        for name in writable(operation.body or {}):
+            with subtests.test(operation=f"{operation.method} {operation.path}", field=name):
+                answer = client.open(
+                    operation.path, method=operation.method, data=json.dumps({name: value}), content_type=JSON
+                )
+                assert answer.status_code < 500
+
+
+ODD_PARAMETERS = [
+    "", " ", "-1", "0", "101", "2147483648", "-2147483649", "9223372036854775808", "9" * 5000, "NaN", "1e999", "٣",
+    "1.0", "true", "false", "null", "%", "_", "\\", "'", "x" * 3000, "\u202e", "\U0001f4a9", "0001-01-01",
+    "9999-12-31", "10000-01-01", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00Z",
+    "00000000-0000-0000-0000-000000000000", "-", ",", "title,title",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ODD_PARAMETERS, ids=lambda value: value[:20])
+def test_no_value_of_a_parameter_is_a_server_error(app, admin, subtests, value):
+    for operation in operations(app):
+        for name in operation.query:
+            with subtests.test(operation=f"{operation.method} {operation.path}", parameter=name):
+                answer = admin.open(operation.path, method=operation.method, query_string={name: value})
+                assert answer.status_code < 500
+
+
+@pytest.mark.parametrize(
+    "limit", ["0", "-1", "101", "2147483648", "9223372036854775808", "9" * 50, "1.0", "1e2", "", "x", "٣"]
+)
+def test_a_limit_out_of_range_is_422_on_every_list(app, admin, subtests, limit):
+    for operation in operations(app):
+        if "limit" not in operation.query:
+            continue
+        with subtests.test(operation=f"{operation.method} {operation.path}"):
+            answer = admin.open(operation.path, method=operation.method, query_string={"limit": limit})
+            assert answer.status_code == 422
+            assert "limit" in answer.json["errors"]["query"]
+
+
+NO_INSTANTS = {
+    "naive": "2030-01-31T09:00:00",
+    "a day": "2030-01-31",
+    "before 1970": "1969-12-31T23:59:59Z",
+    "before 1970 by its offset": "1970-01-01T00:30:00+01:00",
+    "after 9999": "10000-01-01T00:00:00Z",
+    "after 9999 by its offset": "9999-12-31T23:30:00-01:00",
+    "year 0": "0000-01-01T00:00:00Z",
+    "30 February": "2030-02-30T09:00:00Z",
+    "25 o'clock": "2030-01-31T25:00:00Z",
+    "an offset of 25 hours": "2030-01-31T09:00:00+25:00",
+    "an offset without colon": "2030-01-31T09:00:00+0100",
+    "a week": "2030-W05-4T09:00:00Z",
+    "basic form": "20300131T090000Z",
+    "without seconds": "2030-01-31T09:00Z",
+    "Arabic digits": "٢٠٣٠-01-31T09:00:00Z",
+    "a number": 1896080400,
+    "words": "tomorrow",
+    "two": "2030-01-31T09:00:00Z2030-01-31T09:00:00Z",
+    "with a newline": "2030-01-31T09:00:00Z\n",
+}
+
+
+@pytest.mark.parametrize("instant", NO_INSTANTS.values(), ids=NO_INSTANTS)
+def test_what_is_no_instant_with_an_offset_is_422_everywhere(app, admin, subtests, instant):
+    for operation in operations(app):
+        fields = {n for n, s in writable(operation.body or {}).items() if s.get("format") == "date-time"}
+        for name in fields:
+            with subtests.test(operation=f"{operation.method} {operation.path}", field=name):
+                answer = admin.open(operation.path, method=operation.method, json={name: instant})
+                assert answer.status_code == 422
+                assert name in answer.json["errors"]["json"]
+        for name in (n for n, s in operation.query.items() if s.get("format") == "date-time"):
+            with subtests.test(operation=f"{operation.method} {operation.path}", parameter=name):
+                answer = admin.open(operation.path, method=operation.method, query_string={name: instant})
+                assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("2030-01-31T09:00:00Z", "2030-01-31T09:00:00Z"),
+        ("2030-01-31T09:00:00z", "2030-01-31T09:00:00Z"),
+        ("2030-01-31t09:00:00.25+05:45", "2030-01-31T03:15:00.250000Z"),
+        ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z"),
+        ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z"),
+    ],
+)
+def test_an_instant_comes_back_in_utc(admin, given, shown):
+    created = admin.post(TASKS, json={"title": "Milk", "due_at": given})
+    assert created.json["due_at"] == shown
+    assert admin.get(created.headers["Location"]).json["due_at"] == shown
+
+
+@pytest.mark.parametrize(
+    "day", ["1969-12-31", "10000-01-01", "2030-02-30", "2030-1-1", "20300101", "2030-W05-4", 1, "", "٢٠٣٠-01-31"]
+)
+def test_what_is_no_day_is_422(admin, day):
+    answer = admin.post(TASKS, json={"title": "Milk", "due_date": day})
+    assert "due_date" in answer.json["errors"]["json"]

@@ -1,0 +1,257 @@
+"""Requests as a server meets them: paths, methods, hosts, sizes, and what breaks off on the way."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from surface import routes
+from werkzeug.serving import make_server
+
+TASKS = "/api/v1/tasks"
+KIB = 1024
+
+
+ODD_PATHS = [
+    "/api", "/api/v1", "/api/v1/", "/api/v1/tasks/", "//api/v1/tasks", "/api//v1/tasks", "/api/v1/Tasks",
+    "/api/v2/tasks", "/api/v1/tasks/1", "/api/v1/tasks/%00", "/api/v1/tasks/%FF", "/api/v1/tasks/%ED%A0%80",
+    "/api/v1/tasks/..%2f..%2fetc", "/api/v1/tasks/00000000-0000-0000-0000-00000000000",
+    "/api/v1/tasks/00000000000000000000000000000000",
+    "/api/v1/tasks/00000000-0000-0000-0000-000000000000%0d%0aSet-Cookie:x=1", "/problems/", "/problems/%00",
+    "/problems/%FF", "/problems/nonsense", "/%0d%0aLocation:x", "/\u202e", "/" + "x" * 5000, "/static/x",
+    "/.git/config", "/instance/taskapi.db",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ODD_PATHS, ids=lambda path: path[:40])
+def test_a_path_that_is_none_is_404(admin, path):
+    answer = admin.get(path)
+    assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+    assert answer.content_type == "application/problem+json"
+
+
+def test_a_method_that_a_path_does_not_take_is_405_with_allow(app, client, subtests):
+    by_path = {}
+    for route in routes(app):
+        by_path.setdefault(route.rule, (route.path, set()))[1].add(route.method)
+    for path, methods in by_path.values():
+        for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "NONSENSE"} - methods:
+            with subtests.test(route=f"{method} {path}"):
+                answer = client.open(path, method=method)
+                assert (answer.status_code, answer.json["code"]) == (405, "method_not_allowed")
+                allowed = {*answer.headers["Allow"].split(", ")}
+                assert allowed == methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+
+
+def test_the_method_is_the_one_of_the_request_line(owner, task):
+    path = f"{TASKS}/{task['id']}"
+    for headers in ({"X-HTTP-Method-Override": "DELETE"}, {"X-HTTP-Method": "DELETE"}, {"X-Method-Override": "DELETE"}):
+        assert owner.get(path, headers=headers).json["title"] == task["title"]
+    assert owner.post(path, headers={"X-HTTP-Method-Override": "DELETE"}).status_code == 405
+    assert owner.get(f"{path}?_method=DELETE").status_code == 422
+    assert owner.get(path).json["deleted_at"] is None
+
+
+def test_head_answers_as_get_without_a_body(app, admin, subtests):
+    for route in routes(app):
+        if route.method != "GET":
+            continue
+        with subtests.test(route=route.rule):
+            get, head = admin.get(route.path), admin.head(route.path)
+            assert head.status_code == get.status_code
+            assert head.data == b""
+            assert {*head.headers.keys()} == {*get.headers.keys()}
+            assert head.headers.get("ETag") == get.headers.get("ETag")
+
+
+def test_options_names_the_methods_of_every_route(app, client, subtests):
+    for route in routes(app):
+        with subtests.test(route=route.rule):
+            answer = client.options(route.path)
+            assert answer.status_code in {200, 204}
+            assert route.method in answer.headers["Allow"].split(", ")
+
+
+@pytest.fixture
+def admin(signed_in):
+    """Somebody who may do everything."""
+    return signed_in("admin")
+
+
+class Wire:
+    """A server's address, spoken to byte by byte."""
+
+    def __init__(self, port):
+        self.port = port
+
+    def send(self, *parts):
+        """Send raw bytes and return the status, the headers and the body of the answer."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            try:
+                for part in parts:
+                    connection.sendall(part)
+                connection.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass  # the server had heard enough
+            answer = b"".join(iter(lambda: _receive(connection), b""))
+        head, _, body = answer.partition(b"\r\n\r\n")
+        return int(head.split(b" ", 2)[1]) if head else None, head.decode("latin-1"), body
+
+    def request(self, line, *headers, body=b""):
+        """Send a request of a line, headers and a body."""
+        head = "\r\n".join([f"{line} HTTP/1.1", "Host: localhost", "Connection: close", *headers, "", ""])
+        return self.send(head.encode("latin-1"), body)
+
+
+def _receive(connection):
+    try:
+        return connection.recv(65536)
+    except ConnectionError:
+        return b""
+
+
+@pytest.fixture(scope="module")
+def gunicorn(database_url, tmp_path_factory):
+    """The server of production, in a process of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    folder = tmp_path_factory.mktemp("gunicorn")
+    root = Path(__file__).parents[1]
+    settings = {"DATABASE_URL": database_url, "INSTANCE_PATH": str(folder), "BCRYPT_ROUNDS": "4"}
+    options = ["-b", f"127.0.0.1:{port}", "--threads", "4", "--no-control-socket", "--log-level", "critical"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "--chdir", str(root), *options, "wsgi:app"],
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), **{f"TASKAPI_{k}": v for k, v in settings.items()}},
+    )
+    try:
+        _wait_for(port, process)
+        yield Wire(port)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _wait_for(port, process):
+    for _ in range(400):
+        try:
+            return socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            assert process.poll() is None
+            time.sleep(0.05)
+    pytest.fail("gunicorn does not listen")
+
+
+@pytest.fixture(scope="module")
+def werkzeug(app):
+    """The server of `flask run`."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield Wire(server.port)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(params=["werkzeug", "gunicorn"])
+def wire(request):
+    """Either server."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def bearer(wire, new_person):
+    """A person's header, from the server that will read it."""
+    credentials = json.dumps({"username": new_person(), "password": "correct horse battery staple"}).encode()
+    status, _, body = wire.request("POST /api/v1/auth/login", *_json(len(credentials)), body=credentials)
+    assert status == 200
+    return f"Authorization: Bearer {json.loads(body)['access_token']}"
+
+
+def _json(length):
+    return "Content-Type: application/json", f"Content-Length: {length}"
+
+
+def _chunked(body, size=64 * KIB):
+    chunks = (body[i : i + size] for i in range(0, len(body), size))
+    return b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
+
+
+CHUNKED = ("Content-Type: application/json", "Transfer-Encoding: chunked")
+EXACT = b'{"title": "Milk"' + b" " * (KIB * KIB - 17) + b"}"
+
+
+def test_a_chunked_body_is_read(wire, bearer):
+    status, _, body = wire.request(f"POST {TASKS}", bearer, *CHUNKED, body=_chunked(b'{"title": "Milk"}', 3))
+    assert (status, json.loads(body)["title"]) == (201, "Milk")
+
+
+def test_a_body_as_large_as_may_be_is_taken(wire, bearer):
+    assert len(EXACT) == KIB * KIB
+    assert wire.request(f"POST {TASKS}", bearer, *_json(len(EXACT)), body=EXACT)[0] == 201
+    assert wire.request(f"POST {TASKS}", bearer, *CHUNKED, body=_chunked(EXACT))[0] == 201
+
+
+def test_a_body_that_is_too_large_is_413_by_its_announced_length(wire, bearer):
+    status, head, body = wire.request(f"POST {TASKS}", bearer, *_json(KIB * KIB + 1))
+    assert (status, json.loads(body)["code"]) == (413, "body_too_large")
+    assert "application/problem+json" in head
+
+
+def test_a_chunked_body_that_is_too_large_is_413(wire, bearer):
+    status, _, body = wire.request(f"POST {TASKS}", bearer, *CHUNKED, body=_chunked(EXACT + b" "))
+    assert (status, json.loads(body)["code"]) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize("body", [b"zz\r\n{}\r\n0\r\n\r\n", b"5\r\n{}", b"2\r\n{}xx0\r\n\r\n", b"", b"-2\r\n{}\r\n"])
+def test_a_body_that_is_not_chunked_as_it_says_is_400(wire, bearer, body):
+    assert wire.request(f"POST {TASKS}", bearer, *CHUNKED, body=body)[0] == 400
+
+
+def test_a_body_that_breaks_off_is_400(wire, bearer):
+    assert wire.request(f"POST {TASKS}", bearer, *_json(100), body=b'{"title": "Milk"}')[0] in {400, None}
+
+
+@pytest.mark.parametrize("length", ["-1", "x", "9" * 400])
+def test_a_length_that_is_none_is_no_server_error(wire, bearer, length):
+    status, _, _ = wire.request(f"POST {TASKS}", bearer, *_json(length), body=b'{"title": "Milk"}')
+    assert 400 <= status < 500
+
+
+@pytest.mark.parametrize(
+    ("line", "header"),
+    [
+        ("GET /healthz", "X-Filler: " + "x" * 70_000),
+        ("GET /healthz", "\r\n".join(f"X-Filler-{i}: x" for i in range(200))),
+        (f"GET {TASKS}", "Authorization: Bearer " + "x" * 60_000),
+        ("GET /" + "x" * 70_000, "X-Filler: x"),
+        (f"GET {TASKS}", "Cookie: " + "access_token_cookie=x; " * 500),
+    ],
+    ids=["a long header", "many headers", "a long token", "a long path", "many cookies"],
+)
+def test_too_much_of_a_head_is_no_server_error(wire, line, header):
+    status, _, _ = wire.request(line, header)
+    assert 400 <= status < 500
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/tasks?q=\xff", "/\xff\xfe", "/api/v1/tasks/%0d%0aX: y", "/%", "/%zz", "/?%", "/\x7f"]
+)
+def test_a_request_line_of_odd_bytes_is_no_server_error(wire, path):
+    status, _, _ = wire.request(f"GET {path}")
+    assert 400 <= status < 500
+
+
+@pytest.mark.parametrize(
+    "name", ["X-Request-ID", "Authorization", "Content-Type", "If-None-Match", "Cookie", "Host", "Accept"]
+)
+@pytest.mark.parametrize("value", ["\xff\xfe", "a\tb", "\x7f", ',;="', "W/", "(" * 1000])
+def test_a_header_of_odd_bytes_is_no_server_error(wire, bearer, name, value):
+    status, head, _ = wire.request("GET /api/v1/me", bearer, f"{name}: {value}")
+    assert status in {200, 400, 401, 403}
+    assert "X-Request-ID: \xff" not in head
