@@ -27,6 +27,7 @@ class Operation(NamedTuple):
     path: str
     query: dict[str, Any]
     body: dict[str, Any] | None
+    needs_body: bool
 
 
 def routes(app: Flask) -> list[Route]:
@@ -61,12 +62,14 @@ def _methods(item: dict[str, Any]) -> Iterator[str]:
 
 def _operation(document: dict[str, Any], method: str, path: str, item: dict[str, Any]) -> Operation:
     operation = item[method]
-    content = operation.get("requestBody", {}).get("content", {})
+    body = operation.get("requestBody", {})
+    content = body.get("content", {})
     return Operation(
         method.upper(),
         re.sub(r"\{\w+\}", lambda _: str(uuid4()), path),
         {p["name"]: p["schema"] for p in operation.get("parameters", ()) if p.get("in") == "query"},
         resolve(document, content["application/json"]["schema"]) if "application/json" in content else None,
+        body.get("required", False),
     )
 
 

@@ -15,6 +15,8 @@ TABLE = {
 OPEN_TO_ALL = {
     "/api/v1/auth/register",
     "/api/v1/auth/login",
+    "/api/v1/auth/refresh",
+    "/api/v1/auth/logout",
     "/openapi.json",
     "/problems/<code_name>",
     "/healthz",

@@ -51,7 +51,7 @@ def admin(signed_in):
 @pytest.mark.parametrize("body", UNPARSEABLE.values(), ids=UNPARSEABLE)
 def test_a_body_that_cannot_be_parsed_is_400_on_every_route(app, admin, subtests, body):
     for operation in operations(app):
-        if operation.body is None:
+        if operation.body is None or not (body or operation.needs_body):
             continue
         with subtests.test(operation=f"{operation.method} {operation.path}"):
             answer = admin.open(operation.path, method=operation.method, data=body, content_type=JSON)

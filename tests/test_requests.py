@@ -122,7 +122,12 @@ def gunicorn(database_url, tmp_path_factory):
         port = probe.getsockname()[1]
     folder = tmp_path_factory.mktemp("gunicorn")
     root = Path(__file__).parents[1]
-    settings = {"DATABASE_URL": database_url, "INSTANCE_PATH": str(folder), "BCRYPT_ROUNDS": "4"}
+    settings = {
+        "DATABASE_URL": database_url,
+        "INSTANCE_PATH": str(folder),
+        "BCRYPT_ROUNDS": "4",
+        "RATELIMIT_ENABLED": "false",
+    }
     options = ["-b", f"127.0.0.1:{port}", "--threads", "4", "--no-control-socket", "--log-level", "critical"]
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "--chdir", str(root), *options, "wsgi:app"],
