@@ -11,6 +11,8 @@ import sqlalchemy as sa
 import time_machine
 from conftest import PASSWORD
 
+from taskapi.accounts.models import User
+from taskapi.audit.models import AuditEntry
 from taskapi.auth.models import RefreshToken, Session
 from taskapi.database import db, now
 
@@ -308,3 +310,62 @@ def test_ended_and_outlived_sessions_are_pruned_as_sessions_are_written(app, log
         with app.app_context():
             assert db.session.scalar(sa.select(Session.id).where(Session.expires_at < now())) is None
     assert old
+
+
+def events_of(app, username):
+    with app.app_context():
+        person = db.session.scalar(sa.select(User.id).where(User.username == username))
+        entries = sa.select(AuditEntry).where(AuditEntry.subject_id == person).order_by(AuditEntry.id)
+        return [(entry.event, entry.details) for entry in db.session.scalars(entries)]
+
+
+def test_a_theft_is_written_to_the_audit_log(app, login, refresh):
+    tokens = login()
+    refresh(refresh(tokens["refresh_token"]).json["refresh_token"])
+    refresh(tokens["refresh_token"])
+    theft = ("refresh_token_theft", {"session_id": tokens["session_id"]})
+    assert events_of(app, login.username) == [("sign_in", {}), theft]
+
+
+def test_sign_ins_and_sign_outs_are_written_to_the_audit_log(app, login, client):
+    tokens = login()
+    client.post("/api/v1/auth/login", json={"username": login.username, "password": "wrong"})
+    change = {"current_password": PASSWORD, "new_password": "another long and odd sentence"}
+    client.put("/api/v1/me/password", json=change, headers=bearer(tokens))
+    client.post("/api/v1/auth/logout", headers=bearer(tokens))
+    assert [event for event, _ in events_of(app, login.username)] == [
+        "sign_in",
+        "sign_in_failed",
+        "password_changed",
+        "sign_out",
+    ]
+
+
+@pytest.mark.parametrize("case", [str.lower, str.upper])
+def test_an_unknown_name_is_answered_as_a_wrong_password(client, login, case):
+    def answer(username):
+        body = {"username": case(username), "password": "wrong"}
+        response = client.post("/api/v1/auth/login", json=body, headers={"X-Request-ID": "same"})
+        return response.status_code, sorted(response.headers), response.data
+
+    assert answer(login.username) == answer("nobody-has-this-name")
+
+
+def test_an_old_hash_is_made_anew_at_the_cost_that_is_set(make_app, denylist_store, login, app):
+    dearer = make_app(BCRYPT_ROUNDS=5, **denylist_store).test_client()
+    credentials = {"username": login.username, "password": PASSWORD}
+    assert dearer.post("/api/v1/auth/login", json=credentials).status_code == 200
+    with app.app_context():
+        hashed = db.session.scalar(sa.select(User.password_hash).where(User.username == login.username))
+    assert hashed.split("$")[2] == "05"
+    assert login()
+
+
+def test_a_deactivated_person_is_refused_with_the_words_of_a_wrong_password(app, client, login, refresh):
+    tokens = login()
+    with app.app_context():
+        db.session.execute(sa.update(User).where(User.username == login.username).values(active=False))
+        db.session.commit()
+    answer = client.post("/api/v1/auth/login", json={"username": login.username, "password": PASSWORD})
+    assert (answer.status_code, answer.json["code"]) == (401, "invalid_credentials")
+    assert_refused(refresh(tokens["refresh_token"]))

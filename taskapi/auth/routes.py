@@ -10,6 +10,7 @@ from taskapi.accounts.models import User, create_user
 from taskapi.accounts.schemas import AccountSchema
 from taskapi.api import Blueprint, problem
 from taskapi.api.pages import LINK, PageSchema, next_link
+from taskapi.audit import Event, record
 from taskapi.auth import answers, service
 from taskapi.auth.schemas import (
     AccessTokenSchema,
@@ -29,6 +30,7 @@ from taskapi.security.guard import authenticate, bearer_token, public, requires
 from taskapi.security.rbac import Permission
 from taskapi.security.throttle import (
     LOGIN_ADDRESS,
+    LOGIN_NAME,
     LOGIN_NAME_AT_ADDRESS,
     PASSWORD,
     REFRESH,
@@ -55,6 +57,7 @@ def register(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
     passwords.check_strength(account["password"], service.own_words(**account))
     try:
         user = create_user(**account)
+        record(Event.CREATED, actor_id=user.id, subject_id=user.id)
         db.session.commit()
     except IntegrityError:
         problem("username_taken")
@@ -71,6 +74,8 @@ def login(credentials: dict[str, Any]) -> Response:
     name = credentials["username"].lower()
     throttle(LOGIN_ADDRESS, address())
     throttle(LOGIN_NAME_AT_ADDRESS, address(), name)
+    if not service.has_signed_in_from_here(name):
+        throttle(LOGIN_NAME, name)
     granted = service.sign_in(name, credentials["password"])
     db.session.commit()
     return answers.tokens(granted, in_cookies=credentials["cookies"])

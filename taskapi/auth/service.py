@@ -10,15 +10,17 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 from uuid import UUID
 
-from flask import request
 from sqlalchemy import bindparam, delete, insert, select, update
 from uuid_utils.compat import uuid7
 
 from taskapi.accounts.models import User
 from taskapi.api import problem
+from taskapi.audit import Event, record
+from taskapi.audit.log import origin
+from taskapi.audit.models import AuditEntry
 from taskapi.auth.models import RefreshToken, Session
 from taskapi.config import settings
 from taskapi.database import db, now, reader
@@ -52,13 +54,24 @@ def sign_in(username: str, password: str) -> Granted:
     user = reader().execute(_BY_NAME, {"username": username.lower()}).first()
     right = passwords.check_password(password, user.password_hash if user else None)
     if user is None or not right or not user.active:
-        problem("invalid_credentials")
+        _refuse_password(user.id if user else None)
     if passwords.cost(user.password_hash) < settings().bcrypt_rounds:
         db.session.execute(
             update(User).where(User.id == user.id).values(password_hash=passwords.hash_password(password))
         )
     prune_sessions()
+    record(Event.SIGN_IN, actor_id=user.id, subject_id=user.id)
     return _begin(Standing(user.id, user.name or user.username, user.roles, user.epoch))
+
+
+def has_signed_in_from_here(username: str) -> bool:
+    """Tell whether this person has signed in from this address before, as far back as the audit log knows."""
+    entry = (
+        select(AuditEntry.id)
+        .join(User, User.id == AuditEntry.subject_id)
+        .where(User.username == username, AuditEntry.event == Event.SIGN_IN.value, AuditEntry.ip == origin()["ip"])
+    )
+    return reader().execute(entry.limit(1)).first() is not None
 
 
 def refresh(token: str) -> Granted:
@@ -84,6 +97,7 @@ def end_session(session_id: UUID, user_id: UUID) -> bool:
     ).first()
     if gone is not None:
         denylist.revoke_session(session_id)
+        record(Event.SIGN_OUT, actor_id=user_id, subject_id=user_id, session_id=str(session_id))
     return gone is not None
 
 
@@ -94,6 +108,7 @@ def end_sessions(user_id: UUID, *, besides: Iterable[UUID] = ()) -> None:
     ).scalars()
     for session_id in gone.all():
         denylist.revoke_session(session_id)
+        record(Event.SIGN_OUT, actor_id=user_id, subject_id=user_id, session_id=str(session_id))
 
 
 def session_of(token: str) -> tuple[UUID, UUID] | None:
@@ -123,7 +138,7 @@ def require_password(password: str) -> None:
     """Answer 401 unless this is the caller's password."""
     hashed = reader().execute(select(User.password_hash).where(User.id == caller().id)).scalar()
     if not passwords.check_password(password, hashed):
-        problem("invalid_credentials")
+        _refuse_password(caller().id)
 
 
 def change_password(current: str, new: str) -> None:
@@ -133,6 +148,7 @@ def change_password(current: str, new: str) -> None:
     passwords.check_strength(new, own_words(**person._mapping), field="new_password")
     hashed = passwords.hash_password(new)
     db.session.execute(update(User).where(User.id == caller().id).values(password_hash=hashed))
+    record(Event.PASSWORD_CHANGED, actor_id=caller().id, subject_id=caller().id)
     end_sessions(caller().id, besides=[caller().session_id])
 
 
@@ -152,7 +168,7 @@ def live_sessions(limit: int, cursor: str | None) -> dict[str, Any]:
 
 
 def _begin(standing: Standing) -> Granted:
-    moment, session_id = now(), uuid7()
+    moment, session_id, came_from = now(), uuid7(), origin()
     token = urlsafe_b64encode(secrets.token_bytes(TOKEN_BYTES)).rstrip(b"=").decode()
     expires_at = _end_of_use(moment, begun_at=moment)
     db.session.execute(
@@ -162,8 +178,8 @@ def _begin(standing: Standing) -> Granted:
             created_at=moment,
             last_used_at=moment,
             expires_at=expires_at,
-            ip=request.remote_addr,
-            user_agent=request.headers.get("User-Agent", "")[:256],
+            ip=came_from["ip"],
+            user_agent=came_from["user_agent"],
         )
     )
     _store(token, session_id, expires_at)
@@ -236,7 +252,15 @@ def _end_stolen(session_id: UUID) -> None:
     user_id = db.session.execute(delete(Session).where(Session.id == session_id).returning(Session.user_id)).scalar()
     if user_id is not None:
         denylist.revoke_session(session_id)
+        record(Event.REFRESH_TOKEN_THEFT, subject_id=user_id, session_id=str(session_id))
     db.session.commit()
+
+
+def _refuse_password(subject_id: UUID | None) -> NoReturn:
+    """Answer 401 and keep what was tried; not the name that nobody has: it may be a password."""
+    record(Event.SIGN_IN_FAILED, subject_id=subject_id)
+    db.session.commit()
+    problem("invalid_credentials")
 
 
 def _store(token: str, session_id: UUID, expires_at: datetime) -> None:

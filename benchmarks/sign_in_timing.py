@@ -1,0 +1,44 @@
+"""Does the time of a refused sign-in tell whether the name exists? Interleaved samples over HTTP, at the default cost.
+
+python -m benchmarks.sign_in_timing
+"""
+
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.refresh_race import PASSWORD, post
+from tests import servers
+
+SAMPLES = 200
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {"TASKAPI_INSTANCE_PATH": folder, "TASKAPI_RATELIMIT_ENABLED": "false"}
+        with servers.gunicorn(settings, Path(folder), workers=1) as address:
+            measure(address)
+
+
+def measure(address: str) -> None:
+    known, unknown = f"known-{os.getpid()}", f"nobody-{os.getpid()}"
+    post(address, "register", {"username": known, "password": PASSWORD})
+    times: dict[str, list[float]] = {known: [], unknown: []}
+    for _ in range(SAMPLES):
+        for name, taken in times.items():
+            start = time.perf_counter()
+            status, _ = post(address, "login", {"username": name, "password": "wrong"})
+            taken.append((time.perf_counter() - start) * 1000)
+            assert status == 401
+    for name, taken in times.items():
+        low, middle, high = statistics.quantiles(taken, n=4)
+        print(f"{name:>16}: median {middle:.2f} ms, quartiles {low:.2f} to {high:.2f}")
+    pairs = [a - b for a, b in zip(*times.values(), strict=True)]
+    middle, error = statistics.median(pairs), 1.2533 * statistics.stdev(pairs) / len(pairs) ** 0.5
+    print(f"known minus unknown, pair by pair: median {middle:+.3f} ms, standard error {error:.3f} ms")
+
+
+if __name__ == "__main__":
+    main()
