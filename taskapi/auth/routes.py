@@ -10,7 +10,6 @@ from taskapi.accounts.models import User, create_user
 from taskapi.accounts.schemas import AccountSchema
 from taskapi.api import Blueprint, problem
 from taskapi.api.pages import LINK, PageSchema, next_link
-from taskapi.audit import Event, record
 from taskapi.auth import answers, service
 from taskapi.auth.schemas import (
     AccessTokenSchema,
@@ -57,7 +56,6 @@ def register(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
     passwords.check_strength(account["password"], service.own_words(**account))
     try:
         user = create_user(**account)
-        record(Event.CREATED, actor_id=user.id, subject_id=user.id)
         db.session.commit()
     except IntegrityError:
         problem("username_taken")
