@@ -87,7 +87,8 @@ def test_public_routes_and_sign_in_go_on_without_redis(client, new_person, broke
     assert answer.status_code == 200
 
 
-def test_limits_go_on_in_memory_without_redis(client, broken, caplog):
+def test_limits_go_on_in_memory_without_redis(make_app, redis, broken, caplog):
+    client = make_app(REDIS_URL=redis.url, RATELIMIT_ENABLED=True).test_client()
     broken("killed")
     body = {"username": "somebody-under-attack", "password": "wrong"}
     answers = [client.post("/api/v1/auth/login", json=body).status_code for _ in range(7)]
