@@ -1,7 +1,13 @@
 """The command line, run as a person runs it."""
 
+import re
+from datetime import UTC, datetime, timedelta
+from random import Random
+
 import pytest
 
+from taskapi.cli.lifelike import lifelike_tasks
+from taskapi.tasks.schemas import TASK
 from tests.conftest import PASSWORD
 
 
@@ -11,9 +17,123 @@ def flask(app):
     return lambda *words, stdin="": runner.invoke(args=words, input=stdin)
 
 
-def test_an_account_made_on_the_command_line_signs_in_with_its_role(flask, client):
+@pytest.fixture
+def sign_in(client):
+    """Sign an account in that the command line made."""
+
+    def sign_in(username, password):
+        answer = client.post("/api/v1/auth/login", json={"username": username, "password": password})
+        assert answer.status_code == 200
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {answer.json['access_token']}"
+        return client
+
+    return sign_in
+
+
+def test_an_account_made_on_the_command_line_signs_in_with_its_role(flask, sign_in):
     result = flask("users", "create", "Grace", "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
     assert (result.exit_code, result.output) == (0, "Opened the account grace with the role admin.\n")
-    answer = client.post("/api/v1/auth/login", json={"username": "grace", "password": PASSWORD})
-    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {answer.json['access_token']}"
-    assert client.get("/api/v1/me").json["roles"] == ["admin"]
+    assert sign_in("grace", PASSWORD).get("/api/v1/me").json["roles"] == ["admin"]
+
+
+def test_the_password_is_asked_for_twice_and_not_shown(flask, sign_in):
+    result = flask("users", "create", "katherine", stdin=f"{PASSWORD}\nsomething else\n{PASSWORD}\n{PASSWORD}\n")
+    assert result.exit_code == 0, result.output
+    assert "do not match" in result.output
+    assert PASSWORD not in result.output
+    assert sign_in("katherine", PASSWORD).get("/api/v1/me").json["roles"] == ["editor"]
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "says"),
+    [
+        ("no spaces", PASSWORD, "username: May have letters a-z, digits, dots, underscores and hyphens."),
+        ("dorothy", "short", "password: Must have 12 to 128 characters."),
+        ("dorothy", "passwordpassword", "password: Is too easily guessed."),
+        ("dorothy-vaughan", "dorothy-vaughan", "password: Is too easily guessed."),
+    ],
+)
+def test_names_and_passwords_have_the_rules_of_the_api_and_its_words(flask, name, password, says):
+    result = flask("users", "create", name, "--password-stdin", stdin=password)
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: {says}")
+    assert len(result.output.splitlines()) == 1
+
+
+def test_a_wrong_name_is_told_before_a_password_is_asked_for(flask):
+    assert "Password" not in flask("users", "create", "x").output
+
+
+def test_a_taken_name_is_one_line(flask, new_person):
+    taken = new_person()
+    result = flask("users", "create", taken, "--password-stdin", stdin=PASSWORD)
+    assert (result.exit_code, result.output) == (1, f"Error: The username {taken} is taken.\n")
+
+
+def test_a_database_without_the_schema_is_one_line(make_app, new_database):
+    runner = make_app(DATABASE_URL=new_database()).test_cli_runner()
+    result = runner.invoke(args=["users", "create", "mary", "--password-stdin"], input=PASSWORD)
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: The database cannot be used: ")
+    assert len(result.output.splitlines()) == 1
+
+
+def test_seed_opens_an_account_with_tasks_and_shows_its_password_once(flask, sign_in):
+    result = flask("seed", "demo")
+    assert result.exit_code == 0, result.output
+    client = sign_in("demo", re.search(r"password: (\S+)", result.output)[1])
+    tasks, url = [], "/api/v1/tasks?limit=100"
+    while url:
+        page = client.get(url)
+        tasks += page.json["items"]
+        url = page.headers["Link"].split(">")[0].lstrip("<") if "Link" in page.headers else None
+    assert len(tasks) == 200
+    assert len({task["title"] for task in tasks}) == 200
+    again = flask("seed", "demo")
+    assert again.exit_code == 0
+    assert "is there already; nothing was changed" in again.output
+    assert "password" not in again.output
+    assert client.get("/api/v1/tasks?limit=100").status_code == 200
+
+
+def test_seeded_tasks_are_of_all_kinds_and_due_around_today():
+    moment = datetime(2030, 6, 15, 12, tzinfo=UTC)
+    tasks = list(lifelike_tasks(200, moment, Random(1)))
+    assert {task["status"] for task in tasks} == {"todo", "in_progress", "done", "cancelled"}
+    assert {task["priority"] for task in tasks} == {"none", "low", "medium", "high", "urgent"}
+    days = [task["due_date"] for task in tasks if "due_date" in task]
+    assert min(days) < moment.date() < max(days)
+    assert max(abs(day - moment.date()) for day in days) < timedelta(days=90)
+    assert all(TASK.validate(TASK.dump(task)) == {} for task in tasks)
+
+
+def test_doctor_tells_a_line_for_each_matter(flask):
+    result = flask("doctor")
+    assert result.exit_code == 0, result.output
+    lines = [line.split()[:2] for line in result.output.splitlines()]
+    assert lines == [["ok", name] for name in ("settings", "database", "migrations", "signing_key", "redis")]
+
+
+def test_doctor_tells_a_misspelt_setting_and_which_was_meant(flask, monkeypatch):
+    monkeypatch.setenv("TASKAPI_TRUSTED_HOST", "example.org")
+    result = flask("doctor")
+    assert result.exit_code == 1
+    assert "FAIL  settings     TASKAPI_TRUSTED_HOST is no setting; is TASKAPI_TRUSTED_HOSTS meant?" in result.output
+
+
+def test_doctor_fails_where_the_schema_is_behind(make_app, new_database):
+    result = make_app(DATABASE_URL=new_database()).test_cli_runner().invoke(args=["doctor"])
+    assert result.exit_code == 1
+    assert re.search(r"^FAIL  migrations .*run flask db upgrade$", result.output, re.MULTILINE)
+
+
+def test_doctor_tells_no_secret(make_app):
+    secrets = {
+        "DATABASE_URL": "postgresql://tasks:hidden-one@127.0.0.1:1/tasks",
+        "JWT_SECRET_KEY": "hidden-two-J7pd3mXkqKZz0wTQfR9uYbLh",
+        "REDIS_URL": "redis://:hidden-three@127.0.0.1:1/0",
+    }
+    result = make_app(**secrets).test_cli_runner().invoke(args=["doctor"])
+    assert result.exit_code == 1
+    assert "hidden" not in result.output
+    assert len(re.findall(r"^FAIL", result.output, re.MULTILINE)) == 3

@@ -2,9 +2,11 @@
 
 from flask import Flask
 
+from taskapi.cli.doctor import doctor
+from taskapi.cli.seed import seed
 from taskapi.cli.users import users
 
-COMMANDS = (users,)
+COMMANDS = (doctor, seed, users)
 
 
 def init_cli(app: Flask) -> None:

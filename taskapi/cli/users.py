@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from taskapi.accounts.models import create_user
 from taskapi.api import problem
 from taskapi.auth.schemas import RegisterSchema
+from taskapi.auth.service import own_words
 from taskapi.cli.command import Group
 from taskapi.database import db
 from taskapi.security.passwords import check_strength
@@ -22,14 +23,15 @@ users = Group("users", help="The accounts there are.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input, instead of asking.")
 def create(name: str, role: str, password_stdin: bool) -> None:
     """Open the account NAME, by the rules of the API for names and passwords."""
-    account = RegisterSchema().load({"username": name, "password": read_password(from_stdin=password_stdin)})
-    check_strength(account["password"], [account["username"]])
+    username = RegisterSchema(only=["username"]).load({"username": name})["username"]
+    account = RegisterSchema().load({"username": username, "password": read_password(from_stdin=password_stdin)})
+    check_strength(account["password"], own_words(**account))
     try:
-        user = create_user(**account, roles=[role])
+        create_user(**account, roles=[role])
         db.session.commit()
     except IntegrityError:
-        problem("username_taken", f"The username {account['username']} is taken.")
-    click.echo(f"Opened the account {user.username} with the role {role}.")
+        problem("username_taken", f"The username {username} is taken.")
+    click.echo(f"Opened the account {username} with the role {role}.")
 
 
 def read_password(*, from_stdin: bool) -> str:

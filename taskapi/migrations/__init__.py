@@ -3,6 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
+import click
 from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_migrate import upgrade
@@ -29,7 +30,14 @@ def upgrade_embedded(app: Flask) -> None:
             upgrade()
         except DBAPIError as error:
             raise SettingsError(f"The database {path} cannot be used: {error.orig}.") from None
-    app.logger.info("embedded mode: data in %s, keys in %s", path, path.with_name(RING_FILE))
+    if _serves():
+        app.logger.info("embedded mode: data in %s, keys in %s", path, path.with_name(RING_FILE))
+
+
+def _serves() -> bool:
+    """Tell a server from a command, whose output is its own."""
+    command = click.get_current_context(silent=True)
+    return command is None or command.info_name == "run"
 
 
 def check_database() -> str | None:
@@ -37,7 +45,7 @@ def check_database() -> str | None:
     try:
         reader().execute(text("SELECT 1"))
     except SQLAlchemyError as error:
-        return f"it does not answer ({type(error).__name__})"
+        return f"it does not answer: {' '.join(str(getattr(error, 'orig', type(error).__name__)).split())}"
     return None
 
 

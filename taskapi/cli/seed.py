@@ -1,0 +1,41 @@
+"""flask seed: an account to try things out with."""
+
+import secrets
+from random import Random
+
+import click
+from flask.cli import with_appcontext
+from sqlalchemy import exists, select
+
+from taskapi.accounts.models import User, create_user
+from taskapi.auth.schemas import RegisterSchema
+from taskapi.cli.command import Command
+from taskapi.cli.lifelike import lifelike_tasks
+from taskapi.database import db, lock_owner, now
+from taskapi.tasks.models import Task
+
+
+@click.command("seed", cls=Command)
+@click.argument("name", default="demo")
+@click.option("--tasks", "count", type=click.IntRange(1, 1000), default=200, show_default=True, help="How many tasks.")
+@with_appcontext
+def seed(name: str, count: int) -> None:
+    """Open the account NAME (demo) with lifelike tasks; its password is shown this once."""
+    username = RegisterSchema(only=["username"]).load({"username": name})["username"]
+    if db.session.execute(select(exists().where(User.username == username))).scalar():
+        click.echo(f"The account {username} is there already; nothing was changed. `flask seed NAME` opens another.")
+        return
+    password = secrets.token_urlsafe(12)
+    fill(create_user(username, password, name=username.capitalize()), count)
+    db.session.commit()
+    click.echo(f"Opened an account with {count} tasks. Its password is shown this once.")
+    click.echo(f"username: {username}\npassword: {password}")
+
+
+def fill(user: User, count: int) -> None:
+    """Give a person that many tasks, with due days around today."""
+    lock_owner(user.id, count)
+    for values in lifelike_tasks(count, now(), Random(str(user.id))):  # noqa: S311 - nothing secret is drawn
+        task = Task(owner_id=user.id)
+        task.apply(values)
+        db.session.add(task)
