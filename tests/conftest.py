@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from forging import SECRET
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -215,3 +216,31 @@ def flask_process(*words: str, stdout: Any = None, stderr: Any = None, **environ
         stderr=stderr,
         text=True,
     )
+
+
+@pytest.fixture(scope="session")
+def served(make_app: AppFactory) -> Flask:
+    """An application whose key we know."""
+    return make_app(JWT_SECRET_KEY=SECRET)
+
+
+@pytest.fixture
+def token(served: Flask, new_person: Callable[..., str]) -> str:
+    """A token that is good."""
+    credentials = {"username": new_person(), "password": PASSWORD}
+    answer = served.test_client().post("/api/v1/auth/login", json=credentials)
+    return str(answer.json["access_token"])
+
+
+@pytest.fixture
+def ask(served: Flask) -> Callable[..., Any]:
+    """Ask for one's own account, with a token in the header or in the cookie."""
+
+    def ask(token: str, channel: str = "header") -> Any:
+        client = served.test_client()
+        if channel == "header":
+            return client.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})
+        client.set_cookie("access_token_cookie", token, path="/api")
+        return client.get("/api/v1/me")
+
+    return ask

@@ -1,6 +1,7 @@
 """The guard: nobody uses what declares nothing, and each role what the one table grants."""
 
 import pytest
+from forging import SECRET, opened, sign
 from surface import access, routes
 
 from taskapi.security.guard import PUBLIC, Access, requires
@@ -96,6 +97,22 @@ def test_a_viewer_reads_and_does_not_write(app, signed_in, subtests):
             assert answer.json["permission"] == declared.permission
             assert declared.permission in answer.json["detail"]
             assert answer.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope"'
+
+
+def test_a_view_may_ask_for_a_fresh_token(make_app, new_person):
+    app = make_app(JWT_SECRET_KEY=SECRET)
+    app.add_url_rule("/fresh", view_func=requires(Permission.TASK_WRITE, fresh=True)(lambda: "yes"), endpoint="fresh")
+    client = app.test_client()
+    credentials = {"username": new_person(), "password": "correct horse battery staple"}
+    header, claims = opened(client.post("/api/v1/auth/login", json=credentials).json["access_token"])
+
+    def get(**changes):
+        token = sign(header, {**claims, **changes})
+        return client.get("/fresh", headers={"Authorization": f"Bearer {token}"})
+
+    assert get().status_code == 200
+    assert (get(fresh=False).status_code, get(fresh=False).json["code"]) == (401, "fresh_token_required")
+    assert get(fresh=False, roles=["viewer"]).json["code"] == "permission_denied"
 
 
 def test_nobody_gets_in_without_a_token(app, client, subtests):

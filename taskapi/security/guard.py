@@ -57,6 +57,8 @@ def admit() -> None:
             f"Your role does not grant {access.permission}.",
             permission=access.permission,
         )
+    if access.fresh and not who.fresh:
+        problem("fresh_token_required")
 
 
 def authenticate() -> Caller:

@@ -1,0 +1,44 @@
+"""Forging access tokens, as somebody would who has no key, and as somebody would who has."""
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+
+SECRET = secrets.token_urlsafe(48)
+HASHES = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
+DETAILS = {
+    "token_missing": "Authorization token is missing.",
+    "token_malformed": "Malformed token.",
+    "token_invalid": "Invalid token signature or claims.",
+    "token_expired": "Token has expired. Please re-authenticate.",
+}
+
+
+def b64(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def compact(header, claims):
+    """Return the signing input of a header and claims: mappings, or JSON text of any kind."""
+    parts = (part if isinstance(part, bytes) else json.dumps(part).encode() for part in (header, claims))
+    return ".".join(b64(part) for part in parts)
+
+
+def sign(header, claims, secret=SECRET, alg="HS256"):
+    """Sign whatever it is, as somebody who holds the key would."""
+    text = compact(header, claims)
+    return f"{text}.{b64(hmac.digest(secret.encode(), text.encode(), HASHES[alg]))}"
+
+
+def opened(token):
+    """Return the header and the claims of a token."""
+    return [json.loads(base64.urlsafe_b64decode(part + "==")) for part in token.split(".")[:2]]
+
+
+def assert_refused(answer, code):
+    assert (answer.status_code, answer.json["code"], answer.json["detail"]) == (401, code, DETAILS[code])
+    challenge = "Bearer" if code == "token_missing" else 'Bearer error="invalid_token"'
+    assert answer.headers["WWW-Authenticate"] == challenge
+    assert answer.content_type == "application/problem+json"

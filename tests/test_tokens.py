@@ -1,0 +1,154 @@
+"""Access tokens: what they carry, how they are sent, and what is none at all."""
+
+import json
+import secrets
+import socket
+
+import pytest
+from forging import assert_refused, b64, opened, sign
+
+ME = "/api/v1/me"
+channels = pytest.mark.parametrize("channel", ["header", "cookie"])
+
+
+@channels
+def test_a_token_signed_by_the_key_is_good(ask, token, channel):
+    header, claims = opened(token)
+    assert ask(sign(header, claims), channel).status_code == 200
+
+
+def test_a_token_carries_the_header_and_claims_of_its_profile(token):
+    header, claims = opened(token)
+    assert header.keys() == {"alg", "kid", "typ"}
+    assert (header["alg"], header["typ"]) == ("HS256", "at+jwt")
+    required = {"iss", "aud", "sub", "iat", "nbf", "exp", "jti", "sid", "name", "roles", "epoch", "fresh", "type"}
+    assert claims.keys() >= required
+    assert claims["exp"] - claims["iat"] == 900
+    assert (claims["type"], claims["roles"], claims["fresh"]) == ("access", ["editor"], True)
+
+
+def test_no_two_tokens_are_the_same(served, new_person):
+    credentials = {"username": new_person(), "password": "correct horse battery staple"}
+    login = [served.test_client().post("/api/v1/auth/login", json=credentials).json for _ in range(2)]
+    assert login[0]["access_token"] != login[1]["access_token"]
+    assert opened(login[0]["access_token"])[1]["jti"] != opened(login[1]["access_token"])[1]["jti"]
+
+
+def deep(levels):
+    return b'{"a":' + b"[" * levels + b"]" * levels + b"}"
+
+
+MALFORMED = {
+    "a word": "token",
+    "two parts": "e30.e30",
+    "four parts": "e30.e30.e30.e30",
+    "five parts, a JWE": "e30.e30.e30.e30.e30",
+    "dots": "..",
+    "no header": ".e30.e30",
+    "no payload": "e30..e30",
+    "an opaque token": secrets.token_urlsafe(32),
+    "JSON serialisation": '{"payload":"e30","protected":"e30","signature":"e30"}',
+    "quotes": '"e30.e30.e30"',
+    "two tokens": "e30.e30.e30 e30.e30.e30",
+    "a list of tokens": "e30.e30.e30,e30.e30.e30",
+    "header no JSON": f"{b64(b'x')}.e30.e30",
+    "header no UTF-8": b64(b'{"a":"\xff"}') + ".e30.e30",
+    "header a list": f"{b64(b'[]')}.e30.e30",
+    "header null": f"{b64(b'null')}.e30.e30",
+    "header a string": b64(b'"x"') + ".e30.e30",
+    "payload no JSON": f"e30.{b64(b'{')}.e30",
+    "payload a list": f"e30.{b64(b'[]')}.e30",
+    "payload a number": f"e30.{b64(b'1')}.e30",
+    "NaN": "e30." + b64(b'{"exp": NaN}') + ".e30",
+    "5,000 digits": "e30." + b64(b'{"exp": ' + b"9" * 5000 + b"}") + ".e30",
+    "a member twice": b64(b'{"alg":"HS256","alg":"none"}') + ".e30.e30",
+    "a claim twice": "e30." + b64(b'{"sub":"a","sub":"b"}') + ".e30",
+    "a nested member twice": "e30." + b64(b'{"a":{"b":1,"b":2}}') + ".e30",
+    "deep header": f"{b64(deep(2500))}.e30.e30",
+    "deep payload": f"e30.{b64(deep(2500))}.e30",
+    "too long": f"e30.{'A' * 9000}.e30",
+    "a space inside": "e30.e 30.e30",
+    "a newline inside": "e30.e30.e\\n30",
+    "not ASCII": "e30.é30.e30",
+    "full-width": "\uff4530.e30.e30",
+    "one letter too many": "e30.e30.e30AA",
+    "the other alphabet": "e30.e30.+/+/",
+    "percent": "e30.e30.%3D",
+}
+
+
+@pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED)
+def test_what_is_no_token_is_malformed(ask, text):
+    assert_refused(ask(text), "token_malformed")
+
+
+@channels
+@pytest.mark.parametrize("part", range(3))
+def test_a_token_is_good_in_one_spelling_alone(ask, token, part, channel):
+    parts = token.split(".")
+    for spelling in (parts[part] + "=", parts[part] + "==", parts[part] + "A", parts[part][:-1] + "*"):
+        forged = ".".join([*parts[:part], spelling, *parts[part + 1 :]])
+        assert ask(forged, channel).json["code"] in {"token_malformed", "token_invalid"}
+    assert_refused(ask(".".join([*parts[:part], parts[part] + "=", *parts[part + 1 :]])), "token_malformed")
+
+
+def test_unused_bits_of_a_signature_are_zero(ask, token):
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    last = alphabet.index(token[-1])
+    for bits in (1, 2, 3):
+        assert_refused(ask(token[:-1] + alphabet[last | bits]), "token_malformed")
+
+
+def test_no_depth_of_nesting_is_a_server_error(ask, token):
+    header, claims = opened(token)
+    for levels in range(100, 2000, 20):
+        payload = json.dumps(claims).encode()[:-1] + b',"a":' + b"[" * levels + b"]" * levels + b"}"
+        assert ask(sign(header, payload, "another secret")).status_code == 401
+
+
+def test_a_key_by_address_is_never_fetched(ask, token):
+    header, claims = opened(token)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/jwks.json"
+        for member in ("jku", "x5u", "kid", "jwk", "iss"):
+            assert_refused(ask(sign({**header, member: url}, {**claims, "iss": url})), "token_invalid")
+        with pytest.raises(TimeoutError):
+            listener.accept()
+
+
+def test_a_refresh_token_is_no_access_token(served, ask, new_person):
+    credentials = {"username": new_person(), "password": "correct horse battery staple"}
+    refresh_token = served.test_client().post("/api/v1/auth/login", json=credentials).json["refresh_token"]
+    assert_refused(ask(refresh_token), "token_malformed")
+
+
+@pytest.mark.parametrize(
+    "value", ["", "Bearer", "Bearer ", "Basic dTpw", "Token x", "Bearer\tx", ", ,Bearer x", "Bearerx", "bearer:x", ","]
+)
+def test_a_header_without_a_bearer_token_has_none(served, value):
+    assert_refused(served.test_client().get(ME, headers={"Authorization": value}), "token_missing")
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR", "  Bearer", "Bearer  "])
+def test_the_scheme_is_known_in_any_case(served, token, scheme):
+    assert served.test_client().get(ME, headers={"Authorization": f"{scheme} {token}"}).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["access_token", "token", "jwt", "Authorization"])
+def test_a_token_never_comes_in_the_query_or_the_body(served, token, name):
+    client = served.test_client()
+    assert_refused(client.get(ME, query_string={name: token}), "token_missing")
+    assert_refused(client.post("/api/v1/tasks", data={name: token}), "token_missing")
+    assert_refused(client.post("/api/v1/tasks", json={name: token}), "token_missing")
+
+
+def test_two_headers_are_not_one_token(served, token):
+    headers = [("Authorization", f"Bearer {token}"), ("Authorization", f"Bearer {token}")]
+    assert_refused(served.test_client().get(ME, headers=headers), "token_malformed")
+
+
+def test_the_header_decides_where_a_cookie_comes_too(served, token):
+    client = served.test_client()
+    client.set_cookie("access_token_cookie", token, path="/api")
+    assert_refused(client.get(ME, headers={"Authorization": "Bearer e30.e30.e30"}), "token_invalid")
