@@ -15,10 +15,12 @@ from taskapi.auth.routes import me as password_routes
 from taskapi.cli import init_cli
 from taskapi.config.sources import load_settings
 from taskapi.database import init_database
+from taskapi.labels.routes import blp as label_routes
 from taskapi.migrations import check_database, check_migrations, upgrade_embedded
 from taskapi.ops.health import blp as health_routes
 from taskapi.ops.health import init_health
 from taskapi.ops.logging import init_logging
+from taskapi.projects.routes import blp as project_routes
 from taskapi.security.denylist import check_redis, init_denylist
 from taskapi.security.guard import init_guard
 from taskapi.security.headers import init_headers
@@ -36,6 +38,8 @@ CHECKS = {
     "redis": check_redis,
 }
 
+ROUTES = (auth_routes, me_routes, password_routes, task_routes, project_routes, label_routes, health_routes)
+
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     """Build the application. `overrides` are settings by name, stronger than any other source. Raises SettingsError."""
@@ -50,7 +54,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     for prepare in (init_problems, init_guard, init_parsing, init_cli):
         prepare(app)
     api = init_api(app)
-    for routes in (auth_routes, me_routes, password_routes, task_routes, health_routes):
+    for routes in ROUTES:
         api.register_blueprint(routes)
     init_health(app, CHECKS)
     if settings.embedded:

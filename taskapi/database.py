@@ -1,34 +1,24 @@
-"""The database: engines, the base of all models, owned rows, and types that mean the same on SQLite and PostgreSQL."""
+"""The database: engines, the base of all models, and types that mean the same on SQLite and PostgreSQL."""
 
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from flask import Flask, g
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    Dialect,
-    Engine,
-    ForeignKey,
-    MetaData,
-    Text,
-    event,
-    make_url,
-    update,
-)
+from sqlalchemy import ARRAY, JSON, Connection, Dialect, Engine, MetaData, Text, event, make_url, text
 from sqlalchemy import DateTime as SqlDateTime
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, registry
-from sqlalchemy.types import TypeDecorator
-from uuid_utils.compat import uuid7
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import DeclarativeBase, registry
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from taskapi.config import Settings
 
 READER = "reader"
+EXACT = Text().with_variant(Text(collation="C"), "postgresql")  # code points in order, as on SQLite
 MIGRATIONS = str(Path(__file__).parent / "migrations")
 
 
@@ -52,6 +42,46 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class NameList(FunctionElement[list[str]]):
+    """The rows of a scalar subselect, whose column is called `name`, as a list in their order."""
+
+    type: TypeEngine[list[str]] = JSON[list[str]]().with_variant(ARRAY(Text), "postgresql")
+    inherit_cache = True
+
+
+@compiles(NameList, "sqlite")
+def _name_list(element: NameList, compiler: Any, **options: Any) -> str:
+    names = compiler.process(element.clauses, **options)
+    return f"(SELECT json_group_array(name) FROM {names})"  # noqa: S608 - compiled, with its parameters bound
+
+
+@compiles(NameList, "postgresql")
+def _name_array(element: NameList, compiler: Any, **options: Any) -> str:
+    return f"ARRAY{compiler.process(element.clauses, **options)}"
+
+
+class JsonObject(FunctionElement[dict[str, Any]]):
+    """Names and values by turns, as an object."""
+
+    type: TypeEngine[dict[str, Any]] = JSON[dict[str, Any]]()
+    inherit_cache = True
+
+
+@compiles(JsonObject, "sqlite")
+def _json_object(element: JsonObject, compiler: Any, **options: Any) -> str:
+    return f"json_object({compiler.process(element.clauses, **options)})"
+
+
+@compiles(JsonObject, "postgresql")
+def _json_build_object(element: JsonObject, compiler: Any, **options: Any) -> str:
+    return f"json_build_object({compiler.process(element.clauses, **options)})"
+
+
+def only(condition: str) -> dict[str, Any]:
+    """Return the options of an index that holds only the rows that meet the condition."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 class Base(DeclarativeBase):
@@ -82,72 +112,6 @@ else:
 def now() -> datetime:
     """Return this instant, in UTC."""
     return datetime.now(UTC)
-
-
-class ChangeCounter(Model):
-    """An owner's change numbers: the last one given out.
-
-    Apart from the account, so that it can live on the shard of its owner's rows.
-    """
-
-    __tablename__ = "change_counters"
-
-    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    value: Mapped[int] = mapped_column(BigInteger, default=0)
-
-
-class Owned:
-    """A row that belongs to one person: its key starts with them, and its changes take their change numbers."""
-
-    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
-    created_at: Mapped[datetime]
-    updated_at: Mapped[datetime]
-    version: Mapped[int] = mapped_column(BigInteger)
-
-
-class Trashable(Owned):
-    """An owned row that is thrown into the trash before it is gone for good."""
-
-    deleted_at: Mapped[datetime | None]
-
-
-def lock_owner(owner_id: UUID, numbers: int = 1) -> None:
-    """Let no other writer of this owner's rows in until the end of the transaction, and take change numbers for it.
-
-    Called before what is to be changed is read, so that what was read still holds when it is written.
-    """
-    session = db.session
-    last = session.execute(
-        update(ChangeCounter)
-        .where(ChangeCounter.owner_id == owner_id)
-        .values(value=ChangeCounter.value + numbers)
-        .returning(ChangeCounter.value)
-    ).scalar_one()
-    session.info.setdefault("numbers", {})[owner_id] = iter(range(last - numbers + 1, last + 1))
-
-
-def _number_changes(session: Session, _context: Any, _instances: Any) -> None:
-    """Give every new or changed owned row its owner's next change number."""
-    changed = [row for row in (*session.new, *session.dirty) if isinstance(row, Owned) and session.is_modified(row)]
-    for row in changed:
-        taken = session.info.setdefault("numbers", {})
-        number = next(taken.get(row.owner_id, iter(())), None)
-        if number is None:
-            lock_owner(row.owner_id, len(changed))
-            number = next(taken[row.owner_id])
-        row.version = number
-        row.updated_at = now()
-        if row in session.new:
-            row.created_at = row.updated_at
-
-
-def _forget_numbers(session: Session, *_: Any) -> None:
-    session.info.pop("numbers", None)
-
-
-event.listen(Session, "before_flush", _number_changes)
-event.listen(Session, "after_transaction_end", _forget_numbers)
 
 
 def reader() -> Connection:

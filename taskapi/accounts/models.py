@@ -8,7 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
 from taskapi.audit import Event, record
-from taskapi.database import ChangeCounter, Model, db, now
+from taskapi.database import Model, db, now
+from taskapi.owned import ChangeCounter
 from taskapi.security.passwords import hash_password
 from taskapi.security.rbac import Role
 from taskapi.security.tokens import Standing

@@ -53,10 +53,14 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         schema: Any = None,
         *,
         etag: bool = False,
+        derived: bool = False,
         headers: Mapping[str, Any] | None = None,
         **doc: Any,
     ) -> Callable[..., Any]:
-        """Answer with `status_code` and what `schema` shows; `etag` makes it an owned, conditional resource."""
+        """Answer with `status_code` and what `schema` shows; `etag` makes it an owned, conditional resource.
+
+        `derived` says that it shows more than its row, so that its tag changes with that too.
+        """
         shown = schema() if isinstance(schema, type) else schema
         names = tuple(shown.dump_fields) if shown is not None else ()
         doc["headers"] = {**HEADERS, **(CONDITIONAL_HEADERS if etag else {}), **(headers or {})}
@@ -71,7 +75,8 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
                 if isinstance(result, Response):
                     return result
                 result, extra = result if isinstance(result, tuple) else (result, {})
-                return _respond(result if shown is None else fields_of(result, names), status_code, extra, etag=etag)
+                body = result if shown is None else fields_of(result, names)
+                return respond(body, status_code, extra, etag=etag, derived=derived)
 
             if etag:
                 wrapper._apidoc["conditional"] = True  # type: ignore[attr-defined]
@@ -96,23 +101,34 @@ def fields_of(row: Any, names: tuple[str, ...]) -> Any:
     return row if isinstance(row, dict) else {name: getattr(row, name) for name in names}
 
 
-def _respond(body: Any, status: int, headers: dict[str, str], *, etag: bool) -> Response:
+def respond(body: Any, status: int, headers: dict[str, str], *, etag: bool, derived: bool = False) -> Response:
+    """Return the response that says `body`, or 304 where the caller has it already."""
     if body is None or status == 204:
         return Response(status=status, headers=headers)
     data = to_json(body)
     response = Response(data, status, headers, content_type="application/json")
     if etag:
         response.headers["Cache-Control"] = OWNED
-        tag = str(body["version"]) if "version" in body else blake2b(data, digest_size=12).hexdigest()
+        tag = _tag(body, data, derived=derived)
         response.headers["ETag"] = f'"{tag}"'
         if request.method in {"GET", "HEAD"} and request.if_none_match.contains_weak(tag):
             return Response(status=304, headers={"ETag": f'"{tag}"', "Cache-Control": OWNED})
     return response
 
 
+def _tag(body: dict[str, Any], data: bytes, *, derived: bool) -> str:
+    digest = blake2b(data, digest_size=12).hexdigest()
+    if "version" not in body:
+        return digest
+    return f"{body['version']}-{digest}" if derived else str(body["version"])
+
+
 def require_match(row: Any, schema: Schema) -> None:
     """Answer 412 with the row as it is now, where If-Match names another version; without If-Match all is well."""
-    if "If-Match" in request.headers and not request.if_match.contains(str(row.version)):
+    given = request.if_match
+    if "If-Match" not in request.headers or given.star_tag:
+        return
+    if str(row.version) not in {tag.partition("-")[0] for tag in given.as_set()}:
         refuse_version(row, schema)
 
 

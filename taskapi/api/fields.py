@@ -14,6 +14,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _INSTANT = re.compile(r"(\d{4})-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _WHOLE = re.compile(r"-?\d{1,19}", re.ASCII)
+_COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -116,4 +117,25 @@ class Whole(fields.Integer):
             return int(value)
         if not isinstance(value, int) or isinstance(value, bool):
             raise self.make_error("invalid")
+        return value
+
+
+class Color(fields.String):
+    """A colour as `#rrggbb`, in lower case."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"pattern": "^#[0-9A-Fa-f]{6}$", "example": "#3366ff"}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str) or not _COLOR.fullmatch(value):
+            raise ValidationError("Not a colour, such as #3366ff.")
+        return value.lower()
+
+
+class Flag(fields.Boolean):
+    """true or false, and nothing that merely looks like one."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
         return value

@@ -123,6 +123,13 @@ CATALOGUE = {
         405, "This address does not take that method.", "The `Allow` header lists the methods it takes."
     ),
     "username_taken": Entry(409, "That username is taken.", "Choose another."),
+    "name_taken": Entry(
+        409, "Another of yours has that name.", "Choose another; upper and lower case make no difference."
+    ),
+    "in_trash": Entry(409, "It is in the trash.", "Restore it first; what it belongs to before it."),
+    "quota_exceeded": Entry(
+        409, "You have as many of these as you may.", "Delete some for good, with `?permanent=true`, and try again."
+    ),
     "version_mismatch": Entry(
         412,
         "It has been changed since you read it.",

@@ -128,6 +128,10 @@ class Settings:
     trusted_proxies: int = _setting(0, "How many proxies in front set X-Forwarded-*.", _whole(0, 16))
     trusted_hosts: tuple[str, ...] = _setting((), "Host names served; required in production.", _List())
     max_body_bytes: int = _setting(1024 * 1024, "Largest request body.", _whole(1024))
+    max_tasks: int = _setting(1_000_000, "How many tasks one person may have, the trash included.", _whole(1))
+    max_projects: int = _setting(10_000, "How many projects one person may have, the trash included.", _whole(1))
+    max_labels: int = _setting(10_000, "How many labels one person may have, the trash included.", _whole(1))
+    trash_days: int = _setting(30, "Days until `flask prune` empties the trash.", _whole(1, 36500))
     audit_days: int = _setting(90, "Days until addresses and agents are taken out of the audit log.", _whole(1, 36500))
     log_level: str = _setting(
         "info", "`debug`, `info`, `warning` or `error`.", _text(OneOf(["debug", "info", "warning", "error"]))

@@ -3,13 +3,16 @@
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, select
 
 from taskapi.api import problem
-from taskapi.database import Owned, db, lock_owner
+from taskapi.config import settings
+from taskapi.database import db
+from taskapi.owned import Named, Owned, Trashable, lock_owner, name_key
 from taskapi.security.tokens import caller
 
 T = TypeVar("T", bound=Owned)
+Thrown = TypeVar("Thrown", bound=Trashable)
 
 
 def is_mine(model: type[Owned]) -> ColumnElement[bool]:
@@ -26,6 +29,36 @@ def mine_or_404(model: type[T], row_id: UUID) -> T:
     lock_owner(caller().id)
     row: T | None = db.session.get(model, (caller().id, row_id))
     return row or problem("not_found")
+
+
+def live_or_409(row: Trashable) -> None:
+    """Refuse to change what lies in the trash."""
+    if row.deleted_at is not None:
+        problem("in_trash")
+
+
+def make_room(model: type[Owned], count: int = 1) -> None:
+    """Count `count` rows more in, or answer 409 where the caller may not have so many.
+
+    Nobody else changes a row of theirs until the transaction ends.
+    """
+    table = model.__tablename__
+    most: int = getattr(settings(), f"max_{table}")
+    if getattr(lock_owner(caller().id, count, **{table: count}), table) > most:
+        problem("quota_exceeded", f"You may have {most} {table}, those in the trash included.")
+
+
+def refuse_taken_name(model: type[Named], name: str, but: UUID | None = None) -> None:
+    """Answer 409 where another live row has the name, in any case."""
+    taken = select(model.id).where(is_mine(model), model.deleted_at.is_(None), model.name_key == name_key(name))
+    if db.session.execute(taken).scalar() not in {None, but}:
+        problem("name_taken")
+
+
+def is_live(model: type[Trashable], row_id: UUID) -> bool:
+    """Tell whether there is such a row of the caller's, outside the trash."""
+    found = select(model.id).where(is_mine(model), model.id == row_id, model.deleted_at.is_(None))
+    return db.session.execute(found).first() is not None
 
 
 def shown_or_404(row: Any) -> dict[str, Any]:

@@ -1,19 +1,32 @@
-"""A task."""
+"""A task, and the labels on it."""
 
 import unicodedata
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, SmallInteger, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    SmallInteger,
+    String,
+    and_,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
-from taskapi.database import Model, Trashable, now
+from taskapi.database import EXACT, JsonObject, Model, NameList, now, only
+from taskapi.labels.models import Label
+from taskapi.owned import Trashable
+from taskapi.projects.models import Project
 
 NEVER = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 TITLE_KEY_LENGTH = 200  # folding may lengthen, and a cursor carries it
-EXACT = Text().with_variant(Text(collation="C"), "postgresql")  # code points in order, as on SQLite
 
 
 class Status(StrEnum):
@@ -38,11 +51,16 @@ class Priority(StrEnum):
 PRIORITIES = list(Priority)
 
 
+def _live_index(column: str) -> Index:
+    return Index(f"ix_tasks_live_{column}", "owner_id", column, "id", **only("deleted_at IS NULL"))
+
+
 class Task(Trashable, Model):
     """A task. What it is sorted and searched by is kept beside what it shows, so that every page reads an index.
 
     `due_first` and `due_last` are the due instant, or the last instant (UTC) of the due day; without one,
-    the far future and the far past, so that such tasks come last either way.
+    the far future and the far past, so that such tasks come last either way. `deleted_with` is the task or project
+    whose deletion took it to the trash: itself, or what it belongs to. `labels` are the names of its labels.
     """
 
     __tablename__ = "tasks"
@@ -54,6 +72,9 @@ class Task(Trashable, Model):
     due_date: Mapped[date | None]
     due_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
+    project_id: Mapped[UUID | None]
+    parent_id: Mapped[UUID | None]
+    deleted_with: Mapped[UUID | None]
     title_key: Mapped[str] = mapped_column(EXACT)
     words: Mapped[str]
     priority_rank: Mapped[int] = mapped_column(SmallInteger, default=0)
@@ -62,13 +83,22 @@ class Task(Trashable, Model):
 
     __table_args__ = (
         CheckConstraint("due_date IS NULL OR due_at IS NULL", name="one_due"),
-        Index(None, "owner_id", "created_at", "id"),
-        Index(None, "owner_id", "updated_at", "id"),
-        Index(None, "owner_id", "priority_rank", "id"),
-        Index(None, "owner_id", "due_first", "id"),
-        Index(None, "owner_id", "due_last", "id"),
-        Index(None, "owner_id", "title_key", "id"),
+        ForeignKeyConstraint(["owner_id", "project_id"], ["projects.owner_id", "projects.id"]),
+        ForeignKeyConstraint(["owner_id", "parent_id"], ["tasks.owner_id", "tasks.id"]),
+        Index(None, "owner_id", "version", unique=True),
+        Index("ix_tasks_project", "owner_id", "project_id", "deleted_at", "status"),
+        Index(None, "owner_id", "parent_id"),
+        _live_index("created_at"),
+        _live_index("updated_at"),
+        _live_index("priority_rank"),
+        _live_index("due_first"),
+        _live_index("due_last"),
+        _live_index("title_key"),
+        Index("ix_tasks_trash", "owner_id", "deleted_at", **only("deleted_at IS NOT NULL")),
     )
+
+    if TYPE_CHECKING:
+        labels: Mapped[list[str]]
 
     def apply(self, changes: dict[str, Any]) -> None:
         """Take over what was named, and set what follows from it."""
@@ -95,6 +125,49 @@ class Task(Trashable, Model):
             self.completed_at = None
         elif self.completed_at is None:
             self.completed_at = now()
+
+
+class TaskLabel(Model):
+    """A label on a task."""
+
+    __tablename__ = "task_labels"
+
+    owner_id: Mapped[UUID] = mapped_column(primary_key=True)
+    task_id: Mapped[UUID] = mapped_column(primary_key=True)
+    label_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+    __table_args__ = (
+        ForeignKeyConstraint(["owner_id", "task_id"], ["tasks.owner_id", "tasks.id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(["owner_id", "label_id"], ["labels.owner_id", "labels.id"], ondelete="CASCADE"),
+        Index(None, "owner_id", "label_id", "task_id"),
+    )
+
+
+_names = (
+    select(Label.name.label("name"))
+    .join(TaskLabel, and_(TaskLabel.owner_id == Label.owner_id, TaskLabel.label_id == Label.id))
+    .where(TaskLabel.owner_id == Task.owner_id, TaskLabel.task_id == Task.id, Label.deleted_at.is_(None))
+    .order_by(Label.name_key)
+    .correlate(Task)
+)
+_counts: list[Any] = []
+for _status in Status:
+    _counts += [literal_column(f"'{_status}'"), func.count().filter(Task.status == _status)]
+_by_status = (
+    select(JsonObject(*_counts))
+    .where(Task.owner_id == Project.owner_id, Task.project_id == Project.id, Task.deleted_at.is_(None))
+    .correlate(Project)
+)
+_labelled = (
+    select(func.count())
+    .select_from(TaskLabel)
+    .join(Task, and_(Task.owner_id == TaskLabel.owner_id, Task.id == TaskLabel.task_id))
+    .where(TaskLabel.owner_id == Label.owner_id, TaskLabel.label_id == Label.id, Task.deleted_at.is_(None))
+    .correlate(Label)
+)
+Task.labels = column_property(NameList(_names.scalar_subquery()), expire_on_flush=False)
+Project.task_counts = column_property(_by_status.scalar_subquery(), expire_on_flush=False)
+Label.task_count = column_property(_labelled.scalar_subquery(), expire_on_flush=False)
 
 
 def last_instant(day: date) -> datetime:

@@ -6,14 +6,15 @@ from uuid import UUID
 from taskapi.api import Blueprint, require_match
 from taskapi.api.pages import LINK, next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
-from taskapi.database import db, now
+from taskapi.database import db
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
 from taskapi.security.scope import mine_or_404, shown_or_404
-from taskapi.security.tokens import caller
+from taskapi.tasks.edit import add_task, change_task
 from taskapi.tasks.models import Task
-from taskapi.tasks.queries import find_page, find_task
+from taskapi.tasks.queries import find_task, find_tasks
 from taskapi.tasks.schemas import TASK, TASK_CHANGES, TaskPageSchema, TaskQuerySchema
+from taskapi.tasks.trash import restore_task_tree, throw_tasks
 
 blp = Blueprint("tasks", __name__, url_prefix="/api/v1/tasks", description="Your own tasks, and nobody else's.")
 
@@ -25,19 +26,18 @@ blp = Blueprint("tasks", __name__, url_prefix="/api/v1/tasks", description="Your
 @requires(Permission.TASK_READ)
 def list_tasks(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """List your tasks."""
-    page = find_page(query)
+    page = find_tasks(query)
     return page, next_link(page["next_cursor"])
 
 
 @blp.post("")
 @blp.arguments(TASK)
 @blp.response(201, TASK, etag=True, headers={"Location": {"schema": {"type": "string"}}})
+@blp.problems(409)
 @requires(Permission.TASK_WRITE)
 def create_task(values: dict[str, Any]) -> tuple[Task, dict[str, str]]:
     """Add a task."""
-    task = Task(owner_id=caller().id)
-    task.apply(values)
-    db.session.add(task)
+    task = add_task(values)
     db.session.commit()
     return task, {"Location": f"/api/v1/tasks/{task.id}"}
 
@@ -53,13 +53,13 @@ def show_task(task_id: UUID) -> dict[str, Any]:
 @blp.patch("/<uuid:task_id>")
 @blp.arguments(TASK_CHANGES, media_types=(JSON, MERGE_PATCH))
 @blp.response(200, TASK, etag=True)
-@blp.problems(412)
+@blp.problems(409, 412)
 @requires(Permission.TASK_WRITE)
 def update_task(changes: dict[str, Any], task_id: UUID) -> Task:
     """Change one of your tasks: what is named changes, null clears, all else stays."""
     task = mine_or_404(Task, task_id)
     require_match(task, TASK)
-    task.apply(changes)
+    change_task(task, changes)
     db.session.commit()
     return task
 
@@ -69,19 +69,22 @@ def update_task(changes: dict[str, Any], task_id: UUID) -> Task:
 @blp.problems(412)
 @requires(Permission.TASK_WRITE)
 def delete_task(task_id: UUID) -> None:
-    """Put one of your tasks into the trash."""
+    """Put one of your tasks into the trash, all under it with it."""
     task = mine_or_404(Task, task_id)
     require_match(task, TASK)
-    task.deleted_at = task.deleted_at or now()
+    throw_tasks(Task.id == task_id, task_id)
     db.session.commit()
 
 
 @blp.post("/<uuid:task_id>/restore")
 @blp.response(200, TASK, etag=True)
+@blp.problems(409)
 @requires(Permission.TASK_WRITE)
 def restore_task(task_id: UUID) -> Task:
-    """Take one of your tasks back out of the trash."""
+    """Take one of your tasks back out of the trash, with all that went there with it."""
     task = mine_or_404(Task, task_id)
-    task.deleted_at = None
+    if task.deleted_at is not None:
+        restore_task_tree(task)
+        db.session.refresh(task)
     db.session.commit()
     return task

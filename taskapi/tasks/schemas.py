@@ -24,6 +24,20 @@ class TaskSchema(Schema):
     priority = Choice(PRIORITIES, load_default="none")
     due_date = Day(allow_none=True, metadata={"description": "A day. Never together with `due_at`."})
     due_at = Instant(allow_none=True, metadata={"description": "An instant. Never together with `due_date`."})
+    project_id = fields.UUID(allow_none=True, metadata={"description": "One of your projects."})
+    parent_id = fields.UUID(
+        allow_none=True,
+        metadata={"description": "One of your tasks, which this one is part of. At most 5 deep, and no cycles."},
+    )
+    labels = fields.List(
+        Text(1, 50),
+        validate=Length(0, 20),
+        allow_none=True,
+        metadata={
+            "description": "Names of your labels, by alphabet; unknown ones are made, and case makes no other.",
+            "example": ["home", "garden"],
+        },
+    )
     created_at = Instant(dump_only=True)
     updated_at = Instant(dump_only=True)
     completed_at = Instant(dump_only=True, allow_none=True, metadata={"description": "Follows `status`."})
@@ -40,6 +54,7 @@ class TaskSchema(Schema):
 
 
 TASK = TaskSchema()
+NAMES = tuple(TASK.dump_fields)
 TASK_CHANGES = TaskSchema(partial=True)
 
 
@@ -54,11 +69,21 @@ class Sort(fields.String):
         return keys
 
 
+class IdOrNone(fields.UUID):
+    """An id, or the word `none`."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        return value if value == "none" else super()._deserialize(value, attr, data, **kwargs)
+
+
 class TaskQuerySchema(PageSchema):
     """Which tasks, in which order. After means from then on, before means until just before."""
 
     status = fields.List(Choice(STATUSES), validate=Length(1, 4))
     priority = fields.List(Choice(PRIORITIES), validate=Length(1, 5))
+    project_id = IdOrNone(metadata={"description": "Of this project, or `none`: of no project."})
+    parent_id = IdOrNone(metadata={"description": "Directly under this task, or `none`: under no task."})
+    label = fields.List(Text(1, 50), validate=Length(1, 20), metadata={"description": "With all of these labels."})
     due_after = DayOrInstant()
     due_before = DayOrInstant()
     overdue = Choice(["true"])

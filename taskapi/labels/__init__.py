@@ -1,0 +1,1 @@
+"""/labels: the words on your tasks."""

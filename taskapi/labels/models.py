@@ -1,0 +1,26 @@
+"""A label."""
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from taskapi.database import Model, only
+from taskapi.owned import Named
+
+
+class Label(Named, Model):
+    """A label: a word that any number of tasks may carry. While it is in the trash, none shows it."""
+
+    __tablename__ = "labels"
+
+    color: Mapped[str | None] = mapped_column(String(7))
+
+    __table_args__ = (
+        Index(None, "owner_id", "version", unique=True),
+        Index("ix_labels_names", "owner_id", "name_key", unique=True, **only("deleted_at IS NULL")),
+        Index("ix_labels_trash", "owner_id", "deleted_at", **only("deleted_at IS NOT NULL")),
+    )
+
+    if TYPE_CHECKING:
+        task_count: Mapped[int]  # mapped in taskapi.tasks.models, which knows the tasks

@@ -1,0 +1,33 @@
+"""Labels by their names, as tasks give them."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from sqlalchemy import select
+from uuid_utils.compat import uuid7
+
+from taskapi.database import db
+from taskapi.labels.models import Label
+from taskapi.owned import name_key
+from taskapi.security.scope import is_mine, make_room
+from taskapi.security.tokens import caller
+
+
+def labels_named(names: Iterable[str]) -> dict[UUID, str]:
+    """Return the caller's labels of these names, in their order; those that there are not yet are made."""
+    wanted = {name_key(name): name for name in names}
+    live = select(Label.name_key, Label.id, Label.name).where(is_mine(Label), Label.deleted_at.is_(None))
+    rows = db.session.execute(live.where(Label.name_key.in_(wanted))).all() if wanted else ()
+    found = {key: (label_id, name) for key, label_id, name in rows}
+    for label in _make({key: name for key, name in wanted.items() if key not in found}):
+        found[label.name_key] = (label.id, label.name)
+    return dict(found[key] for key in sorted(found))
+
+
+def _make(names: dict[str, str]) -> list[Label]:
+    labels = [Label(id=uuid7(), owner_id=caller().id, name=name, name_key=key) for key, name in names.items()]
+    if labels:
+        make_room(Label, len(labels))
+        db.session.add_all(labels)
+        db.session.flush()
+    return labels

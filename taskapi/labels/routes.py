@@ -1,0 +1,106 @@
+"""/labels: the words on your tasks."""
+
+from typing import Any
+from uuid import UUID
+
+from taskapi.api import Blueprint, require_match
+from taskapi.api.pages import LINK, next_link
+from taskapi.api.parsing import JSON, MERGE_PATCH
+from taskapi.database import db, now
+from taskapi.labels.models import Label
+from taskapi.labels.queries import find_label, find_labels
+from taskapi.labels.schemas import LABEL, LABEL_CHANGES, LabelPageSchema, LabelQuerySchema
+from taskapi.security.guard import requires
+from taskapi.security.rbac import Permission
+from taskapi.security.scope import live_or_409, make_room, mine_or_404, refuse_taken_name, shown_or_404
+from taskapi.security.tokens import caller
+from taskapi.tasks.edit import touch_labelled
+
+blp = Blueprint("labels", __name__, url_prefix="/api/v1/labels", description="The words on your tasks.")
+
+
+@blp.get("")
+@blp.arguments(LabelQuerySchema, location="query")
+@blp.response(200, LabelPageSchema, etag=True, headers=LINK)
+@blp.problems(400)
+@requires(Permission.TASK_READ)
+def list_labels(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """List your labels, by name."""
+    page = find_labels(query)
+    return page, next_link(page["next_cursor"])
+
+
+@blp.post("")
+@blp.arguments(LABEL)
+@blp.response(201, LABEL, etag=True, derived=True, headers={"Location": {"schema": {"type": "string"}}})
+@blp.problems(409)
+@requires(Permission.TASK_WRITE)
+def create_label(values: dict[str, Any]) -> tuple[Label, dict[str, str]]:
+    """Add a label; one that a task names is added by itself."""
+    make_room(Label)
+    refuse_taken_name(Label, values["name"])
+    label = Label(owner_id=caller().id)
+    label.apply(values)
+    db.session.add(label)
+    db.session.flush()
+    db.session.refresh(label)
+    db.session.commit()
+    return label, {"Location": f"/api/v1/labels/{label.id}"}
+
+
+@blp.get("/<uuid:label_id>")
+@blp.response(200, LABEL, etag=True, derived=True)
+@requires(Permission.TASK_READ)
+def show_label(label_id: UUID) -> dict[str, Any]:
+    """Show one of your labels."""
+    return shown_or_404(find_label(label_id))
+
+
+@blp.patch("/<uuid:label_id>")
+@blp.arguments(LABEL_CHANGES, media_types=(JSON, MERGE_PATCH))
+@blp.response(200, LABEL, etag=True, derived=True)
+@blp.problems(409, 412)
+@requires(Permission.TASK_WRITE)
+def update_label(changes: dict[str, Any], label_id: UUID) -> Label:
+    """Change one of your labels; a new name shows on all its tasks."""
+    label = mine_or_404(Label, label_id)
+    require_match(label, LABEL)
+    live_or_409(label)
+    if changes.get("name", label.name) != label.name:
+        refuse_taken_name(Label, changes["name"], but=label_id)
+        touch_labelled(label_id)
+    label.apply(changes)
+    db.session.flush()
+    db.session.refresh(label)
+    db.session.commit()
+    return label
+
+
+@blp.delete("/<uuid:label_id>")
+@blp.response(204)
+@blp.problems(412)
+@requires(Permission.TASK_WRITE)
+def delete_label(label_id: UUID) -> None:
+    """Put one of your labels into the trash, which takes it off its tasks."""
+    label = mine_or_404(Label, label_id)
+    require_match(label, LABEL)
+    if label.deleted_at is None:
+        label.deleted_at = now()
+        touch_labelled(label_id)
+    db.session.commit()
+
+
+@blp.post("/<uuid:label_id>/restore")
+@blp.response(200, LABEL, etag=True, derived=True)
+@blp.problems(409)
+@requires(Permission.TASK_WRITE)
+def restore_label(label_id: UUID) -> Label:
+    """Take one of your labels back out of the trash, and put it back on its tasks."""
+    label = mine_or_404(Label, label_id)
+    if label.deleted_at is not None:
+        refuse_taken_name(Label, label.name)
+        label.deleted_at = None
+        touch_labelled(label_id)
+        db.session.refresh(label)
+    db.session.commit()
+    return label

@@ -1,0 +1,37 @@
+"""What a label looks like, and what the list of them can be asked for."""
+
+from marshmallow import Schema, fields
+
+from taskapi.api.fields import Choice, Color, Instant, Text
+from taskapi.api.pages import PageSchema
+
+
+class LabelSchema(Schema):
+    """A label."""
+
+    id = fields.UUID(dump_only=True)
+    name = Text(1, 50, required=True, metadata={"example": "home", "description": "Unique, in any case."})
+    color = Color(allow_none=True)
+    task_count = fields.Integer(dump_only=True, metadata={"description": "How many tasks have it, the trash left out."})
+    created_at = Instant(dump_only=True)
+    updated_at = Instant(dump_only=True)
+    deleted_at = Instant(dump_only=True, allow_none=True, metadata={"description": "When it went into the trash."})
+    version = fields.Integer(dump_only=True, metadata={"description": "Your change number when it last changed."})
+
+
+LABEL = LabelSchema()
+LABEL_CHANGES = LabelSchema(partial=True)
+NAMES = tuple(LABEL.dump_fields)
+
+
+class LabelQuerySchema(PageSchema):
+    """Which labels; they come by name."""
+
+    deleted = Choice(["true"], metadata={"description": "The trash instead."})
+
+
+class LabelPageSchema(Schema):
+    """A page of labels."""
+
+    items = fields.List(fields.Nested(LabelSchema))
+    next_cursor = fields.String(allow_none=True, metadata={"description": "Null on the last page."})

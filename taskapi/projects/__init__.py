@@ -1,0 +1,1 @@
+"""/projects: what your tasks are gathered in."""

@@ -1,0 +1,33 @@
+"""A project."""
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from taskapi.database import Model, only
+from taskapi.owned import Named
+
+
+class Project(Named, Model):
+    """A project: tasks of one owner's that belong together, and go to the trash together."""
+
+    __tablename__ = "projects"
+
+    description: Mapped[str] = mapped_column(default="")
+    color: Mapped[str | None] = mapped_column(String(7))
+    archived: Mapped[bool] = mapped_column(default=False)
+
+    __table_args__ = (
+        Index(None, "owner_id", "version", unique=True),
+        Index("ix_projects_names", "owner_id", "name_key", unique=True, **only("deleted_at IS NULL")),
+        Index("ix_projects_trash", "owner_id", "deleted_at", **only("deleted_at IS NOT NULL")),
+    )
+
+    def apply(self, changes: dict[str, Any]) -> None:
+        """Take over what was named, and set what follows from it."""
+        super().apply(changes)
+        self.description = self.description or ""
+
+    if TYPE_CHECKING:
+        task_counts: Mapped[dict[str, int]]  # mapped in taskapi.tasks.models, which knows the tasks

@@ -1,0 +1,41 @@
+"""Lists of projects, by name."""
+
+from functools import lru_cache, partial
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, bindparam, select
+
+from taskapi.database import reader
+from taskapi.projects.models import Project
+from taskapi.projects.schemas import NAMES
+from taskapi.security.keyset import SortKey, find_page, in_pages
+from taskapi.security.tokens import caller
+
+KEYS = (SortKey(Project.name_key), SortKey(Project.id, UUID))
+
+
+def find_projects(query: dict[str, Any]) -> dict[str, Any]:
+    """Return a page of the caller's projects, and the cursor of the next."""
+    shape = frozenset(query) & {"archived", "deleted"}
+    return find_page(partial(_statement, shape), KEYS, query, archived=query.get("archived") == "true")
+
+
+def find_project(project_id: UUID) -> Any:
+    """Return the columns of one of the caller's projects, or None."""
+    one = _shown().where(Project.id == bindparam("id"))
+    return reader().execute(one, {"owner_id": caller().id, "id": project_id}).first()
+
+
+@lru_cache
+def _statement(shape: frozenset[str], behind: bool) -> Select[Any]:
+    live = Project.deleted_at.is_not(None) if "deleted" in shape else Project.deleted_at.is_(None)
+    archived = (Project.archived == bindparam("archived"),) if "archived" in shape else ()
+    return in_pages(_shown().where(live, *archived), KEYS, behind=behind)
+
+
+@lru_cache
+def _shown() -> Select[Any]:
+    """Return the projects as they are shown; not before all models are there, since they count their tasks."""
+    columns = (getattr(Project, name).label(name) for name in NAMES)
+    return select(*columns).where(Project.owner_id == bindparam("owner_id"))

@@ -1,0 +1,104 @@
+"""/projects: what your tasks are gathered in."""
+
+from typing import Any
+from uuid import UUID
+
+from taskapi.api import Blueprint, require_match
+from taskapi.api.pages import LINK, next_link
+from taskapi.api.parsing import JSON, MERGE_PATCH
+from taskapi.database import db, now
+from taskapi.projects.models import Project
+from taskapi.projects.queries import find_project, find_projects
+from taskapi.projects.schemas import PROJECT, PROJECT_CHANGES, ProjectPageSchema, ProjectQuerySchema
+from taskapi.security.guard import requires
+from taskapi.security.rbac import Permission
+from taskapi.security.scope import live_or_409, make_room, mine_or_404, refuse_taken_name, shown_or_404
+from taskapi.security.tokens import caller
+from taskapi.tasks.models import Task
+from taskapi.tasks.trash import restore_tasks, throw_tasks
+
+blp = Blueprint("projects", __name__, url_prefix="/api/v1/projects", description="What your tasks are gathered in.")
+
+
+@blp.get("")
+@blp.arguments(ProjectQuerySchema, location="query")
+@blp.response(200, ProjectPageSchema, etag=True, headers=LINK)
+@blp.problems(400)
+@requires(Permission.TASK_READ)
+def list_projects(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """List your projects, by name."""
+    page = find_projects(query)
+    return page, next_link(page["next_cursor"])
+
+
+@blp.post("")
+@blp.arguments(PROJECT)
+@blp.response(201, PROJECT, etag=True, derived=True, headers={"Location": {"schema": {"type": "string"}}})
+@blp.problems(409)
+@requires(Permission.TASK_WRITE)
+def create_project(values: dict[str, Any]) -> tuple[Project, dict[str, str]]:
+    """Add a project."""
+    make_room(Project)
+    refuse_taken_name(Project, values["name"])
+    project = Project(owner_id=caller().id)
+    project.apply(values)
+    db.session.add(project)
+    db.session.flush()
+    db.session.refresh(project)
+    db.session.commit()
+    return project, {"Location": f"/api/v1/projects/{project.id}"}
+
+
+@blp.get("/<uuid:project_id>")
+@blp.response(200, PROJECT, etag=True, derived=True)
+@requires(Permission.TASK_READ)
+def show_project(project_id: UUID) -> dict[str, Any]:
+    """Show one of your projects."""
+    return shown_or_404(find_project(project_id))
+
+
+@blp.patch("/<uuid:project_id>")
+@blp.arguments(PROJECT_CHANGES, media_types=(JSON, MERGE_PATCH))
+@blp.response(200, PROJECT, etag=True, derived=True)
+@blp.problems(409, 412)
+@requires(Permission.TASK_WRITE)
+def update_project(changes: dict[str, Any], project_id: UUID) -> Project:
+    """Change one of your projects: what is named changes, null clears, all else stays."""
+    project = mine_or_404(Project, project_id)
+    require_match(project, PROJECT)
+    live_or_409(project)
+    if "name" in changes:
+        refuse_taken_name(Project, changes["name"], but=project_id)
+    project.apply(changes)
+    db.session.commit()
+    return project
+
+
+@blp.delete("/<uuid:project_id>")
+@blp.response(204)
+@blp.problems(412)
+@requires(Permission.TASK_WRITE)
+def delete_project(project_id: UUID) -> None:
+    """Put one of your projects into the trash, its tasks with it."""
+    project = mine_or_404(Project, project_id)
+    require_match(project, PROJECT)
+    if project.deleted_at is None:
+        project.deleted_at = now()
+        throw_tasks(Task.project_id == project_id, project_id)
+    db.session.commit()
+
+
+@blp.post("/<uuid:project_id>/restore")
+@blp.response(200, PROJECT, etag=True, derived=True)
+@blp.problems(409)
+@requires(Permission.TASK_WRITE)
+def restore_project(project_id: UUID) -> Project:
+    """Take one of your projects back out of the trash, with the tasks that went there with it."""
+    project = mine_or_404(Project, project_id)
+    if project.deleted_at is not None:
+        refuse_taken_name(Project, project.name)
+        project.deleted_at = None
+        restore_tasks(project_id)
+        db.session.refresh(project)
+    db.session.commit()
+    return project

@@ -1,0 +1,89 @@
+"""What a list of tasks can be asked for, as conditions and their parameters."""
+
+from datetime import UTC, date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, and_, bindparam, exists, or_, select
+
+from taskapi.accounts.models import User
+from taskapi.database import now, reader
+from taskapi.labels.models import Label
+from taskapi.owned import name_key
+from taskapi.security.tokens import caller
+from taskapi.tasks.models import NEVER, Status, Task, TaskLabel, fold
+
+OPEN = (Status.TODO, Status.IN_PROGRESS)
+FILTERS: dict[str, ColumnElement[bool]] = {
+    "status": Task.status.in_(bindparam("status", expanding=True)),
+    "priority": Task.priority.in_(bindparam("priority", expanding=True)),
+    "project_id": Task.project_id == bindparam("project_id"),
+    "project_id none": Task.project_id.is_(None),
+    "parent_id": Task.parent_id == bindparam("parent_id"),
+    "parent_id none": Task.parent_id.is_(None),
+    "due_after": and_(Task.due_first >= bindparam("due_after"), Task.due_first < NEVER),
+    "due_before": Task.due_first < bindparam("due_before"),
+    "overdue": and_(
+        Task.status.in_(OPEN),
+        Task.due_first < bindparam("latest"),
+        or_(Task.due_at < bindparam("now"), Task.due_date < bindparam("today")),
+    ),
+    "created_after": Task.created_at >= bindparam("created_after"),
+    "created_before": Task.created_at < bindparam("created_before"),
+    "updated_after": Task.updated_at >= bindparam("updated_after"),
+    "completed_after": Task.completed_at >= bindparam("completed_after"),
+    "completed_before": Task.completed_at < bindparam("completed_before"),
+}
+
+
+def conditions(shape: frozenset[str]) -> list[ColumnElement[bool]]:
+    """Return the conditions of a shape of question, whose parameters `parameters_of` gives."""
+    live = Task.deleted_at.is_not(None) if "deleted" in shape else Task.deleted_at.is_(None)
+    words = [name for name in sorted(shape) if name.startswith("word ")]
+    labels = [name for name in sorted(shape) if name.startswith("label ")]
+    return [
+        Task.owner_id == bindparam("owner_id"),
+        live,
+        *(FILTERS[name] for name in sorted(shape) if name in FILTERS),
+        *(Task.words.like(bindparam(name), escape="\\") for name in words),
+        *(_has_label(name) for name in labels),
+    ]
+
+
+def parameters_of(question: dict[str, Any]) -> dict[str, Any]:
+    """Return what was asked as parameters by name; the names are the shape of the question."""
+    parameters = {name: value for name, value in question.items() if name not in {"sort", "q", "label"}}
+    for name in ("project_id", "parent_id"):
+        if parameters.get(name) == "none":
+            parameters[f"{name} none"] = parameters.pop(name)
+    for name in ("due_after", "due_before"):
+        if type(parameters.get(name)) is date:
+            parameters[name] = datetime.combine(parameters[name], time(), UTC)
+    if "overdue" in question:
+        parameters |= _moments()
+    labels = {f"label {i}": name_key(name) for i, name in enumerate(question.get("label", ()))}
+    words = {f"word {i}": f"%{_plain(word)}%" for i, word in enumerate(fold(question.get("q", "")).split())}
+    return parameters | labels | words
+
+
+def _has_label(name: str) -> ColumnElement[bool]:
+    label = select(Label.id).where(
+        Label.owner_id == bindparam("owner_id"), Label.name_key == bindparam(name), Label.deleted_at.is_(None)
+    )
+    return exists().where(
+        TaskLabel.owner_id == bindparam("owner_id"),
+        TaskLabel.task_id == Task.id,
+        TaskLabel.label_id == label.scalar_subquery(),
+    )
+
+
+def _moments() -> dict[str, Any]:
+    """Return what overdue is measured by: a day is over when it is over where its owner lives."""
+    zone = reader().execute(select(User.timezone).where(User.id == caller().id)).scalar_one()
+    moment = now()
+    today = moment.astimezone(ZoneInfo(zone)).date()
+    return {"now": moment, "today": today, "latest": max(moment, datetime.combine(today, time(), UTC))}
+
+
+def _plain(word: str) -> str:
+    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

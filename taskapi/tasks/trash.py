@@ -1,0 +1,58 @@
+"""The trash: tasks go there with all under them, and come back with all that went there with them."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
+from sqlalchemy.orm import aliased
+
+from taskapi.api import problem
+from taskapi.database import db, now
+from taskapi.owned import change_all
+from taskapi.projects.models import Project
+from taskapi.security.scope import is_live, is_mine
+from taskapi.security.tokens import caller
+from taskapi.tasks.models import Task
+from taskapi.tasks.tree import with_subtasks
+
+
+def throw_tasks(roots: ColumnElement[bool], thrown_with: UUID) -> None:
+    """Put the tasks that meet the condition, and all under them, into the trash as one."""
+    tree = with_subtasks(and_(roots, Task.deleted_at.is_(None)))
+    condition = and_(Task.id.in_(select(tree.c.id)), Task.deleted_at.is_(None))
+    change_all(Task, caller().id, condition, deleted_at=now(), deleted_with=thrown_with)
+
+
+def restore_task_tree(task: Task) -> None:
+    """Take a task out of the trash with what went there with it, or answer 409 where it belongs to what lies there."""
+    if task.project_id and not is_live(Project, task.project_id):
+        problem("in_trash", "Its project is in the trash.")
+    if task.parent_id and not is_live(Task, task.parent_id):
+        problem("in_trash", "The task that it is part of is in the trash.")
+    restore_tasks(task.deleted_with or task.id)
+
+
+def restore_tasks(thrown_with: UUID) -> None:
+    """Take out of the trash what went there together, but for what belongs to something that went there by itself."""
+    for task_id, other in db.session.execute(_held_back(thrown_with)).all():
+        tree = with_subtasks(Task.id == task_id)
+        held = and_(is_mine(Task), Task.deleted_with == thrown_with, Task.id.in_(select(tree.c.id)))
+        db.session.execute(update(Task).where(held).values(deleted_with=other))
+    change_all(Task, caller().id, Task.deleted_with == thrown_with, deleted_at=None, deleted_with=None)
+
+
+def _held_back(thrown_with: UUID) -> Select[UUID, UUID]:
+    """Return the tasks whose project or parent stays in the trash, and what that went there with."""
+    parent = aliased(Task)
+    return (
+        select(Task.id, func.coalesce(Project.id, parent.deleted_with))
+        .outerjoin(Project, and_(_same_owner(Project), Project.id == Task.project_id, Project.deleted_at.is_not(None)))
+        .outerjoin(parent, and_(_same_owner(parent), parent.id == Task.parent_id, parent.deleted_with != thrown_with))
+        .where(is_mine(Task), Task.deleted_with == thrown_with)
+        .where(or_(Project.id.is_not(None), parent.id.is_not(None)))
+    )
+
+
+def _same_owner(model: Any) -> ColumnElement[bool]:
+    condition: ColumnElement[bool] = model.owner_id == Task.owner_id
+    return condition

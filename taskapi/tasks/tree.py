@@ -1,0 +1,49 @@
+"""Tasks under tasks: no cycles, and not too deep."""
+
+from typing import NoReturn
+from uuid import UUID
+
+from sqlalchemy import CTE, ColumnElement, func, literal, select
+
+from taskapi.api import invalid
+from taskapi.database import db
+from taskapi.security.scope import is_live, is_mine
+from taskapi.tasks.models import Task
+
+MAX_DEPTH = 5
+
+
+def with_subtasks(roots: ColumnElement[bool]) -> CTE:
+    """Return the ids of the caller's tasks that meet the condition, and of all under them, with their depth from 1.
+
+    It nests where it is used: SQLite's driver counts no rows of a change that begins with WITH.
+    """
+    tree = (
+        select(Task.id, literal(1).label("depth")).where(is_mine(Task), roots).cte("tree", recursive=True, nesting=True)
+    )
+    below = select(Task.id, tree.c.depth + 1).join(tree, Task.parent_id == tree.c.id)
+    return tree.union_all(below.where(is_mine(Task)))
+
+
+def refuse_bad_parent(task: Task, parent_id: UUID) -> None:
+    """Answer 422 where the task cannot go under that one. Called under the owner's lock, so that it stays true."""
+    if not is_live(Task, parent_id):
+        _refuse("There is no such task.")
+    above = _chain(parent_id)
+    if task.id in above:
+        _refuse("A task cannot lie under itself.")
+    tree = with_subtasks(Task.id == task.id)
+    height = db.session.execute(select(func.max(tree.c.depth))).scalar() or 1
+    if len(above) + height > MAX_DEPTH:
+        _refuse(f"Tasks go at most {MAX_DEPTH} deep.")
+
+
+def _chain(task_id: UUID) -> set[UUID]:
+    """Return a task's id and those of the tasks above it."""
+    chain = select(Task.id, Task.parent_id).where(is_mine(Task), Task.id == task_id).cte("chain", recursive=True)
+    above = select(Task.id, Task.parent_id).join(chain, Task.id == chain.c.parent_id).where(is_mine(Task))
+    return set(db.session.execute(select(chain.union(above).c.id)).scalars())
+
+
+def _refuse(why: str) -> NoReturn:
+    invalid("json", {"parent_id": [why]})

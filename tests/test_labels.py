@@ -1,0 +1,99 @@
+"""/labels: the words on tasks, made by naming them."""
+
+import pytest
+
+
+@pytest.fixture
+def label(owner):
+    return owner.post("/api/v1/labels", json={"name": "Home"}).json
+
+
+@pytest.fixture
+def add(owner):
+    """Add a task of the owner's; returns it."""
+    return lambda **values: owner.post("/api/v1/tasks", json={"title": "Task", **values}).json
+
+
+def names(owner):
+    return [item["name"] for item in owner.get("/api/v1/labels").json["items"]]
+
+
+def test_labels_are_made_by_naming_them_on_a_task(owner, add):
+    task = add(labels=["urgent", "Home", "HOME"])
+    assert task["labels"] == ["Home", "urgent"] or task["labels"] == ["HOME", "urgent"]
+    assert owner.get(f"/api/v1/tasks/{task['id']}").json == task
+    assert len(names(owner)) == 2
+
+
+def test_a_label_is_the_same_in_any_case_and_shows_as_it_was_made(owner, label, add):
+    assert add(labels=["hOmE"])["labels"] == ["Home"]
+    assert names(owner) == ["Home"]
+
+
+def test_a_patch_replaces_all_labels_and_null_clears_them(owner, add):
+    task = add(labels=["a", "b"])
+    url = f"/api/v1/tasks/{task['id']}"
+    changed = owner.patch(url, json={"labels": ["c", "b"]}).json
+    assert changed["labels"] == ["b", "c"]
+    assert changed["version"] > task["version"]
+    assert owner.get(url).json == changed
+    assert owner.patch(url, json={"title": "Other"}).json["labels"] == ["b", "c"]
+    assert owner.patch(url, json={"labels": None}).json["labels"] == []
+    assert owner.get(url).json["labels"] == []
+
+
+@pytest.mark.parametrize("labels", [["x"] * 21, ["x" * 51], [""], [None], "home", {"home": True}])
+def test_labels_that_are_too_many_too_long_or_none_are_refused(owner, labels):
+    assert owner.post("/api/v1/tasks", json={"title": "Task", "labels": labels}).status_code == 422
+
+
+def test_tasks_are_found_by_all_the_labels_asked_for(owner, add):
+    both, one = add(labels=["a", "b"]), add(labels=["a"])
+    find = lambda query: {item["id"] for item in owner.get(f"/api/v1/tasks?{query}").json["items"]}  # noqa: E731
+    assert find("label=A") == {both["id"], one["id"]}
+    assert find("label=a&label=b") == {both["id"]}
+    assert find("label=a&label=unknown") == set()
+
+
+def test_a_new_name_shows_on_all_tasks_that_then_have_new_versions(owner, add):
+    task, other = add(labels=["home"]), add()
+    (label,) = owner.get("/api/v1/labels").json["items"]
+    renamed = owner.patch(f"/api/v1/labels/{label['id']}", json={"name": "House"}).json
+    after = owner.get(f"/api/v1/tasks/{task['id']}").json
+    assert (renamed["name"], renamed["task_count"], after["labels"]) == ("House", 1, ["House"])
+    assert after["version"] > task["version"]
+    assert owner.get(f"/api/v1/tasks/{other['id']}").json == other
+    assert owner.get(f"/api/v1/labels/{label['id']}").json == renamed
+
+
+def test_deleting_a_label_takes_it_off_its_tasks_and_restoring_puts_it_back(owner, add):
+    task = add(labels=["home", "garden"])
+    label = next(item for item in owner.get("/api/v1/labels").json["items"] if item["name"] == "home")
+    assert owner.delete(f"/api/v1/labels/{label['id']}").status_code == 204
+    without = owner.get(f"/api/v1/tasks/{task['id']}").json
+    assert (without["labels"], without["version"] > task["version"]) == (["garden"], True)
+    assert owner.get("/api/v1/tasks?label=home").json["items"] == []
+    restored = owner.post(f"/api/v1/labels/{label['id']}/restore").json
+    again = owner.get(f"/api/v1/tasks/{task['id']}").json
+    assert (restored["task_count"], again["labels"]) == (1, ["garden", "home"])
+    assert again["version"] > without["version"]
+
+
+def test_a_name_is_taken_in_any_case(owner, label):
+    other = owner.post("/api/v1/labels", json={"name": "Work"}).json
+    for answer in (
+        owner.post("/api/v1/labels", json={"name": "HOME"}),
+        owner.patch(f"/api/v1/labels/{other['id']}", json={"name": "home"}),
+    ):
+        assert (answer.status_code, answer.json["code"]) == (409, "name_taken")
+
+
+def test_tasks_in_the_trash_are_not_counted(owner, add):
+    task = add(labels=["home"])
+    owner.delete(f"/api/v1/tasks/{task['id']}")
+    assert owner.get("/api/v1/labels").json["items"][0]["task_count"] == 0
+
+
+def test_labels_are_each_persons_own(signed_in, add):
+    add(labels=["home"])
+    assert signed_in().get("/api/v1/labels").json["items"] == []

@@ -1,0 +1,170 @@
+"""/projects: names, counts, and the trash that takes their tasks along."""
+
+import pytest
+
+
+@pytest.fixture
+def project(owner):
+    return owner.post("/api/v1/projects", json={"name": "Garden"}).json
+
+
+@pytest.fixture
+def add(owner):
+    """Add a task of the owner's; returns it."""
+    return lambda **values: owner.post("/api/v1/tasks", json={"title": "Task", **values}).json
+
+
+def test_a_project_is_created_with_defaults(owner):
+    answer = owner.post("/api/v1/projects", json={"name": "  Garden "})
+    assert answer.status_code == 201
+    body = answer.json
+    assert (body["name"], body["description"], body["color"], body["archived"]) == ("Garden", "", None, False)
+    assert body["task_counts"] == {"todo": 0, "in_progress": 0, "done": 0, "cancelled": 0}
+    assert answer.headers["Location"] == f"/api/v1/projects/{body['id']}"
+    assert owner.get(answer.headers["Location"]).json == body
+
+
+def test_a_patch_changes_only_what_it_names(owner, project):
+    url = f"/api/v1/projects/{project['id']}"
+    before = owner.patch(url, json={"color": "#AABBCC", "description": "beds"}).json
+    after = owner.patch(url, json={"archived": True}).json
+    assert before["color"] == "#aabbcc"
+    assert {name for name in after if after[name] != before[name]} == {"archived", "version", "updated_at"}
+
+
+@pytest.mark.parametrize("name", ["Garden", "gArDeN", " GARDEN "])
+def test_a_name_is_taken_in_any_case(owner, project, name):
+    answer = owner.post("/api/v1/projects", json={"name": name})
+    assert (answer.status_code, answer.json["code"]) == (409, "name_taken")
+
+
+def test_a_name_may_change_its_own_case_but_not_become_anothers(owner, project):
+    owner.post("/api/v1/projects", json={"name": "House"})
+    url = f"/api/v1/projects/{project['id']}"
+    assert owner.patch(url, json={"name": "GARDEN"}).json["name"] == "GARDEN"
+    assert owner.patch(url, json={"name": "house"}).json["code"] == "name_taken"
+
+
+def test_accents_make_another_name_and_other_people_do_not_matter(owner, project, signed_in):
+    assert owner.post("/api/v1/projects", json={"name": "Gärden"}).status_code == 201
+    assert signed_in().post("/api/v1/projects", json={"name": "Garden"}).status_code == 201
+
+
+def test_projects_are_listed_by_name_in_pages(owner):
+    for name in ("pear", "Apple", "fig", "banana"):
+        owner.post("/api/v1/projects", json={"name": name})
+    first = owner.get("/api/v1/projects?limit=3")
+    second = owner.get(first.headers["Link"].split(">")[0].lstrip("<"))
+    names = [item["name"] for page in (first, second) for item in page.json["items"]]
+    assert names == ["Apple", "banana", "fig", "pear"]
+    assert second.json["next_cursor"] is None
+
+
+def test_archived_projects_are_a_filter(owner, project):
+    owner.post("/api/v1/projects", json={"name": "Attic", "archived": True})
+    names = {
+        word: [item["name"] for item in owner.get(f"/api/v1/projects?archived={word}").json["items"]]
+        for word in ("true", "false")
+    }
+    assert names == {"true": ["Attic"], "false": ["Garden"]}
+
+
+def test_tasks_are_counted_by_status_and_the_tag_changes_with_the_counts(owner, project, add):
+    url = f"/api/v1/projects/{project['id']}"
+    tag = owner.get(url).headers["ETag"]
+    add(project_id=project["id"])
+    add(project_id=project["id"], status="done")
+    owner.delete(f"/api/v1/tasks/{add(project_id=project['id'])['id']}")
+    answer = owner.get(url, headers={"If-None-Match": tag})
+    assert answer.status_code == 200
+    assert answer.json["task_counts"] == {"todo": 1, "in_progress": 0, "done": 1, "cancelled": 0}
+    assert owner.get(url, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
+
+
+def test_a_change_that_was_made_upon_an_older_version_is_refused(owner, project):
+    url = f"/api/v1/projects/{project['id']}"
+    tag = owner.get(url).headers["ETag"]
+    assert owner.patch(url, json={"color": "#112233"}, headers={"If-Match": tag}).status_code == 200
+    answer = owner.patch(url, json={"color": "#445566"}, headers={"If-Match": tag})
+    assert (answer.status_code, answer.json["current"]["color"]) == (412, "#112233")
+    assert answer.json["current"] == owner.get(url).json
+
+
+def test_a_project_goes_to_the_trash_with_its_tasks_and_comes_back_with_them(owner, project, add):
+    parent = add(project_id=project["id"])
+    child = add(parent_id=parent["id"])
+    apart = add(project_id=project["id"])
+    elsewhere = add()
+    owner.delete(f"/api/v1/tasks/{apart['id']}")
+    assert owner.delete(f"/api/v1/projects/{project['id']}").status_code == 204
+
+    live = [item["id"] for item in owner.get("/api/v1/tasks").json["items"]]
+    trash = {item["id"] for item in owner.get("/api/v1/tasks?deleted=true").json["items"]}
+    assert (live, trash) == ([elsewhere["id"]], {parent["id"], child["id"], apart["id"]})
+    assert owner.get("/api/v1/projects").json["items"] == []
+    assert [item["id"] for item in owner.get("/api/v1/projects?deleted=true").json["items"]] == [project["id"]]
+
+    restored = owner.post(f"/api/v1/projects/{project['id']}/restore")
+    assert restored.json["task_counts"]["todo"] == 1
+    assert {item["id"] for item in owner.get("/api/v1/tasks").json["items"]} == {
+        parent["id"],
+        child["id"],
+        elsewhere["id"],
+    }
+
+
+def test_what_lies_in_the_trash_is_restored_before_it_is_changed(owner, project, add):
+    task = add(project_id=project["id"])
+    owner.delete(f"/api/v1/projects/{project['id']}")
+    for answer in (
+        owner.patch(f"/api/v1/projects/{project['id']}", json={"color": "#112233"}),
+        owner.patch(f"/api/v1/tasks/{task['id']}", json={"title": "Other"}),
+        owner.post(f"/api/v1/tasks/{task['id']}/restore"),
+    ):
+        assert (answer.status_code, answer.json["code"]) == (409, "in_trash")
+
+
+def test_a_name_in_the_trash_is_free_and_blocks_the_restoration_once_taken(owner, project):
+    url = f"/api/v1/projects/{project['id']}"
+    owner.delete(url)
+    other = owner.post("/api/v1/projects", json={"name": "garden"}).json
+    assert owner.post(f"{url}/restore").json["code"] == "name_taken"
+    owner.patch(f"/api/v1/projects/{other['id']}", json={"name": "Yard"})
+    assert owner.post(f"{url}/restore").json["name"] == "Garden"
+
+
+@pytest.mark.parametrize("whose", ["another's", "nobody's", "the trash's"])
+def test_a_task_goes_into_a_live_project_of_its_owners_only(owner, signed_in, project, whose, add):
+    project_id = "01890000-0000-7000-8000-000000000000"
+    if whose == "another's":
+        project_id = signed_in().post("/api/v1/projects", json={"name": "Theirs"}).json["id"]
+    if whose == "the trash's":
+        owner.delete(f"/api/v1/projects/{project['id']}")
+        project_id = project["id"]
+    answer = owner.post("/api/v1/tasks", json={"title": "Task", "project_id": project_id})
+    assert answer.status_code == 422
+    assert answer.json["errors"] == {"json": {"project_id": ["There is no such project."]}}
+
+
+def test_tasks_are_found_by_project_or_by_having_none(owner, project, add):
+    inside, outside = add(project_id=project["id"]), add()
+    found = {
+        word: [item["id"] for item in owner.get(f"/api/v1/tasks?project_id={word}").json["items"]]
+        for word in (project["id"], "none")
+    }
+    assert found == {project["id"]: [inside["id"]], "none": [outside["id"]]}
+    moved = owner.patch(f"/api/v1/tasks/{inside['id']}", json={"project_id": None}).json
+    assert (moved["project_id"], moved["id"]) == (None, inside["id"])
+
+
+def test_a_viewer_reads_projects_and_changes_none(signed_in):
+    viewer = signed_in("viewer")
+    assert viewer.get("/api/v1/projects").status_code == 200
+    assert viewer.post("/api/v1/projects", json={"name": "Garden"}).status_code == 403
+
+
+def test_what_a_change_answers_is_what_a_read_shows(owner, project, add):
+    add(project_id=project["id"])
+    changed = owner.patch(f"/api/v1/projects/{project['id']}", json={"color": "#112233"}).json
+    assert owner.get(f"/api/v1/projects/{project['id']}").json == changed
+    assert owner.get("/api/v1/projects").json["items"] == [changed]
