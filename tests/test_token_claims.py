@@ -107,7 +107,13 @@ def test_a_claim_that_is_missing_makes_a_token_invalid(ask, token, name, channel
     assert_refused(ask(sign(header, claims), channel), "token_invalid")
 
 
-@pytest.mark.parametrize(("name", "value"), CLAIMS, ids=[f"{name} {value!r}"[:50] for name, value in CLAIMS])
+def _id(claim):
+    """Name a case the same in every worker, whatever the second it was collected in."""
+    name, value = claim
+    return f"{name} {value!r}".replace(str(NOW), "now").replace(str(NOW + 600), "later")[:50]
+
+
+@pytest.mark.parametrize(("name", "value"), CLAIMS, ids=map(_id, CLAIMS))
 def test_a_claim_of_the_wrong_kind_or_value_makes_a_token_invalid(ask, token, name, value):
     header, claims = opened(token)
     assert_refused(ask(sign(header, {**claims, name: value})), "token_invalid")
