@@ -32,3 +32,9 @@ def test_the_example_environment_shows_defaults(tmp_path, monkeypatch):
 def test_a_link_leads_to_a_file(page):
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_index_of_decisions_has_them_all():
+    folder = ROOT / "docs" / "adr"
+    listed = re.findall(r"\]\((.+?)\)", (folder / "README.md").read_text(encoding="utf-8"))
+    assert listed == sorted(path.name for path in folder.glob("0*.md"))
