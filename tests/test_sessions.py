@@ -15,6 +15,8 @@ from taskapi.accounts.models import User
 from taskapi.audit.models import AuditEntry
 from taskapi.auth.models import RefreshToken, Session
 from taskapi.database import db, now
+from taskapi.security.guard import requires
+from taskapi.security.rbac import Permission
 
 REFRESH = "/api/v1/auth/refresh"
 ME = "/api/v1/me"
@@ -266,6 +268,21 @@ def test_a_refreshed_token_is_not_fresh_until_the_password_is_entered(login, ref
     assert answer.json["session_id"] == tokens["session_id"]
     assert claims_of(tokens)["fresh"] is False
     assert claims_of(answer.json)["fresh"] is True
+
+
+def test_what_needs_a_fresh_token_takes_no_refreshed_one(make_app, denylist_store, login):
+    app = make_app(**denylist_store)
+    app.add_url_rule("/fresh", view_func=requires(Permission.ACCOUNT_READ, fresh=True)(lambda: "done"))
+    client = app.test_client()
+    credentials = {"username": login.username, "password": PASSWORD}
+    tokens = client.post("/api/v1/auth/login", json=credentials).json
+    assert client.get("/fresh", headers=bearer(tokens)).text == "done"
+    later = client.post(REFRESH, json={"refresh_token": tokens["refresh_token"]}).json
+    answer = client.get("/fresh", headers=bearer(later))
+    assert (answer.status_code, answer.json["code"]) == (401, "fresh_token_required")
+    assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+    entered = client.post("/api/v1/auth/verify-password", json={"password": PASSWORD}, headers=bearer(later)).json
+    assert client.get("/fresh", headers=bearer(entered)).text == "done"
 
 
 def test_a_password_change_ends_the_other_sessions(login, client, refresh, app):
