@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID
@@ -13,6 +14,7 @@ from conftest import PASSWORD
 
 from taskapi.accounts.models import User
 from taskapi.audit.models import AuditEntry
+from taskapi.auth import answers
 from taskapi.auth.models import RefreshToken, Session
 from taskapi.database import db, now
 from taskapi.security.guard import requires
@@ -318,6 +320,22 @@ def test_neither_token_nor_password_is_stored_in_the_clear(app, login):
         for table in db.metadata.sorted_tables:
             rows = repr(db.session.execute(sa.select(table)).all())
             assert not [secret for secret in secrets if secret in rows], table.name
+
+
+def test_nothing_secret_is_logged_or_shown_when_debugging(app, client, login, caplog, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        answers, "tokens", lambda granted, **_: seen.append(repr(granted)) or client.application.make_response("")
+    )
+    with caplog.at_level(logging.DEBUG):
+        client.post("/api/v1/auth/login", json={"username": login.username, "password": PASSWORD})
+        monkeypatch.undo()
+        tokens = login()
+        client.post(REFRESH, json={"refresh_token": tokens["refresh_token"]})
+        client.get(ME, headers=bearer(tokens))
+    assert "refresh_token" not in seen[0]
+    shown = caplog.text + repr(app.config["SETTINGS"]) + seen[0]
+    assert not [secret for secret in (PASSWORD, tokens["refresh_token"], tokens["access_token"]) if secret in shown]
 
 
 def test_ended_and_outlived_sessions_are_pruned_as_sessions_are_written(app, login):

@@ -8,9 +8,10 @@ import hmac
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, insert, select, update
@@ -39,12 +40,13 @@ STANDING = (User.id, User.username, User.name, User.roles, User.epoch, User.acti
 _BY_NAME = select(*STANDING, User.password_hash).where(User.username == bindparam("username"))
 
 
-class Granted(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Granted:
     """What a sign-in or a refresh comes to: a session, its refresh token and that token's end."""
 
     standing: Standing
     session_id: UUID
-    refresh_token: str
+    refresh_token: str = field(repr=False)
     refresh_expires_at: datetime
     fresh: bool
 

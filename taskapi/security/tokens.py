@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, NoReturn
 from uuid import UUID, uuid4
@@ -38,7 +38,7 @@ class Caller:
     roles: tuple[str, ...]
     epoch: int
     fresh: bool
-    csrf: str
+    csrf: str = field(repr=False)
     valid_from: int
     valid_until: int
 
