@@ -24,6 +24,7 @@ from taskapi.projects.routes import blp as project_routes
 from taskapi.security.denylist import check_redis, init_denylist
 from taskapi.security.guard import init_guard
 from taskapi.security.headers import init_headers
+from taskapi.security.jwks import blp as jwks_routes
 from taskapi.security.keys import check_keys, init_keys
 from taskapi.security.throttle import init_throttle
 from taskapi.security.tokens import init_tokens
@@ -38,7 +39,16 @@ CHECKS = {
     "redis": check_redis,
 }
 
-ROUTES = (auth_routes, me_routes, password_routes, task_routes, project_routes, label_routes, health_routes)
+ROUTES = (
+    auth_routes,
+    me_routes,
+    password_routes,
+    task_routes,
+    project_routes,
+    label_routes,
+    health_routes,
+    jwks_routes,
+)
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:

@@ -23,6 +23,8 @@ from taskapi import create_app
 from taskapi.accounts.models import create_user
 from taskapi.database import db
 
+pytest_plugins = ["tests.rings"]
+
 ROOT = Path(__file__).parent.parent
 PASSWORD = "correct horse battery staple"
 REQUIRED = os.environ.get("TASKAPI_REQUIRE_SERVICES") == "1"

@@ -150,6 +150,11 @@ CATALOGUE = {
     "internal_error": Entry(
         500, "Something went wrong on our side.", "Report the `request_id`; the log has the cause under it."
     ),
+    "signing_unavailable": Entry(
+        503,
+        "Nobody signs in here: this instance verifies tokens, and issues none.",
+        "Sign in and refresh at the instance that issues them; its tokens are good here.",
+    ),
     "unavailable": Entry(
         503,
         "The service cannot answer for the moment.",

@@ -27,8 +27,8 @@ from taskapi.config import settings
 from taskapi.database import db, now, reader
 from taskapi.security import denylist, passwords
 from taskapi.security.cursor import seal, unseal
-from taskapi.security.keys import Key, ring
-from taskapi.security.tokens import Standing, caller
+from taskapi.security.keys import ring
+from taskapi.security.tokens import Standing, caller, require_signing
 
 TOKEN_BYTES = 32
 SESSION = (
@@ -53,6 +53,7 @@ class Granted:
 
 def sign_in(username: str, password: str) -> Granted:
     """Begin a session, or answer 401, the same for a name that does not exist, and in the same time."""
+    require_signing()
     user = reader().execute(_BY_NAME, {"username": username.lower()}).first()
     right = passwords.check_password(password, user.password_hash if user else None)
     if user is None or not right or not user.active:
@@ -82,10 +83,11 @@ def refresh(token: str) -> Granted:
     The swap is one conditional statement, so that of many at the same moment one spends the token, and the others find
     it spent, with its successor there.
     """
+    require_signing()
     moment = now()
     session_id = _spend(token, moment)
     if session_id is not None:
-        return _carry_on(session_id, _successor(ring().signing, token), moment)
+        return _carry_on(session_id, next(_successors(token)), moment)
     found = db.session.get(RefreshToken, _digest(token))
     if found is None or found.spent_at is None:
         problem("invalid_refresh_token")  # never issued, its session ended, or expired unused
@@ -240,8 +242,8 @@ def _repeat(token: str, spent: RefreshToken, moment: datetime) -> Granted:
 
 
 def _successors(token: str) -> Iterator[str]:
-    """Return what may follow a token: one for each key that may have signed when it was spent."""
-    return (_successor(key, token) for key in ring().keys.values())
+    """Return what may follow a token: by the key in use, then by each that may have been in use when it was spent."""
+    return (_successor(secret, token) for secret in ring().secrets("refresh"))
 
 
 def _is_unspent(token: str) -> bool:
@@ -269,8 +271,8 @@ def _store(token: str, session_id: UUID, expires_at: datetime) -> None:
     db.session.execute(insert(RefreshToken).values(digest=_digest(token), session_id=session_id, expires_at=expires_at))
 
 
-def _successor(key: Key, token: str) -> str:
-    return urlsafe_b64encode(hmac.digest(key.derive("refresh"), token.encode(), "sha256")).rstrip(b"=").decode()
+def _successor(secret: bytes, token: str) -> str:
+    return urlsafe_b64encode(hmac.digest(secret, token.encode(), "sha256")).rstrip(b"=").decode()
 
 
 def _digest(token: str) -> bytes:

@@ -56,7 +56,7 @@ def _migrations() -> str:
 
 def _signing_key() -> str:
     key = ring().signing
-    return f"{key.alg}, kid {key.kid}"
+    return f"{key.alg}, kid {key.kid}" if key else "none: this instance verifies tokens, and issues none"
 
 
 def _redis() -> str:

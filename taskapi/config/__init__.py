@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 PREFIX = "TASKAPI_"
 NOT_SETTINGS = ("TEST_", "REQUIRE_SERVICES")  # these steer the test suite
 _DIGITS = re.compile(r"-?\d{1,18}", re.ASCII)
+JWT_ALGORITHMS = ("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
 
 
 class SettingsError(click.ClickException):
@@ -101,6 +102,20 @@ class Settings:
         "Secret that signs tokens by HMAC, at least 32 bytes; empty: generated into the instance folder.",
         _text(),
         secret=True,
+    )
+    jwt_private_key: str = _setting(
+        "", "PEM key that signs tokens by RSA, ECDSA or Ed25519, in place of the secret.", _text(), secret=True
+    )
+    jwt_keys: str = _setting(
+        "",
+        "Where the key ring is: a file or `env:NAME`; empty: `jwt-keys.json` in the instance folder.",
+        _text(),
+    )
+    jwt_keys_reload_seconds: int = _setting(60, "How often a remote ring is read anew.", _whole(1, 3600))
+    jwt_algorithm: str = _setting(
+        "",
+        "Algorithm of a key that has none of its own; empty: HS256, or what the key is.",
+        _text(OneOf(["", *JWT_ALGORITHMS])),
     )
     jwt_issuer: str = _setting("taskapi", "The `iss` of our tokens.", _text(Length(1, 200)))
     jwt_audience: str = _setting("taskapi", "The `aud` of our tokens.", _text(Length(1, 200)))

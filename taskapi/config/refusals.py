@@ -30,7 +30,7 @@ def refusals(settings: Settings) -> Iterator[Refusal]:
     yield from _unfit_anywhere(settings)
     if settings.production:
         yield from _unfit_for_production(settings)
-    if settings.embedded or not settings.jwt_secret_key:
+    if settings.embedded or not _has_key(settings):
         yield from _without_folder(Path(settings.instance_path))
 
 
@@ -46,14 +46,18 @@ def _unfit_anywhere(settings: Settings) -> Iterator[Refusal]:
 
 def _unfit_for_production(settings: Settings) -> Iterator[Refusal]:
     key = settings.jwt_secret_key
-    if not key:
+    if not _has_key(settings):
         yield "JWT_SECRET_KEY", ["Must be set in production; a generated key would differ between machines."]
-    elif _is_guessable(key):
+    elif key and _is_guessable(key):
         yield "JWT_SECRET_KEY", ["Is well known or easily guessed."]
     if settings.ratelimit_enabled and not settings.redis_url:
         yield "REDIS_URL", ["Must be set in production: limits in memory would count for each process apart."]
     if not settings.trusted_hosts:
         yield "TRUSTED_HOSTS", ["Must be set in production, so that a forged Host header is refused."]
+
+
+def _has_key(settings: Settings) -> bool:
+    return bool(settings.jwt_secret_key or settings.jwt_private_key or settings.jwt_keys)
 
 
 def _is_guessable(key: str) -> bool:

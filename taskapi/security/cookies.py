@@ -50,12 +50,12 @@ def clear_if_refused(response: Response) -> Response:
 
 def csrf_of(refresh_token: str) -> str:
     """Return the CSRF value that goes with a refresh token."""
-    return _csrf(ring().signing.derive("csrf"), refresh_token)
+    return _csrf(ring().secrets("csrf")[0], refresh_token)
 
 
 def require_csrf_of(refresh_token: str) -> None:
     """Answer 403 unless the request proves that its sender can read the cookies of this site."""
-    require_csrf(*(_csrf(key.derive("csrf"), refresh_token) for key in ring().keys.values()))
+    require_csrf(*(_csrf(secret, refresh_token) for secret in ring().secrets("csrf")))
 
 
 def require_csrf(*values: str) -> None:

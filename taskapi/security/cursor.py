@@ -9,7 +9,7 @@ from flask import request
 from taskapi.api import problem
 from taskapi.api.encoding import to_json
 from taskapi.security import base64url
-from taskapi.security.keys import Key, ring
+from taskapi.security.keys import ring
 from taskapi.security.tokens import caller
 
 MAC_BYTES = 16
@@ -18,7 +18,7 @@ MAC_BYTES = 16
 def seal(position: list[Any], question: Any) -> str:
     """Return the cursor for going on behind `position` in the answer to `question`."""
     data = to_json(position)
-    return base64url.encode(_mac(ring().signing, data, question) + data)
+    return base64url.encode(_mac(_secrets()[0], data, question) + data)
 
 
 def unseal(cursor: str, question: Any) -> list[Any]:
@@ -28,12 +28,16 @@ def unseal(cursor: str, question: Any) -> list[Any]:
     except ValueError:
         problem("invalid_cursor")
     mac, data = sealed[:MAC_BYTES], sealed[MAC_BYTES:]
-    if not any(hmac.compare_digest(mac, _mac(key, data, question)) for key in ring().keys.values()):
+    if not any(hmac.compare_digest(mac, _mac(secret, data, question)) for secret in _secrets()):
         problem("invalid_cursor")
     position: list[Any] = orjson.loads(data)
     return position
 
 
-def _mac(key: Key, data: bytes, question: Any) -> bytes:
+def _secrets() -> list[bytes]:
+    return ring().secrets("cursor")
+
+
+def _mac(secret: bytes, data: bytes, question: Any) -> bytes:
     bound = to_json([caller().id, request.path, question])
-    return hmac.digest(key.derive("cursor"), len(bound).to_bytes(4, "big") + bound + data, "sha256")[:MAC_BYTES]
+    return hmac.digest(secret, len(bound).to_bytes(4, "big") + bound + data, "sha256")[:MAC_BYTES]

@@ -8,14 +8,14 @@ from typing import Any, Final, NoReturn
 from uuid import UUID, uuid4
 
 import jwt
-from flask import Flask, current_app, g
+from flask import Flask, g
 from flask_jwt_extended import JWTManager, create_access_token, decode_token
 from flask_jwt_extended.exceptions import JWTExtendedException
 
 from taskapi.api import problem
 from taskapi.config import Settings, settings
 from taskapi.security import base64url
-from taskapi.security.keys import Key, ring
+from taskapi.security.keys import ALGORITHMS, Key, live_ring, ring
 
 TYP: Final = "at+jwt"
 LEEWAY: Final = 5
@@ -64,7 +64,7 @@ def issue(standing: Standing, session_id: UUID, *, fresh: bool, csrf: str | None
 
     Key, `kid` and algorithm are one snapshot of the ring.
     """
-    key = ring().signing
+    key = require_signing()
     claims = {"sid": str(session_id), "name": standing.name, "roles": standing.roles, "epoch": standing.epoch}
     if csrf:
         claims["csrf"] = csrf
@@ -78,9 +78,14 @@ def issue(standing: Standing, session_id: UUID, *, fresh: bool, csrf: str | None
     return token
 
 
+def require_signing() -> Key:
+    """Return the key that signs, or answer 503 where we only verify."""
+    return ring().signing or problem("signing_unavailable")
+
+
 def verify(token: str) -> Caller:
     """Return whom a token speaks for, or answer 401. A token that was verified once is remembered by its exact text."""
-    remembered: dict[str, Caller] = current_app.extensions["taskapi-verified-tokens"]
+    remembered: dict[str, Caller] = ring().verified
     found = remembered.get(token)
     if found is None:
         found = _verify_anew(token)
@@ -97,10 +102,8 @@ def verify(token: str) -> Caller:
 
 def init_tokens(app: Flask, settings: Settings) -> None:
     """Set flask-jwt-extended up to sign and verify with the ring."""
-    app.extensions["taskapi-verified-tokens"] = {}
     app.config.update(
-        JWT_ALGORITHM="HS256",
-        JWT_DECODE_ALGORITHMS=["HS256"],
+        JWT_DECODE_ALGORITHMS=list(ALGORITHMS),
         JWT_ENCODE_ISSUER=settings.jwt_issuer,
         JWT_DECODE_ISSUER=settings.jwt_issuer,
         JWT_ENCODE_AUDIENCE=settings.jwt_audience,
@@ -111,7 +114,7 @@ def init_tokens(app: Flask, settings: Settings) -> None:
     )
     jwt_manager.init_app(app)
     jwt_manager.user_identity_loader(lambda identity: identity.subject)
-    jwt_manager.encode_key_loader(lambda identity: identity.key.secret)
+    jwt_manager.encode_key_loader(lambda identity: identity.key.private)
     jwt_manager.decode_key_loader(_key_of)
 
 
@@ -170,18 +173,22 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _key_of(header: dict[str, Any], claims: dict[str, Any]) -> bytes:
+def _key_of(header: dict[str, Any], claims: dict[str, Any]) -> Any:
     """Return the key that the token names, once all that it says is of the right kind; the signature is checked next.
 
     Here header and claims are still raw: flask-jwt-extended later fills in what is missing.
     """
     kid = header.get("kid")
-    key = ring().keys.get(kid) if isinstance(kid, str) else None
+    key = _find_key(kid) if isinstance(kid, str) else None
     if key is None or not header.keys() <= HEADER or header.get("typ") != TYP or header.get("alg") != key.alg:
         raise jwt.InvalidTokenError("header")
     if not _claims_are_sound(claims):
         raise jwt.InvalidTokenError("claims")
-    return key.secret
+    return key.public
+
+
+def _find_key(kid: str) -> Key | None:
+    return ring().keys.get(kid) or live_ring().reread().keys.get(kid)
 
 
 def _claims_are_sound(claims: dict[str, Any]) -> bool:

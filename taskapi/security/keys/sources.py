@@ -1,0 +1,59 @@
+"""Where the ring is read from: a file, a variable of the environment, or a single key in the settings."""
+
+import os
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from taskapi.security.keys.algorithms import Jwk
+from taskapi.security.keys.files import to_text
+
+SCHEME: Final = re.compile(r"([a-z][a-z0-9-]+)://(.+)", re.DOTALL)
+VARIABLE: Final = re.compile(r"env:(.+)", re.DOTALL)
+
+
+class SourceError(Exception):
+    """The place of the ring does not give it; the message says why."""
+
+
+class Source(NamedTuple):
+    """A place that the ring is read from; it may be written where it has a `path`."""
+
+    place: str
+    read: Callable[[], str]
+    path: Path | None = None
+    remote: bool = False
+
+
+def open_source(location: str) -> Source:
+    """Return the source that TASKAPI_JWT_KEYS names. Raises SourceError for a kind of place that we do not know."""
+    if found := VARIABLE.fullmatch(location):
+        return Source(location, partial(_read_variable, found[1]))
+    if found := SCHEME.fullmatch(location):
+        raise SourceError(f"is no place that we know: {found[1]}://")
+    path = Path(location)
+    return Source(location, partial(_read_file, path), path)
+
+
+def fixed(jwk: Jwk) -> Source:
+    """Return the source of a ring of one."""
+    text = to_text([jwk])
+    return Source("", lambda: text)
+
+
+def _read_file(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SourceError(f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SourceError("is not text") from None
+
+
+def _read_variable(name: str) -> str:
+    try:
+        return os.environ[name]
+    except KeyError:
+        raise SourceError("is not set") from None

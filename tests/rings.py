@@ -1,0 +1,124 @@
+"""Key rings for the tests: keys in every state, rings in files, and applications on them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from flask import Flask
+from flask.testing import FlaskClient
+
+from taskapi.security.keys import ALGORITHMS, changes, files, live
+from taskapi.security.keys.algorithms import generate, jwk_of
+from taskapi.security.keys.jwk import State, public_part
+from tests.conftest import PASSWORD, AppFactory
+
+ASYMMETRIC = [alg for alg, kind in ALGORITHMS.items() if kind.kty != "oct"]
+GOOD = (200, None)
+REFUSED = (401, "token_invalid")
+
+
+class RingFile:
+    """A ring in a file, and what one does to it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, *members: dict[str, Any]) -> None:
+        self.path.write_text(files.to_text(list(members)), encoding="utf-8")
+
+    def change(self, change: Callable[..., Any], *arguments: Any) -> str:
+        changed: dict[str, Any] = files.rewrite(self.path, lambda members: change(members, *arguments))
+        return str(changed["kid"])
+
+    def stage(self, alg: str) -> str:
+        return self.change(changes.add, new_key(alg, "staged"))
+
+    def states(self) -> dict[str, str]:
+        return {member["kid"]: member["state"] for member in json.loads(self.path.read_text())["keys"]}
+
+
+def new_key(alg: str, state: str = "signing", *, use: str = "sig") -> dict[str, Any]:
+    """A private key as it stands in a ring."""
+    return changes.member(generate(alg), State(state), alg=alg, use=changes.Use(use))
+
+
+def public(member: dict[str, Any]) -> dict[str, Any]:
+    """What a verifier holds of a key."""
+    return {**public_part(member), "state": "staged" if member["state"] == "staged" else "verifying"}
+
+
+@pytest.fixture
+def ring_file(tmp_path: Path) -> RingFile:
+    return RingFile(tmp_path / "ring.json")
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let seconds pass, for what counts them by the monotonic clock."""
+    passed = 0.0
+    clock = live.monotonic
+    monkeypatch.setattr(live, "monotonic", lambda: clock() + passed)
+
+    def pass_by(seconds: float) -> None:
+        nonlocal passed
+        passed += seconds
+
+    return pass_by
+
+
+def sign_in(app: Flask, username: str) -> str:
+    """Sign a person in at an application, and return their access token."""
+    answer = app.test_client().post("/api/v1/auth/login", json={"username": username, "password": PASSWORD})
+    assert answer.status_code == 200, answer.text
+    return str(answer.json["access_token"])
+
+
+def bearer(app: Flask, token: str) -> FlaskClient:
+    """A client of an application that sends a token."""
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    return client
+
+
+def answer_to(app: Flask, token: str) -> tuple[int, str | None]:
+    """What an application says to the bearer of a token."""
+    answer = bearer(app, token).get("/api/v1/me")
+    return answer.status_code, answer.json.get("code")
+
+
+@pytest.fixture
+def enter(new_person: Callable[..., str]) -> Callable[[Flask], str]:
+    """Sign a new person in."""
+    return lambda app: sign_in(app, new_person())
+
+
+@pytest.fixture
+def serve(make_app: AppFactory, ring_file: RingFile) -> Callable[..., Flask]:
+    """Build an application on a ring of these keys."""
+
+    def make(*members: dict[str, Any]) -> Flask:
+        ring_file.write(*members)
+        return make_app(JWT_KEYS=str(ring_file.path))
+
+    return make
+
+
+def pem(alg: str, *, private: bool = True) -> str:
+    """A new key as PEM."""
+    return pem_of(generate(alg), private=private)
+
+
+def pem_of(jwk: dict[str, Any], *, private: bool = True) -> str:
+    key = jwt.PyJWK(jwk).key
+    if private:
+        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def rsa_pem(bits: int) -> str:
+    return pem_of(jwk_of(rsa.generate_private_key(65537, bits)))

@@ -1,0 +1,97 @@
+"""Keys that are no good: refused at start, by the name of their setting, and without a word of what is secret."""
+
+import json
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+from taskapi.config import SettingsError
+from taskapi.security.keys.algorithms import generate
+from tests.conftest import AppFactory
+from tests.rings import RingFile, new_key, pem, public, rsa_pem
+
+ENCRYPTED = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+    Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"passphrase")
+)
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "why"),
+    [
+        ({"JWT_SECRET_KEY": "s" * 32, "JWT_ALGORITHM": "HS512"}, "JWT_SECRET_KEY", "at least 64 bytes"),
+        ({"JWT_SECRET_KEY": "s" * 32, "JWT_ALGORITHM": "ES256"}, "JWT_SECRET_KEY", "not of the kind that ES256"),
+        ({"JWT_SECRET_KEY": pem("ES256", private=False)}, "JWT_SECRET_KEY", "no HMAC secret"),
+        ({"JWT_SECRET_KEY": " \n" + pem("ES256", private=False)}, "JWT_SECRET_KEY", "no HMAC secret"),
+        ({"JWT_SECRET_KEY": json.dumps(generate("ES256"))}, "JWT_SECRET_KEY", "no HMAC secret"),
+        ({"JWT_PRIVATE_KEY": pem("ES256", private=False)}, "JWT_PRIVATE_KEY", "public key where a private one"),
+        ({"JWT_PRIVATE_KEY": "s" * 64}, "JWT_PRIVATE_KEY", "not a PEM key"),
+        ({"JWT_PRIVATE_KEY": ENCRYPTED.decode()}, "JWT_PRIVATE_KEY", "encrypted"),
+        ({"JWT_PRIVATE_KEY": pem("ES256"), "JWT_ALGORITHM": "ES384"}, "JWT_PRIVATE_KEY", "P-384"),
+        ({"JWT_PRIVATE_KEY": pem("ES256"), "JWT_ALGORITHM": "RS256"}, "JWT_PRIVATE_KEY", "RSA"),
+        ({"JWT_PRIVATE_KEY": rsa_pem(1024)}, "JWT_PRIVATE_KEY", "2048 bits"),
+        ({"JWT_PRIVATE_KEY": pem("ES256"), "JWT_SECRET_KEY": "s" * 32}, "JWT_SECRET_KEY", "only one"),
+        ({"JWT_ALGORITHM": "none"}, "JWT_ALGORITHM", "Must be one of"),
+        ({"JWT_KEYS": "/nowhere/ring.json"}, "JWT_KEYS", "cannot be read"),
+        ({"JWT_KEYS": "env:NOT_THERE"}, "JWT_KEYS", "is not set"),
+        ({"JWT_KEYS": "ftp://host/ring"}, "JWT_KEYS", "no place that we know: ftp://"),
+    ],
+)
+def test_the_service_does_not_start_on_a_key_that_is_no_good(make_app: AppFactory, settings, name, why):
+    with pytest.raises(SettingsError) as caught:
+        make_app(**settings)
+    assert f"TASKAPI_{name}" in caught.value.message
+    assert why in caught.value.message
+
+
+def mixed() -> dict[str, Any]:
+    """The private half of one key with the public half of another."""
+    return {**new_key("ES256"), "d": generate("ES256")["d"]}
+
+
+@pytest.mark.parametrize(
+    ("members", "why"),
+    [
+        ([], "no key for tokens"),
+        ([new_key("HS256", use="seal")], "no key for tokens"),
+        ([new_key("ES256"), new_key("ES256")], "2 keys that are marked as signing"),
+        ([new_key("ES256", "staged")], "no key that is marked as signing"),
+        ([new_key("ES256") | {"kid": "a"}, new_key("ES256", "staged") | {"kid": "a"}], "two keys of the same kid"),
+        ([new_key("ES256") | {"alg": "ES512"}], "has the algorithm ES512"),
+        ([new_key("ES256") | {"alg": "HS256"}], "not of the kind that HS256 needs"),
+        ([new_key("ES256") | {"crv": "P-384"}], "not of the kind that ES256 needs"),
+        ([new_key("ES256") | {"x": "AAAA"}], "no valid EC key"),
+        ([new_key("ES256") | {"state": "asleep"}], "'asleep'"),
+        ([new_key("ES256") | {"use": "enc"}], "'enc'"),
+        ([new_key("ES256") | {"kid": 7}], "kid that is no text"),
+        ([new_key("EdDSA") | {"crv": "Ed448"}], "not of the kind that EdDSA needs"),
+        ([mixed()], "no valid EC key"),
+        ([new_key("HS256") | {"k": "c2hvcnQ"}], "at least 32 bytes"),
+        ([new_key("HS384") | {"k": generate("HS256")["k"]}], "at least 48 bytes"),
+        ([public(new_key("ES256")) | {"state": "signing"}], "a public key where a private one is needed"),
+    ],
+)
+def test_the_service_does_not_start_on_a_ring_that_is_no_good(serve, members, why):
+    with pytest.raises(SettingsError) as caught:
+        serve(*members)
+    assert caught.value.message.startswith("TASKAPI_JWT_KEYS: ")
+    assert why in caught.value.message
+
+
+def test_a_refusal_tells_nothing_of_the_key(serve):
+    jwk = new_key("ES256") | {"alg": "ES384"}
+    with pytest.raises(SettingsError) as caught:
+        serve(jwk)
+    assert jwk["d"] not in str(caught.value.message)
+
+
+def test_an_rsa_key_below_3072_bits_is_advised_against(make_app: AppFactory, caplog):
+    make_app(JWT_PRIVATE_KEY=rsa_pem(2048))
+    assert "has 2048 bits; at least 3072 are advised" in caplog.text
+
+
+def test_an_algorithm_that_the_ring_does_not_sign_by_is_refused(make_app: AppFactory, ring_file: RingFile):
+    ring_file.write(new_key("ES256"))
+    with pytest.raises(SettingsError, match="TASKAPI_JWT_ALGORITHM: The key that signs is for ES256"):
+        make_app(JWT_KEYS=str(ring_file.path), JWT_ALGORITHM="EdDSA")
