@@ -6,6 +6,7 @@ from typing import Any
 from flask import Flask
 
 from taskapi.accounts.routes import blp as me_routes
+from taskapi.admin.routes import blp as admin_routes
 from taskapi.api.encoding import OrjsonProvider
 from taskapi.api.openapi import init_api
 from taskapi.api.parsing import init_parsing
@@ -46,6 +47,7 @@ ROUTES = (
     task_routes,
     project_routes,
     label_routes,
+    admin_routes,
     health_routes,
     jwks_routes,
 )

@@ -1,6 +1,8 @@
 """The database: engines, the base of all models, and types that mean the same on SQLite and PostgreSQL."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ from taskapi.config import Settings
 
 READER = "reader"
 EXACT = Text().with_variant(Text(collation="C"), "postgresql")  # code points in order, as on SQLite
+INTERNAL = {"internal": True}  # a column's info: nothing that its owner would call theirs
 MIGRATIONS = str(Path(__file__).parent / "migrations")
 
 
@@ -120,6 +123,18 @@ def reader() -> Connection:
         g.reader = db.engines[READER].connect()
     connection: Connection = g.reader
     return connection
+
+
+@contextmanager
+def snapshot() -> Iterator[Connection]:
+    """Yield a connection for reading that sees all of the database as it is now, however long the reading takes."""
+    with db.engines[READER].connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with connection.begin():
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN")
+            yield connection
 
 
 def _close_reader(_error: BaseException | None) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Row, String, event
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from uuid_utils.compat import uuid7
 
-from taskapi.database import EXACT, Model, db, now
+from taskapi.database import EXACT, INTERNAL, Model, db, now
 
 
 class ChangeCounter(Model):
@@ -50,7 +50,7 @@ class Named(Trashable):
     """A trashable row whose name no other live one of its owner's has, in any case."""
 
     name: Mapped[str] = mapped_column(String(100))
-    name_key: Mapped[str] = mapped_column(EXACT)
+    name_key: Mapped[str] = mapped_column(EXACT, info=INTERNAL)
 
     def apply(self, changes: dict[str, Any]) -> None:
         """Take over what was named, and set what follows from it."""

@@ -15,6 +15,9 @@ from taskapi.audit.log import blank_old_origins
 from taskapi.audit.models import AuditEntry
 from taskapi.database import db
 
+AUDIT = "/api/v1/admin/audit"
+USERS = "/api/v1/admin/users"
+
 
 @pytest.fixture
 def entry(app):
@@ -151,3 +154,58 @@ def test_origins_are_blanked_after_as_many_days_as_are_set_and_no_sooner(make_ap
         assert now.ip == ip
     assert now.user_agent is None
     assert (now.event, now.request_id, now.at) == (entry.event, entry.request_id, entry.at)
+
+
+@pytest.fixture
+def admin(signed_in):
+    """An administrator, who is signed in."""
+    client = signed_in("admin")
+    client.id = client.get("/api/v1/me").json["id"]
+    return client
+
+
+@pytest.fixture
+def person(signed_in):
+    """Somebody whom things happen to."""
+    client = signed_in()
+    client.id = client.get("/api/v1/me").json["id"]
+    return client
+
+
+def events(admin, **query):
+    return [item["event"] for item in admin.get(AUDIT, query_string=query).json["items"]]
+
+
+def test_the_log_is_filtered_by_who_whom_what_and_when(admin, person):
+    start = datetime.now(UTC)
+    admin.patch(f"{USERS}/{person.id}", json={"name": "One"})
+    admin.patch(f"{USERS}/{person.id}", json={"roles": ["viewer"]})
+    assert events(admin, actor=admin.id, subject=person.id) == ["roles_changed", "profile_changed"]
+    assert events(admin, subject=person.id, event="roles_changed") == ["roles_changed"]
+    assert "created" in events(admin, subject=person.id, before=start.isoformat())
+    assert events(admin, subject=person.id, after=start.isoformat()) == ["roles_changed", "profile_changed"]
+    assert events(admin, subject=person.id, after=(start + timedelta(hours=1)).isoformat()) == []
+
+
+def test_the_log_comes_in_pages_without_skipping_or_repeating_what_is_added_meanwhile(admin, person):
+    for name in ("a", "b", "c", "d"):
+        admin.patch(f"{USERS}/{person.id}", json={"name": name})
+    whole = admin.get(AUDIT, query_string={"subject": person.id}).json["items"]
+    seen, url = [], f"{AUDIT}?limit=2&subject={person.id}"
+    while url:
+        answer = admin.get(url)
+        admin.patch(f"{USERS}/{person.id}", json={"name": "e"})
+        seen += answer.json["items"]
+        link = answer.headers.get("Link")
+        url = link and link.split(">")[0].lstrip("<")
+    assert seen == whole
+
+
+@pytest.mark.parametrize("query", [{"event": "x"}, {"actor": "ada"}, {"after": "2030-01-01"}, {"ip": "127.0.0.1"}])
+def test_a_question_that_the_log_cannot_answer_is_refused(admin, query):
+    assert admin.get(AUDIT, query_string=query).status_code == 422
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_the_api_has_no_way_to_change_the_log(admin, method):
+    assert getattr(admin, method)(AUDIT).status_code == 405

@@ -1,9 +1,10 @@
 """A person's account."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, String
+from sqlalchemy import JSON, ColumnElement, String, cast
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -30,9 +31,16 @@ class User(Model):
     active: Mapped[bool] = mapped_column(default=True)
     epoch: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=now)
+    words: Mapped[str]
 
     def __repr__(self) -> str:
         return f"<User {self.id}>"
+
+    def apply(self, changes: dict[str, Any]) -> None:
+        """Take over what was named, and keep what people are found by beside it."""
+        for name, value in changes.items():
+            setattr(self, name, value)
+        self.words = "\n".join(filter(None, (self.username, self.name, self.email))).casefold()
 
     @property
     def standing(self) -> Standing:
@@ -40,9 +48,15 @@ class User(Model):
         return Standing(self.id, self.name or self.username, self.roles, self.epoch)
 
 
+def holds(role: str) -> ColumnElement[bool]:
+    """Return the condition that a person has a role. As text: the databases differ in how they look into JSON."""
+    return cast(User.roles, String).contains(f'"{role}"')
+
+
 def create_user(username: str, password: str, *, actor_id: UUID | None = None, **fields: object) -> User:
     """Add an account to the session, with its change counter. IntegrityError at the flush where the name is taken."""
-    user = User(id=uuid7(), username=username, password_hash=hash_password(password), **fields)
+    user = User(id=uuid7(), password_hash=hash_password(password))
+    user.apply({"username": username, **fields})
     db.session.add(user)
     db.session.flush()
     db.session.add(ChangeCounter(owner_id=user.id, value=0))

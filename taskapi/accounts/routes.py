@@ -2,12 +2,21 @@
 
 from typing import Any
 
+from flask import Response, stream_with_context
 from sqlalchemy import bindparam, select
 
+from taskapi.accounts.export import export
 from taskapi.accounts.models import User
-from taskapi.accounts.schemas import AccountSchema
-from taskapi.api import Blueprint
-from taskapi.database import reader
+from taskapi.accounts.schemas import ACCOUNT, ACCOUNT_CHANGES, ExportSchema
+from taskapi.accounts.service import erase, lock_account
+from taskapi.api import Blueprint, problem
+from taskapi.api.pages import LINK, PageSchema, next_link
+from taskapi.api.parsing import JSON, MERGE_PATCH
+from taskapi.audit import Event, record
+from taskapi.audit.queries import find_activity
+from taskapi.audit.schemas import AuditPageSchema
+from taskapi.database import db, reader
+from taskapi.security.cookies import clear_cookies
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
 from taskapi.security.scope import shown_or_404
@@ -15,12 +24,58 @@ from taskapi.security.tokens import caller
 
 blp = Blueprint("me", __name__, url_prefix="/api/v1/me", description="Your own account.")
 
-_ACCOUNT = select(*(getattr(User, name) for name in AccountSchema().dump_fields)).where(User.id == bindparam("id"))
+_ACCOUNT = select(*(getattr(User, name) for name in ACCOUNT.dump_fields)).where(User.id == bindparam("id"))
 
 
 @blp.get("")
-@blp.response(200, AccountSchema)
+@blp.response(200, ACCOUNT)
 @requires(Permission.ACCOUNT_READ)
 def show_account() -> dict[str, Any]:
     """Show your account."""
     return shown_or_404(reader().execute(_ACCOUNT, {"id": caller().id}).first())
+
+
+@blp.patch("")
+@blp.arguments(ACCOUNT_CHANGES, media_types=(JSON, MERGE_PATCH))
+@blp.response(200, ACCOUNT)
+@requires(Permission.ACCOUNT_WRITE)
+def update_account(changes: dict[str, Any]) -> User:
+    """Change your name, address or time zone: what is named changes, null clears, all else stays."""
+    account = db.session.get(User, caller().id, with_for_update={"key_share": True}) or problem("not_found")
+    account.apply(changes)
+    record(Event.PROFILE_CHANGED, actor_id=account.id, subject_id=account.id, fields=sorted(changes))
+    db.session.commit()
+    return account
+
+
+@blp.delete("")
+@blp.response(204)
+@blp.problems(409, 503)
+@requires(Permission.ACCOUNT_WRITE, fresh=True)
+def delete_account() -> Response:
+    """Delete your account and everything that you own, for good."""
+    erase(lock_account(caller().id), actor_id=caller().id)
+    db.session.commit()
+    return clear_cookies(Response(status=204))
+
+
+@blp.get("/export")
+@blp.response(200, ExportSchema, headers={"Content-Disposition": {"schema": {"type": "string"}}})
+@requires(Permission.ACCOUNT_READ)
+def export_account() -> Response:
+    """Take everything with you that is stored of you, as one JSON document."""
+    record(Event.EXPORTED, actor_id=caller().id, subject_id=caller().id)
+    db.session.commit()
+    headers = {"Content-Disposition": 'attachment; filename="taskapi-export.json"'}
+    return Response(stream_with_context(export(caller().id)), headers=headers, content_type="application/json")
+
+
+@blp.get("/activity")
+@blp.arguments(PageSchema, location="query")
+@blp.response(200, AuditPageSchema, headers=LINK)
+@blp.problems(400)
+@requires(Permission.ACCOUNT_READ)
+def list_activity(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """List what happened to your account, the latest first: sign-ins, failed ones too, and changes."""
+    page = find_activity(caller().id, query)
+    return page, next_link(page["next_cursor"])

@@ -5,9 +5,11 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
-from taskapi.api.fields import Choice, Instant, Text
+from taskapi.api.fields import Choice, Instant, Text, Timezone
+from taskapi.audit.schemas import AuditEntrySchema
 from taskapi.security.rbac import Role
 
+ROLES = [role.value for role in Role]
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 
 
@@ -44,6 +46,18 @@ class AccountSchema(Schema):
     username = fields.String(dump_only=True)
     name = Text(1, 100, allow_none=True)
     email = Email(allow_none=True)
-    timezone = fields.String(dump_only=True)
-    roles = fields.List(Choice([role.value for role in Role]), dump_only=True)
+    timezone = Timezone(metadata={"example": "Europe/Berlin", "description": "What a day is to you, by its IANA name."})
+    roles = fields.List(Choice(ROLES), dump_only=True)
     created_at = Instant(dump_only=True)
+
+
+ACCOUNT = AccountSchema()
+ACCOUNT_CHANGES = AccountSchema(partial=True)
+
+
+class ExportSchema(Schema):
+    """Everything that is stored of you: your account, and the rows of each table that has some of yours."""
+
+    exported_at = Instant(dump_only=True)
+    account = fields.Nested(AccountSchema)
+    activity = fields.List(fields.Nested(AuditEntrySchema))

@@ -130,6 +130,11 @@ CATALOGUE = {
     "quota_exceeded": Entry(
         409, "You have as many of these as you may.", "Delete some for good, with `?permanent=true`, and try again."
     ),
+    "last_admin": Entry(
+        409,
+        "Nobody else could manage accounts.",
+        "The last active administrator stays one. Make somebody else an administrator first.",
+    ),
     "version_mismatch": Entry(
         412,
         "It has been changed since you read it.",

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
-from taskapi.database import EXACT, JsonObject, Model, NameList, now, only
+from taskapi.database import EXACT, INTERNAL, JsonObject, Model, NameList, now, only
 from taskapi.labels.models import Label
 from taskapi.owned import Trashable
 from taskapi.projects.models import Project
@@ -75,11 +75,11 @@ class Task(Trashable, Model):
     project_id: Mapped[UUID | None]
     parent_id: Mapped[UUID | None]
     deleted_with: Mapped[UUID | None]
-    title_key: Mapped[str] = mapped_column(EXACT)
-    words: Mapped[str]
-    priority_rank: Mapped[int] = mapped_column(SmallInteger, default=0)
-    due_first: Mapped[datetime] = mapped_column(default=NEVER)
-    due_last: Mapped[datetime] = mapped_column(default=ALWAYS)
+    title_key: Mapped[str] = mapped_column(EXACT, info=INTERNAL)
+    words: Mapped[str] = mapped_column(info=INTERNAL)
+    priority_rank: Mapped[int] = mapped_column(SmallInteger, default=0, info=INTERNAL)
+    due_first: Mapped[datetime] = mapped_column(default=NEVER, info=INTERNAL)
+    due_last: Mapped[datetime] = mapped_column(default=ALWAYS, info=INTERNAL)
 
     __table_args__ = (
         CheckConstraint("due_date IS NULL OR due_at IS NULL", name="one_due"),

@@ -1,0 +1,58 @@
+"""Everything that is stored of a person, as one JSON document.
+
+The tables are found by the column that names their owner, so that one added tomorrow is in it. A column that only
+repeats others for the sake of an index says `info=INTERNAL`; bytes are digests, and no text to hand out.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Column, Connection, LargeBinary, Select, Table, select
+
+from taskapi.accounts.models import User
+from taskapi.accounts.schemas import ACCOUNT
+from taskapi.api.encoding import to_json
+from taskapi.audit.models import AuditEntry
+from taskapi.audit.queries import activity
+from taskapi.database import db, now, snapshot
+
+ROWS_AT_ONCE = 500
+
+
+def owned_tables() -> dict[Table, Column[Any]]:
+    """Return every table whose rows belong to people, with the column that says to whom."""
+    owners = {table: table.c.get("owner_id", table.c.get("user_id")) for table in db.metadata.sorted_tables}
+    return {table: column for table, column in owners.items() if column is not None}
+
+
+def export(user_id: UUID) -> Iterator[bytes]:
+    """Yield the document in pieces, a few rows at a time."""
+    with snapshot() as connection:
+        account = select(*(getattr(User, name) for name in ACCOUNT.dump_fields)).where(User.id == user_id)
+        yield b'{"exported_at":' + to_json(now())
+        yield b',"account":' + to_json(dict(connection.execute(account).one()._mapping))
+        for name, statement in _parts(user_id):
+            yield b"," + to_json(name) + b":["
+            yield from _rows(connection, statement)
+            yield b"]"
+    yield b"}"
+
+
+def _parts(user_id: UUID) -> Iterator[tuple[str, Select[Any]]]:
+    for table, owner in owned_tables().items():
+        shown = [column for column in table.c if column is not owner and not _is_internal(column)]
+        if shown:
+            yield table.name, select(*shown).where(owner == user_id).order_by(*table.primary_key)
+    yield "activity", activity().where(AuditEntry.subject_id == user_id).order_by(AuditEntry.at, AuditEntry.id)
+
+
+def _is_internal(column: Column[Any]) -> bool:
+    return bool(column.info.get("internal")) or isinstance(column.type, LargeBinary)
+
+
+def _rows(connection: Connection, statement: Select[Any]) -> Iterator[bytes]:
+    comma = b""
+    for some in connection.execute(statement, execution_options={"yield_per": ROWS_AT_ONCE}).partitions():
+        yield comma + b",".join(to_json(dict(row._mapping)) for row in some)
+        comma = b","

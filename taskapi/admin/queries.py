@@ -1,0 +1,61 @@
+"""Finding people, and counting what there is."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
+
+from taskapi.accounts.models import User, holds
+from taskapi.admin.schemas import UserSchema
+from taskapi.audit.models import AuditEntry, Event
+from taskapi.auth.models import Session
+from taskapi.database import now, reader
+from taskapi.security.keyset import SortKey, find_page, in_pages
+from taskapi.security.rbac import Role
+from taskapi.tasks.models import Task
+
+NAMES = tuple(UserSchema().dump_fields)
+KEYS = (SortKey(User.username),)
+_USERS = select(*(getattr(User, name) for name in NAMES))
+_ONE = _USERS.where(User.id == bindparam("id"))
+
+
+def find_user(user_id: UUID) -> Any:
+    """Return the columns of an account, or None."""
+    return reader().execute(_ONE, {"id": user_id}).first()
+
+
+def find_users(query: dict[str, Any]) -> dict[str, Any]:
+    """Return a page of people, by username."""
+    statement = people(query)
+    return find_page(lambda behind: in_pages(statement, KEYS, behind=behind), KEYS, query)
+
+
+def people(query: dict[str, Any]) -> Select[Any]:
+    """Return the statement of the people that a query asks for: `q`, `role`, `active`."""
+    conditions = [User.words.contains(word, autoescape=True) for word in query.get("q", "").casefold().split()]
+    if "role" in query:
+        conditions.append(holds(query["role"]))
+    if "active" in query:
+        conditions.append(User.active.is_(query["active"]))
+    return _USERS.where(*conditions)
+
+
+def stats() -> dict[str, Any]:
+    """Return the service in figures, each by an index or one look at a table."""
+    day = AuditEntry.at >= now() - timedelta(days=1)
+    return {
+        "users": _count(User),
+        "active_users": _count(User, User.active.is_(True)),
+        "users_by_role": {role.value: _count(User, holds(role)) for role in Role},
+        "sessions": _count(Session, Session.expires_at > now()),
+        "tasks": _count(Task),
+        "sign_ins_today": _count(AuditEntry, AuditEntry.event == Event.SIGN_IN, day),
+        "failed_sign_ins_today": _count(AuditEntry, AuditEntry.event == Event.SIGN_IN_FAILED, day),
+    }
+
+
+def _count(model: Any, *conditions: ColumnElement[bool]) -> int:
+    found: int = reader().execute(select(func.count()).select_from(model).where(*conditions)).scalar_one()
+    return found

@@ -1,0 +1,109 @@
+"""/admin: people, the audit log and figures."""
+
+from typing import Any
+from uuid import UUID
+
+from taskapi.accounts.models import User
+from taskapi.admin import queries, service
+from taskapi.admin.schemas import (
+    NewUserSchema,
+    StatsSchema,
+    UserChangesSchema,
+    UserPageSchema,
+    UserQuerySchema,
+    UserSchema,
+)
+from taskapi.api import Blueprint
+from taskapi.api.pages import LINK, next_link
+from taskapi.api.parsing import JSON, MERGE_PATCH
+from taskapi.audit.queries import find_entries
+from taskapi.audit.schemas import AuditPageSchema, AuditQuerySchema
+from taskapi.database import db
+from taskapi.security.guard import requires
+from taskapi.security.rbac import Permission
+from taskapi.security.scope import shown_or_404
+from taskapi.security.tokens import caller
+
+blp = Blueprint("admin", __name__, url_prefix="/api/v1/admin", description="People, the audit log and figures.")
+
+
+@blp.get("/users")
+@blp.arguments(UserQuerySchema, location="query")
+@blp.response(200, UserPageSchema, headers=LINK)
+@blp.problems(400)
+@requires(Permission.USER_READ)
+def list_users(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """List people by username."""
+    page = queries.find_users(query)
+    return page, next_link(page["next_cursor"])
+
+
+@blp.post("/users")
+@blp.arguments(NewUserSchema)
+@blp.response(201, UserSchema, headers={"Location": {"schema": {"type": "string"}}})
+@blp.problems(409)
+@requires(Permission.USER_MANAGE, fresh=True)
+def create_user(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
+    """Open an account for somebody."""
+    user = service.open_account(account, caller().id)
+    db.session.commit()
+    return user, {"Location": f"/api/v1/admin/users/{user.id}"}
+
+
+@blp.get("/users/<uuid:user_id>")
+@blp.response(200, UserSchema)
+@requires(Permission.USER_READ)
+def show_user(user_id: UUID) -> dict[str, Any]:
+    """Show a person."""
+    return shown_or_404(queries.find_user(user_id))
+
+
+@blp.patch("/users/<uuid:user_id>")
+@blp.arguments(UserChangesSchema, media_types=(JSON, MERGE_PATCH))
+@blp.response(200, UserSchema)
+@blp.problems(409, 503)
+@requires(Permission.USER_MANAGE, fresh=True)
+def update_user(changes: dict[str, Any], user_id: UUID) -> User:
+    """Change a person's name or roles, or shut them out and let them in again; it counts from their next request."""
+    user = service.change_account(user_id, changes, caller().id)
+    db.session.commit()
+    return user
+
+
+@blp.delete("/users/<uuid:user_id>")
+@blp.response(204)
+@blp.problems(409, 503)
+@requires(Permission.USER_MANAGE, fresh=True)
+def delete_user(user_id: UUID) -> None:
+    """Delete a person's account and everything that they own, for good."""
+    service.delete_account(user_id, caller().id)
+    db.session.commit()
+
+
+@blp.post("/users/<uuid:user_id>/sign-out")
+@blp.response(204)
+@blp.problems(503)
+@requires(Permission.USER_MANAGE, fresh=True)
+def sign_out_user(user_id: UUID) -> None:
+    """Sign a person out on all their devices."""
+    service.sign_out(user_id, caller().id)
+    db.session.commit()
+
+
+@blp.get("/audit")
+@blp.arguments(AuditQuerySchema, location="query")
+@blp.response(200, AuditPageSchema, headers=LINK)
+@blp.problems(400)
+@requires(Permission.AUDIT_READ)
+def list_audit_entries(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """List what happened to people, and who did it, the latest first."""
+    page = find_entries(query)
+    return page, next_link(page["next_cursor"])
+
+
+@blp.get("/stats")
+@blp.response(200, StatsSchema)
+@requires(Permission.USER_READ)
+def show_stats() -> dict[str, Any]:
+    """Show the service in figures."""
+    return queries.stats()

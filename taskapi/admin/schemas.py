@@ -1,0 +1,66 @@
+"""What administrators see of people, and what they can change."""
+
+from typing import Any
+
+from marshmallow import Schema, fields
+from marshmallow.validate import Length
+
+from taskapi.accounts.schemas import ROLES, AccountSchema
+from taskapi.api.fields import Choice, Text
+from taskapi.api.pages import PageSchema
+from taskapi.auth.schemas import RegisterSchema
+from taskapi.security.rbac import Role
+
+
+class Roles(fields.List[str]):
+    """At least one role, each once."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(Choice(ROLES), validate=Length(1, len(ROLES)), **kwargs)
+
+
+class UserSchema(AccountSchema):
+    """An account as administrators see it."""
+
+    active = fields.Boolean(dump_only=True)
+
+
+class NewUserSchema(RegisterSchema):
+    """An account for somebody else."""
+
+    roles = Roles(load_default=lambda: [Role.EDITOR.value])
+
+
+class UserChangesSchema(Schema):
+    """What administrators can change of a person."""
+
+    name = Text(1, 100, allow_none=True)
+    roles = Roles()
+    active = fields.Boolean(truthy={True}, falsy={False})
+
+
+class UserPageSchema(Schema):
+    """A page of people."""
+
+    items = fields.List(fields.Nested(UserSchema))
+    next_cursor = fields.String(allow_none=True, metadata={"description": "Null on the last page."})
+
+
+class UserQuerySchema(PageSchema):
+    """Which people."""
+
+    q = Text(1, 200, metadata={"description": "Words in username, name and address, in any case."})
+    role = Choice(ROLES)
+    active = fields.Boolean(truthy={"true"}, falsy={"false"})
+
+
+class StatsSchema(Schema):
+    """The service in figures."""
+
+    users = fields.Integer()
+    active_users = fields.Integer()
+    users_by_role = fields.Dict(keys=Choice(ROLES), values=fields.Integer())
+    sessions = fields.Integer(metadata={"description": "Devices that are signed in."})
+    tasks = fields.Integer(metadata={"description": "Everybody's, those in the trash included."})
+    sign_ins_today = fields.Integer(metadata={"description": "Within 24 hours."})
+    failed_sign_ins_today = fields.Integer(metadata={"description": "Within 24 hours."})

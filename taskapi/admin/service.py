@@ -1,0 +1,67 @@
+"""What administrators do to accounts, by HTTP or on the command line; the caller commits.
+
+`actor_id` is who does it; None: somebody at the command line.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from taskapi.accounts.models import User, create_user
+from taskapi.accounts.service import change_active, change_roles, erase, lock_account
+from taskapi.api import problem
+from taskapi.audit import Event, record
+from taskapi.auth.service import end_sessions, own_words
+from taskapi.database import reader
+from taskapi.security.passwords import check_strength, hash_password
+from taskapi.security.scope import shown_or_404
+
+
+def open_account(account: Mapping[str, Any], actor_id: UUID | None = None) -> User:
+    """Open an account for somebody else; answers 422 for a weak password, 409 for a name that is taken."""
+    check_strength(account["password"], own_words(**account))
+    try:
+        return create_user(**account, actor_id=actor_id)
+    except IntegrityError:
+        problem("username_taken", f"The username {account['username']} is taken.")
+
+
+def change_account(user_id: UUID, changes: Mapping[str, Any], actor_id: UUID | None = None) -> User:
+    """Change somebody's `name`, `roles` or `active`; a person who is shut out is signed out everywhere."""
+    user = lock_account(user_id)
+    if "name" in changes:
+        user.apply({"name": changes["name"]})
+        record(Event.PROFILE_CHANGED, actor_id=actor_id, subject_id=user.id, fields=["name"])
+    if "roles" in changes:
+        change_roles(user, changes["roles"], actor_id)
+    if "active" in changes:
+        change_active(user, changes["active"], actor_id)
+    if not user.active:
+        end_sessions(user.id)
+    return user
+
+
+def delete_account(user_id: UUID, actor_id: UUID | None = None) -> None:
+    """Delete an account and every row that it owns."""
+    erase(lock_account(user_id), actor_id)
+
+
+def sign_out(user_id: UUID, actor_id: UUID | None = None) -> None:
+    """End all of a person's sessions."""
+    user = lock_account(user_id)
+    end_sessions(user.id)
+    record(Event.SIGN_OUT, actor_id=actor_id, subject_id=user.id, sessions="all")
+
+
+def set_password(user_id: UUID, password: str, actor_id: UUID | None = None) -> None:
+    """Give a person another password, and end all their sessions."""
+    person = reader().execute(select(User.username, User.name, User.email).where(User.id == user_id)).first()
+    check_strength(password, own_words(**shown_or_404(person)))
+    hashed = hash_password(password)  # slow, so before the lock
+    user = lock_account(user_id)
+    user.password_hash = hashed
+    end_sessions(user.id)
+    record(Event.PASSWORD_CHANGED, actor_id=actor_id, subject_id=user.id)

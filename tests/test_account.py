@@ -1,0 +1,210 @@
+"""/me: your account, what is stored of you, and that nothing of it stays when you go."""
+
+from uuid import UUID, uuid4
+
+import pytest
+import sqlalchemy as sa
+from conftest import PASSWORD
+
+from taskapi.accounts.export import owned_tables
+from taskapi.accounts.models import User
+from taskapi.database import db
+
+ME = "/api/v1/me"
+LOGIN = "/api/v1/auth/login"
+
+
+@pytest.fixture
+def person(signed_in):
+    """Somebody who is signed in, and knows their own id."""
+    client = signed_in()
+    client.id = UUID(client.get(ME).json["id"])
+    return client
+
+
+def events(client):
+    return [item["event"] for item in client.get(f"{ME}/activity").json["items"]]
+
+
+def live(client):
+    """Do something of everything, so that as many tables as can be have a row of this person's."""
+    project = client.post("/api/v1/projects", json={"name": "Garden"}).json
+    plants = {"title": "Plants", "due_date": "2030-01-31", "labels": ["green"], "project_id": project["id"]}
+    parent = client.post("/api/v1/tasks", json=plants).json
+    client.post("/api/v1/tasks", json={"title": "Water them", "parent_id": parent["id"]})
+    gone = client.post("/api/v1/tasks", json={"title": "Gone", "labels": ["green"]}).json
+    client.delete(f"/api/v1/tasks/{gone['id']}")
+
+
+def traces(app, person_id):
+    """Return the tables that name a person, in whatever column."""
+    with app.app_context(), db.engine.connect() as connection:
+        return {
+            table.name
+            for table in db.metadata.sorted_tables
+            for column in table.c
+            if isinstance(column.type, sa.Uuid)
+            and connection.execute(sa.select(column).where(column == person_id).limit(1)).first()
+        }
+
+
+def test_an_account_shows_its_person_and_no_secret(person):
+    account = person.get(ME).json
+    assert account["username"] == person.username
+    assert account.keys() == {"id", "username", "name", "email", "timezone", "roles", "created_at"}
+
+
+def test_a_person_changes_what_they_name_and_nothing_else(person):
+    person.patch(ME, json={"name": "Ada Lovelace"})
+    answer = person.patch(ME, json={"email": "ada@example.org", "timezone": "Europe/London"})
+    assert answer.status_code == 200
+    account = person.get(ME).json
+    assert account == answer.json
+    assert (account["name"], account["email"], account["timezone"]) == (
+        "Ada Lovelace", "ada@example.org", "Europe/London",
+    )  # fmt: skip
+
+
+def test_null_clears_a_name(person):
+    person.patch(ME, json={"name": "Ada"})
+    assert person.patch(ME, json={"name": None}).json["name"] is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"username": "ada"}, {"roles": ["admin"]}, {"active": True}, {"epoch": 0}, {"id": str(uuid4())},
+        {"password": PASSWORD}, {"password_hash": "x"}, {"timezone": "Mars/Base"}, {"timezone": None},
+        {"email": "nobody"}, {"name": ""}, {"name": "a\u0000b"},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_changed_is_refused_and_stays(person, changes):
+    before = person.get(ME).json
+    answer = person.patch(ME, json=changes)
+    assert answer.status_code == 422
+    assert list(answer.json["errors"]["json"]) == list(changes)
+    assert person.get(ME).json == before
+
+
+def test_a_change_of_the_account_is_recorded_by_its_fields_and_not_its_values(person):
+    person.patch(ME, json={"name": "Ada", "email": "ada@example.org"})
+    entry = person.get(f"{ME}/activity").json["items"][0]
+    assert (entry["event"], entry["details"]) == ("profile_changed", {"fields": ["email", "name"]})
+
+
+def test_activity_comes_in_pages_the_latest_first(person):
+    for name in ("a", "b", "c"):
+        person.patch(ME, json={"name": name})
+    whole = person.get(f"{ME}/activity").json["items"]
+    seen, url = [], f"{ME}/activity?limit=2"
+    while url:
+        answer = person.get(url)
+        assert len(answer.json["items"]) <= 2
+        seen += answer.json["items"]
+        link = answer.headers.get("Link")
+        url = link and link.split(">")[0].lstrip("<")
+    assert seen == whole
+    assert [item["event"] for item in seen][:3] == ["profile_changed"] * 3
+    assert [item["at"] for item in seen] == sorted((item["at"] for item in seen), reverse=True)
+
+
+def test_activity_is_ones_own(person, signed_in):
+    other = signed_in()
+    other.patch(ME, json={"name": "Other"})
+    assert "profile_changed" not in events(person)
+
+
+def test_a_cursor_of_ones_activity_serves_nobody_else(person, signed_in):
+    person.patch(ME, json={"name": "Ada"})
+    cursor = person.get(f"{ME}/activity?limit=1").json["next_cursor"]
+    answer = signed_in().get(f"{ME}/activity", query_string={"limit": 1, "cursor": cursor})
+    assert (answer.status_code, answer.json["code"]) == (400, "invalid_cursor")
+
+
+def test_an_export_has_every_table_that_belongs_to_people(person):
+    document = person.get(f"{ME}/export").json
+    assert {table.name for table in owned_tables()} - document.keys() == set()
+    assert document["account"] == person.get(ME).json
+    assert "created" in {entry["event"] for entry in document["activity"]}
+
+
+def test_an_export_has_as_many_rows_as_there_are(app, person):
+    live(person)
+    document = person.get(f"{ME}/export").json
+    with app.app_context(), db.engine.connect() as connection:
+        for table, owner in owned_tables().items():
+            rows = connection.execute(sa.select(sa.func.count()).select_from(table).where(owner == person.id)).scalar()
+            assert len(document[table.name]) == rows
+
+
+def test_an_export_holds_what_was_written_and_no_one_elses(person, task):
+    mine = person.post("/api/v1/tasks", json={"title": "Mine", "description": "\u2603 “quoted”"}).json
+    answer = person.get(f"{ME}/export")
+    [row] = answer.json["tasks"]
+    assert {name: row[name] for name in mine.keys() & row.keys()} == {
+        name: mine[name] for name in mine.keys() & row.keys()
+    }
+    assert task["id"] not in answer.text
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="taskapi-export.json"'
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_an_export_of_more_rows_than_are_read_at_once_is_whole(person, monkeypatch):
+    monkeypatch.setattr("taskapi.accounts.export.ROWS_AT_ONCE", 2)
+    made = [person.post("/api/v1/tasks", json={"title": f"Task {i}"}).json["id"] for i in range(5)]
+    assert [row["id"] for row in person.get(f"{ME}/export").json["tasks"]] == made
+
+
+def test_an_export_holds_no_secret(app, person):
+    text = person.get(f"{ME}/export").text
+    with app.app_context():
+        hashed = db.session.execute(sa.select(User.password_hash).where(User.id == person.id)).scalar_one()
+    assert hashed not in text
+    assert "digest" not in text
+
+
+def test_an_export_is_recorded(person):
+    person.get(f"{ME}/export")
+    assert events(person)[0] == "exported"
+
+
+def test_every_table_that_belongs_to_people_goes_with_its_owner():
+    for table, owner in owned_tables().items():
+        rules = [key.ondelete for key in owner.foreign_keys]
+        assert "CASCADE" in rules, f"{table.name} keeps the rows of people who left"
+        assert "RESTRICT" not in rules, f"{table.name} keeps people from leaving"
+
+
+def test_no_row_names_a_person_who_left_but_the_log(app, person):
+    live(person)
+    unseen = {table.name for table in owned_tables()} - traces(app, person.id)
+    assert unseen == set(), f"live() should do what puts a row into {unseen}"
+    assert person.delete(ME).status_code == 204
+    assert traces(app, person.id) == {"audit_entries"}
+
+
+def test_nothing_of_another_person_goes_with_an_account(person, owner, task):
+    person.delete(ME)
+    assert owner.get(f"/api/v1/tasks/{task['id']}").json == task
+
+
+def test_a_deleted_account_is_shut_at_once(person, client):
+    person.delete(ME)
+    answer = person.get(ME)
+    assert (answer.status_code, answer.json["code"]) == (401, "token_revoked")
+    answer = client.post(LOGIN, json={"username": person.username, "password": PASSWORD})
+    assert (answer.status_code, answer.json["code"]) == (401, "invalid_credentials")
+
+
+def test_the_log_keeps_what_it_tells_of_a_deleted_account(app, person, signed_in):
+    person.delete(ME)
+    admin = signed_in("admin")
+    items = admin.get("/api/v1/admin/audit", query_string={"subject": person.id}).json["items"]
+    assert (items[0]["event"], items[-1]["event"]) == ("deleted", "created")
+
+
+def test_a_name_is_free_again_when_its_account_is_gone(person, client):
+    person.delete(ME)
+    answer = client.post("/api/v1/auth/register", json={"username": person.username, "password": PASSWORD})
+    assert answer.status_code == 201
+    assert answer.json["id"] != str(person.id)
