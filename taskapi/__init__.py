@@ -21,6 +21,7 @@ from taskapi.migrations import check_database, check_migrations, upgrade_embedde
 from taskapi.ops.health import blp as health_routes
 from taskapi.ops.health import init_health
 from taskapi.ops.logging import init_logging
+from taskapi.ops.metrics import init_metrics
 from taskapi.projects.routes import blp as project_routes
 from taskapi.security.denylist import check_redis, init_denylist
 from taskapi.security.guard import init_guard
@@ -31,7 +32,7 @@ from taskapi.security.throttle import init_throttle
 from taskapi.security.tokens import init_tokens
 from taskapi.tasks.routes import blp as task_routes
 
-INITS = (init_logging, init_keys, init_database, init_tokens, init_denylist, init_throttle, init_headers)
+INITS = (init_logging, init_keys, init_database, init_tokens, init_denylist, init_throttle, init_headers, init_metrics)
 
 CHECKS = {
     "database": check_database,

@@ -24,6 +24,7 @@ from taskapi.auth.schemas import (
 )
 from taskapi.config import settings
 from taskapi.database import db
+from taskapi.ops.metrics import REFRESHES, SIGN_INS, counted
 from taskapi.security import cookies, passwords
 from taskapi.security.guard import authenticate, bearer_token, public, requires
 from taskapi.security.rbac import Permission
@@ -74,7 +75,8 @@ def login(credentials: dict[str, Any]) -> Response:
     throttle(LOGIN_NAME_AT_ADDRESS, address(), name)
     if not service.has_signed_in_from_here(name):
         throttle(LOGIN_NAME, name)
-    granted = service.sign_in(name, credentials["password"])
+    with counted(SIGN_INS):
+        granted = service.sign_in(name, credentials["password"])
     db.session.commit()
     return answers.tokens(granted, in_cookies=credentials["cookies"])
 
@@ -90,7 +92,8 @@ def refresh(body: dict[str, str]) -> Response:
     token = body.get("refresh_token") or _refresh_cookie()
     if token is None:
         problem("invalid_refresh_token")
-    granted = service.refresh(token)
+    with counted(REFRESHES):
+        granted = service.refresh(token)
     db.session.commit()
     return answers.tokens(granted, in_cookies="refresh_token" not in body)
 

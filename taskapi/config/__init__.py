@@ -151,6 +151,7 @@ class Settings:
     log_level: str = _setting(
         "info", "`debug`, `info`, `warning` or `error`.", _text(OneOf(["debug", "info", "warning", "error"]))
     )
+    log_format: str = _setting("", "`text` or `json`; empty: json in production.", _text(OneOf(["", "text", "json"])))
     instance_path: str = _setting(
         "", "Folder of the embedded database and the generated keys; empty: `instance/` in the checkout.", _text()
     )
@@ -159,6 +160,11 @@ class Settings:
     def production(self) -> bool:
         """Whether real people are served."""
         return self.env == "production"
+
+    @property
+    def logs_json(self) -> bool:
+        """Whether log lines are JSON."""
+        return self.log_format == "json" or (self.production and not self.log_format)
 
     @property
     def embedded(self) -> bool:

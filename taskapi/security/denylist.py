@@ -14,11 +14,13 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from sqlalchemy import BigInteger, bindparam, delete, select, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from taskapi.api import problem
 from taskapi.config import Settings, settings
 from taskapi.database import Model, UtcDateTime, db, now, reader
+from taskapi.ops.metrics import DENYLIST
 from taskapi.security.tokens import LEEWAY, Caller
 
 READY: Final = "taskapi:denylist"
@@ -63,18 +65,25 @@ def revoke_user(user_id: UUID, below_epoch: int = ANY_EPOCH) -> None:
 
 def is_revoked(caller: Caller) -> bool:
     """Tell whether the caller's token, session or standing is void; answers 503 where that cannot be told."""
+    try:
+        revoked = _look_up(caller)
+    except (RedisError, SQLAlchemyError) as error:
+        DENYLIST.labels("unavailable").inc()
+        current_app.logger.warning("the denylist did not answer: %s", error)
+        problem("unavailable")
+    DENYLIST.labels("revoked" if revoked else "good").inc()
+    return revoked
+
+
+def _look_up(caller: Caller) -> bool:
     subjects = (caller.token_id, str(caller.session_id), str(caller.id))
     redis = _redis()
     if redis is None:
         return _is_in_database(subjects, caller.epoch)
-    try:
-        ready, *found = cast("list[bytes | None]", redis.mget(READY, *(PREFIX + subject for subject in subjects)))
-        if ready is None:
-            _fill(redis)
-            return _is_in_database(subjects, caller.epoch)
-    except RedisError as error:
-        current_app.logger.warning("the denylist did not answer: %s", error)
-        problem("unavailable")
+    ready, *found = cast("list[bytes | None]", redis.mget(READY, *(PREFIX + subject for subject in subjects)))
+    if ready is None:
+        _fill(redis)
+        return _is_in_database(subjects, caller.epoch)
     return any(below is not None and caller.epoch < int(below) for below in found)
 
 

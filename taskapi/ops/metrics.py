@@ -1,0 +1,91 @@
+"""/metrics: Prometheus text, right under several workers (PROMETHEUS_MULTIPROC_DIR, which gunicorn.conf.py sets)."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+from flask import Blueprint, Flask, Response, g, request
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+from sqlalchemy import Engine, event
+
+from taskapi.api.problems import Problem
+from taskapi.config import Settings
+from taskapi.database import db
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+REQUESTS = Counter("taskapi_requests", "Requests answered.", ["method", "route", "status"])
+SECONDS = Histogram("taskapi_request_seconds", "Time to answer.", ["method", "route"], buckets=BUCKETS)
+SIGN_INS = Counter("taskapi_sign_ins", "Sign-ins by result.", ["result"])
+REFRESHES = Counter("taskapi_refreshes", "Refreshes by result.", ["result"])
+DENYLIST = Counter("taskapi_denylist_lookups", "Look-ups in the denylist by result.", ["result"])
+POOL = Gauge("taskapi_pool_connections_in_use", "Database connections in use.", ["engine"], multiprocess_mode="livesum")
+
+
+@contextmanager
+def counted(counter: Counter) -> Iterator[None]:
+    """Count what goes well as `ok`, and what is refused by the code of its problem."""
+    try:
+        yield
+    except Problem as refusal:
+        counter.labels(refusal.code_name).inc()
+        raise
+    counter.labels("ok").inc()
+
+
+pages = Blueprint("metrics", __name__)
+
+
+@pages.get("/metrics")
+def show_metrics() -> Response:
+    """Show what was counted, over all workers."""
+    registry: CollectorRegistry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+show_metrics.access = "public"  # type: ignore[attr-defined]
+
+
+def init_metrics(app: Flask, _settings: Settings) -> None:
+    """Count every answer, and the database connections in use."""
+    app.register_blueprint(pages)
+    app.after_request(_count_request)
+    with app.app_context():
+        for name, engine in db.engines.items():
+            _count_connections(engine, name or "writer")
+
+
+def _count_request(response: Response) -> Response:
+    method = request.method if request.method in METHODS else "other"
+    route = request.url_rule.rule if request.url_rule else "none"
+    count, seconds = _series(method, route, response.status_code)
+    count.inc()
+    seconds.observe(time.perf_counter() - g.started)
+    return response
+
+
+@lru_cache(maxsize=4096)
+def _series(method: str, route: str, status: int) -> tuple[Any, Any]:
+    return REQUESTS.labels(method, route, status), SECONDS.labels(method, route)
+
+
+def _count_connections(engine: Engine, name: str) -> None:
+    gauge = POOL.labels(name)
+    event.listen(engine, "checkout", lambda *_: gauge.inc())
+    event.listen(engine, "checkin", lambda *_: gauge.dec())
