@@ -20,6 +20,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from taskapi.config import Settings
 
 READER = "reader"
+EMBEDDED = "taskapi.db"
 EXACT = Text().with_variant(Text(collation="C"), "postgresql")  # code points in order, as on SQLite
 INTERNAL = {"internal": True}  # a column's info: nothing that its owner would call theirs
 MIGRATIONS = str(Path(__file__).parent / "migrations")
@@ -144,7 +145,7 @@ def _close_reader(_error: BaseException | None) -> None:
 
 def init_database(app: Flask, settings: Settings) -> None:
     """Bind the application to its database: one engine for units of work, one for reading."""
-    url = make_url(settings.database_url or f"sqlite:///{Path(app.instance_path) / 'taskapi.db'}")
+    url = make_url(settings.database_url or f"sqlite:///{Path(app.instance_path) / EMBEDDED}")
     if url.drivername in {"postgres", "postgresql"}:
         url = url.set(drivername="postgresql+psycopg")
     options: dict[str, Any] = {"hide_parameters": True}

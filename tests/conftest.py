@@ -184,21 +184,20 @@ def task(owner: FlaskClient) -> dict[str, Any]:
     return created
 
 
-@pytest.fixture
-def start_server(tmp_path: Path) -> Iterator[Callable[..., str]]:
+@pytest.fixture(scope="module")
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
     """Start `flask run` as a person would, on a free port; returns its address, once it answers there."""
     started: list[subprocess.Popen[str]] = []
 
     def start(**environment: str) -> str:
-        with (tmp_path / f"server-{len(started)}.log").open("w+") as log:
-            started.append(flask_process("run", "--port", "0", stdout=log, stderr=log, **environment))
-            while started[-1].poll() is None:
-                log.seek(0)
-                if found := re.search(r"Running on (http://\S+)", log.read()):
-                    return found[1]
-                time.sleep(0.05)
-            log.seek(0)
-            pytest.fail(log.read())
+        log = tmp_path_factory.mktemp("server") / "log"
+        with log.open("w") as output:
+            started.append(flask_process("run", "--port", "0", stdout=output, stderr=output, **environment))
+        while started[-1].poll() is None:
+            if found := re.search(r"Running on (http://\S+)", log.read_text()):
+                return found[1]
+            time.sleep(0.05)
+        pytest.fail(log.read_text())
 
     yield start
     for process in started:

@@ -44,7 +44,9 @@ def test_a_database_without_the_schema_is_not_ready(without_schema):
     assert without_schema.test_client().get("/healthz").status_code == 200
 
 
-def test_a_database_that_is_not_the_embedded_one_is_not_migrated_at_the_start(without_schema):
+def test_a_database_that_is_not_the_embedded_one_is_not_migrated_at_the_start(make_app, new_database, caplog):
+    without_schema = make_app(DATABASE_URL=new_database())
+    assert "run flask db upgrade" in caplog.text
     with without_schema.app_context():
         assert sa.inspect(db.engine).get_table_names() == []
 

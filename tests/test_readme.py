@@ -14,10 +14,10 @@ STEPS = re.findall(r"```bash\n(.*?)```(?:\n+```(?:json|text)\n(.*?)```)?", TOUR,
 END = "\N{END OF TRANSMISSION}"
 
 
-@pytest.fixture
-def answers(start_server, tmp_path):
+@pytest.fixture(scope="module")
+def answers(start_server, tmp_path_factory):
     """What each step of the tour printed, all of them in one shell."""
-    address = start_server(TASKAPI_INSTANCE_PATH=str(tmp_path / "instance"), TASKAPI_BCRYPT_ROUNDS="4")
+    address = start_server(TASKAPI_INSTANCE_PATH=str(tmp_path_factory.mktemp("instance")), TASKAPI_BCRYPT_ROUNDS="4")
     script = "\n".join(f"{commands}\nprintf '{END}'" for commands, _ in STEPS).replace(ADDRESS, address)
     done = subprocess.run(
         ["bash", "-eu", "-o", "pipefail", "-c", script], capture_output=True, text=True, timeout=60, check=False
@@ -31,6 +31,10 @@ def test_every_step_of_the_tour_answers_as_printed(answers):
     for (commands, printed), answer in zip(STEPS, answers, strict=True):
         pattern = re.escape(_plain(printed)).replace("…", ".*")
         assert re.fullmatch(pattern, _plain(answer), re.DOTALL), f"{commands}\nprints:\n{answer}\nnot:\n{printed}"
+
+
+def test_every_answer_ends_its_line(answers):
+    assert [answer for answer in answers if answer and not answer.endswith("\n")] == []
 
 
 def test_the_tour_is_for_the_port_that_make_run_serves():

@@ -40,13 +40,13 @@ def folder(tmp_path):
     return tmp_path / "instance"
 
 
-def test_the_server_starts_with_nothing_set_and_says_where_things_lie(start_server, folder, tmp_path):
+def test_the_server_starts_with_nothing_set_and_says_where_things_lie(start_server, folder, tmp_path_factory):
     address = start_server(TASKAPI_INSTANCE_PATH=str(folder))
     assert get(f"{address}/readyz")[0] == 200
-    lines = [line for line in (tmp_path / "server-0.log").read_text().splitlines() if "embedded mode" in line]
+    logs = tmp_path_factory.getbasetemp().glob("server[0-9]*/log")
+    lines = [line for log in logs for line in log.read_text().splitlines() if str(folder) in line]
     assert len(lines) == 1
-    assert str(folder / "taskapi.db") in lines[0]
-    assert str(folder / "jwt-keys.json") in lines[0]
+    assert f"embedded mode: data in {folder / 'taskapi.db'}, keys in {folder / 'jwt-keys.json'}" in lines[0]
     assert stat.S_IMODE((folder / "jwt-keys.json").stat().st_mode) == 0o600
 
 

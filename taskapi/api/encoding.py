@@ -5,7 +5,8 @@ from typing import Any
 import orjson
 from flask.json.provider import JSONProvider
 
-OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+# The line's end is for people: their terminal's prompt stays on a line of its own
+OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
 
 
 def to_json(value: Any) -> bytes:

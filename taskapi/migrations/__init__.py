@@ -10,26 +10,36 @@ from flask_migrate import upgrade
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError
 
-from taskapi.config import SettingsError
-from taskapi.database import MIGRATIONS, reader
+from taskapi.config import Settings, SettingsError
+from taskapi.database import EMBEDDED, MIGRATIONS, db, reader
 from taskapi.security.keys import RING_FILE
 
 _APPLIED = text("SELECT version_num FROM alembic_version")
 
 
-def upgrade_embedded(app: Flask) -> None:
-    """Bring the embedded database up to date, and say where its data and keys lie. Raises SettingsError.
+def init_schema(app: Flask, settings: Settings) -> None:
+    """Bring the embedded database up to date; of any other, only say what it lacks. Raises SettingsError.
 
-    Any other database is migrated by `flask db upgrade`, when its people are ready for it.
+    Another is migrated by `flask db upgrade`, when its people are ready for it.
     """
-    path = Path(app.instance_path, "taskapi.db")
     with app.app_context():
-        try:
-            if is_newer(applied()):
-                raise SettingsError(f"The database {path} was written by a newer version; use that, or another folder.")
-            upgrade()
-        except DBAPIError as error:
-            raise SettingsError(f"The database {path} cannot be used: {error.orig}.") from None
+        if settings.embedded:
+            _upgrade_embedded(app)
+        elif _serves() and (why := check_database() or check_migrations()):
+            app.logger.warning("not ready yet: %s", why)
+    with app.app_context():
+        for engine in db.engines.values():
+            engine.dispose()  # a server that forks after this must not share connections
+
+
+def _upgrade_embedded(app: Flask) -> None:
+    path = Path(app.instance_path, EMBEDDED)
+    try:
+        if is_newer(applied()):
+            raise SettingsError(f"The database {path} was written by a newer version; use that, or another folder.")
+        upgrade()
+    except DBAPIError as error:
+        raise SettingsError(f"The database {path} cannot be used: {error.orig}.") from None
     if _serves():
         app.logger.info("embedded mode: data in %s, keys in %s", path, path.with_name(RING_FILE))
 
