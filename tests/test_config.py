@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from taskapi.config import SettingsError
-from taskapi.config.sources import load_settings
+from taskapi.config.sources import load_settings, unknown_names
 
 STRONG = secrets.token_urlsafe(32)
 PRODUCTION = {
@@ -119,6 +119,17 @@ def test_a_database_that_cannot_be_used_is_refused_without_repeating_its_url(url
     message = refusal(DATABASE_URL=url)
     assert message.startswith("TASKAPI_DATABASE_URL: ")
     assert "hidden" not in message
+
+
+@pytest.mark.parametrize("url", ["localhost:6379", "redis://:hidden@host:port/0", "http://host"])
+def test_a_redis_that_cannot_be_used_is_refused_without_repeating_its_url(url):
+    assert refusal(REDIS_URL=url) == "TASKAPI_REDIS_URL: Must be redis://…, rediss://… or unix://…."
+
+
+def test_misspelt_names_of_the_environment_are_known_and_those_of_the_tests_are_none(folder, setenv):
+    (folder / ".env").write_text("TASKAPI_BCRYPT_ROUNDZ=6\n")
+    setenv(LOG_LEVLE="info", TEST_DATABASE_URL="postgresql:///", REQUIRE_SERVICES="1", JWT_SECRET_KEY_FILE="/key")
+    assert unknown_names() == ["TASKAPI_BCRYPT_ROUNDZ", "TASKAPI_LOG_LEVLE"]
 
 
 def test_a_misspelt_name_in_a_file_or_an_override_is_refused(folder):

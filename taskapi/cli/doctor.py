@@ -7,7 +7,8 @@ import click
 from flask.cli import with_appcontext
 
 from taskapi.cli.command import Command
-from taskapi.config import PREFIX, SETTINGS, settings, unknown_names
+from taskapi.config import PREFIX, SETTINGS, settings
+from taskapi.config.sources import unknown_names
 from taskapi.database import db
 from taskapi.migrations import applied, newest
 from taskapi.ops.health import findings

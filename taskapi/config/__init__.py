@@ -1,6 +1,5 @@
 """Every setting, declared once: name, type, default, meaning and check."""
 
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,11 +11,11 @@ import click
 from flask import current_app
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Length, OneOf, Range, Regexp
+from redis.connection import parse_url
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 PREFIX = "TASKAPI_"
-NOT_SETTINGS = ("TEST_", "REQUIRE_SERVICES")  # these steer the test suite
 _DIGITS = re.compile(r"-?\d{1,18}", re.ASCII)
 JWT_ALGORITHMS = ("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
 
@@ -68,6 +67,14 @@ def _is_database(url: str) -> None:
         make_url(url or "sqlite://")
     except (ArgumentError, ValueError):
         raise ValidationError("Cannot be read as a URL; reserved characters in a password need %-encoding.") from None
+
+
+def _is_redis(url: str) -> None:
+    """Refuse what the client would refuse, without repeating it."""
+    try:
+        parse_url(url or "redis://")  # type: ignore[no-untyped-call]
+    except ValueError:
+        raise ValidationError("Must be redis://…, rediss://… or unix://….") from None
 
 
 def _are_origins(origins: tuple[str, ...]) -> None:
@@ -128,7 +135,7 @@ class Settings:
     redis_url: str = _setting(
         "",
         "`redis://…` for denylist and rate limits; empty: the database, and each process's memory.",
-        _text(Regexp(r"\Z|rediss?://|unix://", error="Must be redis://…, rediss://… or unix://….")),
+        _text(_is_redis),
         secret=True,
     )
     ratelimit_enabled: bool = _setting(True, "Whether too many requests are refused.", _Boolean())
@@ -179,13 +186,3 @@ def settings() -> Settings:
     """Return the settings of the current application."""
     found: Settings = current_app.config["SETTINGS"]
     return found
-
-
-def unknown_names() -> list[str]:
-    """Return the names in the environment that look like settings of ours and are none."""
-    names = (name.removeprefix(PREFIX) for name in os.environ if name.startswith(PREFIX))
-    return sorted(
-        PREFIX + name
-        for name in names
-        if name.removesuffix("_FILE") not in SETTINGS and not name.startswith(NOT_SETTINGS)
-    )

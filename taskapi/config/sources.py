@@ -13,6 +13,7 @@ from taskapi.config import PREFIX, SETTINGS, Settings, SettingsError
 from taskapi.config.refusals import refusals
 
 BARE = ("DATABASE_URL", "REDIS_URL")  # hosting platforms set these two without a prefix
+NOT_SETTINGS = ("TEST_", "REQUIRE_SERVICES")  # these steer the test suite
 Errors = dict[str, list[str]]
 _Schema = Schema.from_dict({name: f.metadata["field"] for name, f in SETTINGS.items()}, name="SettingsSchema")
 
@@ -31,6 +32,16 @@ def load_settings(overrides: Mapping[str, Any], default_instance_path: str) -> S
     return settings
 
 
+def unknown_names() -> list[str]:
+    """Return the names in the environment and in .env that look like settings of ours and are none."""
+    names = (name.removeprefix(PREFIX) for name in {*_dotenv(), *os.environ} if name.startswith(PREFIX))
+    return sorted(
+        PREFIX + name
+        for name in names
+        if name.removesuffix("_FILE") not in SETTINGS and not name.startswith(NOT_SETTINGS)
+    )
+
+
 def _validate(given: dict[str, Any], errors: Errors) -> Settings:
     try:
         values = _Schema(unknown=RAISE).load(given)
@@ -42,7 +53,7 @@ def _validate(given: dict[str, Any], errors: Errors) -> Settings:
 
 def _from_environment(errors: Errors) -> dict[str, Any]:
     """Read both names without prefix, then .env, then the environment proper; an empty value counts as none."""
-    sources = dotenv_values(find_dotenv(usecwd=True)), os.environ
+    sources = _dotenv(), os.environ
     found: dict[str, Any] = {name: source[name] for source in sources for name in BARE if source.get(name)}
     for source in sources:
         for name in SETTINGS:
@@ -51,6 +62,10 @@ def _from_environment(errors: Errors) -> dict[str, Any]:
             if value := source.get(PREFIX + name):
                 found[name] = value
     return found
+
+
+def _dotenv() -> dict[str, str | None]:
+    return dotenv_values(find_dotenv(usecwd=True))
 
 
 def _from_secret_file(name: str, path: Path, errors: Errors) -> dict[str, str]:

@@ -14,7 +14,8 @@ import orjson
 import structlog
 from flask import Flask, Response, current_app, g, has_app_context, request
 
-from taskapi.config import Settings, unknown_names
+from taskapi.config import Settings
+from taskapi.config.sources import unknown_names
 
 Event = structlog.typing.EventDict
 Render = Callable[[Any, str, Event], str | bytes]
