@@ -23,16 +23,16 @@ from taskapi.ops.health import init_health
 from taskapi.ops.logging import init_logging
 from taskapi.ops.metrics import init_metrics
 from taskapi.projects.routes import blp as project_routes
-from taskapi.security.denylist import check_redis, init_denylist
 from taskapi.security.guard import init_guard
 from taskapi.security.headers import init_headers
 from taskapi.security.jwks import blp as jwks_routes
 from taskapi.security.keys import check_keys, init_keys
+from taskapi.security.redis import check_redis, init_redis
 from taskapi.security.throttle import init_throttle
 from taskapi.security.tokens import init_tokens
 from taskapi.tasks.routes import blp as task_routes
 
-INITS = (init_logging, init_keys, init_database, init_tokens, init_denylist, init_throttle, init_headers, init_metrics)
+INITS = (init_logging, init_keys, init_database, init_tokens, init_redis, init_throttle, init_headers, init_metrics)
 
 CHECKS = {
     "database": check_database,

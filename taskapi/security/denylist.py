@@ -8,24 +8,22 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 from uuid import UUID
 
-from flask import Flask, current_app
+from flask import current_app
 from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 from sqlalchemy import BigInteger, bindparam, delete, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from taskapi.api import problem
-from taskapi.config import Settings, settings
+from taskapi.config import settings
 from taskapi.database import Model, UtcDateTime, db, now, reader
 from taskapi.ops.metrics import DENYLIST
+from taskapi.security.redis import redis
 from taskapi.security.tokens import LEEWAY, Caller
 
 READY: Final = "taskapi:denylist"
 PREFIX: Final = "taskapi:revoked:"
-REDIS_SECONDS: Final = 0.4
 ANY_EPOCH: Final = 2**53
 
 
@@ -77,12 +75,12 @@ def is_revoked(caller: Caller) -> bool:
 
 def _look_up(caller: Caller) -> bool:
     subjects = (caller.token_id, str(caller.session_id), str(caller.id))
-    redis = _redis()
-    if redis is None:
+    store = redis()
+    if store is None:
         return _is_in_database(subjects, caller.epoch)
-    ready, *found = cast("list[bytes | None]", redis.mget(READY, *(PREFIX + subject for subject in subjects)))
+    ready, *found = cast("list[bytes | None]", store.mget(READY, *(PREFIX + subject for subject in subjects)))
     if ready is None:
-        _fill(redis)
+        _fill(store)
         return _is_in_database(subjects, caller.epoch)
     return any(below is not None and caller.epoch < int(below) for below in found)
 
@@ -94,34 +92,14 @@ def prune_denylist() -> int:
     return count
 
 
-def check_redis() -> str | None:
-    """Return why Redis is down, or None; without a Redis there is none to be down."""
-    try:
-        if redis := _redis():
-            redis.ping()
-    except RedisError as error:
-        return f"it does not answer ({type(error).__name__})"
-    return None
-
-
-def init_denylist(app: Flask, settings: Settings) -> None:
-    """Connect to Redis where there is one. A frozen Redis is given up on within a second."""
-    app.extensions["taskapi-redis"] = settings.redis_url and Redis.from_url(
-        settings.redis_url,
-        socket_timeout=REDIS_SECONDS,
-        socket_connect_timeout=REDIS_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
-
-
 def _revoke(subject: str, below_epoch: int) -> None:
     """Write to Redis before the transaction ends: void too early is safe, too late is not."""
     life = settings().access_token_seconds + 2 * LEEWAY
     entry = {"subject": subject, "below_epoch": below_epoch, "expires_at": now() + timedelta(seconds=life)}
     db.session.execute(_PUT, entry)
-    if redis := _redis():
+    if store := redis():
         try:
-            redis.set(PREFIX + subject, below_epoch, ex=life)
+            store.set(PREFIX + subject, below_epoch, ex=life)
         except RedisError as error:
             current_app.logger.warning("the denylist cannot be written: %s", error)
             problem("unavailable")
@@ -133,19 +111,14 @@ def _is_in_database(subjects: tuple[str, str, str], epoch: int) -> bool:
     return any(epoch < row.below_epoch for row in rows)
 
 
-def _fill(redis: Redis) -> None:
+def _fill(store: Redis) -> None:
     """Put every entry of the database into a Redis that has lost its own, and only then mark it as ready."""
     moment = now()
     entries = select(Revocation.subject, Revocation.below_epoch, Revocation.expires_at).where(
         Revocation.expires_at > moment
     )
-    pipeline = redis.pipeline(transaction=True)
+    pipeline = store.pipeline(transaction=True)
     for subject, below_epoch, expires_at in reader().execute(entries):
         pipeline.set(PREFIX + subject, below_epoch, ex=int((expires_at - moment).total_seconds()) + 1, nx=True)
     pipeline.set(READY, 1)
     pipeline.execute()
-
-
-def _redis() -> Redis | None:
-    client: Redis | None = current_app.extensions["taskapi-redis"] or None
-    return client

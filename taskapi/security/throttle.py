@@ -3,18 +3,18 @@
 import time
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
-from typing import Any, Final, NamedTuple
+from threading import Lock
+from typing import Final, NamedTuple
 
 from flask import Flask, Response, current_app, g, request
-from limits.storage import MemoryStorage, RedisStorage
-from limits.storage import Storage as Counters
+from redis import Redis
 from redis.exceptions import RedisError
 
 from taskapi.api import problem
 from taskapi.config import Settings, settings
+from taskapi.security.redis import redis
 
-REDIS_SECONDS: Final = 0.3
-RETRY_REDIS_AFTER: Final = 5.0
+RETRY_REDIS_SECONDS: Final = 5.0
 
 
 class Limit(NamedTuple):
@@ -55,8 +55,8 @@ def hit(limit: Limit, *who: str) -> Count | None:
         return None
     moment = time.time()
     window = int(moment // limit.seconds)
-    key = f"taskapi:limit:{limit.name}:{window}:{_short(who)}"
-    used = _count(key, limit.seconds)
+    counters: Counters = current_app.extensions["taskapi-limits"]
+    used = counters.add(limit, window, _short(who))
     count = Count(limit, limit.quota - used, max(1, int((window + 1) * limit.seconds - moment)))
     g.setdefault("limits", []).append(count)
     return count
@@ -73,36 +73,47 @@ def address() -> str:
     return str(parsed)
 
 
-def init_throttle(app: Flask, settings: Settings) -> None:
-    """Count in Redis where there is one."""
-    options: dict[str, Any] = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
-    app.extensions["taskapi-limits"] = _Counters(
-        RedisStorage(settings.redis_url, **options) if settings.redis_url and settings.ratelimit_enabled else None
-    )
+def init_throttle(app: Flask, _settings: Settings) -> None:
+    """Count from nothing."""
+    app.extensions["taskapi-limits"] = Counters()
     app.after_request(_say_limits)
 
 
-class _Counters:
-    """Counters in Redis that go on in memory, each process for itself, while Redis is down."""
+class Counters:
+    """Counters of the windows that run now: in Redis, or in this process's memory while that is down."""
 
-    def __init__(self, shared: Counters | None) -> None:
-        self.shared = shared
-        self.local = MemoryStorage()
-        self.down_until = 0.0
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._local: dict[str, tuple[int, dict[str, int]]] = {}
+        self._redis_down_until = 0.0
 
-    def add(self, key: str, seconds: int) -> int:
-        if self.shared is not None and time.monotonic() >= self.down_until:
+    def add(self, limit: Limit, window: int, who: str) -> int:
+        """Count one, and return how many there were in the window."""
+        store = redis()
+        if store is not None and time.monotonic() >= self._redis_down_until:
             try:
-                return self.shared.incr(key, seconds)
+                return _add_in(store, f"taskapi:limit:{limit.name}:{window}:{who}", limit.seconds)
             except RedisError as error:
-                self.down_until = time.monotonic() + RETRY_REDIS_AFTER
+                self._redis_down_until = time.monotonic() + RETRY_REDIS_SECONDS
                 current_app.logger.warning("rate limits are counted in memory: Redis did not answer: %s", error)
-        return self.local.incr(key, seconds)
+        return self._add_here(limit.name, window, who)
+
+    def _add_here(self, name: str, window: int, who: str) -> int:
+        with self._lock:
+            running, counts = self._local.get(name, (None, {}))
+            if running != window:  # what the last window counted is of no use any more
+                counts = {}
+                self._local[name] = (window, counts)
+            counts[who] = used = counts.get(who, 0) + 1
+        return used
 
 
-def _count(key: str, seconds: int) -> int:
-    counters: _Counters = current_app.extensions["taskapi-limits"]
-    return counters.add(key, seconds)
+def _add_in(store: Redis, key: str, seconds: int) -> int:
+    pipeline = store.pipeline(transaction=False)
+    pipeline.incr(key)
+    pipeline.expire(key, seconds)
+    used, _ = pipeline.execute()
+    return int(used)
 
 
 def _short(who: tuple[str, ...]) -> str:
