@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import and_, or_, select
 
 from taskapi.accounts.models import User, holds
-from taskapi.api import problem
+from taskapi.api import invalid, problem
 from taskapi.audit import Event, record
 from taskapi.database import db
 from taskapi.security.denylist import revoke_user
@@ -31,6 +31,8 @@ def lock_account(user_id: UUID) -> User:
 def change_roles(user: User, roles: Iterable[str], actor_id: UUID | None = None) -> None:
     """Give a locked account these roles. Its access tokens are void at once; a refresh brings the new roles."""
     before, after = user.roles, [role.value for role in Role if role in set(roles)]
+    if not after:
+        invalid("json", {"roles": ["Must have at least one."]})
     if after == before:
         return
     if Role.ADMIN not in after:

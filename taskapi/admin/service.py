@@ -40,28 +40,31 @@ def change_account(user_id: UUID, changes: Mapping[str, Any], actor_id: UUID | N
     if "active" in changes:
         change_active(user, changes["active"], actor_id)
     if not user.active:
-        end_sessions(user.id)
+        end_sessions(user.id, actor_id)
     return user
 
 
-def delete_account(user_id: UUID, actor_id: UUID | None = None) -> None:
-    """Delete an account and every row that it owns."""
-    erase(lock_account(user_id), actor_id)
+def delete_account(user_id: UUID, actor_id: UUID | None = None) -> User:
+    """Delete an account and every row that it owns; return it as it was."""
+    user = lock_account(user_id)
+    erase(user, actor_id)
+    return user
 
 
-def sign_out(user_id: UUID, actor_id: UUID | None = None) -> None:
+def sign_out(user_id: UUID, actor_id: UUID | None = None) -> User:
     """End all of a person's sessions."""
     user = lock_account(user_id)
-    end_sessions(user.id)
-    record(Event.SIGN_OUT, actor_id=actor_id, subject_id=user.id, sessions="all")
+    end_sessions(user.id, actor_id)
+    return user
 
 
-def set_password(user_id: UUID, password: str, actor_id: UUID | None = None) -> None:
+def set_password(user_id: UUID, password: str, actor_id: UUID | None = None) -> User:
     """Give a person another password, and end all their sessions."""
     person = reader().execute(select(User.username, User.name, User.email).where(User.id == user_id)).first()
     check_strength(password, own_words(**shown_or_404(person)))
     hashed = hash_password(password)  # slow, so before the lock
     user = lock_account(user_id)
     user.password_hash = hashed
-    end_sessions(user.id)
+    end_sessions(user.id, actor_id)
     record(Event.PASSWORD_CHANGED, actor_id=actor_id, subject_id=user.id)
+    return user

@@ -156,7 +156,7 @@ def end_session(session_id: UUID) -> None:
 @requires(Permission.ACCOUNT_WRITE)
 def end_sessions(query: dict[str, bool]) -> None:
     """Sign all other devices out, and this one too if so asked."""
-    service.end_sessions(caller().id, besides=[] if query["include_current"] else [caller().session_id])
+    service.end_sessions(caller().id, caller().id, besides=[] if query["include_current"] else [caller().session_id])
     db.session.commit()
 
 

@@ -105,14 +105,14 @@ def end_session(session_id: UUID, user_id: UUID) -> bool:
     return gone is not None
 
 
-def end_sessions(user_id: UUID, *, besides: Iterable[UUID] = ()) -> None:
+def end_sessions(user_id: UUID, actor_id: UUID | None, *, besides: Iterable[UUID] = ()) -> None:
     """End all of a person's sessions but these."""
     gone = db.session.execute(
         delete(Session).where(Session.user_id == user_id, Session.id.not_in(list(besides))).returning(Session.id)
     ).scalars()
     for session_id in gone.all():
         denylist.revoke_session(session_id)
-        record(Event.SIGN_OUT, actor_id=user_id, subject_id=user_id, session_id=str(session_id))
+        record(Event.SIGN_OUT, actor_id=actor_id, subject_id=user_id, session_id=str(session_id))
 
 
 def session_of(token: str) -> tuple[UUID, UUID] | None:
@@ -153,7 +153,7 @@ def change_password(current: str, new: str) -> None:
     hashed = passwords.hash_password(new)
     db.session.execute(update(User).where(User.id == caller().id).values(password_hash=hashed))
     record(Event.PASSWORD_CHANGED, actor_id=caller().id, subject_id=caller().id)
-    end_sessions(caller().id, besides=[caller().session_id])
+    end_sessions(caller().id, caller().id, besides=[caller().session_id])
 
 
 def own_words(username: str, name: str | None = None, email: str | None = None, **_: Any) -> list[str]:

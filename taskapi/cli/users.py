@@ -1,42 +1,164 @@
 """flask users: the accounts there are."""
 
 import sys
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
 
 import click
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
 
-from taskapi.accounts.models import create_user
-from taskapi.api import problem
+from taskapi.accounts.models import User
+from taskapi.accounts.schemas import ROLES
+from taskapi.accounts.service import lock_account
+from taskapi.admin import service
+from taskapi.admin.queries import NAMES, people
+from taskapi.api import fields_of, problem
+from taskapi.api.encoding import to_json
 from taskapi.auth.schemas import RegisterSchema
-from taskapi.auth.service import own_words
 from taskapi.cli.command import Group
-from taskapi.database import db
-from taskapi.security.passwords import check_strength
+from taskapi.database import db, reader
 from taskapi.security.rbac import Role
 
 users = Group("users", help="The accounts there are.")
 
+name_argument = click.argument("name")
+role_argument = click.argument("role", type=click.Choice(ROLES))
+password_option = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input, instead of asking."
+)
+json_option: Callable[..., Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
+
+
+@users.command("list")
+@click.option("--q", help="Words in username, name and address.")
+@click.option("--role", type=click.Choice(ROLES))
+@click.option("--active/--inactive", default=None, help="Only those who may sign in, or who may not.")
+@json_option
+def list_users(as_json: bool, **query: Any) -> None:
+    """List accounts, by username."""
+    asked = {name: value for name, value in query.items() if value is not None}
+    rows = [dict(row._mapping) for row in reader().execute(people(asked).order_by(User.username))]
+    for row in rows if not as_json else ():
+        click.echo(f"{row['username']}  {','.join(row['roles'])}{'' if row['active'] else '  inactive'}")
+    if as_json:
+        click.echo(to_json(rows))
+
 
 @users.command("create")
-@click.argument("name")
-@click.option("--role", type=click.Choice([role.value for role in Role]), default=Role.EDITOR.value, show_default=True)
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input, instead of asking.")
-def create(name: str, role: str, password_stdin: bool) -> None:
+@name_argument
+@click.option("--role", type=click.Choice(ROLES), default=Role.EDITOR.value, show_default=True)
+@password_option
+@json_option
+def create(name: str, role: str, password_stdin: bool, as_json: bool) -> None:
     """Open the account NAME, by the rules of the API for names and passwords."""
     username = RegisterSchema(only=["username"]).load({"username": name})["username"]
     account = RegisterSchema().load({"username": username, "password": read_password(from_stdin=password_stdin)})
-    check_strength(account["password"], own_words(**account))
-    try:
-        create_user(**account, roles=[role])
-        db.session.commit()
-    except IntegrityError:
-        problem("username_taken", f"The username {username} is taken.")
-    click.echo(f"Opened the account {username} with the role {role}.")
+    user = service.open_account({**account, "roles": [role]})
+    db.session.commit()
+    tell(user, f"Opened the account {username} with the role {role}.", as_json=as_json)
+
+
+@users.command("grant")
+@name_argument
+@role_argument
+@json_option
+def grant(name: str, role: str, as_json: bool) -> None:
+    """Give NAME a role more."""
+    user = find(name)
+    service.change_account(user.id, {"roles": [*user.roles, role]})
+    db.session.commit()
+    tell(user, f"The roles of {user.username}: {', '.join(user.roles)}.", as_json=as_json)
+
+
+@users.command("revoke")
+@name_argument
+@role_argument
+@json_option
+def revoke(name: str, role: str, as_json: bool) -> None:
+    """Take a role from NAME."""
+    user = find(name)
+    service.change_account(user.id, {"roles": [held for held in user.roles if held != role]})
+    db.session.commit()
+    tell(user, f"The roles of {user.username}: {', '.join(user.roles)}.", as_json=as_json)
+
+
+@users.command("deactivate")
+@name_argument
+@json_option
+def deactivate(name: str, as_json: bool) -> None:
+    """Shut NAME out: signed out everywhere, at once."""
+    user = service.change_account(find(name).id, {"active": False})
+    db.session.commit()
+    tell(user, f"{user.username} is shut out, and signed out everywhere.", as_json=as_json)
+
+
+@users.command("activate")
+@name_argument
+@json_option
+def activate(name: str, as_json: bool) -> None:
+    """Let NAME in again."""
+    user = service.change_account(find(name).id, {"active": True})
+    db.session.commit()
+    tell(user, f"{user.username} may sign in.", as_json=as_json)
+
+
+@users.command("set-password")
+@name_argument
+@password_option
+@json_option
+def set_password(name: str, password_stdin: bool, as_json: bool) -> None:
+    """Give NAME another password; all sessions end."""
+    user_id = id_of(name)
+    password = read_password(from_stdin=password_stdin)
+    user = service.set_password(user_id, password)
+    db.session.commit()
+    tell(user, f"{user.username} has another password, and is signed out everywhere.", as_json=as_json)
+
+
+@users.command("sign-out")
+@name_argument
+@json_option
+def sign_out(name: str, as_json: bool) -> None:
+    """End all of NAME's sessions."""
+    user = service.sign_out(id_of(name))
+    db.session.commit()
+    tell(user, f"{user.username} is signed out everywhere.", as_json=as_json)
+
+
+@users.command("delete")
+@name_argument
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def delete(name: str, yes: bool, as_json: bool) -> None:
+    """Delete NAME and everything that they own, for good."""
+    user_id = id_of(name)
+    if not yes:
+        click.confirm(f"Delete {name} and everything that they own, for good?", abort=True, err=True)
+    user = service.delete_account(user_id)
+    db.session.commit()
+    tell(user, f"Deleted {user.username} and everything that they owned.", as_json=as_json)
+
+
+def find(name: str) -> User:
+    """Return the account of that name, locked for a change."""
+    return lock_account(id_of(name))
+
+
+def id_of(name: str) -> UUID:
+    """Return the id of the account of that name, in any case; an error where there is none."""
+    found: UUID | None = reader().execute(select(User.id).where(User.username == name.lower())).scalar()
+    return found or problem("not_found", f"There is no account {name}.")
+
+
+def tell(user: User, text: str, *, as_json: bool) -> None:
+    """Say what was done, or show the account that it was done to."""
+    click.echo(to_json(fields_of(user, NAMES)) if as_json else text)
 
 
 def read_password(*, from_stdin: bool) -> str:
     """Ask for a new password twice, or take the first line of standard input."""
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
-    password: str = click.prompt("Password", hide_input=True, confirmation_prompt="The same again")
+    password: str = click.prompt("Password", hide_input=True, confirmation_prompt="The same again", err=True)
     return password

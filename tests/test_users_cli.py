@@ -1,0 +1,142 @@
+"""flask users: what an administrator does at a terminal, in the words of the command line and in JSON."""
+
+import json
+
+import pytest
+from conftest import PASSWORD
+
+LOGIN = "/api/v1/auth/login"
+ME = "/api/v1/me"
+
+
+@pytest.fixture
+def users(app):
+    """Run `flask users …`."""
+    runner = app.test_cli_runner()
+
+    def run(*words, stdin=""):
+        result = runner.invoke(args=("users", *words), input=stdin)
+        return result.exit_code, result.output
+
+    return run
+
+
+@pytest.fixture
+def person(signed_in):
+    """Somebody who is signed in while things are done to their account."""
+    return signed_in()
+
+
+def shown(users, username):
+    return next(row for row in json.loads(users("list", "--q", username, "--json")[1]) if row["username"] == username)
+
+
+def enters(client, username, password=PASSWORD):
+    return client.post(LOGIN, json={"username": username, "password": password}).status_code == 200
+
+
+def test_accounts_are_listed_with_roles_and_state(users, new_person):
+    editor, viewer = new_person(name="Listed one"), new_person("viewer", name="Listed one", active=False)
+    rows = {f"{editor}  editor", f"{viewer}  viewer  inactive"}
+    assert set(users("list", "--q", "listed")[1].splitlines()) == rows
+    assert users("list", "--q", "listed", "--inactive") == (0, f"{viewer}  viewer  inactive\n")
+    assert users("list", "--q", "listed", "--active", "--role", "editor") == (0, f"{editor}  editor\n")
+
+
+def test_a_list_in_json_has_what_administrators_see_by_http(users, signed_in, person):
+    by_http = signed_in("admin").get("/api/v1/admin/users", query_string={"q": person.username}).json["items"]
+    assert json.loads(users("list", "--q", person.username, "--json")[1]) == by_http
+
+
+def test_an_account_is_created(users, client):
+    code, output = users("create", "hedy", "--role", "viewer", "--password-stdin", "--json", stdin=PASSWORD)
+    assert (code, json.loads(output)["roles"]) == (0, ["viewer"])
+    assert enters(client, "hedy")
+
+
+def test_a_role_is_granted_and_revoked_and_counts_at_once(users, person):
+    name = person.username
+    assert users("grant", name, "admin") == (0, f"The roles of {name}: editor, admin.\n")
+    assert person.get(ME).json["code"] == "token_revoked"
+    assert users("grant", name, "admin") == (0, f"The roles of {name}: editor, admin.\n")
+    assert users("revoke", name.upper(), "editor") == (0, f"The roles of {name}: admin.\n")
+    assert shown(users, name)["roles"] == ["admin"]
+
+
+def test_the_last_role_is_not_revoked(users, person):
+    assert users("revoke", person.username, "editor") == (1, "Error: roles: Must have at least one.\n")
+    assert person.get(ME).json["roles"] == ["editor"]
+
+
+def test_a_person_is_shut_out_and_let_in_again(users, person, client):
+    name = person.username
+    assert users("deactivate", name) == (0, f"{name} is shut out, and signed out everywhere.\n")
+    assert person.get(ME).json["code"] == "token_revoked"
+    assert not enters(client, name)
+    assert users("activate", name) == (0, f"{name} may sign in.\n")
+    assert enters(client, name)
+
+
+def test_a_password_is_set_and_all_sessions_end(users, person, client):
+    other = "another horse altogether"
+    code, output = users("set-password", person.username, "--password-stdin", stdin=f"{other}\n")
+    assert (code, output) == (0, f"{person.username} has another password, and is signed out everywhere.\n")
+    assert person.get(ME).json["code"] == "token_revoked"
+    assert not enters(client, person.username)
+    assert enters(client, person.username, other)
+
+
+def test_a_password_set_for_somebody_has_the_rules_of_the_api(users, person, client):
+    code, output = users("set-password", person.username, "--password-stdin", stdin="password1234")
+    assert (code, output.startswith("Error: password: Is too easily guessed.")) == (1, True)
+    assert person.get(ME).status_code == 200
+    assert enters(client, person.username)
+
+
+def test_a_person_is_signed_out(users, person, client):
+    assert users("sign-out", person.username) == (0, f"{person.username} is signed out everywhere.\n")
+    assert person.get(ME).json["code"] == "token_revoked"
+    assert enters(client, person.username)
+
+
+def test_a_person_is_deleted_when_that_is_confirmed(users, person, client):
+    code, _ = users("delete", person.username, stdin="n\n")
+    assert code == 1
+    assert person.get(ME).status_code == 200
+    code, output = users("delete", person.username, "--yes")
+    assert (code, output) == (0, f"Deleted {person.username} and everything that they owned.\n")
+    assert not enters(client, person.username)
+    assert person.get(ME).json["code"] == "token_revoked"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["grant", "admin"], ["revoke", "viewer"], ["deactivate"], ["activate"], ["sign-out"],
+        ["set-password", "--password-stdin"], ["delete", "--yes"],
+    ],
+)  # fmt: skip
+def test_each_command_shows_the_account_in_json_if_so_asked(users, person, words):
+    command, *rest = words
+    code, output = users(command, person.username, *rest, "--json", stdin="another horse altogether\n")
+    assert code == 0
+    account = json.loads(output)
+    assert account["username"] == person.username
+    assert account.keys() == {"id", "username", "name", "email", "timezone", "roles", "active", "created_at"}
+
+
+@pytest.mark.parametrize("words", [["grant", "admin"], ["deactivate"], ["sign-out"], ["set-password"], ["delete"]])
+def test_nobody_by_that_name_is_said_in_a_line(users, words):
+    command, *rest = words
+    assert users(command, "nobody-at-all", *rest) == (1, "Error: There is no account nobody-at-all.\n")
+
+
+def test_what_is_done_at_a_terminal_is_recorded_without_an_actor(users, signed_in, person):
+    users("revoke", person.username, "viewer")
+    users("grant", person.username, "viewer")
+    admin = signed_in("admin")
+    subject = shown(users, person.username)["id"]
+    items = admin.get("/api/v1/admin/audit", query_string={"subject": subject, "event": "roles_changed"}).json["items"]
+    assert [(item["actor_id"], item["ip"], item["details"]) for item in items] == [
+        (None, None, {"before": ["editor"], "after": ["viewer", "editor"]})
+    ]
