@@ -11,6 +11,7 @@ from taskapi.api.encoding import OrjsonProvider
 from taskapi.api.openapi import init_api
 from taskapi.api.parsing import init_parsing
 from taskapi.api.problems import init_problems
+from taskapi.audit.service import init_audit
 from taskapi.auth.routes import blp as auth_routes
 from taskapi.auth.routes import me as password_routes
 from taskapi.cli import init_cli
@@ -32,7 +33,10 @@ from taskapi.security.throttle import init_throttle
 from taskapi.security.tokens import init_tokens
 from taskapi.tasks.routes import blp as task_routes
 
-INITS = (init_logging, init_keys, init_database, init_tokens, init_redis, init_throttle, init_headers, init_metrics)
+INITS = (
+    init_logging, init_keys, init_database, init_tokens, init_redis, init_throttle, init_audit, init_headers,
+    init_metrics,
+)  # fmt: skip
 
 CHECKS = {
     "database": check_database,

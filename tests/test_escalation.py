@@ -1,0 +1,146 @@
+"""Reaching for more than one has: refused, without effect, and told to those who read the log."""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+import time_machine
+from conftest import PASSWORD
+from forging import compact, opened, sign
+
+from taskapi.accounts.models import User
+from taskapi.audit import service
+from taskapi.audit.models import AuditEntry
+from taskapi.database import db
+
+ME = "/api/v1/me"
+USERS = "/api/v1/admin/users"
+REGISTER = "/api/v1/auth/register"
+
+
+@pytest.fixture
+def app(make_app):
+    """An application that has noted nothing yet in this minute."""
+    return make_app()
+
+
+@pytest.fixture
+def person(signed_in):
+    """Somebody with no power over others."""
+    client = signed_in()
+    client.id = client.get(ME).json["id"]
+    return client
+
+
+@pytest.fixture
+def refusals(app):
+    """Return what was recorded as refused since the test began: code, method and path."""
+    with app.app_context():
+        seen = {entry_id for (entry_id,) in db.session.execute(sa.select(AuditEntry.id))}
+
+    def read(actor_id=None):
+        actor = UUID(actor_id) if actor_id else None
+        query = sa.select(AuditEntry).where(AuditEntry.event == "access_refused", AuditEntry.actor_id == actor)
+        with app.app_context():
+            new = [entry for entry in db.session.scalars(query.order_by(AuditEntry.id)) if entry.id not in seen]
+        return [tuple(entry.details[name] for name in ("code", "method", "path")) for entry in new]
+
+    return read
+
+
+def roles_of(app, username):
+    with app.app_context():
+        return db.session.execute(sa.select(User.roles).where(User.username == username)).scalar()
+
+
+@pytest.mark.parametrize("claim", [{"roles": ["admin"]}, {"active": True}, {"epoch": 9}])
+def test_nobody_registers_with_a_privilege(app, client, refusals, claim):
+    username = f"eve-{secrets.token_hex(4)}"
+    answer = client.post(REGISTER, json={"username": username, "password": PASSWORD, **claim})
+    assert (answer.status_code, list(answer.json["errors"]["json"])) == (422, [*claim])
+    assert roles_of(app, username) is None
+    assert refusals() == [("validation_failed", "POST", REGISTER)]
+
+
+def test_nobody_gives_themselves_a_role(app, person, refusals):
+    assert person.patch(ME, json={"roles": ["admin"]}).status_code == 422
+    assert roles_of(app, person.username) == ["editor"]
+    assert refusals(person.id) == [("validation_failed", "PATCH", ME)]
+
+
+def test_nobody_writes_a_role_into_their_token(person, client, refusals):
+    header, claims = opened(person.token)
+    signature = person.token.rpartition(".")[2]
+    forged = f"{compact(header, {**claims, 'roles': ['admin']})}.{signature}"
+    answer = client.get(USERS, headers={"Authorization": f"Bearer {forged}"})
+    assert (answer.status_code, answer.json["code"]) == (401, "token_invalid")
+    assert refusals() == [("token_invalid", "GET", USERS)]
+
+
+@pytest.mark.parametrize(
+    ("route", "body"),
+    [
+        ("GET /users", None),
+        ("POST /users", {"username": "mallory", "password": PASSWORD, "roles": ["admin"]}),
+        ("PATCH /users/{id}", {"roles": ["admin"]}),
+        ("DELETE /users/{other}", None),
+        ("POST /users/{other}/sign-out", None),
+        ("GET /audit", None),
+        ("GET /stats", None),
+    ],
+)
+def test_nobody_administers_without_the_role(person, owner, refusals, route, body):
+    method, path = route.format(id=person.id, other=owner.get(ME).json["id"]).split()
+    answer = person.open(f"/api/v1/admin{path}", method=method, json=body)
+    assert (answer.status_code, answer.json["code"]) == (403, "permission_denied")
+    assert person.get(ME).json["roles"] == ["editor"]
+    assert owner.get(ME).status_code == 200
+    assert refusals(person.id) == [("permission_denied", method, f"/api/v1/admin{path}")]
+
+
+def test_a_viewer_writes_nothing(signed_in, refusals):
+    viewer = signed_in("viewer")
+    assert viewer.post("/api/v1/tasks", json={"title": "Mine"}).json["code"] == "permission_denied"
+    assert viewer.get("/api/v1/tasks").json["items"] == []
+    assert refusals(viewer.get(ME).json["id"]) == [("permission_denied", "POST", "/api/v1/tasks")]
+
+
+@pytest.mark.parametrize("role", ["editor", "admin"])
+def test_no_role_reaches_what_is_anothers_by_its_id(signed_in, owner, task, role):
+    other, path = signed_in(role), f"/api/v1/tasks/{task['id']}"
+    for method, body in (("get", None), ("patch", {"title": "Mine"}), ("delete", None)):
+        answer = getattr(other, method)(path, json=body)
+        assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+    assert owner.get(path).json == task
+
+
+def test_a_person_reads_of_a_refusal_in_their_own_activity(person):
+    person.get(USERS)
+    entry = person.get(f"{ME}/activity").json["items"][0]
+    assert (entry["event"], entry["ip"]) == ("access_refused", "127.0.0.1")
+
+
+def test_a_refusal_is_recorded_once_a_minute_for_each_person_and_route(person, refusals):
+    for _ in range(5):
+        person.get(USERS)
+        person.get("/api/v1/admin/stats")
+    assert len(refusals(person.id)) == 2
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1)):
+        person.get(USERS)
+    assert len(refusals(person.id)) == 3
+
+
+def test_knocking_from_everywhere_does_not_fill_the_log(client, refusals, monkeypatch):
+    monkeypatch.setattr(service, "MOST_A_MINUTE", 3)
+    forged = {"Authorization": f"Bearer {sign({'alg': 'HS256'}, {})}"}
+    for number in range(6):
+        client.get(ME, headers=forged, environ_base={"REMOTE_ADDR": f"192.0.2.{number}"})
+    assert len(refusals()) == 3
+
+
+@pytest.mark.parametrize("act", [lambda p: p.get("/api/v1/nothing"), lambda p: p.patch(ME, json={"nmae": "x"})])
+def test_a_mistake_is_no_escalation(person, refusals, act):
+    assert act(person).status_code in {404, 422}
+    assert refusals(person.id) == []
