@@ -145,6 +145,7 @@ def test_an_export_holds_what_was_written_and_no_one_elses(person, task):
         name: mine[name] for name in mine.keys() & row.keys()
     }
     assert task["id"] not in answer.text
+    assert {"owner_id", "words", "title_key", "due_first"} & row.keys() == set()
     assert answer.headers["Content-Disposition"] == 'attachment; filename="taskapi-export.json"'
     assert answer.headers["Cache-Control"] == "no-store"
 
@@ -194,6 +195,15 @@ def test_a_deleted_account_is_shut_at_once(person, client):
     assert (answer.status_code, answer.json["code"]) == (401, "token_revoked")
     answer = client.post(LOGIN, json={"username": person.username, "password": PASSWORD})
     assert (answer.status_code, answer.json["code"]) == (401, "invalid_credentials")
+
+
+def test_a_browser_loses_its_cookies_with_the_account(app, new_person):
+    browser, https = app.test_client(), "https://localhost"
+    credentials = {"username": new_person(), "password": PASSWORD, "cookies": True}
+    browser.post(LOGIN, json=credentials, base_url=https)
+    proof = {"X-CSRF-TOKEN": browser.get_cookie("csrf_access_token").value}
+    assert browser.delete(ME, headers=proof, base_url=https).status_code == 204
+    assert [browser.get_cookie(name) for name in ("csrf_access_token", "csrf_refresh_token")] == [None, None]
 
 
 def test_the_log_keeps_what_it_tells_of_a_deleted_account(app, person, signed_in):

@@ -1,0 +1,83 @@
+"""docs/authorization.md: its table is the code's, and its ten lines do what it says."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from taskapi.security.rbac import GRANTS, Permission, Role
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "authorization.md").read_text(encoding="utf-8")
+DIFF = re.search(r"```diff\n(.*?)```", PAGE, re.DOTALL)[1]
+TRIAL = """
+import json
+from taskapi import create_app
+from taskapi.accounts.models import create_user
+from taskapi.database import db
+from taskapi.security.rbac import Role
+
+app = create_app({"INSTANCE_PATH": "instance", "BCRYPT_ROUNDS": 4, "LOG_LEVEL": "error"})
+password = "correct horse battery staple"
+statuses = {}
+for role in Role:
+    with app.app_context():
+        create_user(role.value, password, roles=[role.value])
+        db.session.commit()
+    client = app.test_client()
+    answer = client.post("/api/v1/auth/login", json={"username": role.value, "password": password})
+    bearer = {"Authorization": f"Bearer {answer.json['access_token']}"}
+    paths = ("/api/v1/admin/report", "/api/v1/admin/audit", "/api/v1/admin/users")
+    statuses[role.value] = [client.get(path, headers=bearer).status_code for path in paths]
+print(json.dumps(statuses))
+"""
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the code, with the page's lines in it."""
+    shutil.copytree(ROOT / "taskapi", tmp_path / "taskapi", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "tests").mkdir()
+    shutil.copy(ROOT / "tests" / "test_matrix.py", tmp_path / "tests")
+    for part in DIFF.split("--- ")[1:]:
+        path, *hunks = part.split("\n@@\n")
+        file = tmp_path / path
+        file.write_text(changed(file.read_text(encoding="utf-8"), hunks), encoding="utf-8")
+    return tmp_path
+
+
+def changed(text, hunks):
+    """Return the text with hunks applied; one that is an addition alone goes to the end."""
+    for hunk in hunks:
+        lines = hunk.splitlines()
+        before = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("+"))
+        after = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("-"))
+        assert not before or text.count(before) == 1, f"the page shows lines that are not there: {before}"
+        text = text.replace(before, after) if before else f"{text}\n\n{after}"
+    return text
+
+
+def test_the_page_has_the_table_of_the_code():
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line[:3] == "| `"]
+    assert {row[0].strip("`"): [cell == "x" for cell in row[1:]] for row in rows} == {
+        permission.value: [permission in GRANTS[role] for role in Role] for permission in Permission
+    }
+
+
+def test_the_page_shows_ten_lines():
+    assert len([line for line in DIFF.splitlines() if line.startswith("+")]) == 10
+
+
+def test_the_ten_lines_make_a_role_a_permission_and_a_route(copy):
+    ran = subprocess.run([sys.executable, "-c", TRIAL], cwd=copy, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout) == {
+        "viewer": [403, 403, 403],
+        "editor": [403, 403, 403],
+        "admin": [200, 200, 200],
+        "auditor": [200, 200, 403],
+    }

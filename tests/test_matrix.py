@@ -1,0 +1,116 @@
+"""Who may do what: each role at each route. A route that is added needs its row here."""
+
+import pytest
+from conftest import PASSWORD
+from surface import routes
+
+from taskapi.security.rbac import Role
+
+LOGIN = "/api/v1/auth/login"
+EVERY_ROLE, WRITERS, ADMINS = ["viewer", "editor", "admin"], ["editor", "admin"], ["admin"]
+ANYONE = "anyone"
+MATRIX = {
+    "GET /.well-known/jwks.json": ANYONE,
+    "GET /api/v1/admin/audit": ADMINS,
+    "GET /api/v1/admin/stats": ADMINS,
+    "GET /api/v1/admin/users": ADMINS,
+    "POST /api/v1/admin/users": ADMINS,
+    "DELETE /api/v1/admin/users/<uuid:user_id>": ADMINS,
+    "GET /api/v1/admin/users/<uuid:user_id>": ADMINS,
+    "PATCH /api/v1/admin/users/<uuid:user_id>": ADMINS,
+    "POST /api/v1/admin/users/<uuid:user_id>/sign-out": ADMINS,
+    "POST /api/v1/auth/login": ANYONE,
+    "POST /api/v1/auth/logout": ANYONE,
+    "POST /api/v1/auth/refresh": ANYONE,
+    "POST /api/v1/auth/register": ANYONE,
+    "DELETE /api/v1/auth/sessions": EVERY_ROLE,
+    "GET /api/v1/auth/sessions": EVERY_ROLE,
+    "DELETE /api/v1/auth/sessions/<uuid:session_id>": EVERY_ROLE,
+    "POST /api/v1/auth/verify-password": EVERY_ROLE,
+    "GET /api/v1/labels": EVERY_ROLE,
+    "POST /api/v1/labels": WRITERS,
+    "DELETE /api/v1/labels/<uuid:label_id>": WRITERS,
+    "GET /api/v1/labels/<uuid:label_id>": EVERY_ROLE,
+    "PATCH /api/v1/labels/<uuid:label_id>": WRITERS,
+    "POST /api/v1/labels/<uuid:label_id>/restore": WRITERS,
+    "DELETE /api/v1/me": EVERY_ROLE,
+    "GET /api/v1/me": EVERY_ROLE,
+    "PATCH /api/v1/me": EVERY_ROLE,
+    "GET /api/v1/me/activity": EVERY_ROLE,
+    "GET /api/v1/me/export": EVERY_ROLE,
+    "PUT /api/v1/me/password": EVERY_ROLE,
+    "GET /api/v1/projects": EVERY_ROLE,
+    "POST /api/v1/projects": WRITERS,
+    "DELETE /api/v1/projects/<uuid:project_id>": WRITERS,
+    "GET /api/v1/projects/<uuid:project_id>": EVERY_ROLE,
+    "PATCH /api/v1/projects/<uuid:project_id>": WRITERS,
+    "POST /api/v1/projects/<uuid:project_id>/restore": WRITERS,
+    "GET /api/v1/tasks": EVERY_ROLE,
+    "POST /api/v1/tasks": WRITERS,
+    "DELETE /api/v1/tasks/<uuid:task_id>": WRITERS,
+    "GET /api/v1/tasks/<uuid:task_id>": EVERY_ROLE,
+    "PATCH /api/v1/tasks/<uuid:task_id>": WRITERS,
+    "POST /api/v1/tasks/<uuid:task_id>/restore": WRITERS,
+    "GET /healthz": ANYONE,
+    "GET /metrics": ANYONE,
+    "GET /openapi.json": ANYONE,
+    "GET /problems/<code_name>": ANYONE,
+    "GET /readyz": ANYONE,
+}
+FRESH = {
+    "DELETE /api/v1/me",
+    "POST /api/v1/admin/users",
+    "PATCH /api/v1/admin/users/<uuid:user_id>",
+    "DELETE /api/v1/admin/users/<uuid:user_id>",
+    "POST /api/v1/admin/users/<uuid:user_id>/sign-out",
+}
+ROLES = [role.value for role in Role]
+
+
+def test_every_route_has_its_row_and_every_row_its_route(app):
+    assert {f"{route.method} {route.rule}" for route in routes(app)} == MATRIX.keys()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_is_let_in_where_its_row_says_so_and_nowhere_else(app, signed_in, role, subtests):
+    for route in routes(app):
+        row = MATRIX.get(f"{route.method} {route.rule}", ())
+        with subtests.test(route=f"{route.method} {route.rule}"):
+            answer = signed_in(role).open(route.path, method=route.method, json={})
+            assert answer.status_code < 500
+            assert (is_refused(answer)) == (row != ANYONE and role not in row)
+
+
+def test_nobody_is_let_in_without_a_token_but_where_anyone_is(app, client, subtests):
+    for route in routes(app):
+        row = MATRIX.get(f"{route.method} {route.rule}", ())
+        with subtests.test(route=f"{route.method} {route.rule}"):
+            answer = client.open(route.path, method=route.method, json={})
+            assert row == ANYONE or (answer.status_code, answer.json["code"]) == (401, "token_missing")
+
+
+def test_acts_on_accounts_need_a_recent_password_and_nothing_else_does(app, refreshed, subtests):
+    for route in routes(app):
+        name = f"{route.method} {route.rule}"
+        with subtests.test(route=name):
+            answer = refreshed().open(route.path, method=route.method, json={})
+            asked = answer.status_code == 401 and answer.json["code"] == "fresh_token_required"
+            assert asked == (name in FRESH)
+
+
+@pytest.fixture
+def refreshed(app, new_person):
+    """Sign an administrator in, whose token is from a refresh."""
+
+    def sign_in():
+        client = app.test_client()
+        tokens = client.post(LOGIN, json={"username": new_person("admin"), "password": PASSWORD}).json
+        tokens = client.post("/api/v1/auth/refresh", json={"refresh_token": tokens["refresh_token"]}).json
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {tokens['access_token']}"
+        return client
+
+    return sign_in
+
+
+def is_refused(answer):
+    return answer.status_code == 403 and answer.json["code"] in {"permission_denied", "access_undeclared"}
