@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, LargeBinary, Select, Table, select
+from sqlalchemy import Column, Connection, LargeBinary, Select, Table, bindparam, select
 
 from taskapi.accounts.models import User
 from taskapi.accounts.schemas import ACCOUNT
@@ -18,6 +18,7 @@ from taskapi.audit.queries import activity
 from taskapi.database import db, now, snapshot
 
 ROWS_AT_ONCE = 500
+_ACCOUNT = select(*(getattr(User, name) for name in ACCOUNT.dump_fields)).where(User.id == bindparam("id"))
 
 
 def owned_tables() -> dict[Table, Column[Any]]:
@@ -29,9 +30,9 @@ def owned_tables() -> dict[Table, Column[Any]]:
 def export(user_id: UUID) -> Iterator[bytes]:
     """Yield the document in pieces, a few rows at a time."""
     with snapshot() as connection:
-        account = select(*(getattr(User, name) for name in ACCOUNT.dump_fields)).where(User.id == user_id)
+        account = connection.execute(_ACCOUNT, {"id": user_id}).mappings().first()
         yield b'{"exported_at":' + to_json(now())
-        yield b',"account":' + to_json(dict(connection.execute(account).one()._mapping))
+        yield b',"account":' + to_json(account and dict(account))
         for name, statement in _parts(user_id):
             yield b"," + to_json(name) + b":["
             yield from _rows(connection, statement)

@@ -9,6 +9,7 @@ from taskapi.accounts.models import User, holds
 from taskapi.api import invalid, problem
 from taskapi.audit import Event, record
 from taskapi.database import db
+from taskapi.owned import lock_owner
 from taskapi.security.denylist import revoke_user
 from taskapi.security.rbac import Role
 
@@ -56,6 +57,7 @@ def change_active(user: User, active: bool, actor_id: UUID | None = None) -> Non
 def erase(user: User, actor_id: UUID | None = None) -> None:
     """Delete a locked account and every row that it owns; the database takes them along."""
     _keep_an_admin(user)
+    lock_owner(user.id, 0)  # as every writer of the person's rows does first, or the two would wait for each other
     revoke_user(user.id)
     record(Event.DELETED, actor_id=actor_id, subject_id=user.id)
     db.session.delete(user)

@@ -216,7 +216,7 @@ def init_problems(app: Flask) -> None:
     """Make every error of the application leave in the one shape."""
     app.register_blueprint(pages)
     app.register_error_handler(HTTPException, _say)
-    app.register_error_handler(Exception, _say_unexpected)
+    app.register_error_handler(Exception, say_unexpected)
 
 
 def _say(error: HTTPException) -> Any:
@@ -229,7 +229,7 @@ def _say(error: HTTPException) -> Any:
     return Problem(code_name, None, {}, headers).answer()
 
 
-def _say_unexpected(error: Exception) -> Response:
+def say_unexpected(error: Exception) -> Response:
     """Answer 503 where the database did not, and 500 for a fault of ours; the log tells which and why."""
     if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError) or (
         isinstance(error, DBAPIError) and error.connection_invalidated

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from flask import Flask, current_app, g, request
+from flask import Flask, Response, current_app, g, request
+from sqlalchemy.exc import IntegrityError, NoResultFound
 
 from taskapi.api import problem
+from taskapi.api.problems import Problem, say_unexpected
 from taskapi.security.cookies import ACCESS, SAFE, require_csrf
 from taskapi.security.denylist import is_revoked
 from taskapi.security.rbac import Permission, grants
@@ -84,6 +86,15 @@ def bearer_token() -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
+def excuse(error: Exception) -> Response:
+    """Answer 401 where a request failed because its caller's account was deleted while it ran."""
+    if "caller" in g and is_revoked(g.caller):
+        return Problem("token_revoked", None, {}, {}).answer()
+    return say_unexpected(error)
+
+
 def init_guard(app: Flask) -> None:
     """Put the guard before every view."""
     app.before_request(admit)
+    for kind in (NoResultFound, IntegrityError):
+        app.register_error_handler(kind, excuse)

@@ -1,0 +1,31 @@
+"""Leaving while other requests of the same person run: each is served whole, or told that the account is gone."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+ME = "/api/v1/me"
+REQUESTS = [
+    ("POST", "/api/v1/tasks", {"title": "Mine", "labels": ["green"]}),
+    ("POST", "/api/v1/projects", {"name": "Garden"}),
+    ("PATCH", ME, {"name": "Ada"}),
+    ("GET", f"{ME}/export", None),
+]
+
+
+@pytest.mark.parametrize("place", [0, 7, 14])
+def test_no_request_fails_because_the_account_goes_meanwhile(app, signed_in, place):
+    token = signed_in().token
+    requests = REQUESTS * 5
+    requests.insert(place, ("DELETE", ME, None))
+
+    def send(request):
+        method, path, body = request
+        bearer = {"Authorization": f"Bearer {token}"}
+        answer = app.test_client().open(path, method=method, json=body, headers=bearer)
+        return answer.status_code, answer.text
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(send, requests))
+    assert answers[place] == (204, "")
+    assert {status for status, _ in answers} <= {200, 201, 204, 401, 404, 409}
