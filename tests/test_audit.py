@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 import sqlalchemy as sa
 import time_machine
+from conftest import PASSWORD
 from sqlalchemy.exc import DBAPIError
 
 from taskapi.accounts.models import User
@@ -16,6 +17,7 @@ from taskapi.audit.models import AuditEntry
 from taskapi.database import db
 
 AUDIT = "/api/v1/admin/audit"
+LOGIN = "/api/v1/auth/login"
 USERS = "/api/v1/admin/users"
 
 
@@ -199,6 +201,30 @@ def test_the_log_comes_in_pages_without_skipping_or_repeating_what_is_added_mean
         link = answer.headers.get("Link")
         url = link and link.split(">")[0].lstrip("<")
     assert seen == whole
+
+
+def test_what_a_person_does_is_in_the_log(admin, new_person, client):
+    name, other = new_person(), "another horse altogether"
+    tokens = client.post(LOGIN, json={"username": name, "password": PASSWORD}).json
+    client.post(LOGIN, json={"username": name, "password": "wrong"})
+    bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+    passwords = {"current_password": PASSWORD, "new_password": other}
+    person_id = client.get("/api/v1/me", headers=bearer).json["id"]
+    assert client.put("/api/v1/me/password", json=passwords, headers=bearer).status_code == 204
+    client.get("/api/v1/me/export", headers=bearer)
+    client.post("/api/v1/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
+    assert client.post("/api/v1/auth/logout", headers=bearer).status_code == 204
+    told = ["sign_out", "exported", "password_changed", "sign_in_failed", "sign_in", "created"]
+    assert events(admin, subject=person_id) == told
+
+
+def test_a_failed_sign_in_by_no_name_that_exists_does_not_tell_what_was_typed(app, client):
+    typed = f"hunter-{secrets.token_hex(6)}"
+    client.post(LOGIN, json={"username": typed, "password": PASSWORD}, headers={"X-Request-ID": typed[7:]})
+    with app.app_context():
+        found = sa.select(AuditEntry).where(AuditEntry.request_id == typed[7:])
+        [entry] = db.session.scalars(found)
+        assert (entry.event, entry.subject_id, entry.details) == ("sign_in_failed", None, {})
 
 
 @pytest.mark.parametrize("query", [{"event": "x"}, {"actor": "ada"}, {"after": "2030-01-01"}, {"ip": "127.0.0.1"}])

@@ -20,10 +20,9 @@ USERS = "/api/v1/admin/users"
 REGISTER = "/api/v1/auth/register"
 
 
-@pytest.fixture
-def app(make_app):
-    """An application that has noted nothing yet in this minute."""
-    return make_app()
+@pytest.fixture(autouse=True)
+def _nothing_noted_yet(app):
+    app.extensions["taskapi-refusals"].clear()
 
 
 @pytest.fixture
