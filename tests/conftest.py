@@ -225,10 +225,13 @@ def served(make_app: AppFactory) -> Flask:
     return make_app(JWT_SECRET_KEY=SECRET)
 
 
-@pytest.fixture
-def token(served: Flask, new_person: Callable[..., str]) -> str:
+@pytest.fixture(scope="session")
+def token(served: Flask) -> str:
     """A token that is good."""
-    credentials = {"username": new_person(), "password": PASSWORD}
+    credentials = {"username": f"person-{secrets.token_hex(6)}", "password": PASSWORD}
+    with served.app_context():
+        create_user(**credentials)
+        db.session.commit()
     answer = served.test_client().post("/api/v1/auth/login", json=credentials)
     return str(answer.json["access_token"])
 

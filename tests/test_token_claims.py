@@ -82,7 +82,7 @@ def test_a_payload_swapped_under_a_signature_is_invalid(ask, token):
     assert_refused(ask(f"{text}.{token.rpartition('.')[2]}"), "token_invalid")
 
 
-NOW = int(time.time())
+NOW = 1_900_000_000
 REQUIRED = ["iss", "aud", "sub", "iat", "nbf", "exp", "jti", "sid", "roles", "epoch", "type"]
 NO_NUMBERS = [None, "", "1", str(NOW + 600), NOW + 0.5, True, [], [NOW], {}, -1, 2**63, 10**300]
 NO_STRINGS = [None, "", 1, True, [], {}, ["x"]]

@@ -1,0 +1,163 @@
+"""Nobody reaches what is another person's: an id of theirs answers as one that never existed, on every route there is.
+
+The cases come from the URL map and the document, so that a route added tomorrow is among them; an id of a new kind
+fails here until it is said how one is made.
+"""
+
+import re
+from uuid import UUID, uuid4
+
+import pytest
+import sqlalchemy as sa
+from surface import fill, operations, routes, writable
+
+from taskapi.database import db, reader
+
+# What an administrator does to accounts is no reach into anybody's tasks; tests/test_admin.py is about that
+NOT_OWNED = "/api/v1/admin/"
+
+
+def _make(path, body):
+    return lambda owner: owner.post(path, json=body).json["id"]
+
+
+MAKERS = {
+    "task_id": _make("/api/v1/tasks", {"title": "Water the plants"}),
+    "session_id": lambda owner: owner.get("/api/v1/auth/sessions").json["items"][0]["id"],
+}
+LISTS = {
+    "/api/v1/tasks": MAKERS["task_id"],
+    "/api/v1/auth/sessions": lambda owner: owner.post(
+        "/api/v1/auth/login", json={"username": owner.username, "password": "correct horse battery staple"}
+    ),
+}
+SAMPLES = {"string": "Mine", "integer": 1, "boolean": True, "array": [], "object": {}, "number": 1}
+
+
+@pytest.fixture
+def stranger(signed_in):
+    """Somebody else."""
+    return signed_in("admin")
+
+
+def path_cases(app):
+    """Return every route that names a thing in its path, with the name of the id."""
+    return [
+        (route, name)
+        for route in routes(app)
+        for name in re.findall(r"<uuid:(\w+)>", route.rule)
+        if not route.rule.startswith(NOT_OWNED)
+    ]
+
+
+def value_cases(app):
+    """Return every operation that takes an id in its query or its body, with the place and the name of the id."""
+    return [
+        (operation, place, name)
+        for operation in operations(app)
+        for place, fields in (("query", operation.query), ("body", writable(operation.body or {})))
+        for name, field in fields.items()
+        if field.get("format") == "uuid" and not operation.path.startswith(NOT_OWNED)
+    ]
+
+
+def sample(body):
+    """Return a body that a schema lets through: what it requires, or else the first field that is plain text."""
+    fields = writable(body or {})
+    names = (body or {}).get("required") or [n for n, f in fields.items() if f == {**f, "type": "string"}][:1]
+    return {name: fields[name].get("enum", [SAMPLES.get(fields[name].get("type"), "Mine")])[0] for name in names}
+
+
+def body_of(app, method, rule):
+    """Return a body for a route, from its operation in the document."""
+    shape = re.sub(r"<(?:\w+:)?\w+>", "*", rule)
+    for operation in operations(app):
+        path = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "*", operation.path)
+        if (operation.method, path) == (method, shape) and operation.body is not None:
+            return sample(operation.body)
+    return None
+
+
+def seen(answer):
+    """Return all that can be told of an answer, apart from its request id and the clock."""
+    headers = {(k, v) for k, v in answer.headers if k not in {"X-Request-ID", "Date"} and not k.startswith("RateLimit")}
+    body = re.sub(rb'"request_id":"\w+"', b"", answer.data)
+    return answer.status_code, headers, body
+
+
+def rows_of(app, person):
+    """Return every row of a person's in the database."""
+    owner_id = UUID(person.get("/api/v1/me").json["id"])
+    found = {}
+    with app.app_context():
+        for table in db.metadata.sorted_tables:
+            owned = [table.c[name] for name in ("owner_id", "user_id") if name in table.c]
+            owned += [table.c.id] if table.name == "users" else []
+            for column in owned:
+                found[table.name] = sorted(map(repr, reader().execute(sa.select(table).where(column == owner_id))))
+    return found
+
+
+def test_it_is_known_how_to_make_every_kind_of_id(app):
+    names = {name for _, name in path_cases(app)} | {name for _, _, name in value_cases(app)}
+    assert names <= MAKERS.keys()
+
+
+def test_anothers_id_in_the_path_answers_as_one_that_never_existed(app, signed_in, stranger, subtests):
+    for route, name in path_cases(app):
+        with subtests.test(route=f"{route.method} {route.rule}", id=name):
+            owner = signed_in()
+            thing = MAKERS[name](owner)
+            before = rows_of(app, owner)
+            body = body_of(app, route.method, route.rule)
+            theirs = stranger.open(fill(route.rule, thing), method=route.method, json=body)
+            nobodys = stranger.open(fill(route.rule, str(uuid4())), method=route.method, json=body)
+            assert seen(theirs) == seen(nobodys)
+            assert theirs.status_code == 404
+            assert rows_of(app, owner) == before
+            assert owner.open(fill(route.rule, thing), method=route.method, json=body).status_code < 300
+
+
+def test_anothers_id_in_query_or_body_answers_as_one_that_never_existed(app, signed_in, stranger, subtests):
+    for operation, place, name in value_cases(app):
+        with subtests.test(operation=f"{operation.method} {operation.path}", place=place, id=name):
+            owner = signed_in()
+            thing = MAKERS[name](owner)
+            before = rows_of(app, owner)
+            theirs, nobodys = (_ask(stranger, operation, place, {name: value}) for value in (thing, str(uuid4())))
+            assert seen(theirs) == seen(nobodys)
+            assert rows_of(app, owner) == before
+
+
+def _ask(client, operation, place, value):
+    path = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", lambda _: MAKERS["task_id"](client), operation.path)
+    body = sample(operation.body) if operation.body else None
+    if place == "query":
+        return client.open(path, method=operation.method, query_string=value, json=body)
+    return client.open(path, method=operation.method, json={**(body or {}), **value})
+
+
+def test_it_is_known_how_to_fill_every_list(app):
+    lists = {o.path for o in operations(app) if "cursor" in o.query and not o.path.startswith(NOT_OWNED)}
+    assert lists == LISTS.keys()
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_anothers_cursor_is_no_cursor(signed_in, path):
+    owner, stranger = signed_in(), signed_in()
+    for person in (owner, stranger):
+        LISTS[path](person), LISTS[path](person)
+    cursor = owner.get(f"{path}?limit=1").json["next_cursor"]
+    answer = stranger.get(path, query_string={"limit": 1, "cursor": cursor})
+    assert (answer.status_code, answer.json["code"]) == (400, "invalid_cursor")
+    assert owner.get(path, query_string={"limit": 1, "cursor": cursor}).status_code == 200
+
+
+def test_a_list_holds_ones_own_alone(signed_in, subtests):
+    for path, fill_list in LISTS.items():
+        with subtests.test(path=path):
+            owner, stranger = signed_in(), signed_in()
+            fill_list(owner)
+            mine, theirs = ({item["id"] for item in p.get(path).json["items"]} for p in (owner, stranger))
+            assert mine
+            assert not mine & theirs
