@@ -1,0 +1,190 @@
+"""What every response carries, errors included: its id, who may keep it, and what a browser may do with it."""
+
+import re
+
+import pytest
+from forging import SECRET
+
+TASKS = "/api/v1/tasks"
+API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+
+
+@pytest.fixture
+def answers(app, client, owner, task):
+    """Answers of many kinds, by name."""
+    path = f"{TASKS}/{task['id']}"
+    tag = {"If-None-Match": f'"{task["version"]}"'}
+    return {
+        "200": owner.get(path),
+        "200 of a list": owner.get(TASKS),
+        "200 of an account": owner.get("/api/v1/me"),
+        "201": owner.post(TASKS, json={"title": "Milk"}),
+        "204": owner.delete(path),
+        "304": owner.get(path, headers={"If-None-Match": owner.get(path).headers["ETag"]}),
+        "400": owner.post(TASKS, data=b"{", content_type="application/json"),
+        "401": client.get(TASKS),
+        "404": owner.get("/nowhere"),
+        "405": owner.put(TASKS),
+        "412": owner.patch(path, json={"title": "Oats"}, headers={"If-Match": '"0"'}),
+        "413": owner.post(TASKS, data=b"x" * 1_100_000, content_type="application/json"),
+        "415": owner.post(TASKS, data=b"{}", content_type="text/plain"),
+        "422": owner.post(TASKS, json={}),
+        "OPTIONS": client.options(TASKS),
+        "HEAD": owner.head(path, headers=tag),
+        "a page": client.get("/problems/not_found"),
+        "the document": client.get("/openapi.json"),
+        "health": client.get("/healthz"),
+    }
+
+
+def test_every_response_carries_an_id_and_keeps_browsers_out_of_trouble(answers, subtests):
+    ids = set()
+    for name, answer in answers.items():
+        with subtests.test(answer=name):
+            assert name[:3] in {str(answer.status_code), *("OPT", "HEA", "a p", "the", "hea")}
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert answer.headers["Referrer-Policy"] == "no-referrer"
+            assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+            assert answer.headers["Permissions-Policy"]
+            assert "Cache-Control" in answer.headers
+            assert re.fullmatch(r"[A-Za-z0-9._-]{1,64}", answer.headers["X-Request-ID"])
+            ids.add(answer.headers["X-Request-ID"])
+            assert "Strict-Transport-Security" not in answer.headers
+            assert not {"Server", "X-Powered-By", "Set-Cookie"} & {*answer.headers.keys()}
+    assert len(ids) == len(answers)
+
+
+def test_the_api_lets_a_browser_load_nothing_and_a_page_its_own(answers, subtests):
+    for name, answer in answers.items():
+        with subtests.test(answer=name):
+            policy = answer.headers["Content-Security-Policy"]
+            if answer.mimetype == "text/html" and answer.data:
+                assert "default-src 'none'" in policy
+                assert "unsafe" not in policy
+                assert "frame-ancestors 'none'" in policy
+            elif answer.data:
+                assert policy == API_POLICY
+
+
+CACHING = {
+    "200": "private, no-cache",
+    "200 of a list": "private, no-cache",
+    "201": "private, no-cache",
+    "304": "private, no-cache",
+}
+
+
+def test_nothing_personal_is_kept_by_anybody_else(answers, subtests):
+    for name, answer in answers.items():
+        if answer.status_code >= 400 or name in {*CACHING, "200 of an account"}:
+            with subtests.test(answer=name):
+                assert answer.headers["Cache-Control"] == CACHING.get(name, "no-store")
+
+
+def test_whatever_auth_me_and_admin_answer_is_not_stored(app, signed_in, subtests):
+    person = signed_in("admin")
+    for rule in {r.rule for r in app.url_map.iter_rules() if re.match(r"/api/v1/(auth|me|admin)\b", r.rule)}:
+        path = re.sub(r"<[^>]+>", "00000000-0000-0000-0000-000000000000", rule)
+        for method in ("GET", "POST"):
+            with subtests.test(route=f"{method} {path}"):
+                assert "no-store" in person.open(path, method=method).headers["Cache-Control"]
+
+
+def test_over_https_a_browser_is_told_to_stay_there(app, client, subtests):
+    for path in ("/healthz", "/nowhere", TASKS):
+        answer = client.get(path, base_url="https://localhost")
+        assert answer.headers["Strict-Transport-Security"].startswith("max-age=31536000")
+
+
+@pytest.mark.parametrize("given", ["a", "A1._-", "x" * 64, "018f-4242.abc_D"])
+def test_a_request_id_of_the_clients_is_kept(client, given):
+    for path in ("/healthz", "/nowhere"):
+        answer = client.get(path, headers={"X-Request-ID": given})
+        assert answer.headers["X-Request-ID"] == given
+    assert answer.json["request_id"] == given
+
+
+@pytest.mark.parametrize("given", ["", " ", "x" * 65, "a b", "a,b", "<script>", "a\tb", "é", "a%0d%0ab", "\u0661"])
+def test_any_other_request_id_is_replaced(client, given):
+    environ = {"HTTP_X_REQUEST_ID": given.encode().decode("latin-1")}
+    answer = client.get("/nowhere", environ_overrides=environ)
+    assert answer.headers["X-Request-ID"] != given
+    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-ID"])
+    assert answer.json["request_id"] == answer.headers["X-Request-ID"]
+
+
+@pytest.mark.parametrize("given", ["a\r\nSet-Cookie: x=1", "a\n", "a\r"])
+def test_a_request_id_cannot_start_another_header(client, given):
+    answer = client.get("/nowhere", environ_overrides={"HTTP_X_REQUEST_ID": given})
+    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-ID"])
+
+
+@pytest.mark.parametrize(
+    "header", ["If-None-Match", "If-Match", "Origin", "Content-Type", "X-Forwarded-For", "User-Agent"]
+)
+def test_no_header_with_a_line_break_is_a_server_error(owner, header):
+    name = header.upper().replace("-", "_")
+    environ = {name if name == "CONTENT_TYPE" else f"HTTP_{name}": 'a\r\nSet-Cookie: x="1"'}
+    for method in ("GET", "POST"):
+        answer = owner.open(TASKS, method=method, environ_overrides=environ)
+        assert answer.status_code < 500
+        assert "Set-Cookie" not in answer.headers
+
+
+@pytest.fixture(scope="module")
+def hosted(make_app):
+    """A client of a service that knows its names."""
+    return make_app(TRUSTED_HOSTS="tasks.example,.example.org").test_client()
+
+
+@pytest.mark.parametrize("host", ["tasks.example", "tasks.example:8000", "example.org", "a.example.org"])
+def test_a_host_of_ours_is_served(hosted, host):
+    assert hosted.get("/healthz", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "attacker.invalid",
+        "tasks.example.attacker.invalid",
+        "xtasks.example",
+        "a b",
+        "tasks.example@x",
+        "[",
+        "é",
+        ":",
+        "",
+    ],
+)
+def test_a_host_of_anybody_elses_is_400(hosted, host):
+    for path in ("/healthz", TASKS, "/nowhere"):
+        answer = hosted.get(path, headers={"Host": host})
+        assert (answer.status_code, answer.json["code"]) == (400, "malformed_request")
+        assert host not in answer.text or len(host) < 2
+
+
+def test_the_host_is_never_reflected(owner):
+    for _ in range(2):
+        owner.post(TASKS, json={"title": "Milk"})
+    for answer in (
+        owner.get(f"{TASKS}?limit=1", headers={"Host": "attacker.invalid"}),
+        owner.post(TASKS, json={"title": "x"}),
+    ):
+        assert "attacker.invalid" not in str(answer.headers) + answer.text
+
+
+def test_in_production_plain_http_is_refused_but_for_health(make_app):
+    settings = {"ENV": "production", "JWT_SECRET_KEY": SECRET, "TRUSTED_HOSTS": "localhost"}
+    client = make_app(**settings, REDIS_URL="redis://127.0.0.1:6379/15").test_client()
+    for path in (TASKS, "/nowhere", "/openapi.json", "/problems/not_found", "/api/v1/auth/login"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json["code"]) == (403, "https_required")
+    assert client.get("/healthz").status_code == 200
+    assert client.get(TASKS, base_url="https://localhost").status_code == 401
+
+
+@pytest.mark.parametrize(("proxies", "secure"), [(0, False), (1, True)])
+def test_a_proxy_is_believed_only_where_there_is_one(make_app, proxies, secure):
+    client = make_app(TRUSTED_PROXIES=proxies).test_client()
+    answer = client.get("/healthz", headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"})
+    assert ("Strict-Transport-Security" in answer.headers) is secure

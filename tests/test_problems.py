@@ -1,0 +1,153 @@
+"""Errors: one shape for all of them, a page for each, and nothing of the inside in any."""
+
+import logging
+
+import pytest
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from taskapi.api import problem
+from taskapi.api.problems import BY_STATUS, CATALOGUE, MEDIA_TYPE
+from taskapi.database import db
+from taskapi.security.guard import public
+
+MEMBERS = {"type", "title", "status", "detail", "code", "request_id"}
+SECRET = "sk-4242"
+INSIDE = ("Traceback", "sqlite", "psycopg", "SELECT", "INSERT", ".py", "/tmp", "Werkzeug", "Python", SECRET)
+
+
+def assert_shape(answer, status, code):
+    assert answer.status_code == status
+    assert answer.content_type == MEDIA_TYPE
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.json.keys() >= MEMBERS
+    assert answer.json["status"] == status
+    assert answer.json["code"] == code
+    assert answer.json["type"] == f"/problems/{code}"
+    assert answer.json["request_id"] == answer.headers["X-Request-ID"]
+
+
+def fail_unexpectedly():
+    raise RuntimeError(f"{SECRET} in /tmp/secrets.py")
+
+
+def fail_in_the_database():
+    db.session.execute(db.text("SELECT :secret FROM nowhere"), {"secret": SECRET})
+
+
+def write_text_that_is_none():
+    return {"text": "\ud800"}
+
+
+def lose_the_connection():
+    raise DBAPIError("SELECT 1", {"password": SECRET}, Exception("gone"), connection_invalidated=True)
+
+
+def wait_for_a_lock():
+    raise OperationalError("UPDATE tasks", {"password": SECRET}, Exception("database is locked"))
+
+
+def wait_for_a_connection():
+    raise PoolTimeoutError("QueuePool limit of size 5 overflow 10 reached")
+
+
+def say(code):
+    problem(code)
+
+
+FAULTS = [fail_unexpectedly, write_text_that_is_none]
+OUTAGES = [lose_the_connection, wait_for_a_lock, wait_for_a_connection]
+
+
+@pytest.fixture(scope="module")
+def broken(make_app):
+    """A client of an application with views that fail, and one that answers each error of the catalogue."""
+    app = make_app()
+    for view in (*FAULTS, *OUTAGES, fail_in_the_database):
+        app.add_url_rule(f"/{view.__name__}", view_func=public(view), methods=["GET", "POST"])
+    app.add_url_rule("/say/<code>", view_func=public(say))
+    return app.test_client()
+
+
+@pytest.mark.parametrize("code", CATALOGUE)
+def test_every_error_has_the_one_shape_and_a_page(broken, code):
+    answer = broken.get(f"/say/{code}")
+    assert_shape(answer, CATALOGUE[code].status, code)
+    assert answer.json.keys() == MEMBERS
+    assert answer.json["detail"] == CATALOGUE[code].detail
+    page = broken.get(answer.json["type"])
+    assert page.status_code == 200
+    assert page.content_type == "text/html; charset=utf-8"
+    assert code in page.text
+    assert "style-src 'self'" in page.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("status", [401, *BY_STATUS])
+def test_a_401_carries_a_challenge_and_every_status_has_a_default(broken, status):
+    codes = [code for code, entry in CATALOGUE.items() if entry.status == status]
+    for code in codes:
+        assert ("WWW-Authenticate" in broken.get(f"/say/{code}").headers) == (status == 401)
+
+
+def test_the_page_of_an_unknown_error_is_not_there(client):
+    for name in ("nonsense", "Not_Found", "not_found/", "<script>"):
+        assert_shape(client.get(f"/problems/{name}"), 404, "not_found")
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json", "image/png", "nonsense"])
+def test_the_shape_is_the_same_whatever_a_client_accepts(client, accept):
+    assert_shape(client.get("/nowhere", headers={"Accept": accept}), 404, "not_found")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("view", FAULTS, ids=lambda view: view.__name__)
+def test_a_fault_of_ours_is_500_and_tells_nothing_of_the_inside(broken, caplog, view, method):
+    answer = broken.open(f"/{view.__name__}", method=method)
+    assert_shape(answer, 500, "internal_error")
+    assert not [word for word in INSIDE if word.lower() in answer.text.lower()]
+    (record,) = [r for r in caplog.records if r.levelno == logging.ERROR]
+    assert record.exc_info
+    if view is fail_unexpectedly:
+        assert answer.json["request_id"] in record.getMessage()
+
+
+@pytest.mark.parametrize("view", OUTAGES, ids=lambda view: view.__name__)
+def test_a_database_that_does_not_answer_is_503_with_a_time_to_come_back(broken, caplog, view):
+    answer = broken.get(f"/{view.__name__}")
+    assert_shape(answer, 503, "unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert not [word for word in INSIDE if word.lower() in answer.text.lower()]
+    assert "did not answer" in caplog.text
+
+
+def test_the_log_of_a_failed_statement_holds_no_values(broken, caplog):
+    answer = broken.get("/fail_in_the_database")
+    assert answer.status_code in {500, 503}
+    assert SECRET not in caplog.text
+    assert SECRET not in answer.text
+
+
+@pytest.mark.parametrize("url", ["postgresql://nobody:hunter2@127.0.0.1:1/none", "sqlite:////nowhere/at/all/x.db"])
+def test_without_its_database_the_api_says_503(make_app, caplog, url):
+    client = make_app(DATABASE_URL=url).test_client()
+    answer = client.post("/api/v1/auth/login", json={"username": "ada", "password": "correct horse battery"})
+    assert_shape(answer, 503, "unavailable")
+    assert "hunter2" not in answer.text + caplog.text
+    assert client.get("/healthz").status_code == 200
+
+
+def test_a_problem_may_add_members_and_headers(broken, signed_in):
+    owner = signed_in()
+    task = owner.post("/api/v1/tasks", json={"title": "Milk"})
+    answer = owner.patch(task.headers["Location"], json={"title": "Oats"}, headers={"If-Match": '"0"'})
+    assert_shape(answer, 412, "version_mismatch")
+    assert answer.json["current"] == task.json
+    assert answer.headers["ETag"] == task.headers["ETag"]
+
+
+def test_a_422_names_each_field_and_what_is_wrong_with_it(signed_in):
+    answer = signed_in().post("/api/v1/tasks", json={"status": "x", "priority": None, "nonsense": 1})
+    assert_shape(answer, 422, "validation_failed")
+    assert answer.json["errors"].keys() == {"json"}
+    assert answer.json["errors"]["json"].keys() == {"title", "status", "priority", "nonsense"}
+    assert all(isinstance(text, str) for texts in answer.json["errors"]["json"].values() for text in texts)
