@@ -17,16 +17,21 @@ from taskapi.database import db, reader
 NOT_OWNED = "/api/v1/admin/"
 
 
-def _make(path, body):
-    return lambda owner: owner.post(path, json=body).json["id"]
+def _make(path, field):
+    return lambda owner: owner.post(path, json={field: f"Mine {uuid4()}"}).json["id"]
 
 
 MAKERS = {
-    "task_id": _make("/api/v1/tasks", {"title": "Water the plants"}),
+    "task_id": _make("/api/v1/tasks", "title"),
+    "parent_id": _make("/api/v1/tasks", "title"),
+    "project_id": _make("/api/v1/projects", "name"),
+    "label_id": _make("/api/v1/labels", "name"),
     "session_id": lambda owner: owner.get("/api/v1/auth/sessions").json["items"][0]["id"],
 }
 LISTS = {
     "/api/v1/tasks": MAKERS["task_id"],
+    "/api/v1/projects": MAKERS["project_id"],
+    "/api/v1/labels": MAKERS["label_id"],
     "/api/v1/auth/sessions": lambda owner: owner.post(
         "/api/v1/auth/login", json={"username": owner.username, "password": "correct horse battery staple"}
     ),

@@ -1,7 +1,7 @@
 """Our dialect of flask-smorest: it documents with marshmallow, reads strictly, and answers with plain rows."""
 
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import partial, wraps
 from hashlib import blake2b
 from typing import Any, NoReturn
 
@@ -62,25 +62,15 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         `derived` says that it shows more than its row, so that its tag changes with that too.
         """
         shown = schema() if isinstance(schema, type) else schema
-        names = tuple(shown.dump_fields) if shown is not None else ()
         doc["headers"] = {**HEADERS, **(CONDITIONAL_HEADERS if etag else {}), **(headers or {})}
         document = super().response(status_code, shown, **doc)
 
         def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
-            documented: Callable[..., Any] = document(view)
-
-            @wraps(documented)
-            def wrapper(*args: Any, **kwargs: Any) -> Response:
-                result = view(*args, **kwargs)
-                if isinstance(result, Response):
-                    return result
-                result, extra = result if isinstance(result, tuple) else (result, {})
-                body = result if shown is None else fields_of(result, names)
-                return respond(body, status_code, extra, etag=etag, derived=derived)
-
+            say = partial(respond, status=status_code, etag=etag, derived=derived)
+            answering = wraps(document(view))(_answering(view, shown, say))
             if etag:
-                wrapper._apidoc["conditional"] = True  # type: ignore[attr-defined]
-            return wrapper
+                answering._apidoc["conditional"] = True  # type: ignore[attr-defined]
+            return answering
 
         return decorator
 
@@ -99,6 +89,20 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
 def fields_of(row: Any, names: tuple[str, ...]) -> Any:
     """Return what is shown of a row: a mapping as it is, an entity by its fields' names."""
     return row if isinstance(row, dict) else {name: getattr(row, name) for name in names}
+
+
+def _answering(view: Callable[..., Any], schema: Schema | None, say: Callable[..., Response]) -> Callable[..., Any]:
+    """Return the view, what it returns said as a response."""
+    names = tuple(schema.dump_fields) if schema is not None else ()
+
+    def answering(*args: Any, **kwargs: Any) -> Response:
+        result = view(*args, **kwargs)
+        if isinstance(result, Response):
+            return result
+        result, headers = result if isinstance(result, tuple) else (result, {})
+        return say(result if schema is None else fields_of(result, names), headers=headers)
+
+    return answering
 
 
 def respond(body: Any, status: int, headers: dict[str, str], *, etag: bool, derived: bool = False) -> Response:

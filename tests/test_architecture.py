@@ -1,0 +1,121 @@
+"""The rules of the house, as code."""
+
+import ast
+import re
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from taskapi.api.problems import CATALOGUE
+from taskapi.config import SETTINGS
+from taskapi.database import db
+from taskapi.owned import Owned
+
+ROOT = Path(__file__).parents[1] / "taskapi"
+MODULES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in sorted(ROOT.rglob("*.py"))}
+OURS = {name: text for name, text in MODULES.items() if not name.startswith("migrations/versions/")}
+TREES = {name: ast.parse(text) for name, text in OURS.items()}
+COMMITTERS = ("routes.py", "service.py", "cli.py")
+MAY_BE_LONG = {"__init__.py: create_app"}  # reads top to bottom
+
+
+def functions(tree):
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def calls(tree, *names):
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in names
+    ]
+
+
+def length(function):
+    return function.end_lineno - function.lineno + 1
+
+
+def test_only_routes_services_and_commands_commit():
+    commits = {name for name, tree in TREES.items() if calls(tree, "commit")}
+    assert {name for name in commits if not name.endswith(COMMITTERS) and not name.startswith("cli/")} == set()
+
+
+def test_no_function_is_longer_than_thirty_lines():
+    long = {f"{name}: {f.name}" for name, tree in TREES.items() for f in functions(tree) if length(f) > 30}
+    assert long <= MAY_BE_LONG
+
+
+def test_functions_are_short_as_a_rule():
+    lengths = sorted(length(function) for tree in TREES.values() for function in functions(tree))
+    assert lengths[len(lengths) // 2] <= 8
+    assert lengths[len(lengths) * 95 // 100] <= 22
+
+
+def test_no_file_is_longer_than_three_hundred_lines():
+    assert [name for name, text in OURS.items() if text.count("\n") > 300] == []
+
+
+def test_every_module_and_every_public_function_says_what_it_is_for():
+    silent = [name for name, tree in TREES.items() if not ast.get_docstring(tree)]
+    for name, tree in TREES.items():
+        public = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name[0] != "_"]
+        silent += [f"{name}: {function.name}" for function in public if not ast.get_docstring(function)]
+    assert silent == []
+
+
+def test_no_module_is_a_drawer_for_anything():
+    drawers = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers", "base"}
+    assert [name for name in OURS if drawers & {*Path(name).with_suffix("").parts}] == []
+
+
+def test_nothing_is_left_to_be_done():
+    assert [name for name, text in OURS.items() if re.search(r"#.*\b(TODO|FIXME|XXX|HACK)\b", text)] == []
+
+
+def test_errors_leave_by_problem_alone():
+    assert [name for name, text in OURS.items() if re.search(r"\babort\(", text)] == []
+
+
+def test_statements_are_never_put_together_from_text():
+    texts = {name: text for name, text in OURS.items() if name != "database.py"}  # a PRAGMA takes no parameters
+    assert [name for name, text in texts.items() if re.search(r"\b(text|execute)\(\s*f[\"']", text)] == []
+
+
+def test_nothing_is_loaded_lazily(app):
+    lazy = [
+        str(relationship)
+        for mapper in db.Model.registry.mappers
+        for relationship in mapper.relationships
+        if relationship.lazy not in {"raise", "raise_on_sql", "noload", "write_only"}
+    ]
+    assert lazy == []
+
+
+def test_the_key_of_every_owned_row_starts_with_its_owner(app):
+    for model in (mapper.class_ for mapper in db.Model.registry.mappers if issubclass(mapper.class_, Owned)):
+        table = model.__table__
+        assert next(column.name for column in table.primary_key) == "owner_id", table.name
+        for index in (*table.indexes, *(c for c in table.constraints if isinstance(c, sa.UniqueConstraint))):
+            assert next(iter(index.columns)).name == "owner_id", index.name
+
+
+def test_a_reference_between_owned_rows_carries_the_owner(app):
+    owned = {m.class_.__table__.name for m in db.Model.registry.mappers if issubclass(m.class_, Owned)}
+    for name in owned:
+        for key in db.metadata.tables[name].foreign_key_constraints:
+            if key.referred_table.name in owned:
+                assert "owner_id" in key.column_keys, key.name
+
+
+def test_every_setting_is_used():
+    text = "\n".join(text for name, text in OURS.items() if name != "config/__init__.py")
+    unused = [name for name in SETTINGS if not re.search(rf"\b{name.lower()}\b", text)]
+    assert unused == []
+
+
+def test_every_error_of_the_catalogue_is_used_and_no_other():
+    outside = "\n".join(text for name, text in OURS.items() if name != "api/problems.py")
+    table = OURS["api/problems.py"].split("\n}\n", 1)[1]
+    assert [code for code in CATALOGUE if f'"{code}"' not in outside + table] == []
+    said = set(re.findall(r'\bproblem\(\s*"(\w+)"', outside))
+    assert said <= CATALOGUE.keys()

@@ -1,0 +1,97 @@
+"""Migrations: up from nothing, down to nothing, and what they build is what the models say."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask_migrate import check, downgrade, upgrade
+
+from taskapi.database import MIGRATIONS, db
+
+ROOT = Path(__file__).parents[1]
+REVISIONS = [script.revision for script in ScriptDirectory(MIGRATIONS).walk_revisions()][::-1]
+
+
+@pytest.fixture
+def empty(make_app, new_database):
+    """An application on a database with nothing in it."""
+    app = make_app(DATABASE_URL=new_database())
+    with app.app_context():
+        yield app
+
+
+def tables():
+    """Return the tables that there are, Alembic's own left out."""
+    db.engine.dispose()
+    return {*sa.inspect(db.engine).get_table_names()} - {"alembic_version"}
+
+
+def test_the_history_is_one_line():
+    assert [int(revision) for revision in REVISIONS] == [*range(1, len(REVISIONS) + 1)]
+    assert len(ScriptDirectory(MIGRATIONS).get_heads()) == 1
+
+
+def test_up_from_nothing_and_down_to_nothing(empty):
+    assert tables() == set()
+    upgrade()
+    assert tables() == {*db.metadata.tables}
+    downgrade(revision="base")
+    assert tables() == set()
+    upgrade()
+    assert tables() == {*db.metadata.tables}
+
+
+def test_each_step_can_be_taken_back_and_forth(empty):
+    for revision in REVISIONS:
+        upgrade(revision=revision)
+        before = tables()
+        downgrade(revision="-1")
+        upgrade(revision=revision)
+        assert tables() == before
+
+
+def test_what_migrations_build_is_what_the_models_say(empty):
+    upgrade()
+    check()
+    with db.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection, {"compare_type": True}), db.metadata) == []
+
+
+def test_taking_the_last_step_again_keeps_what_people_wrote(empty, make_app):
+    upgrade()
+    client = empty.test_client()
+    credentials = {"username": "ada", "password": "correct horse battery staple"}
+    assert client.post("/api/v1/auth/register", json=credentials).status_code == 201
+    signed_in = client.post("/api/v1/auth/login", json=credentials).json
+    bearer = {"Authorization": f"Bearer {signed_in['access_token']}"}
+    made = client.post("/api/v1/tasks", json={"title": "Milk"}, headers=bearer)
+    assert made.status_code == 201
+    upgrade()
+    assert client.get(made.headers["Location"], headers=bearer).json == made.json
+
+
+def test_migrating_leaves_foreign_keys_on(empty):
+    upgrade()
+    if db.engine.dialect.name == "sqlite":
+        with db.engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+def test_processes_that_start_at_once_migrate_the_embedded_database_once(tmp_path):
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TASKAPI_INSTANCE_PATH": str(tmp_path)}
+    start = [sys.executable, "-c", "from taskapi import create_app; create_app()"]
+    processes = [
+        subprocess.Popen(start, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    failed = [text for process in processes for _, text in [process.communicate(timeout=60)] if process.returncode]
+    assert failed == []
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'taskapi.db'}")
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all() == [REVISIONS[-1]]
+    engine.dispose()
