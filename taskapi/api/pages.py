@@ -14,7 +14,7 @@ class PageSchema(Schema):
     """Which page of a list."""
 
     limit = Whole(1, 100, load_default=20)
-    cursor = Text(1, 2000)
+    cursor = Text(1, 2000, trim=False)
 
 
 def next_link(cursor: str | None) -> dict[str, str]:
