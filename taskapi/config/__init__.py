@@ -115,10 +115,13 @@ class Settings:
     )
     jwt_keys: str = _setting(
         "",
-        "Where the key ring is: a file or `env:NAME`; empty: `jwt-keys.json` in the instance folder.",
+        "The key ring: a file, `env:NAME`, `aws-sm://secret`, `vault://mount/path#field` or `azure-kv://vault/secret`; "
+        "empty: `jwt-keys.json` in the instance folder.",
         _text(),
     )
-    jwt_keys_reload_seconds: int = _setting(60, "How often a remote ring is read anew.", _whole(1, 3600))
+    jwt_keys_reload_seconds: int = _setting(
+        60, "How often a ring in a secret store is read anew; files: each second.", _whole(1, 3600)
+    )
     jwt_algorithm: str = _setting(
         "",
         "Algorithm of a key that has none of its own; empty: HS256, or what the key is.",

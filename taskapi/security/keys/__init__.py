@@ -14,7 +14,8 @@ from taskapi.security.keys.files import create
 from taskapi.security.keys.jwk import Key, State, pem_jwk, read_key, secret_jwk
 from taskapi.security.keys.live import LiveRing
 from taskapi.security.keys.ring import KeyRing, members_of
-from taskapi.security.keys.sources import Source, SourceError, fixed, open_source
+from taskapi.security.keys.sources import Source, fixed, open_source
+from taskapi.security.keys.stores import SourceError
 
 __all__ = ["ALGORITHMS", "Key", "KeyRing", "UnfitKeyError", "check_keys", "init_keys", "live_ring", "ring"]
 

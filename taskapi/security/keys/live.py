@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from threading import Lock
+from threading import Lock, Thread
 from time import monotonic
 from typing import Final
 
@@ -11,7 +11,8 @@ from flask import Flask
 from taskapi.security.keys.algorithms import UnfitKeyError
 from taskapi.security.keys.jwk import Key
 from taskapi.security.keys.ring import KeyRing, read_ring
-from taskapi.security.keys.sources import Source, SourceError
+from taskapi.security.keys.sources import Source
+from taskapi.security.keys.stores import SourceError
 
 LOCAL_SECONDS: Final = 1  # a file costs 30 µs
 UNKNOWN_SECONDS: Final = 5  # the least between two readings for the sake of a kid that nobody knows
@@ -31,12 +32,12 @@ class LiveRing:
         self._ring = self._made()
 
     def current(self) -> KeyRing:
-        """Return the ring; one thread reads it anew when it is time, and the others wait for none."""
-        if monotonic() >= self._read_at + self._pause and self._lock.acquire(blocking=False):
-            try:
-                self._reload()
-            finally:
-                self._lock.release()
+        """Return the ring; when it is time it is read anew, and no request waits for a store to answer."""
+        if self._is_due() and not self._lock.locked():
+            if self.source.remote:
+                Thread(target=self._reload_if_due, name="key-ring", daemon=True).start()
+            else:
+                self._reload_if_due()
         return self._ring
 
     def reread(self) -> KeyRing:
@@ -45,6 +46,14 @@ class LiveRing:
             if monotonic() >= self._read_at + min(UNKNOWN_SECONDS, self._pause):
                 self._reload()
         return self._ring
+
+    def _is_due(self) -> bool:
+        return monotonic() >= self._read_at + self._pause
+
+    def _reload_if_due(self) -> None:
+        with self._lock:
+            if self._is_due():
+                self._reload()
 
     def _reload(self) -> None:
         self._read_at = monotonic()

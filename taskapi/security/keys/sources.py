@@ -1,4 +1,4 @@
-"""Where the ring is read from: a file, a variable of the environment, or a single key in the settings."""
+"""Where the ring is read from: a file, a variable, a secret store, or a single key in the settings."""
 
 import os
 import re
@@ -9,13 +9,10 @@ from typing import Final, NamedTuple
 
 from taskapi.security.keys.algorithms import Jwk
 from taskapi.security.keys.files import to_text
+from taskapi.security.keys.stores import STORES, SourceError
 
 SCHEME: Final = re.compile(r"([a-z][a-z0-9-]+)://(.+)", re.DOTALL)
 VARIABLE: Final = re.compile(r"env:(.+)", re.DOTALL)
-
-
-class SourceError(Exception):
-    """The place of the ring does not give it; the message says why."""
 
 
 class Source(NamedTuple):
@@ -32,7 +29,9 @@ def open_source(location: str) -> Source:
     if found := VARIABLE.fullmatch(location):
         return Source(location, partial(_read_variable, found[1]))
     if found := SCHEME.fullmatch(location):
-        raise SourceError(f"is no place that we know: {found[1]}://")
+        if found[1] not in STORES:
+            raise SourceError(f"is no place that we know: {found[1]}://")
+        return Source(location, partial(STORES[found[1]], found[2]), remote=True)
     path = Path(location)
     return Source(location, partial(_read_file, path), path)
 
