@@ -3,10 +3,11 @@
 from flask import Flask
 
 from taskapi.cli.doctor import doctor
+from taskapi.cli.keys import keys
 from taskapi.cli.seed import seed
 from taskapi.cli.users import users
 
-COMMANDS = (doctor, seed, users)
+COMMANDS = (doctor, keys, seed, users)
 
 
 def init_cli(app: Flask) -> None:

@@ -13,11 +13,11 @@ from taskapi.security.keys.changes import member, new_members, new_seal
 from taskapi.security.keys.files import create
 from taskapi.security.keys.jwk import Key, State, pem_jwk, read_key, secret_jwk
 from taskapi.security.keys.live import LiveRing
-from taskapi.security.keys.ring import KeyRing, members_of
+from taskapi.security.keys.ring import KeyRing, members_of, read_ring
 from taskapi.security.keys.sources import Source, fixed, open_source
 from taskapi.security.keys.stores import SourceError
 
-__all__ = ["ALGORITHMS", "Key", "KeyRing", "UnfitKeyError", "check_keys", "init_keys", "live_ring", "ring"]
+__all__ = ["ALGORITHMS", "Key", "KeyRing", "UnfitKeyError", "check_keys", "init_keys", "live_ring", "read_ring", "ring"]
 
 RING_FILE: Final = "jwt-keys.json"
 SEAL_FILE: Final = "sealing-key.json"

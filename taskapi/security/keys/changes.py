@@ -22,7 +22,7 @@ def new_seal() -> Jwk:
 
 def member(jwk: Jwk, state: State, *, alg: str | None = None, use: Use = Use.SIG) -> Jwk:
     """Return a key as it stands in a ring; the time of its last change of state is in Unix seconds."""
-    described = {"kid": jwk.get("kid") or thumbprint(jwk), "alg": alg or jwk.get("alg") or default_alg(jwk)}
+    described = {"kid": kid_of(jwk), "alg": alg or alg_of(jwk)}
     return {**described, "use": str(use), "state": str(state), "since": int(time.time()), **_bare(jwk)}
 
 
@@ -39,6 +39,11 @@ def kid_of(jwk: Jwk) -> str:
     return jwk.get("kid") or thumbprint(jwk)
 
 
+def alg_of(jwk: Jwk) -> str:
+    """Return the algorithm of a key, be it written or not."""
+    return jwk.get("alg") or default_alg(jwk)
+
+
 def add(members: Members, jwk: Jwk) -> Jwk:
     """Put a key in. Raises UnfitKeyError where it is there already."""
     if any(kid_of(other) == kid_of(jwk) for other in members):
@@ -47,13 +52,18 @@ def add(members: Members, jwk: Jwk) -> Jwk:
     return jwk
 
 
+def stage(members: Members, alg: str, use: Use = Use.SIG) -> Jwk:
+    """Put a new key in that does nothing yet but be known."""
+    return add(members, member(generate(alg), State.STAGED, alg=alg, use=use))
+
+
 def promote(members: Members, kid: str) -> Jwk:
     """Let a staged key sign; the one that signed before goes on verifying."""
     jwk = find(members, kid)
-    if jwk.get("state") != State.STAGED:
+    if jwk["state"] != State.STAGED:
         raise UnfitKeyError(f"has the key {kid_of(jwk)} as {jwk.get('state')}; only a staged one is promoted")
     for other in members:
-        if other.get("state") == State.SIGNING and other.get("use", Use.SIG) == jwk.get("use", Use.SIG):
+        if other["state"] == State.SIGNING and other.get("use", Use.SIG) == jwk.get("use", Use.SIG):
             _move(other, State.VERIFYING)
     return _move(jwk, State.SIGNING)
 
@@ -61,7 +71,7 @@ def promote(members: Members, kid: str) -> Jwk:
 def retire(members: Members, kid: str) -> Jwk:
     """Let a key verify no more; what of it was secret is gone for good."""
     jwk = find(members, kid)
-    if jwk.get("state") not in {State.STAGED, State.VERIFYING}:
+    if jwk["state"] not in {State.STAGED, State.VERIFYING}:
         raise UnfitKeyError(f"has the key {kid_of(jwk)} as {jwk.get('state')}; promote another first")
     return _retire(jwk)
 
@@ -69,15 +79,23 @@ def retire(members: Members, kid: str) -> Jwk:
 def revoke(members: Members, kid: str) -> Jwk:
     """Retire a key whatever it does; if it signs, the staged one or a new one of its kind takes its place."""
     jwk = find(members, kid)
-    if jwk.get("state") == State.SIGNING:
+    if jwk["state"] == State.SIGNING:
         promote(members, kid_of(_successor(members, jwk)))
     return _retire(jwk)
 
 
+def verify_only(members: Members) -> Members:
+    """Return what an instance needs that verifies and does not sign: the public keys, and what seals."""
+    public = [public_part(jwk) for jwk in members if jwk["kty"] != "oct" and jwk["state"] != State.RETIRED]
+    for jwk in public:
+        jwk["state"] = str(State.STAGED if jwk["state"] == State.STAGED else State.VERIFYING)
+    return [*public, *(jwk for jwk in members if jwk.get("use") == Use.SEAL and jwk["state"] != State.RETIRED)]
+
+
 def _successor(members: Members, jwk: Jwk) -> Jwk:
-    use, alg = Use(jwk.get("use", Use.SIG)), jwk["alg"]
-    staged = [other for other in members if other.get("state") == State.STAGED and other.get("use", Use.SIG) == use]
-    return staged[0] if staged else add(members, member(generate(alg), State.STAGED, alg=alg, use=use))
+    use, alg = Use(jwk.get("use", Use.SIG)), alg_of(jwk)
+    staged = [other for other in members if other["state"] == State.STAGED and other.get("use", Use.SIG) == use]
+    return staged[0] if staged else stage(members, alg, use)
 
 
 def _move(jwk: Jwk, state: State) -> Jwk:
@@ -86,7 +104,7 @@ def _move(jwk: Jwk, state: State) -> Jwk:
 
 
 def _retire(jwk: Jwk) -> Jwk:
-    kept = {"kid": kid_of(jwk), **public_part(jwk)}
+    kept = {"kid": kid_of(jwk), "alg": alg_of(jwk), **public_part(jwk)}
     jwk.clear()
     jwk.update(kept)
     return _move(jwk, State.RETIRED)

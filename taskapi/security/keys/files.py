@@ -15,13 +15,21 @@ MODE = 0o600
 def create(path: Path, members: list[Jwk]) -> None:
     """Write a new file; one that another process wrote first stays."""
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    _write(draft, members)
+    write_new(draft, members)
     try:
         os.link(draft, path)
     except FileExistsError:
         pass
     finally:
         draft.unlink()
+
+
+def write_new(path: Path, members: list[Jwk]) -> None:
+    """Write a file that is not there yet; FileExistsError where it is."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE), "w", encoding="utf-8") as file:
+        file.write(to_text(members))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def rewrite(path: Path, change: Callable[[list[Jwk]], Jwk]) -> Jwk:
@@ -46,7 +54,7 @@ def to_text(members: list[Jwk]) -> str:
 def _replace(path: Path, before: bytes, members: list[Jwk]) -> None:
     draft = path.with_name(f"{path.name}.new")
     try:
-        _write(draft, members)
+        write_new(draft, members)
     except FileExistsError:
         raise UnfitKeyError(f"is being changed by another; where it is not, remove {draft}") from None
     try:
@@ -63,10 +71,3 @@ def _keep_owner(path: Path, draft: Path) -> None:
     if hasattr(os, "chown"):
         status = path.stat()
         os.chown(draft, status.st_uid, status.st_gid)
-
-
-def _write(path: Path, members: list[Jwk]) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE), "w", encoding="utf-8") as file:
-        file.write(to_text(members))
-        file.flush()
-        os.fsync(file.fileno())

@@ -70,7 +70,7 @@ def read_key(jwk: Jwk) -> Key:
         kid=_kid(jwk),
         alg=alg,
         use=_one_of(Use, jwk.get("use", Use.SIG)),
-        state=_one_of(State, jwk.get("state", State.SIGNING if secret else State.VERIFYING)),
+        state=_one_of(State, jwk.get("state", usual_state(jwk))),
         public=material.public_key() if hasattr(material, "public_key") else material,
         private=material if secret else None,
         secret=secret,
@@ -85,6 +85,11 @@ def read_key(jwk: Jwk) -> Key:
 def is_private(jwk: Jwk) -> bool:
     """Tell whether a JWK holds what signs."""
     return "k" in jwk or "d" in jwk
+
+
+def usual_state(jwk: Jwk) -> State:
+    """Return the state of a key that does not say it: alone in the ring as it may be, it signs if it can."""
+    return State.SIGNING if is_private(jwk) else State.VERIFYING
 
 
 def thumbprint(jwk: Jwk) -> str:
@@ -102,6 +107,20 @@ def public_part(jwk: Jwk) -> Jwk:
 def secret_jwk(secret: bytes) -> Jwk:
     """Return an HMAC secret as a JWK."""
     return {"kty": "oct", "k": base64url.encode(secret)}
+
+
+def load_jwk(data: bytes) -> Jwk:
+    """Return a key, given as PEM or as a JWK, as a JWK that is fit for use. Raises UnfitKeyError."""
+    if b"-----BEGIN" in data:
+        return pem_jwk(data)
+    try:
+        jwk = json.loads(data)
+    except ValueError:
+        raise UnfitKeyError("is neither a PEM key nor a JWK") from None
+    if not isinstance(jwk, dict):
+        raise UnfitKeyError("is no JWK")
+    read_key(jwk)
+    return jwk
 
 
 def pem_jwk(pem: bytes) -> Jwk:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from taskapi.security.keys.algorithms import ALGORITHMS, RSA_ADVISED, Jwk, UnfitKeyError
-from taskapi.security.keys.jwk import REQUIRED, Key, State, Use, read_key
+from taskapi.security.keys.jwk import REQUIRED, Key, State, Use, read_key, usual_state
 
 Document = dict[str, Any]
 
@@ -46,7 +46,7 @@ class KeyRing:
 
 def read_ring(text: str | bytes) -> KeyRing:
     """Return the ring that a JWK Set (RFC 7517) describes. Raises UnfitKeyError."""
-    keys = [_read_member(jwk) for jwk in members_of(text) if jwk.get("state") != State.RETIRED]
+    keys = [_read_member(jwk) for jwk in members_of(text) if jwk["state"] != State.RETIRED]
     by_kid = {key.kid: key for key in keys}
     if len(by_kid) < len(keys):
         raise UnfitKeyError("has two keys of the same kid")
@@ -64,14 +64,14 @@ def read_ring(text: str | bytes) -> KeyRing:
 
 
 def members_of(text: str | bytes) -> list[Jwk]:
-    """Return the keys of a JWK Set as they are written. Raises UnfitKeyError."""
+    """Return the keys of a JWK Set as they are written, each with its state. Raises UnfitKeyError."""
     try:
         members = json.loads(text)["keys"]
         if not isinstance(members, list) or not all(isinstance(jwk, dict) for jwk in members):
             raise TypeError
     except (ValueError, KeyError, TypeError, RecursionError):
         raise UnfitKeyError("is not a JWK Set (RFC 7517)") from None
-    return members
+    return [{"state": str(usual_state(jwk))} | jwk for jwk in members]
 
 
 def _read_member(jwk: Jwk) -> Key:
