@@ -1,0 +1,56 @@
+"""A service of its own that trusts the Task API's tokens by the keys that it publishes. The two share no secret."""
+
+import os
+from typing import Any
+
+import jwt
+from flask import Flask, jsonify
+from flask_jwt_extended import JWTManager, get_jwt, jwt_required
+
+# Asymmetric ones alone: who could verify by HMAC could sign as well
+ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
+REQUIRED = {"iss", "aud", "sub", "iat", "nbf", "exp", "jti", "sid", "roles", "epoch", "type"}
+
+
+def create_app(jwks_url: str | None = None) -> Flask:
+    """Build the service; `jwks_url` is where the Task API publishes its keys."""
+    app = Flask(__name__)
+    app.config.update(
+        JWT_ALGORITHM="ES256",
+        JWT_DECODE_ALGORITHMS=ALGORITHMS,
+        JWT_DECODE_ISSUER=os.environ.get("ISSUER", "taskapi"),
+        JWT_DECODE_AUDIENCE=os.environ.get("AUDIENCE", "taskapi"),
+        JWT_DECODE_LEEWAY=5,
+        JWT_ERROR_MESSAGE_KEY="detail",
+    )
+    # A key is published 5 minutes before it signs, so that it is known by then; one unknown key asks again, within limits
+    published = jwt.PyJWKClient(jwks_url or os.environ["JWKS_URL"], lifespan=60, timeout=5, cooldown_duration=5)
+    manager = JWTManager(app)
+    manager.decode_key_loader(lambda header, claims: find_key(published, header, claims))
+    manager.invalid_token_loader(lambda _why: (jsonify(detail="Invalid token."), 401, {"WWW-Authenticate": "Bearer"}))
+    app.register_error_handler(jwt.PyJWKClientConnectionError, lambda _: (jsonify(detail="No keys can be had."), 503))
+    app.add_url_rule("/whoami", view_func=whoami)
+    return app
+
+
+def find_key(published: jwt.PyJWKClient, header: dict[str, Any], claims: dict[str, Any]) -> Any:
+    """Return the published key that a token names, if the token is an access token of the key's own algorithm."""
+    kid = header.get("kid")
+    if header.get("typ") != "at+jwt" or "crit" in header or not isinstance(kid, str) or not claims.keys() >= REQUIRED:
+        raise jwt.InvalidTokenError("not an access token")
+    try:
+        key = published.get_signing_key(kid)
+    except jwt.PyJWKClientConnectionError:
+        raise
+    except jwt.PyJWKClientError:
+        raise jwt.InvalidTokenError("unknown key") from None
+    if header.get("alg") != key.algorithm_name:
+        raise jwt.InvalidTokenError("not the algorithm of the key")
+    return key.key
+
+
+@jwt_required()
+def whoami() -> Any:
+    """Say for whom the token speaks."""
+    claims = get_jwt()
+    return jsonify(id=claims["sub"], name=claims["name"], roles=claims["roles"])

@@ -1,0 +1,261 @@
+"""Attacks on tokens of RSA, ECDSA and Ed25519 keys: each is answered 401, and none is believed."""
+
+import hashlib
+import hmac
+import json
+import socket
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any
+
+import jwt
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from flask import Flask
+
+from taskapi.security import base64url
+from tests.forging import assert_refused, b64, compact, opened
+from tests.rings import ASYMMETRIC, GOOD, RingFile, answer_to, bearer, new_key, public
+
+HMACS = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
+
+
+def attempt(app: Flask, token: str) -> None:
+    """Come with a token, and be refused."""
+    assert_refused(bearer(app, token).get("/api/v1/me"), "token_invalid")
+
+
+def hmac_signed(header: dict[str, Any], claims: dict[str, Any], secret: bytes, alg: str) -> str:
+    text = compact({**header, "alg": alg}, claims)
+    return f"{text}.{b64(hmac.digest(secret, text.encode(), HMACS[alg]))}"
+
+
+def signed(header: dict[str, Any], claims: dict[str, Any], member: dict[str, Any]) -> str:
+    """Sign by a key's own algorithm, whatever the header says."""
+    text = compact(header, claims)
+    key = jwt.PyJWK(member)
+    return f"{text}.{b64(key.Algorithm.sign(text.encode(), key.key))}"
+
+
+def spellings(member: dict[str, Any]) -> dict[str, bytes]:
+    """The public key in every form in which somebody may take it for a secret."""
+    key = jwt.PyJWK(member).key.public_key()
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    lines = pem.decode().splitlines()
+    bare = public(member)
+    forms = {
+        "pem": pem,
+        "pem without its last newline": pem.rstrip(),
+        "pem on one line": b"".join(pem.splitlines()),
+        "pem with CRLF": pem.replace(b"\n", b"\r\n"),
+        "body of the pem": "\n".join(lines[1:-1]).encode(),
+        "body of the pem on one line": "".join(lines[1:-1]).encode(),
+        "der": key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+        "jwk": json.dumps(bare).encode(),
+        "jwk set": json.dumps({"keys": [bare]}).encode(),
+        "x or n": str(bare.get("x") or bare["n"]).encode(),
+        "bytes of x or n": base64url.decode(bare.get("x") or bare["n"]),
+        "kid": member["kid"].encode(),
+        "nothing": b"",
+    }
+    if member["kty"] == "RSA":
+        forms["pkcs1 pem"] = key.public_bytes(Encoding.PEM, PublicFormat.PKCS1)
+        forms["pkcs1 der"] = key.public_bytes(Encoding.DER, PublicFormat.PKCS1)
+    return forms
+
+
+@pytest.mark.parametrize("alg", ASYMMETRIC)
+def test_a_public_key_is_never_taken_for_a_secret(serve, enter, alg):
+    member = new_key(alg)
+    app = serve(member, new_key("HS256", "verifying"))
+    header, claims = opened(enter(app))
+    for secret in spellings(member).values():
+        for by in HMACS:
+            attempt(app, hmac_signed(header, claims, secret, by))
+
+
+def test_a_public_key_does_not_sign_under_the_name_of_a_secret(serve, enter):
+    member, secret = new_key("RS256"), new_key("HS256", "verifying")
+    app = serve(member, secret)
+    header, claims = opened(enter(app))
+    for spelling in spellings(member).values():
+        attempt(app, hmac_signed({**header, "kid": secret["kid"]}, claims, spelling, "HS256"))
+
+
+@pytest.mark.parametrize("alg", [*ASYMMETRIC, "HS256"])
+def test_no_algorithm_is_none(serve, enter, alg):
+    app = serve(new_key(alg))
+    token = enter(app)
+    header, claims = opened(token)
+    for none in ("none", "None", "NONE", "nOnE", "", None):
+        text = compact({**header, "alg": none}, claims)
+        attempt(app, f"{text}.{token.rsplit('.', 1)[1]}")
+        attempt(app, f"{text}.")
+
+
+def test_a_key_signs_by_its_own_algorithm_alone(serve, enter):
+    """Even the right key, in the right hands, is good for the one algorithm that the ring says."""
+    member = new_key("RS256")
+    app = serve(member)
+    header, claims = opened(enter(app))
+    for by in ("RS384", "RS512", "PS256", "PS384", "PS512"):
+        attempt(app, signed({**header, "alg": by}, claims, {**member, "alg": by}))
+        attempt(app, signed(header, claims, {**member, "alg": by}))
+
+
+def test_a_token_names_the_key_that_signed_it(serve, enter):
+    """Of two good keys each answers for its own tokens."""
+    one, two = new_key("ES256"), new_key("ES256", "verifying")
+    app = serve(one, two)
+    header, claims = opened(enter(app))
+    assert answer_to(app, signed({**header, "kid": two["kid"]}, claims, two)) == GOOD
+    attempt(app, signed({**header, "kid": one["kid"]}, claims, two))
+
+
+def test_the_key_that_seals_signs_no_token(serve, enter):
+    seal = new_key("HS256", use="seal")
+    app = serve(new_key("ES256"), seal)
+    header, claims = opened(enter(app))
+    attempt(app, hmac_signed({**header, "kid": seal["kid"]}, claims, base64url.decode(seal["k"]), "HS256"))
+
+
+def test_a_retired_key_signs_no_token_even_where_its_public_part_is_kept(serve, enter):
+    retired = new_key("ES256")
+    app = serve(new_key("EdDSA"), public(retired) | {"state": "retired"})
+    header, claims = opened(enter(app))
+    attempt(app, signed({**header, "alg": "ES256", "kid": retired["kid"]}, claims, retired))
+
+
+KIDS = [
+    None, "", " ", 0, 1, True, [], {}, ["kid"], "../../../../dev/null", "/dev/null", "file:///etc/passwd",
+    "' OR '1'='1", "x' UNION SELECT 'key' --", "; cat /etc/passwd", "k" * 4000, "\0", "\ud800", "\u202e",
+]  # fmt: skip
+
+
+def test_a_kid_names_a_key_of_the_ring_and_nothing_else(serve, enter):
+    mine = new_key("ES256")
+    app = serve(new_key("ES256"))
+    header, claims = opened(enter(app))
+    for kid in KIDS:
+        attempt(app, signed({**header, "kid": kid}, claims, mine))
+        attempt(app, hmac_signed({**header, "kid": kid}, claims, b"", "HS256"))
+
+
+def test_a_kid_has_one_spelling(serve, enter):
+    member = new_key("ES256")
+    app = serve(member)
+    header, claims = opened(enter(app))
+    kid = member["kid"]
+    for other in (kid + "=", kid + "\n", f" {kid}", kid[:-1], kid.swapcase(), [kid], {"kid": kid}):
+        attempt(app, signed({**header, "kid": other}, claims, member))
+
+
+def certificate(member: dict[str, Any]) -> str:
+    """A certificate that somebody has made for their own key, as `x5c` carries it."""
+    key, name = jwt.PyJWK(member).key, x509.Name([])
+    begin = datetime.now(UTC) - timedelta(days=1)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + timedelta(days=9))
+    return b64encode(made.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)).decode()
+
+
+def test_a_token_does_not_bring_its_own_key(serve, enter):
+    mine = new_key("ES256")
+    app = serve(new_key("ES256"))
+    header, claims = opened(enter(app))
+    ways = ({"jwk": public(mine)}, {"x5c": [certificate(mine)]}, {"x5t#S256": mine["kid"]})
+    for brought, kid in product(ways, (mine["kid"], header["kid"], None)):
+        attempt(app, signed({**header, "kid": kid, **brought}, claims, mine))
+        attempt(app, signed({**header, "kid": kid, **brought, "crit": list(brought)}, claims, mine))
+
+
+@pytest.mark.parametrize("alg", ["ES256", "RS256", "EdDSA"])
+def test_no_address_in_a_token_is_ever_visited(serve, enter, alg):
+    mine = new_key(alg)
+    app = serve(new_key(alg))
+    header, claims = opened(enter(app))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/.well-known/jwks.json"
+        for member in ("jku", "x5u", "jwk", "x5c", "kid"):
+            attempt(app, signed({**header, member: url}, {**claims, "iss": url, "aud": url}, mine))
+            attempt(app, signed({**header, member: url}, claims, mine))
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def der_signature(signature: bytes) -> bytes:
+    """An ECDSA signature as other protocols write it."""
+    half = len(signature) // 2
+    return utils.encode_dss_signature(int.from_bytes(signature[:half]), int.from_bytes(signature[half:]))
+
+
+@pytest.mark.parametrize("alg", ASYMMETRIC)
+def test_a_signature_is_whole_and_in_its_one_form(serve, enter, alg):
+    app = serve(new_key(alg))
+    token = enter(app)
+    text, _, last = token.rpartition(".")
+    signature = base64url.decode(last)
+    flipped = bytes([signature[0] ^ 1]) + signature[1:]
+    forged = {
+        "none": b"", "one byte": b"\0", "zeros": bytes(len(signature)), "ones": b"\xff" * len(signature),
+        "cut": signature[:-1], "half": signature[: len(signature) // 2], "longer": signature + b"\0",
+        "zero in front": b"\0" + signature, "flipped": flipped, "twice": signature * 2,
+        "digest": hashlib.sha512(text.encode()).digest(), "four times": signature * 4,
+    }  # fmt: skip
+    if alg.startswith("ES"):
+        order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+        forged |= {"der": der_signature(signature), "r = s = n": order.to_bytes(len(signature) // 2) * 2}
+    for signature in forged.values():
+        attempt(app, f"{text}.{b64(signature)}")
+    assert answer_to(app, token) == GOOD
+
+
+def test_claims_do_not_change_under_a_signature(serve, enter):
+    app = serve(new_key("EdDSA"))
+    token = enter(app)
+    header, claims = opened(token)
+    for change in ({"roles": ["admin"]}, {"sub": opened(enter(app))[1]["sub"]}, {"exp": claims["exp"] + 1}):
+        attempt(app, f"{compact(header, {**claims, **change})}.{token.rsplit('.', 1)[1]}")
+
+
+def test_a_key_on_another_curve_is_not_believed(serve, enter):
+    member = new_key("ES256")
+    app = serve(member)
+    header, claims = opened(enter(app))
+    text = compact(header, claims)
+    der = ec.generate_private_key(ec.SECP384R1()).sign(text.encode(), ec.ECDSA(hashes.SHA256()))
+    r, s = utils.decode_dss_signature(der)
+    attempt(app, f"{text}.{b64(r.to_bytes(48) + s.to_bytes(48))}")
+
+
+def test_an_instance_that_verifies_only_believes_no_hmac(serve, enter, make_app, tmp_path):
+    """Where all keys are public, all that is known of them may sign nothing."""
+    member = new_key("RS256")
+    token = enter(serve(member))
+    verifier_file = RingFile(tmp_path / "verifier.json")
+    verifier_file.write(public(member))
+    verifier = make_app(JWT_KEYS=str(verifier_file.path))
+    header, claims = opened(token)
+    assert answer_to(verifier, token) == GOOD
+    for secret in spellings(member).values():
+        attempt(verifier, hmac_signed(header, claims, secret, "HS256"))
+
+
+def test_one_answer_to_all_of_it(serve, enter):
+    """What is wrong with a token is not told: neither which key there is, nor which check it failed."""
+    member = new_key("ES256")
+    app = serve(member)
+    header, claims = opened(enter(app))
+    mine = new_key("ES256")
+    tokens = [
+        signed(header, claims, mine),
+        signed({**header, "kid": "unknown"}, claims, mine),
+        signed({**header, "typ": "JWT"}, claims, member),
+        signed(header, {**claims, "aud": "another"}, member),
+    ]
+    answers = [bearer(app, token).get("/api/v1/me").json for token in tokens]
+    assert len({json.dumps({**answer, "request_id": None}) for answer in answers}) == 1

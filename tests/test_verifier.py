@@ -1,0 +1,109 @@
+"""The example of a second service: both run as servers of their own, and share nothing but the published keys."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from taskapi.security.keys import changes
+from tests.conftest import PASSWORD
+from tests.forging import b64, compact, opened
+from tests.rings import RingFile, new_key
+from tests.servers import ROOT, connects, free_port, gunicorn, wait_until
+
+
+@contextmanager
+def flask_server(app: str, environment: dict[str, str]) -> Iterator[str]:
+    """Serve an application with Flask's own server; yields its address."""
+    port = free_port()
+    command = [sys.executable, "-m", "flask", "--app", app, "run", "--port", str(port)]
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_until(lambda: connects(port))
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def call(url: str, token: str | None = None, body: dict[str, Any] | None = None) -> tuple[int, Any]:
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    request = urllib.request.Request(url, json.dumps(body).encode() if body else None, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+class Pair:
+    """The Task API and the service that trusts it."""
+
+    def __init__(self, issuer: str, verifier: str, ring_file: RingFile) -> None:
+        self.issuer, self.verifier, self.ring_file = issuer, verifier, ring_file
+
+    def sign_in(self) -> str:
+        status, tokens = call(f"{self.issuer}/api/v1/auth/login", body={"username": "ada", "password": PASSWORD})
+        assert status == 200, tokens
+        return str(tokens["access_token"])
+
+    def whoami(self, token: str | None) -> tuple[int, Any]:
+        return call(f"{self.verifier}/whoami", token)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    folder: Path = tmp_path_factory.mktemp("issuer")
+    ring_file = RingFile(folder / "ring.json")
+    ring_file.write(new_key("ES256"), new_key("HS256", "verifying"))
+    settings = {"INSTANCE_PATH": str(folder), "JWT_KEYS": str(ring_file.path), "BCRYPT_ROUNDS": "4"}
+    environment = {f"TASKAPI_{name}": value for name, value in settings.items()} | {
+        "TASKAPI_RATELIMIT_ENABLED": "false"
+    }
+    with gunicorn(environment, folder) as issuer:
+        wait_until(lambda: call(f"{issuer}/readyz")[0] == 200)
+        call(f"{issuer}/api/v1/auth/register", body={"username": "ada", "password": PASSWORD, "name": "Ada"})
+        with flask_server("examples.verifier.app", {"JWKS_URL": f"{issuer}/.well-known/jwks.json"}) as verifier:
+            yield Pair(issuer, verifier, ring_file)
+
+
+def test_it_knows_whom_our_token_speaks_for(pair: Pair):
+    status, answer = pair.whoami(pair.sign_in())
+    assert (status, answer["name"], answer["roles"]) == (200, "Ada", ["editor"])
+
+
+def test_it_asks_for_a_token(pair: Pair):
+    assert pair.whoami(None)[0] == 401
+
+
+def test_it_believes_no_token_that_we_have_not_signed(pair: Pair):
+    token = pair.sign_in()
+    header, claims = opened(token)
+    forged = compact(header, {**claims, "roles": ["admin"]}) + "." + token.rsplit(".", 1)[1]
+    for bad in (
+        forged,
+        f"{compact({**header, 'alg': 'none'}, claims)}.",
+        f"{compact({**header, 'kid': 'unknown'}, claims)}.{b64(bytes(64))}",
+        f"{compact({**header, 'kid': ['unknown']}, claims)}.{b64(bytes(64))}",
+        f"{compact({**header, 'typ': 'JWT'}, claims)}.{token.rsplit('.', 1)[1]}",
+        "no token",
+    ):
+        assert pair.whoami(bad)[0] == 401
+
+
+def test_it_goes_on_when_the_keys_are_turned(pair: Pair):
+    old = pair.sign_in()
+    assert pair.whoami(old)[0] == 200
+    pair.ring_file.change(changes.promote, pair.ring_file.stage("EdDSA"))
+    wait_until(lambda: opened(pair.sign_in())[0]["alg"] == "EdDSA")
+    new = pair.sign_in()
+    wait_until(lambda: pair.whoami(new)[0] == 200)
+    assert pair.whoami(old)[0] == 200
