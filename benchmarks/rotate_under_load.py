@@ -1,7 +1,6 @@
 """Turn the signing key from ES256 by EdDSA and HS512 to RS256 while clients work, on two worker processes.
 
-The clients do as the API's contract says: on a 401 they refresh once and repeat the request. A request has failed when it
-has no 200 after that.
+The clients do as they may rely on: on a 401 they refresh once and ask again. What has no 200 after that has failed.
 
 python -m benchmarks.rotate_under_load
 """
@@ -91,14 +90,17 @@ class Client(threading.Thread):
         self.tokens = self.call("auth/login", credentials)[1]
 
     def run(self) -> None:
+        """Ask until it is enough."""
         while self.working:
             self.ask()
 
     def stop(self) -> None:
+        """Say that it is enough, and wait for the last answer."""
         self.working = False
         self.join()
 
     def ask(self) -> None:
+        """Ask once, refreshing where that is needed, and count what came of it."""
         status, answer = self.call("me")
         if status == 401:
             self.counts[f"401 {answer['code']}, then refreshed"] += 1
@@ -112,6 +114,7 @@ class Client(threading.Thread):
             self.failures.append(f"{status} {answer}")
 
     def call(self, path: str, body: dict[str, str] | None = None) -> tuple[int, dict[str, str]]:
+        """Send a request; return its status and its answer."""
         headers = {"Content-Type": "application/json"}
         if body is None:
             headers["Authorization"] = f"Bearer {self.tokens['access_token']}"

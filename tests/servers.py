@@ -89,7 +89,7 @@ def gunicorn(environment: dict[str, str], folder: Path, *, workers: int = 2, thr
     with (folder / "gunicorn.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
         try:
-            wait_until(lambda: connects(port))
+            wait_until(lambda: connects(port), 60)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()

@@ -27,7 +27,7 @@ def flask_server(app: str, environment: dict[str, str]) -> Iterator[str]:
     command = [sys.executable, "-m", "flask", "--app", app, "run", "--port", str(port)]
     with subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stderr=subprocess.DEVNULL) as process:
         try:
-            wait_until(lambda: connects(port))
+            wait_until(lambda: connects(port), 60)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
@@ -64,12 +64,10 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     folder: Path = tmp_path_factory.mktemp("issuer")
     ring_file = RingFile(folder / "ring.json")
     ring_file.write(new_key("ES256"), new_key("HS256", "verifying"))
-    settings = {"INSTANCE_PATH": str(folder), "JWT_KEYS": str(ring_file.path), "BCRYPT_ROUNDS": "4"}
-    environment = {f"TASKAPI_{name}": value for name, value in settings.items()} | {
-        "TASKAPI_RATELIMIT_ENABLED": "false"
-    }
+    settings = {"INSTANCE_PATH": folder, "JWT_KEYS": ring_file.path, "BCRYPT_ROUNDS": 4, "RATELIMIT_ENABLED": "false"}
+    environment = {f"TASKAPI_{name}": str(value) for name, value in settings.items()}
     with gunicorn(environment, folder) as issuer:
-        wait_until(lambda: call(f"{issuer}/readyz")[0] == 200)
+        wait_until(lambda: call(f"{issuer}/readyz")[0] == 200, 60)
         call(f"{issuer}/api/v1/auth/register", body={"username": "ada", "password": PASSWORD, "name": "Ada"})
         with flask_server("examples.verifier.app", {"JWKS_URL": f"{issuer}/.well-known/jwks.json"}) as verifier:
             yield Pair(issuer, verifier, ring_file)
@@ -103,7 +101,7 @@ def test_it_goes_on_when_the_keys_are_turned(pair: Pair):
     old = pair.sign_in()
     assert pair.whoami(old)[0] == 200
     pair.ring_file.change(changes.promote, pair.ring_file.stage("EdDSA"))
-    wait_until(lambda: opened(pair.sign_in())[0]["alg"] == "EdDSA")
+    wait_until(lambda: opened(pair.sign_in())[0]["alg"] == "EdDSA", 60)
     new = pair.sign_in()
-    wait_until(lambda: pair.whoami(new)[0] == 200)
+    wait_until(lambda: pair.whoami(new)[0] == 200, 60)
     assert pair.whoami(old)[0] == 200

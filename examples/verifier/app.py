@@ -23,7 +23,7 @@ def create_app(jwks_url: str | None = None) -> Flask:
         JWT_DECODE_LEEWAY=5,
         JWT_ERROR_MESSAGE_KEY="detail",
     )
-    # A key is published 5 minutes before it signs, so that it is known by then; one unknown key asks again, within limits
+    # A key is published for minutes before it signs, so it is known by then
     published = jwt.PyJWKClient(jwks_url or os.environ["JWKS_URL"], lifespan=60, timeout=5, cooldown_duration=5)
     manager = JWTManager(app)
     manager.decode_key_loader(lambda header, claims: find_key(published, header, claims))
