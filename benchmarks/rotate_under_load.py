@@ -93,6 +93,7 @@ class Client(threading.Thread):
         """Ask until it is enough."""
         while self.working:
             self.ask()
+            time.sleep(0.01)
 
     def stop(self) -> None:
         """Say that it is enough, and wait for the last answer."""
