@@ -21,7 +21,7 @@ def free_port() -> int:
         return port
 
 
-def wait_until(ready: Callable[[], object], seconds: float = 15) -> None:
+def wait_until(ready: Callable[[], object], seconds: float = 60) -> None:
     """Wait for something to become true; an OSError counts as not yet."""
     deadline = time.monotonic() + seconds
     while True:

@@ -91,7 +91,7 @@ class Wire:
 
     def send(self, *parts):
         """Send raw bytes and return the status, the headers and the body of the answer."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
             try:
                 for part in parts:
                     connection.sendall(part)
