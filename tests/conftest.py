@@ -31,6 +31,7 @@ REQUIRED = os.environ.get("TASKAPI_REQUIRE_SERVICES") == "1"
 TEST_DATABASE_URL = os.environ.get("TASKAPI_TEST_DATABASE_URL")
 TEST_REDIS_URL = os.environ.get("TASKAPI_TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
 
+POOLS: list[sa.Engine] = []  # of the applications that tests make for themselves
 AppFactory = Callable[..., Flask]
 SignIn = Callable[..., FlaskClient]
 
@@ -93,7 +94,6 @@ def close(app: Flask) -> None:
 @pytest.fixture(scope="session")
 def make_app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppFactory]:
     """Build an application with other settings, on the shared database unless told otherwise."""
-
     made: list[Flask] = []
 
     def make(**settings: Any) -> Flask:
@@ -105,11 +105,23 @@ def make_app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
         }
         folder = {} if "INSTANCE_PATH" in settings else {"INSTANCE_PATH": str(tmp_path_factory.mktemp("instance"))}
         made.append(create_app({**defaults, **folder, **settings}))
+        if settings:
+            with made[-1].app_context():
+                POOLS.extend(db.engines.values())
         return made[-1]
 
     yield make
     for app in made:
         close(app)
+
+
+@pytest.fixture(autouse=True)
+def _idle_connections_go_back() -> Iterator[None]:
+    """A server takes a hundred connections; the applications of all tests would keep more than that idle."""
+    yield
+    for engine in POOLS:
+        if engine.pool.checkedin():  # type: ignore[attr-defined]
+            engine.dispose()
 
 
 @pytest.fixture(scope="session")
