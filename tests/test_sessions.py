@@ -17,6 +17,7 @@ from taskapi.audit.models import AuditEntry
 from taskapi.auth import answers
 from taskapi.auth.models import RefreshToken, Session
 from taskapi.database import db, now
+from taskapi.security import passwords
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
 
@@ -394,6 +395,23 @@ def test_an_old_hash_is_made_anew_at_the_cost_that_is_set(make_app, denylist_sto
         hashed = db.session.scalar(sa.select(User.password_hash).where(User.username == login.username))
     assert hashed.split("$")[2] == "05"
     assert login()
+
+
+@pytest.mark.parametrize("change", [{"password_hash": "changed"}, {"active": False}, None])
+def test_what_changed_while_the_password_was_checked_counts(app, client, login, monkeypatch, change):
+    check = passwords.check_password
+
+    def check_slowly(password, hashed):
+        right = check(password, hashed)
+        with app.app_context():
+            mine = User.username == login.username
+            db.session.execute(sa.update(User).where(mine).values(change) if change else sa.delete(User).where(mine))
+            db.session.commit()
+        return right
+
+    monkeypatch.setattr(passwords, "check_password", check_slowly)
+    answer = client.post("/api/v1/auth/login", json={"username": login.username, "password": PASSWORD})
+    assert (answer.status_code, answer.json["code"]) == (401, "invalid_credentials")
 
 
 def test_a_deactivated_person_is_refused_with_the_words_of_a_wrong_password(app, client, login, refresh):

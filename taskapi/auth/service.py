@@ -58,10 +58,10 @@ def sign_in(username: str, password: str) -> Granted:
     right = passwords.check_password(password, user.password_hash if user else None)
     if user is None or not right or not user.active:
         _refuse_password(user.id if user else None)
-    if passwords.cost(user.password_hash) < settings().bcrypt_rounds:
-        db.session.execute(
-            update(User).where(User.id == user.id).values(password_hash=passwords.hash_password(password))
-        )
+    renewed = passwords.renewed(password, user.password_hash)
+    _lock_as_checked(user)
+    if renewed != user.password_hash:
+        db.session.execute(update(User).where(User.id == user.id).values(password_hash=renewed))
     prune_sessions()
     record(Event.SIGN_IN, actor_id=user.id, subject_id=user.id)
     return _begin(Standing(user.id, user.name or user.username, user.roles, user.epoch))
@@ -169,6 +169,13 @@ def live_sessions(limit: int, cursor: str | None) -> dict[str, Any]:
     rows = reader().execute(living.order_by(Session.id.desc()).limit(limit + 1)).all()
     items = [{**row._mapping, "current": row.id == caller().session_id} for row in rows[:limit]]
     return {"items": items, "next_cursor": seal([items[-1]["id"]], "sessions") if len(rows) > limit else None}
+
+
+def _lock_as_checked(user: Any) -> None:
+    """Keep an account as it was when its password was checked, which took a while; answer 401 where it is not."""
+    now_is = db.session.execute(_BY_NAME.with_for_update(key_share=True), {"username": user.username}).first()
+    if now_is is None or now_is.password_hash != user.password_hash or not now_is.active:
+        _refuse_password(user.id)
 
 
 def _begin(standing: Standing) -> Granted:

@@ -31,6 +31,11 @@ def check_password(password: str, hashed: str | None) -> bool:
     return right and hashed is not None
 
 
+def renewed(password: str, hashed: str) -> str:
+    """Return the hash to keep from now on: a new one where the cost that is set has risen."""
+    return hash_password(password) if cost(hashed) < settings().bcrypt_rounds else hashed
+
+
 def cost(hashed: str) -> int:
     """Return the cost that a hash was made with."""
     return int(hashed.split("$")[2])
