@@ -31,6 +31,7 @@ from taskapi.security.keys import check_keys, init_keys
 from taskapi.security.redis import check_redis, init_redis
 from taskapi.security.throttle import init_throttle
 from taskapi.security.tokens import init_tokens
+from taskapi.tasks.exchange.routes import blp as exchange_routes
 from taskapi.tasks.routes import blp as task_routes
 
 INITS = (
@@ -50,6 +51,7 @@ ROUTES = (
     me_routes,
     password_routes,
     task_routes,
+    exchange_routes,
     project_routes,
     label_routes,
     admin_routes,

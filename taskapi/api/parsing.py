@@ -93,12 +93,17 @@ def init_parsing(app: Flask) -> None:
     app.before_request(check_query)
 
 
-def read_json(media_types: tuple[str, ...] = (JSON,)) -> Any:
-    """Return the body, parsed; answers 413, 415 or 400 for one that cannot be."""
+def require_type(media_types: tuple[str, ...]) -> None:
+    """Answer 415 to a body of another type, to one that is not UTF-8, and to one that is encoded."""
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if request.mimetype not in media_types or charset not in {"utf-8", "utf8"} or request.content_encoding:
-        problem("unsupported_media_type")
-    body = read_body()
+        problem("unsupported_media_type", f"The body must be {' or '.join(media_types)}, in UTF-8 and not encoded.")
+
+
+def read_json(media_types: tuple[str, ...] = (JSON,), most: int | None = None) -> Any:
+    """Return the body, parsed; answers 413, 415 or 400 for one that cannot be."""
+    require_type(media_types)
+    body = read_body(most)
     try:
         parsed = json.loads(body.decode(), parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
     except (ValueError, RecursionError):

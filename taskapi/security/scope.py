@@ -37,15 +37,18 @@ def live_or_409(row: Trashable) -> None:
         problem("in_trash")
 
 
-def make_room(model: type[Owned], count: int = 1) -> None:
+def make_room(model: type[Owned], count: int = 1) -> int:
     """Count `count` rows more in, or answer 409 where the caller may not have so many.
 
-    Nobody else changes a row of theirs until the transaction ends.
+    Nobody else changes a row of theirs until the transaction ends. Returns the last of the change numbers for them.
     """
     table = model.__tablename__
     most: int = getattr(settings(), f"max_{table}")
-    if getattr(lock_owner(caller().id, count, **{table: count}), table) > most:
+    counter = lock_owner(caller().id, count, **{table: count})
+    if getattr(counter, table) > most:
         problem("quota_exceeded", f"You may have {most} {table}, those in the trash included.")
+    last: int = counter.value
+    return last
 
 
 def refuse_taken_name(model: type[Named], name: str, but: UUID | None = None) -> None:

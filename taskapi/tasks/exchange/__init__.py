@@ -1,0 +1,1 @@
+"""Tasks as files: taken out, and brought back in."""

@@ -1,0 +1,58 @@
+"""/tasks/export and /tasks/import: your tasks as files."""
+
+from itertools import chain
+from typing import Any
+
+from flask import Response, request
+
+from taskapi.api import Blueprint
+from taskapi.audit import Event, record
+from taskapi.database import db
+from taskapi.security.guard import requires
+from taskapi.security.rbac import Permission
+from taskapi.security.tokens import caller
+from taskapi.tasks.exchange.export import FORMATS, count_tasks, export
+from taskapi.tasks.exchange.imports import add_tasks
+from taskapi.tasks.exchange.reading import read_tasks
+from taskapi.tasks.exchange.schemas import ExportQuerySchema, FileSchema, ImportedSchema, ImportQuerySchema
+
+TEXT = {"schema": {"type": "string"}}
+
+blp = Blueprint("exchange", __name__, url_prefix="/api/v1/tasks", description="Your tasks as files.")
+
+
+@blp.get("/export")
+@blp.arguments(ExportQuerySchema, location="query")
+@blp.response(200, FileSchema, headers={"Content-Disposition": TEXT})
+@requires(Permission.TASK_READ)
+def export_tasks(query: dict[str, Any]) -> Response:
+    """Take your tasks with you as a file, the oldest first; the trash stays."""
+    form = query["format"]
+    headers = {"Content-Disposition": f'attachment; filename="tasks.{form}"'}
+    content_type = FORMATS[form].content_type
+    if request.method == "HEAD":
+        return Response(headers=headers, content_type=content_type)
+    record(Event.EXPORTED, actor_id=caller().id, subject_id=caller().id, tasks=count_tasks(), format=form)
+    db.session.commit()
+    pieces = export(form)
+    response = Response(chain([next(pieces)], pieces), headers=headers, content_type=content_type)
+    response.call_on_close(pieces.close)
+    return response
+
+
+@blp.post("/import")
+@blp.arguments(ImportQuerySchema, location="query")
+@blp.doc(requestBody={"required": True, "content": {"application/json": {"schema": FileSchema}}})
+@blp.response(200, ImportedSchema)
+@blp.problems(400, 409, 413, 415)
+@requires(Permission.TASK_WRITE)
+def import_tasks(query: dict[str, Any]) -> dict[str, Any]:
+    """Add the tasks of a file: all of them, or none."""
+    made = add_tasks(read_tasks())
+    dry_run = query["dry_run"] == "true"
+    if dry_run:
+        db.session.rollback()
+    else:
+        record(Event.IMPORTED, actor_id=caller().id, subject_id=caller().id, **made)
+        db.session.commit()
+    return {**made, "dry_run": dry_run}

@@ -1,0 +1,79 @@
+"""What a task looks like in a file, and how files are asked for."""
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validates_schema
+from marshmallow.validate import Length
+
+from taskapi.api.fields import Choice, Instant, Text
+from taskapi.tasks.models import Status
+from taskapi.tasks.schemas import TaskSchema
+
+MOST_ROWS = 20_000
+
+
+class FileTaskSchema(TaskSchema):
+    """A task in a file. It belongs to a project by its name, and to another task by that one's id in the file."""
+
+    id = Text(  # type: ignore[assignment]
+        1, 64, metadata={"description": "What other rows call this one. An import gives ids of its own."}
+    )
+    project = Text(1, 100, allow_none=True, metadata={"description": "A project's name; an unknown one is made."})
+    parent_id = Text(  # type: ignore[assignment]
+        1, 64, allow_none=True, metadata={"description": "The id of another row of the file."}
+    )
+    created_at = Instant(allow_none=True)
+    updated_at = Instant(allow_none=True, metadata={"description": "For you to read; an import leaves it aside."})
+    completed_at = Instant(allow_none=True, metadata={"description": "Of a task that is done."})
+
+    class Meta:
+        exclude = ("project_id", "deleted_at", "version")
+
+    @validates_schema
+    def completed_when_done(self, task: dict[str, Any], **_: Any) -> None:
+        """Refuse a completion of what is not done."""
+        if task.get("completed_at") and task.get("status") != Status.DONE:
+            raise ValidationError("Only a task that is done has one.", "completed_at")
+
+
+FILE_TASK = FileTaskSchema()
+NAMES = tuple(FILE_TASK.fields)
+
+
+class Rows(fields.List[Any]):
+    """Tasks of a file, as they came: each is judged by itself, so that as many errors can be told as help."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise self.make_error("invalid")
+        return value
+
+
+class FileSchema(Schema):
+    """A file of tasks."""
+
+    tasks = Rows(fields.Nested(FileTaskSchema), required=True, validate=Length(0, MOST_ROWS))
+
+
+FILE = FileSchema()
+
+
+class ExportQuerySchema(Schema):
+    """In which form."""
+
+    format = Choice(["json", "csv", "ics"], load_default="json")
+
+
+class ImportQuerySchema(Schema):
+    """In earnest, or not."""
+
+    dry_run = Choice(["true", "false"], load_default="false", metadata={"description": "Only say what would be done."})
+
+
+class ImportedSchema(Schema):
+    """What an import has made, or would make."""
+
+    created = fields.Integer(metadata={"description": "How many tasks."})
+    projects = fields.Integer(metadata={"description": "How many projects that there were not yet."})
+    labels = fields.Integer(metadata={"description": "How many labels that there were not yet."})
+    dry_run = fields.Boolean()
