@@ -190,6 +190,12 @@ def owner(signed_in: SignIn) -> FlaskClient:
 
 
 @pytest.fixture
+def other(signed_in: SignIn) -> FlaskClient:
+    """Somebody else."""
+    return signed_in()
+
+
+@pytest.fixture
 def task(owner: FlaskClient) -> dict[str, Any]:
     """A task of the owner's."""
     created: dict[str, Any] = owner.post("/api/v1/tasks", json={"title": "Water the plants"}).json

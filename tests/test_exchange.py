@@ -1,91 +1,15 @@
-"""/tasks/export and /tasks/import: tasks as files."""
+"""/tasks/export and /tasks/import together: nothing is lost on the way."""
 
-import json
+from datetime import UTC, datetime
 
-import pytest
+from exchanging import EXPORT, TASKS, bring, bring_csv, events, exported, live, meaning, table
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from icalendar import Calendar
 
-TASKS = "/api/v1/tasks"
-EXPORT = f"{TASKS}/export"
-IMPORT = f"{TASKS}/import"
-NEW = {"id", "parent_id", "updated_at"}  # what an import gives anew
-
-
-@pytest.fixture
-def other(signed_in):
-    """Somebody with an empty account."""
-    return signed_in()
-
-
-def exported(client):
-    answer = client.get(EXPORT)
-    assert answer.status_code == 200
-    return answer.json["tasks"]
-
-
-def bring(client, tasks, **query):
-    body = json.dumps({"tasks": tasks})  # with \\u escapes, where a surrogate can stand alone
-    return client.post(IMPORT, data=body, content_type="application/json", query_string=query)
-
-
-def meaning(tasks):
-    """Return tasks without the ids that they happen to have: a parent is told by its place."""
-    places = {task["id"]: place for place, task in enumerate(tasks)}
-    kept = [{name: value for name, value in task.items() if name not in NEW} for task in tasks]
-    return [row | {"parent": places.get(task["parent_id"])} for row, task in zip(kept, tasks, strict=True)]
-
-
-def faults(answer):
-    assert (answer.status_code, answer.json["code"]) == (422, "validation_failed"), answer.text
-    [errors] = answer.json["errors"].values()
-    return errors
-
-
-def live(client):
-    """Have tasks of every kind."""
-    garden = client.post("/api/v1/projects", json={"name": "Garden"}).json["id"]
-    plants = client.post(TASKS, json={"title": "Plants", "project_id": garden, "labels": ["green", "Home, sweet"]}).json
-    client.post(TASKS, json={"title": "Water", "parent_id": plants["id"], "due_date": "2030-01-31", "status": "done"})
-    client.post(TASKS, json={"title": "Call", "due_at": "2030-01-31T09:00:00.25+01:00", "priority": "urgent"})
-    client.post(TASKS, json={"title": "=1+1", "description": "- one\n- “two”, 'three'\n", "status": "cancelled"})
-    gone = client.post(TASKS, json={"title": "Gone"}).json
-    client.delete(f"{TASKS}/{gone['id']}")
-
-
-def test_an_export_holds_what_is_not_in_the_trash_the_oldest_first(owner):
-    live(owner)
-    tasks = exported(owner)
-    assert [task["title"] for task in tasks] == ["Plants", "Water", "Call", "=1+1"]
-    assert (tasks[0]["project"], tasks[0]["labels"]) == ("Garden", ["green", "Home, sweet"])
-    assert tasks[1]["parent_id"] == tasks[0]["id"]
-    shown = owner.get(f"{TASKS}/{tasks[1]['id']}").json
-    assert {name: shown[name] for name in shown.keys() & tasks[1].keys()} == {
-        name: tasks[1][name] for name in shown.keys() & tasks[1].keys()
-    }
-
-
-def test_a_file_has_every_field_that_a_task_has(owner, task):
-    [row] = exported(owner)
-    assert row.keys() == task.keys() - {"project_id", "deleted_at", "version"} | {"project"}
-
-
-def test_an_export_is_a_download_that_nobody_stores(owner, task):
-    answer = owner.get(EXPORT)
-    assert answer.headers["Content-Type"] == "application/json"
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="tasks.json"'
-    assert answer.headers["Cache-Control"] == "no-store"
-
-
-def test_an_export_of_more_rows_than_are_read_at_once_is_whole(owner, monkeypatch):
-    monkeypatch.setattr("taskapi.tasks.exchange.export.ROWS_AT_ONCE", 2)
-    made = [owner.post(TASKS, json={"title": f"Task {i}"}).json["id"] for i in range(5)]
-    assert [task["id"] for task in exported(owner)] == made
-
-
-def test_an_export_of_nothing_is_a_file_all_the_same(owner, other):
-    assert exported(owner) == []
-    assert bring(other, []).json == {
-        "created": 0, "projects": 0, "labels": 0, "dry_run": False,
-    }  # fmt: skip
+from taskapi.api.fields import EARLIEST
+from taskapi.owned import name_key
+from taskapi.tasks.schemas import PRIORITIES, STATUSES
 
 
 def test_an_import_makes_the_same_for_another_person(owner, other):
@@ -98,146 +22,6 @@ def test_an_import_makes_the_same_for_another_person(owner, other):
     assert {task["id"] for task in again}.isdisjoint(task["id"] for task in tasks)
 
 
-def test_an_import_gives_each_task_a_version_of_its_own(owner, other):
-    live(owner)
-    bring(other, exported(owner))
-    items = [item for kind in ("tasks", "projects", "labels") for item in other.get(f"/api/v1/{kind}").json["items"]]
-    assert len({item["version"] for item in items}) == len(items) == 7
-    assert other.post(TASKS, json={"title": "Next"}).json["version"] > max(item["version"] for item in items)
-
-
-def test_an_imported_task_is_found_by_what_it_is_sorted_and_searched_by(owner):
-    row = {"title": "Crème", "due_date": "2030-01-31", "priority": "high", "labels": ["Home"], "project": "Garden"}
-    bring(owner, [row, {"title": "B"}])
-    for query in ("q=creme", "due_before=2030-02-01", "priority=high", "label=home", "sort=-priority&limit=1"):
-        assert [item["title"] for item in owner.get(f"{TASKS}?{query}").json["items"]] == ["Crème"]
-
-
-def test_an_import_uses_the_projects_and_labels_that_there_are(owner):
-    project = owner.post("/api/v1/projects", json={"name": "Garden"}).json
-    owner.post(TASKS, json={"title": "Old", "labels": ["home"]})
-    rows = [{"title": "New", "project": "GARDEN", "labels": ["Home", "home", "x"]}, {"title": "B", "labels": ["X"]}]
-    assert bring(owner, rows).json == {
-        "created": 2, "projects": 0, "labels": 1, "dry_run": False,
-    }  # fmt: skip
-    new, b = exported(owner)[1:]
-    assert (new["project"], new["labels"], b["labels"]) == ("Garden", ["home", "x"], ["x"])
-    assert owner.get(f"{TASKS}?project_id={project['id']}").json["items"][0]["title"] == "New"
-
-
-def test_a_row_needs_no_more_than_a_title(owner):
-    bring(owner, [{"title": " Milk "}])
-    [row] = exported(owner)
-    defaults = {"title": "Milk", "description": "", "status": "todo", "priority": "none", "labels": [], "project": None}
-    assert {name: row[name] for name in defaults} == defaults
-
-
-def test_a_done_row_without_an_instant_is_done_now(owner):
-    bring(owner, [{"title": "Milk", "status": "done"}])
-    assert exported(owner)[0]["completed_at"] is not None
-
-
-def test_rows_may_come_before_the_one_that_they_lie_under(owner):
-    rows = [{"title": str(i), "id": str(i), "parent_id": str(i + 1)} for i in range(4)] + [{"title": "4", "id": "4"}]
-    assert bring(owner, rows).json["created"] == 5
-    tasks = {task["title"]: task for task in exported(owner)}
-    assert [tasks[str(i)]["parent_id"] for i in range(5)] == [*(tasks[str(i)]["id"] for i in range(1, 5)), None]
-
-
-@pytest.mark.parametrize(
-    ("row", "field"),
-    [
-        ({}, "title"), ({"title": ""}, "title"), ({"title": 1}, "title"), ({"title": None}, "title"),
-        ({"title": "x" * 201}, "title"), ({"title": "a\0"}, "title"), ({"description": "\ud800"}, "description"),
-        ({"status": "open"}, "status"), ({"status": None}, "status"), ({"priority": 1}, "priority"),
-        ({"due_date": "2030-02-30"}, "due_date"), ({"due_at": "2030-01-31T09:00:00"}, "due_at"),
-        ({"due_date": "2030-01-31", "due_at": "2030-01-31T09:00:00Z"}, "due_at"), ({"labels": "home"}, "labels"),
-        ({"labels": ["x"] * 21}, "labels"), ({"project": ""}, "project"), ({"project": "x" * 101}, "project"),
-        ({"id": 1}, "id"), ({"id": "x" * 65}, "id"), ({"parent_id": "nobody"}, "parent_id"),
-        ({"created_at": "1969-12-31T23:59:59Z"}, "created_at"), ({"updated_at": "yesterday"}, "updated_at"),
-        ({"completed_at": "2030-01-31T09:00:00Z"}, "completed_at"), ({"version": 1}, "version"),
-        ({"project_id": None}, "project_id"), ({"nonsense": 1}, "nonsense"),
-    ],
-)  # fmt: skip
-def test_a_bad_row_is_told_by_its_place_and_its_field(owner, row, field):
-    title = {} if field == "title" else {"title": "Bad"}
-    answer = bring(owner, [{"title": "Good"}, title | row])
-    assert [*faults(answer)] == ["1"]
-    assert [*faults(answer)["1"]] == [field]
-    assert answer.json["invalid_rows"] == 1
-    assert exported(owner) == []
-
-
-@pytest.mark.parametrize("row", [None, 1, "x", [], [{}]])
-def test_a_row_that_is_no_object_is_told(owner, row):
-    assert [*faults(bring(owner, [row]))] == ["0"]
-
-
-@pytest.mark.parametrize("tasks", [None, {}, "x", 1])
-def test_tasks_that_are_no_list_are_told(owner, tasks):
-    assert [*faults(bring(owner, tasks))] == ["tasks"]
-
-
-def test_one_bad_row_of_a_thousand_changes_nothing(owner, task):
-    before = owner.get(TASKS).json
-    rows = [{"title": f"Task {i}", "project": "P", "labels": ["l"]} for i in range(1000)]
-    rows[700]["priority"] = "highest"
-    assert [*faults(bring(owner, rows))] == ["700"]
-    assert owner.get(TASKS).json == before
-    assert owner.get("/api/v1/projects").json["items"] == owner.get("/api/v1/labels").json["items"] == []
-
-
-def test_the_first_hundred_bad_rows_are_told_and_all_are_counted(owner):
-    answer = bring(owner, [{"title": ""}] * 150)
-    assert [*faults(answer)] == [str(i) for i in range(100)]
-    assert answer.json["invalid_rows"] == 150
-
-
-def test_an_id_may_come_once(owner):
-    rows = [{"title": "a", "id": "x"}, {"title": "b"}, {"title": "c"}, {"title": "d", "id": "x"}]
-    assert faults(bring(owner, rows)) == {"3": {"id": ["Another row has it too."]}}
-
-
-@pytest.mark.parametrize("length", [1, 2, 3])
-def test_rows_in_a_ring_are_refused(owner, length):
-    rows = [{"title": str(i), "id": str(i), "parent_id": str((i + 1) % length)} for i in range(length)]
-    errors = faults(bring(owner, rows))
-    assert errors == {str(i): {"parent_id": ["A task cannot lie under itself."]} for i in range(length)}
-
-
-def test_rows_that_lie_too_deep_are_refused(owner):
-    rows = [{"title": str(i), "id": str(i), "parent_id": str(i - 1) if i else None} for i in range(7)]
-    errors = faults(bring(owner, rows))
-    assert errors == {str(i): {"parent_id": ["Tasks go at most 5 deep."]} for i in (5, 6)}
-
-
-def test_an_id_of_a_task_that_is_not_in_the_file_is_no_ones(owner, other, task):
-    for client in (owner, other):
-        answer = bring(client, [{"title": "Mine", "parent_id": task["id"]}])
-        assert faults(answer) == {"0": {"parent_id": ["There is no such row in the file."]}}
-    bring(other, [{"title": "Mine", "id": task["id"]}])
-    assert owner.get(f"{TASKS}/{task['id']}").json == task
-
-
-def test_a_dry_run_tells_what_would_be_done_and_does_nothing(owner, other):
-    live(owner)
-    tasks = exported(owner)
-    dry = bring(other, tasks, dry_run="true").json
-    assert dry == {"created": 4, "projects": 1, "labels": 2, "dry_run": True}
-    assert exported(other) == other.get("/api/v1/projects").json["items"] == other.get("/api/v1/labels").json["items"]
-    assert "imported" not in events(other)
-    wet = bring(other, tasks, dry_run="false").json
-    assert wet == dry | {"dry_run": False}
-
-
-def test_a_dry_run_tells_bad_rows_too(owner):
-    assert [*faults(bring(owner, dry_run="true", tasks=[{}]))] == ["0"]
-
-
-def events(client):
-    return {item["event"]: item["details"] for item in client.get("/api/v1/me/activity").json["items"]}
-
-
 def test_exports_and_imports_are_recorded_with_their_counts(owner, other):
     live(owner)
     bring(other, exported(owner))
@@ -245,7 +29,94 @@ def test_exports_and_imports_are_recorded_with_their_counts(owner, other):
     assert events(other)["imported"] == {"created": 4, "projects": 1, "labels": 2}
 
 
-def test_asking_for_the_head_of_an_export_is_no_export(owner, task):
-    answer = owner.head(EXPORT)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
-    assert "exported" not in events(owner)
+STARTS = ["", *"=+-@\uff1d", "'", "'=", "''+", '"', ",", ";", "\\", "\\n", " ", 'a,"b"']  # what parsers stumble over
+letters = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"])
+instants = st.datetimes(EARLIEST.replace(tzinfo=None), timezones=st.just(UTC)).map(
+    lambda moment: moment.isoformat().replace("+00:00", "Z")
+)
+days = st.dates(EARLIEST.date()).map(str)
+due = st.just({}) | st.builds(dict, due_date=days) | st.builds(dict, due_at=instants)
+texts = st.builds(
+    str.__add__,
+    st.sampled_from([*STARTS, "\n", "\t=", "'\n"]),
+    st.text(letters | st.sampled_from("\n\t\u2028"), max_size=300),
+)
+
+
+def lines(most):
+    text = st.builds(str.__add__, st.sampled_from(STARTS), st.text(letters | st.just("\t"), max_size=most - 4))
+    return text.map(str.strip).filter(bool)
+
+
+@st.composite
+def task_rows(draw):
+    rows = []
+    for index in range(draw(st.integers(1, 5))):
+        row = {"id": str(index), "title": draw(lines(200)), "description": draw(texts), "created_at": draw(instants)}
+        row |= {"priority": draw(st.sampled_from(PRIORITIES)), "status": draw(st.sampled_from(STATUSES))} | draw(due)
+        row["project"] = draw(st.none() | lines(100))
+        row["labels"] = draw(st.lists(lines(50), max_size=5, unique_by=name_key))
+        row["completed_at"] = draw(instants) if row["status"] == "done" else None
+        row["parent_id"] = draw(st.sampled_from([None, *(row["id"] for row in rows)]))
+        rows.append(row)
+    return rows
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=task_rows())
+def test_what_goes_in_comes_out_in_every_form(signed_in, rows):
+    first = signed_in()
+    assert bring(first, rows).status_code == 200
+    tasks = exported(first)
+    by_instant = sorted(rows, key=lambda row: datetime.fromisoformat(row["created_at"]))
+    for row, task in zip(by_instant, tasks, strict=True):
+        for name in row.keys() & {"title", "description", "status", "priority", "due_date", "due_at", "completed_at"}:
+            assert (name, task[name]) == (name, row[name])
+        assert {*map(name_key, task["labels"])} == {*map(name_key, row["labels"])}
+    second, third = signed_in(), signed_in()
+    assert bring_csv(second, table(first)).status_code == 200
+    assert bring(third, tasks).status_code == 200
+    assert meaning(exported(second)) == meaning(exported(third)) == meaning(tasks)
+
+
+def calendar(client):
+    return Calendar.from_ical(client.get(f"{EXPORT}?format=ics").data)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=task_rows())
+def test_a_calendar_says_what_was_meant(signed_in, rows):
+    client = signed_in()
+    bring(client, rows)
+    text = client.get(f"{EXPORT}?format=ics").data
+    assert max(map(len, text.split(b"\r\n"))) <= 75
+    todos = Calendar.from_ical(text).walk("VTODO")
+    for todo, task in zip(todos, exported(client), strict=True):
+        assert todo.errors == []
+        assert str(todo["SUMMARY"]) == task["title"]
+        assert str(todo.get("DESCRIPTION", "")) == task["description"]
+        assert [str(name) for name in (todo["CATEGORIES"].cats if "CATEGORIES" in todo else ())] == task["labels"]
+        assert todo.get("RELATED-TO") == task["parent_id"]
+
+
+def test_a_calendar_has_a_to_do_for_each_task(owner):
+    live(owner)
+    answer = owner.get(f"{EXPORT}?format=ics")
+    assert answer.headers["Content-Type"] == "text/calendar; charset=utf-8"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="tasks.ics"'
+    tasks = exported(owner)
+    plants, water, call, formula = calendar(owner).walk("VTODO")
+    assert [plants["UID"], water["RELATED-TO"]] == [tasks[0]["id"], tasks[0]["id"]]
+    assert plants["CATEGORIES"].cats == ["green", "Home, sweet"]
+    assert (water["STATUS"], water["PERCENT-COMPLETE"], str(water.decoded("DUE"))) == ("COMPLETED", 100, "2030-01-31")
+    assert water.decoded("COMPLETED") == datetime.fromisoformat(tasks[1]["completed_at"]).replace(microsecond=0)
+    assert (call.decoded("DUE"), call["PRIORITY"]) == (datetime(2030, 1, 31, 8, tzinfo=UTC), 1)
+    assert (formula["DESCRIPTION"], formula["STATUS"]) == ("- one\n- “two”, 'three'\n", "CANCELLED")
+    assert plants.decoded("CREATED") == datetime.fromisoformat(tasks[0]["created_at"]).replace(microsecond=0)
+
+
+def test_no_text_breaks_out_of_its_line(owner):
+    owner.post(TASKS, json={"title": "END:VTODO", "description": "x\nEND:VTODO\nBEGIN:VEVENT\\nSUMMARY:y;z,\u2028a"})
+    [todo] = calendar(owner).walk("VTODO")
+    assert todo["DESCRIPTION"] == "x\nEND:VTODO\nBEGIN:VEVENT\\nSUMMARY:y;z,\u2028a"
+    assert not calendar(owner).walk("VEVENT")

@@ -37,6 +37,11 @@ CATALOGUE = {
         "The body is not valid JSON.",
         "Send UTF-8 JSON without NaN, Infinity, numbers beyond a double, or more than 64 levels.",
     ),
+    "malformed_csv": Entry(
+        400,
+        "The body is not valid CSV.",
+        "Send UTF-8 with a header, commas between cells, and quotes around those that hold commas, quotes or lines.",
+    ),
     "invalid_cursor": Entry(
         400,
         "The cursor is not one of this list.",

@@ -177,5 +177,8 @@ def last_instant(day: date) -> datetime:
 
 def fold(text: str) -> str:
     """Return text without case and accents, for sorting and searching."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    folded = text.casefold()
+    if folded.isascii():
+        return folded
+    decomposed = unicodedata.normalize("NFKD", folded)
     return "".join(character for character in decomposed if not unicodedata.combining(character))

@@ -1,20 +1,20 @@
 """Taking tasks out, a few at a time: however many there are, memory holds no more than these."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Generator, Iterator
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Row, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 
 from taskapi.api.encoding import to_json
 from taskapi.database import reader, snapshot
 from taskapi.projects.models import Project
 from taskapi.security.tokens import caller
-from taskapi.tasks.exchange.schemas import NAMES
+from taskapi.tasks.exchange.schemas import NAMES, Chunks
+from taskapi.tasks.exchange.table import CSV, write_csv
+from taskapi.tasks.exchange.vtodo import write_ics
 from taskapi.tasks.models import Task
 
 ROWS_AT_ONCE = 500
-
-Chunks = Iterator[Sequence[Row[Any]]]
 
 _project = (
     select(Project.name)
@@ -61,4 +61,8 @@ def write_json(chunks: Chunks) -> Iterator[bytes]:
     yield b"]}\n"
 
 
-FORMATS = {"json": Format("application/json", write_json)}
+FORMATS = {
+    "json": Format("application/json", write_json),
+    "csv": Format(f"{CSV}; charset=utf-8; header=present", write_csv),
+    "ics": Format("text/calendar; charset=utf-8", write_ics),
+}

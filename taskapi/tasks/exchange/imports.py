@@ -23,11 +23,15 @@ TAKEN_OVER = ("title", "description", "status", "priority", "due_date", "due_at"
 
 def add_tasks(tasks: list[Values]) -> dict[str, int]:
     """Add the tasks of a file with what they belong to, and return how many there are of each that is new."""
+    _give_ids(tasks)
+    tasks = from_top(tasks)
+    moment = now()
+    rows = [_row(task, moment) for task in tasks]  # what takes a while is done before anybody has to wait
     lock_owner(caller().id, 0)
     projects, new_projects = _find_or_make(Project, [task["project"] for task in tasks if task.get("project")])
     labels, new_labels = _find_or_make(Label, [name for task in tasks for name in task.get("labels") or ()])
     if tasks:
-        _insert(tasks, projects, labels)
+        _insert(tasks, rows, projects, labels)
     return {"created": len(tasks), "projects": new_projects, "labels": new_labels}
 
 
@@ -46,13 +50,11 @@ def _find_or_make(model: type[Project | Label], names: list[str]) -> tuple[Ids, 
     return ids | {row.name_key: row.id for row in rows}, len(rows)
 
 
-def _insert(tasks: list[Values], projects: Ids, labels: Ids) -> None:
-    _give_ids(tasks)
-    moment = now()
-    last = make_room(Task, len(tasks))
-    rows = [_row(task, projects, moment) for task in from_top(tasks)]
-    for version, row in enumerate(rows, last - len(rows) + 1):
+def _insert(tasks: list[Values], rows: list[Values], projects: Ids, labels: Ids) -> None:
+    last = make_room(Task, len(rows))
+    for version, (row, task) in enumerate(zip(rows, tasks, strict=True), last - len(rows) + 1):
         row["version"] = version
+        row["project_id"] = projects[name_key(task["project"])] if task.get("project") else None
     db.session.execute(insert(Task), rows)
     if labelled := [row for task in tasks for row in _label_rows(task, labels)]:
         db.session.execute(insert(TaskLabel), labelled)
@@ -67,12 +69,11 @@ def _give_ids(tasks: list[Values]) -> None:
         task["new_parent_id"] = by_name[task["parent_id"]] if task.get("parent_id") else None
 
 
-def _row(task: Values, projects: Ids, moment: datetime) -> Values:
+def _row(task: Values, moment: datetime) -> Values:
     entity = Task(
         id=task["new_id"],
         owner_id=caller().id,
         parent_id=task["new_parent_id"],
-        project_id=projects[name_key(task["project"])] if task.get("project") else None,
         created_at=task.get("created_at") or moment,
         updated_at=moment,
     )

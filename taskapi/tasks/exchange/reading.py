@@ -3,27 +3,38 @@
 from itertools import islice
 from typing import Any
 
+from flask import request
 from marshmallow import RAISE, ValidationError
 
 from taskapi.api import problem
-from taskapi.api.parsing import JSON, load, read_json
+from taskapi.api.parsing import JSON, load, read_body, read_json, require_type
 from taskapi.config import settings
 from taskapi.tasks.exchange.links import faults_of
 from taskapi.tasks.exchange.schemas import FILE, FILE_TASK
+from taskapi.tasks.exchange.table import CSV, MOST_LISTED, read_csv
 
 MOST_BYTES = 16 * 1024 * 1024
-MOST_LISTED = 100
 
 Faults = dict[int, Any]
 
 
 def read_tasks() -> list[dict[str, Any]]:
     """Return the tasks that the body brings, or answer 413, 415, 400, or 422 with what is wrong with each row."""
-    most = max(MOST_BYTES, settings().max_body_bytes)
-    tasks, faults = _load(load(FILE, read_json((JSON,), most), "json")["tasks"])
+    place, rows = _rows()
+    tasks, faults = _load(rows)
     if faults := faults or faults_of(tasks):
-        _refuse("json", faults)
+        listed = dict(islice(sorted(faults.items()), MOST_LISTED))
+        problem("validation_failed", errors={place: listed}, invalid_rows=len(faults))
     return tasks
+
+
+def _rows() -> tuple[str, list[Any]]:
+    """Return what sort of file the body is, and its rows as they came."""
+    require_type((JSON, CSV))
+    place = "csv" if request.mimetype == CSV else "json"
+    most = max(MOST_BYTES, settings().max_body_bytes)
+    file = {"tasks": read_csv(read_body(most))} if place == "csv" else read_json(most=most)
+    return place, load(FILE, file, place)["tasks"]
 
 
 def _load(rows: list[Any]) -> tuple[list[dict[str, Any]], Faults]:
@@ -35,8 +46,3 @@ def _load(rows: list[Any]) -> tuple[list[dict[str, Any]], Faults]:
         except ValidationError as error:
             faults[index] = error.messages
     return tasks, faults
-
-
-def _refuse(place: str, faults: Faults) -> None:
-    listed = dict(islice(sorted(faults.items()), MOST_LISTED))
-    problem("validation_failed", errors={place: listed}, invalid_rows=len(faults))

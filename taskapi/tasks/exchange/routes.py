@@ -17,12 +17,14 @@ from taskapi.tasks.exchange.reading import read_tasks
 from taskapi.tasks.exchange.schemas import ExportQuerySchema, FileSchema, ImportedSchema, ImportQuerySchema
 
 TEXT = {"schema": {"type": "string"}}
+FILES = {"application/json": {"schema": FileSchema}, "text/csv": TEXT}
 
 blp = Blueprint("exchange", __name__, url_prefix="/api/v1/tasks", description="Your tasks as files.")
 
 
 @blp.get("/export")
 @blp.arguments(ExportQuerySchema, location="query")
+@blp.doc(responses={200: {"content": FILES | {"text/calendar": TEXT}}})
 @blp.response(200, FileSchema, headers={"Content-Disposition": TEXT})
 @requires(Permission.TASK_READ)
 def export_tasks(query: dict[str, Any]) -> Response:
@@ -42,7 +44,7 @@ def export_tasks(query: dict[str, Any]) -> Response:
 
 @blp.post("/import")
 @blp.arguments(ImportQuerySchema, location="query")
-@blp.doc(requestBody={"required": True, "content": {"application/json": {"schema": FileSchema}}})
+@blp.doc(requestBody={"required": True, "content": FILES})
 @blp.response(200, ImportedSchema)
 @blp.problems(400, 409, 413, 415)
 @requires(Permission.TASK_WRITE)

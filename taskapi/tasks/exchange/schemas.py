@@ -1,9 +1,11 @@
 """What a task looks like in a file, and how files are asked for."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length
+from sqlalchemy import Row
 
 from taskapi.api.fields import Choice, Instant, Text
 from taskapi.tasks.models import Status
@@ -38,6 +40,7 @@ class FileTaskSchema(TaskSchema):
 
 FILE_TASK = FileTaskSchema()
 NAMES = tuple(FILE_TASK.fields)
+Chunks = Iterator[Sequence[Row[Any]]]  # tasks, a few at a time, with these names as columns
 
 
 class Rows(fields.List[Any]):

@@ -1,0 +1,140 @@
+"""/tasks/export: whole, of one moment, and without harm to whoever else is served."""
+
+import json
+import socket
+import threading
+
+import pytest
+from exchanging import EXPORT, TASKS, bring, events, exported, faults, live
+from servers import wait_until
+from werkzeug.serving import make_server
+
+from taskapi.database import READER, db
+from taskapi.tasks.exchange.export import FORMATS, Format
+
+
+def readers(app):
+    with app.app_context():
+        return db.engines[READER].pool.checkedout()
+
+
+def test_an_export_holds_what_is_not_in_the_trash_the_oldest_first(owner):
+    live(owner)
+    tasks = exported(owner)
+    assert [task["title"] for task in tasks] == ["Plants", "Water", "Call", "=1+1"]
+    assert (tasks[0]["project"], tasks[0]["labels"]) == ("Garden", ["green", "Home, sweet"])
+    assert tasks[1]["parent_id"] == tasks[0]["id"]
+    shown = owner.get(f"{TASKS}/{tasks[1]['id']}").json
+    assert {name: shown[name] for name in shown.keys() & tasks[1].keys()} == {
+        name: tasks[1][name] for name in shown.keys() & tasks[1].keys()
+    }
+
+
+def test_a_file_has_every_field_that_a_task_has(owner, task):
+    [row] = exported(owner)
+    assert row.keys() == task.keys() - {"project_id", "deleted_at", "version"} | {"project"}
+
+
+def test_an_export_is_a_download_that_nobody_stores(owner, task):
+    answer = owner.get(EXPORT)
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="tasks.json"'
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_an_export_of_more_rows_than_are_read_at_once_is_whole(owner, monkeypatch):
+    monkeypatch.setattr("taskapi.tasks.exchange.export.ROWS_AT_ONCE", 2)
+    made = [owner.post(TASKS, json={"title": f"Task {i}"}).json["id"] for i in range(5)]
+    assert [task["id"] for task in exported(owner)] == made
+
+
+def test_an_export_of_nothing_is_a_file_all_the_same(owner, other):
+    assert exported(owner) == []
+    assert bring(other, []).json == {
+        "created": 0, "projects": 0, "labels": 0, "dry_run": False,
+    }  # fmt: skip
+
+
+def test_asking_for_the_head_of_an_export_is_no_export(owner, task):
+    answer = owner.head(EXPORT)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+    assert "exported" not in events(owner)
+
+
+def test_an_export_shows_one_moment_however_long_it_takes(owner, monkeypatch):
+    monkeypatch.setattr("taskapi.tasks.exchange.export.ROWS_AT_ONCE", 2)
+    rows = [{"title": f"Task {i}"} for i in range(20)]
+    bring(owner, rows)
+    before = exported(owner)
+    with owner.get(EXPORT) as answer:
+        pieces = answer.iter_encoded()
+        start = next(pieces) + next(pieces)
+        last = owner.get(f"{TASKS}?limit=1").json["items"][0]
+        owner.patch(f"{TASKS}/{last['id']}", json={"title": "Changed"})
+        bring(owner, rows)
+        assert json.loads(start + b"".join(pieces))["tasks"] == before
+
+
+def test_an_export_that_nobody_reads_to_its_end_lets_its_connection_go(app, owner):
+    bring(owner, [{"title": f"Task {i}"} for i in range(1000)])
+    held = readers(app)
+    with owner.get(EXPORT) as answer:
+        next(answer.iter_encoded())
+        assert readers(app) == held + 1
+    assert readers(app) == held
+    assert owner.post(TASKS, json={"title": "Next"}).status_code == 201
+
+
+@pytest.mark.parametrize("form", ["xml", "JSON", "", "csv,json"])
+def test_a_form_that_there_is_not_is_422(owner, form):
+    assert "format" in faults(owner.get(EXPORT, query_string={"format": form}))
+
+
+@pytest.fixture
+def receive(app, owner):
+    """Send the owner's request for an export to a server of its own; returns the connection."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+
+        def ask(form):
+            head = (
+                f"GET {EXPORT}?format={form} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {owner.token}\r\n\r\n"
+            )
+            connection.sendall(head.encode())
+            return connection
+
+        yield ask
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_client_that_hangs_up_lets_its_connection_go(app, owner, receive):
+    bring(owner, [{"title": f"Task {i}", "description": "x" * 15_000} for i in range(1000)])
+    held = readers(app)
+    connection = receive("json")
+    assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+    assert readers(app) == held + 1
+    connection.close()
+    wait_until(lambda: readers(app) == held)
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "ics"])
+def test_an_export_that_fails_on_its_way_does_not_look_whole(owner, receive, monkeypatch, form):
+    def fail(*_):
+        yield b"a"
+        raise RuntimeError("on the way")
+
+    monkeypatch.setitem(FORMATS, form, Format("text/plain", fail))
+    connection = receive(form)
+    answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.endswith(b"1\r\na\r\n")  # without the last chunk, which is empty
+
+
+def test_an_export_that_fails_at_once_is_an_error(app, owner, monkeypatch):
+    monkeypatch.setitem(FORMATS, "json", Format("text/plain", lambda _: 1 / 0))
+    held = readers(app)
+    assert owner.get(EXPORT).status_code == 500
+    assert readers(app) == held
