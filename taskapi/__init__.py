@@ -14,6 +14,7 @@ from taskapi.api.problems import init_problems
 from taskapi.audit.service import init_audit
 from taskapi.auth.routes import blp as auth_routes
 from taskapi.auth.routes import me as password_routes
+from taskapi.changes.routes import blp as change_routes
 from taskapi.cli import init_cli
 from taskapi.config.sources import load_settings
 from taskapi.database import init_database
@@ -54,6 +55,7 @@ ROUTES = (
     exchange_routes,
     project_routes,
     label_routes,
+    change_routes,
     admin_routes,
     health_routes,
     jwks_routes,

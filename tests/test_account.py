@@ -34,6 +34,8 @@ def live(client):
     client.post("/api/v1/tasks", json={"title": "Water them", "parent_id": parent["id"]})
     gone = client.post("/api/v1/tasks", json={"title": "Gone", "labels": ["green"]}).json
     client.delete(f"/api/v1/tasks/{gone['id']}")
+    again = client.post("/api/v1/tasks", json={"title": "Once"}, headers={"Idempotency-Key": "once"}).json
+    client.delete(f"/api/v1/tasks/{again['id']}?permanent=true")
 
 
 def traces(app, person_id):

@@ -11,6 +11,7 @@ def document_operation(doc: dict[str, Any], doc_info: dict[str, Any], *, method:
     """Complete an operation of the document."""
     _document_body(doc)
     _document_conditions(doc, doc_info, method)
+    _document_idempotency(doc, doc_info)
     _document_access(doc, doc_info)
     _document_problems(doc, doc_info)
     return doc
@@ -30,6 +31,13 @@ def _document_conditions(doc: dict[str, Any], doc_info: dict[str, Any], method: 
         doc.setdefault("parameters", []).append({"in": "header", "name": name, **_TEXT, "required": False})
         if method == "get":
             doc["responses"][304] = {"description": "Not modified", "headers": HEADERS | CONDITIONAL_HEADERS}
+
+
+def _document_idempotency(doc: dict[str, Any], doc_info: dict[str, Any]) -> None:
+    if "idempotent" in doc_info:
+        key = {"in": "header", "name": "Idempotency-Key", "schema": {"type": "string", "maxLength": 255}}
+        meaning = "Sent again within 24 hours with the same body, it gets the first answer and does nothing more."
+        doc.setdefault("parameters", []).append({**key, "required": False, "description": meaning})
 
 
 def _document_access(doc: dict[str, Any], doc_info: dict[str, Any]) -> None:

@@ -140,6 +140,11 @@ CATALOGUE = {
         "Nobody else could manage accounts.",
         "The last active administrator stays one. Make somebody else an administrator first.",
     ),
+    "cursor_expired": Entry(
+        410,
+        "What changed since this cursor is no longer known in full.",
+        "Start again without `since`, and replace the whole copy.",
+    ),
     "version_mismatch": Entry(
         412,
         "It has been changed since you read it.",
@@ -151,6 +156,11 @@ CATALOGUE = {
         415,
         "The body must be JSON.",
         "Send `Content-Type: application/json`, in UTF-8 and without Content-Encoding.",
+    ),
+    "idempotency_key_reused": Entry(
+        422,
+        "This Idempotency-Key came with another request before.",
+        "Make a new key for each new request; send the old one with the same request only.",
     ),
     "validation_failed": Entry(
         422, "The request has invalid values.", "`errors` names each field and what is wrong with it."

@@ -4,10 +4,11 @@ from flask import Flask
 
 from taskapi.cli.doctor import doctor
 from taskapi.cli.keys import keys
+from taskapi.cli.prune import prune
 from taskapi.cli.seed import seed
 from taskapi.cli.users import users
 
-COMMANDS = (doctor, keys, seed, users)
+COMMANDS = (doctor, keys, prune, seed, users)
 
 
 def init_cli(app: Flask) -> None:

@@ -3,14 +3,19 @@
 from typing import Any
 from uuid import UUID
 
+from flask import Response
+
 from taskapi.api import Blueprint, require_match
+from taskapi.api.deletion import DeletionSchema
 from taskapi.api.pages import LINK, next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.database import db, now
 from taskapi.labels.models import Label
 from taskapi.labels.queries import find_label, find_labels
 from taskapi.labels.schemas import LABEL, LABEL_CHANGES, LabelPageSchema, LabelQuerySchema
+from taskapi.owned import bury
 from taskapi.security.guard import requires
+from taskapi.security.idempotency import idempotent, made
 from taskapi.security.rbac import Permission
 from taskapi.security.scope import live_or_409, make_room, mine_or_404, refuse_taken_name, shown_or_404
 from taskapi.security.tokens import caller
@@ -35,7 +40,8 @@ def list_labels(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 @blp.response(201, LABEL, etag=True, derived=True, headers={"Location": {"schema": {"type": "string"}}})
 @blp.problems(409)
 @requires(Permission.TASK_WRITE)
-def create_label(values: dict[str, Any]) -> tuple[Label, dict[str, str]]:
+@idempotent
+def create_label(values: dict[str, Any]) -> Response:
     """Add a label; one that a task names is added by itself."""
     make_room(Label)
     refuse_taken_name(Label, values["name"])
@@ -44,8 +50,9 @@ def create_label(values: dict[str, Any]) -> tuple[Label, dict[str, str]]:
     db.session.add(label)
     db.session.flush()
     db.session.refresh(label)
+    answer = made(label, LABEL, f"/api/v1/labels/{label.id}", derived=True)
     db.session.commit()
-    return label, {"Location": f"/api/v1/labels/{label.id}"}
+    return answer
 
 
 @blp.get("/<uuid:label_id>")
@@ -77,16 +84,19 @@ def update_label(changes: dict[str, Any], label_id: UUID) -> Label:
 
 
 @blp.delete("/<uuid:label_id>")
+@blp.arguments(DeletionSchema, location="query")
 @blp.response(204)
 @blp.problems(412)
 @requires(Permission.TASK_WRITE)
-def delete_label(label_id: UUID) -> None:
-    """Put one of your labels into the trash, which takes it off its tasks."""
+def delete_label(query: dict[str, Any], label_id: UUID) -> None:
+    """Put one of your labels into the trash, or delete it for good; either takes it off its tasks."""
     label = mine_or_404(Label, label_id)
     require_match(label, LABEL)
     if label.deleted_at is None:
         label.deleted_at = now()
         touch_labelled(label_id)
+    if "permanent" in query:
+        bury(Label, caller().id, Label.id == label_id)
     db.session.commit()
 
 

@@ -3,19 +3,24 @@
 from typing import Any
 from uuid import UUID
 
+from flask import Response
+
 from taskapi.api import Blueprint, require_match
+from taskapi.api.deletion import DeletionSchema
 from taskapi.api.pages import LINK, next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.database import db, now
+from taskapi.owned import bury
 from taskapi.projects.models import Project
 from taskapi.projects.queries import find_project, find_projects
 from taskapi.projects.schemas import PROJECT, PROJECT_CHANGES, ProjectPageSchema, ProjectQuerySchema
 from taskapi.security.guard import requires
+from taskapi.security.idempotency import idempotent, made
 from taskapi.security.rbac import Permission
 from taskapi.security.scope import live_or_409, make_room, mine_or_404, refuse_taken_name, shown_or_404
 from taskapi.security.tokens import caller
 from taskapi.tasks.models import Task
-from taskapi.tasks.trash import restore_tasks, throw_tasks
+from taskapi.tasks.trash import bury_tasks, restore_tasks, throw_tasks
 
 blp = Blueprint("projects", __name__, url_prefix="/api/v1/projects", description="What your tasks are gathered in.")
 
@@ -36,7 +41,8 @@ def list_projects(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]
 @blp.response(201, PROJECT, etag=True, derived=True, headers={"Location": {"schema": {"type": "string"}}})
 @blp.problems(409)
 @requires(Permission.TASK_WRITE)
-def create_project(values: dict[str, Any]) -> tuple[Project, dict[str, str]]:
+@idempotent
+def create_project(values: dict[str, Any]) -> Response:
     """Add a project."""
     make_room(Project)
     refuse_taken_name(Project, values["name"])
@@ -45,8 +51,9 @@ def create_project(values: dict[str, Any]) -> tuple[Project, dict[str, str]]:
     db.session.add(project)
     db.session.flush()
     db.session.refresh(project)
+    answer = made(project, PROJECT, f"/api/v1/projects/{project.id}", derived=True)
     db.session.commit()
-    return project, {"Location": f"/api/v1/projects/{project.id}"}
+    return answer
 
 
 @blp.get("/<uuid:project_id>")
@@ -75,16 +82,20 @@ def update_project(changes: dict[str, Any], project_id: UUID) -> Project:
 
 
 @blp.delete("/<uuid:project_id>")
+@blp.arguments(DeletionSchema, location="query")
 @blp.response(204)
 @blp.problems(412)
 @requires(Permission.TASK_WRITE)
-def delete_project(project_id: UUID) -> None:
-    """Put one of your projects into the trash, its tasks with it."""
+def delete_project(query: dict[str, Any], project_id: UUID) -> None:
+    """Put one of your projects into the trash, its tasks with it; or delete them for good."""
     project = mine_or_404(Project, project_id)
     require_match(project, PROJECT)
-    if project.deleted_at is None:
+    if "permanent" in query:
+        bury_tasks(Task.project_id == project_id)
+        bury(Project, caller().id, Project.id == project_id)
+    elif project.deleted_at is None:
         project.deleted_at = now()
-        throw_tasks(Task.project_id == project_id, project_id)
+        throw_tasks(Task.project_id == project_id, project_id, project.deleted_at)
     db.session.commit()
 
 

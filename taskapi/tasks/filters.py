@@ -60,7 +60,7 @@ def parameters_of(question: dict[str, Any]) -> dict[str, Any]:
         if type(parameters.get(name)) is date:
             parameters[name] = datetime.combine(parameters[name], time(), UTC)
     if "overdue" in question:
-        parameters |= _moments()
+        parameters |= {name: value for name, value in moments().items() if name != "zone"}
     labels = {f"label {i}": name_key(name) for i, name in enumerate(question.get("label", ()))}
     words = {f"word {i}": f"%{_plain(word)}%" for i, word in enumerate(fold(question.get("q", "")).split())}
     return parameters | labels | words
@@ -77,12 +77,12 @@ def _has_label(name: str) -> ColumnElement[bool]:
     )
 
 
-def _moments() -> dict[str, Any]:
+def moments() -> dict[str, Any]:
     """Return what overdue is measured by: a day is over when it is over where its owner lives."""
-    zone = reader().execute(select(User.timezone).where(User.id == caller().id)).scalar_one()
+    zone = ZoneInfo(reader().execute(select(User.timezone).where(User.id == caller().id)).scalar_one())
     moment = now()
-    today = moment.astimezone(ZoneInfo(zone)).date()
-    return {"now": moment, "today": today, "latest": max(moment, datetime.combine(today, time(), UTC))}
+    today = moment.astimezone(zone).date()
+    return {"now": moment, "zone": zone, "today": today, "latest": max(moment, datetime.combine(today, time(), UTC))}
 
 
 def _plain(word: str) -> str:

@@ -3,18 +3,24 @@
 from typing import Any
 from uuid import UUID
 
-from taskapi.api import Blueprint, require_match
+from flask import Response
+
+from taskapi.api import Blueprint, require_match, respond
+from taskapi.api.deletion import DeletionSchema
 from taskapi.api.pages import LINK, next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
-from taskapi.database import db
+from taskapi.database import db, now
 from taskapi.security.guard import requires
+from taskapi.security.idempotency import idempotent, made, remembered
 from taskapi.security.rbac import Permission
 from taskapi.security.scope import mine_or_404, shown_or_404
+from taskapi.tasks.batch import BatchSchema, ResultsSchema, run
 from taskapi.tasks.edit import add_task, change_task
 from taskapi.tasks.models import Task
 from taskapi.tasks.queries import find_task, find_tasks
 from taskapi.tasks.schemas import TASK, TASK_CHANGES, TaskPageSchema, TaskQuerySchema
-from taskapi.tasks.trash import restore_task_tree, throw_tasks
+from taskapi.tasks.summary import SummarySchema, summarize
+from taskapi.tasks.trash import bury_tasks, restore_task_tree, throw_tasks
 
 blp = Blueprint("tasks", __name__, url_prefix="/api/v1/tasks", description="Your own tasks, and nobody else's.")
 
@@ -35,11 +41,34 @@ def list_tasks(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 @blp.response(201, TASK, etag=True, headers={"Location": {"schema": {"type": "string"}}})
 @blp.problems(409)
 @requires(Permission.TASK_WRITE)
-def create_task(values: dict[str, Any]) -> tuple[Task, dict[str, str]]:
+@idempotent
+def create_task(values: dict[str, Any]) -> Response:
     """Add a task."""
     task = add_task(values)
+    answer = made(task, TASK, f"/api/v1/tasks/{task.id}")
     db.session.commit()
-    return task, {"Location": f"/api/v1/tasks/{task.id}"}
+    return answer
+
+
+@blp.post("/batch")
+@blp.arguments(BatchSchema)
+@blp.response(200, ResultsSchema)
+@blp.problems(404, 409, 412)
+@requires(Permission.TASK_WRITE)
+@idempotent
+def change_tasks(batch: dict[str, Any]) -> Response:
+    """Create, update and delete up to 100 tasks: all of them, or none."""
+    answer = remembered(respond({"results": run(batch["operations"])}, 200, {}, etag=False))
+    db.session.commit()
+    return answer
+
+
+@blp.get("/summary")
+@blp.response(200, SummarySchema, etag=True)
+@requires(Permission.TASK_READ)
+def show_summary() -> dict[str, Any]:
+    """Count your tasks: by status, overdue, due today."""
+    return summarize()
 
 
 @blp.get("/<uuid:task_id>")
@@ -65,14 +94,18 @@ def update_task(changes: dict[str, Any], task_id: UUID) -> Task:
 
 
 @blp.delete("/<uuid:task_id>")
+@blp.arguments(DeletionSchema, location="query")
 @blp.response(204)
 @blp.problems(412)
 @requires(Permission.TASK_WRITE)
-def delete_task(task_id: UUID) -> None:
-    """Put one of your tasks into the trash, all under it with it."""
+def delete_task(query: dict[str, Any], task_id: UUID) -> None:
+    """Put one of your tasks into the trash, all under it with it; or delete them for good."""
     task = mine_or_404(Task, task_id)
     require_match(task, TASK)
-    throw_tasks(Task.id == task_id, task_id)
+    if "permanent" in query:
+        bury_tasks(Task.id == task_id)
+    else:
+        throw_tasks(Task.id == task_id, task_id, now())
     db.session.commit()
 
 

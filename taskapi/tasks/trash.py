@@ -1,5 +1,6 @@
 """The trash: tasks go there with all under them, and come back with all that went there with them."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -7,8 +8,8 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from taskapi.api import problem
-from taskapi.database import db, now
-from taskapi.owned import change_all
+from taskapi.database import db
+from taskapi.owned import bury, change_all
 from taskapi.projects.models import Project
 from taskapi.security.scope import is_live, is_mine
 from taskapi.security.tokens import caller
@@ -16,11 +17,16 @@ from taskapi.tasks.models import Task
 from taskapi.tasks.tree import with_subtasks
 
 
-def throw_tasks(roots: ColumnElement[bool], thrown_with: UUID) -> None:
+def throw_tasks(roots: ColumnElement[bool], thrown_with: UUID, at: datetime) -> None:
     """Put the tasks that meet the condition, and all under them, into the trash as one."""
     tree = with_subtasks(and_(roots, Task.deleted_at.is_(None)))
     condition = and_(Task.id.in_(select(tree.c.id)), Task.deleted_at.is_(None))
-    change_all(Task, caller().id, condition, deleted_at=now(), deleted_with=thrown_with)
+    change_all(Task, caller().id, condition, deleted_at=at, deleted_with=thrown_with)
+
+
+def bury_tasks(roots: ColumnElement[bool]) -> None:
+    """Delete the tasks that meet the condition, and all under them, for good."""
+    bury(Task, caller().id, Task.id.in_(select(with_subtasks(roots).c.id)))
 
 
 def restore_task_tree(task: Task) -> None:

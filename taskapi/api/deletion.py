@@ -1,0 +1,11 @@
+"""How deleting can be asked for."""
+
+from marshmallow import Schema
+
+from taskapi.api.fields import Choice
+
+
+class DeletionSchema(Schema):
+    """Into the trash, or for good."""
+
+    permanent = Choice(["true"], metadata={"description": "For good, without a stay in the trash."})

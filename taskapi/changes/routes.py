@@ -1,0 +1,21 @@
+"""/changes: what changed since, for a copy that is to stay in step."""
+
+from typing import Any
+
+from taskapi.api import Blueprint
+from taskapi.changes.queries import find_changes
+from taskapi.changes.schemas import ChangesSchema, SinceSchema
+from taskapi.security.guard import requires
+from taskapi.security.rbac import Permission
+
+blp = Blueprint("changes", __name__, url_prefix="/api/v1/changes", description="What changed since.")
+
+
+@blp.get("")
+@blp.arguments(SinceSchema, location="query")
+@blp.response(200, ChangesSchema, etag=True)
+@blp.problems(400, 410)
+@requires(Permission.TASK_READ)
+def list_changes(query: dict[str, Any]) -> dict[str, Any]:
+    """List what changed since, oldest first: nothing missed, nothing out of order."""
+    return find_changes(query)

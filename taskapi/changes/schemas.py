@@ -1,0 +1,31 @@
+"""What the feed of changes looks like."""
+
+from marshmallow import Schema, fields
+
+from taskapi.api.fields import Choice, Text, Whole
+
+TYPES = ("task", "project", "label")
+
+
+class SinceSchema(Schema):
+    """From where on, and how much."""
+
+    since = Text(1, 50, metadata={"description": "The cursor of the last answer; without one, everything."})
+    limit = Whole(1, 100, load_default=100)
+
+
+class ChangeSchema(Schema):
+    """A task, project or label as it is since it last changed; of a deleted one, in the trash or gone, only its id."""
+
+    type = Choice(TYPES)
+    id = fields.UUID()
+    deleted = fields.Boolean()
+    data = fields.Dict(allow_none=True, metadata={"description": "As GET shows it; null if it was deleted."})
+
+
+class ChangesSchema(Schema):
+    """Changes, oldest first, each thing once. The counts in projects and labels make no change by themselves."""
+
+    changes = fields.List(fields.Nested(ChangeSchema))
+    cursor = fields.String(metadata={"description": "Where to go on."})
+    has_more = fields.Boolean(metadata={"description": "Whether there is more to be had at once."})

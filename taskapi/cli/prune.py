@@ -1,0 +1,27 @@
+"""flask prune: remove what has had its time."""
+
+from datetime import timedelta
+
+import click
+from flask.cli import with_appcontext
+
+from taskapi.auth.service import prune_sessions
+from taskapi.cli.command import Command
+from taskapi.config import settings
+from taskapi.database import db, now
+from taskapi.security.idempotency import prune_answers
+from taskapi.tasks.prune import empty_trash, owners_of_old_trash
+
+
+@click.command("prune", cls=Command)
+@with_appcontext
+def prune() -> None:
+    """Empty the trash of old rows, and remove sessions and stored answers that are over. Run it once a day."""
+    before = now() - timedelta(days=settings().trash_days)
+    emptied = 0
+    for owner_id in owners_of_old_trash(before):
+        emptied += empty_trash(owner_id, before)
+        db.session.commit()
+    over = prune_sessions() + prune_answers()
+    db.session.commit()
+    click.echo(f"Removed {emptied} rows from the trash, and {over} sessions, revocations and stored answers.")

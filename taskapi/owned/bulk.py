@@ -1,0 +1,63 @@
+"""Many owned rows at once: changed, deleted for good, forgotten. The caller holds no entity of theirs over a call."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Result, delete, func, insert, literal, select, update
+
+from taskapi.database import db, now
+from taskapi.owned.numbers import advance
+from taskapi.owned.rows import ChangeCounter, Owned, Tombstone, Trashable
+
+_NO_SYNC = {"synchronize_session": False}
+
+
+def change_all(model: type[Owned], owner_id: UUID, condition: ColumnElement[bool], **values: Any) -> None:
+    """Change the owner's rows that meet the condition, each with a change number of its own."""
+    last = advance(owner_id, 0).value
+    number = func.row_number().over(order_by=model.id)
+    chosen = select(model.id, number.label("number")).where(model.owner_id == owner_id, condition).subquery()
+    change = (
+        update(model)
+        .where(model.owner_id == owner_id, model.id == chosen.c.id)
+        .values(version=last + chosen.c.number, **{"updated_at": now(), **values})
+    )
+    advance(owner_id, _count(db.session.execute(change, execution_options=_NO_SYNC)))
+    db.session.expire_all()
+
+
+def bury(model: type[Owned], owner_id: UUID, condition: ColumnElement[bool]) -> None:
+    """Delete the owner's rows that meet the condition for good, and leave a tombstone for each."""
+    last = advance(owner_id, 0).value
+    number = last + func.row_number().over(order_by=model.id)
+    table = model.__tablename__
+    left = select(model.owner_id, model.id, number, literal(now()), literal(table.removesuffix("s")))
+    tombstones = insert(Tombstone).from_select(
+        ["owner_id", "id", "version", "deleted_at", "type"], left.where(model.owner_id == owner_id, condition)
+    )
+    db.session.execute(tombstones)
+    fresh = select(Tombstone.id).where(Tombstone.owner_id == owner_id, Tombstone.version > last)
+    gone = delete(model).where(model.owner_id == owner_id, model.id.in_(fresh))
+    buried = _count(db.session.execute(gone, execution_options=_NO_SYNC))
+    advance(owner_id, buried, **{table: -buried})
+    db.session.expire_all()
+
+
+def forget(model: type[Trashable | Tombstone], owner_id: UUID, before: datetime) -> int:
+    """Delete without a trace what the owner deleted before that, and remember up to which change; returns how many."""
+    old = (model.owner_id == owner_id, model.deleted_at < before)
+    newest = db.session.execute(select(func.max(model.version)).where(*old)).scalar()
+    if newest is None:
+        return 0
+    forgotten = _count(db.session.execute(delete(model).where(*old), execution_options=_NO_SYNC))
+    added = {} if model is Tombstone else {model.__tablename__: -forgotten}
+    advance(owner_id, 0, **added)
+    counter = update(ChangeCounter).where(ChangeCounter.owner_id == owner_id, ChangeCounter.purged < newest)
+    db.session.execute(counter.values(purged=newest))
+    return forgotten
+
+
+def _count(result: Result[Any]) -> int:
+    count: int = result.rowcount  # type: ignore[attr-defined]
+    return count

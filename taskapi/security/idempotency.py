@@ -1,0 +1,106 @@
+"""Idempotency-Key: a request that is sent again gets the answer of the first time, and does nothing more.
+
+The answer is stored in the transaction of what it tells, so that a crash leaves both or neither. A second request waits
+for the first on the owner's lock.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import wraps
+from hashlib import sha256
+from typing import Any, TypeVar
+from uuid import UUID
+
+from flask import Response, request
+from marshmallow import Schema
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String, delete
+from sqlalchemy.orm import Mapped, mapped_column
+
+from taskapi.api import problem
+from taskapi.api.blueprint import fields_of, respond
+from taskapi.api.parsing import read_body
+from taskapi.database import Model, db, now
+from taskapi.owned import lock_owner
+from taskapi.security.tokens import caller
+
+HEADER = "Idempotency-Key"
+LIFE = timedelta(hours=24)
+KEY = re.compile(r"[\x21-\x7e]{1,255}")
+KEPT = ("Location", "ETag", "Cache-Control", "Content-Type")
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class StoredAnswer(Model):
+    """An answer, under the key that the request for it brought."""
+
+    __tablename__ = "idempotency_keys"
+
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary(32))
+    status: Mapped[int]
+    headers: Mapped[dict[str, str]] = mapped_column(JSON)
+    body: Mapped[bytes]
+    created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+
+
+def idempotent(view: View) -> View:
+    """Let a view answer a request that is sent again as it did the first time; what it answers it makes by `made`."""
+
+    @wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return _first_answer() or view(*args, **kwargs)
+
+    wrapper._apidoc = {**getattr(view, "_apidoc", {}), "idempotent": True}  # type: ignore[attr-defined]
+    return wrapper  # type: ignore[return-value]
+
+
+def made(row: Any, schema: Schema, location: str, *, derived: bool = False) -> Response:
+    """Return the 201 that shows a new row, and keep it for when the same request comes again."""
+    shown = fields_of(row, tuple(schema.dump_fields))
+    return remembered(respond(shown, 201, {"Location": location}, etag=True, derived=derived))
+
+
+def remembered(response: Response) -> Response:
+    """Keep an answer for when the same request comes again; in the session, to be committed with what it tells."""
+    if key := _key():
+        headers = {name: response.headers[name] for name in KEPT if name in response.headers}
+        answer = {"status": response.status_code, "headers": headers, "body": response.get_data()}
+        db.session.add(StoredAnswer(owner_id=caller().id, key=key, fingerprint=_fingerprint(), **answer))
+    return response
+
+
+def prune_answers() -> int:
+    """Remove the answers that nobody may ask for again; returns how many."""
+    removed = db.session.execute(delete(StoredAnswer).where(StoredAnswer.created_at < now() - LIFE))
+    count: int = removed.rowcount  # type: ignore[attr-defined]
+    return count
+
+
+def _first_answer() -> Response | None:
+    key = _key()
+    if key is None:
+        return None
+    lock_owner(caller().id, 0)
+    stored = db.session.get(StoredAnswer, (caller().id, key))
+    if stored is None:
+        return None
+    if stored.created_at < now() - LIFE:
+        db.session.delete(stored)
+        db.session.flush()
+        return None
+    if stored.fingerprint != _fingerprint():
+        problem("idempotency_key_reused")
+    return Response(stored.body, stored.status, {**stored.headers, "Idempotency-Replayed": "true"})
+
+
+def _key() -> str | None:
+    key = request.headers.get(HEADER)
+    if key is not None and not KEY.fullmatch(key):
+        problem("malformed_request", f"{HEADER} must be 1 to 255 visible ASCII characters.")
+    return key
+
+
+def _fingerprint() -> bytes:
+    return sha256(f"{request.method} {request.full_path}\n".encode() + read_body()).digest()

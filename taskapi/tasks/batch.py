@@ -1,0 +1,97 @@
+"""Many changes of tasks at once: all of them, or none."""
+
+from typing import Any
+from uuid import UUID
+
+from marshmallow import Schema, ValidationError, fields, post_load
+from marshmallow.validate import Length
+
+from taskapi.api import fields_of, refuse_version
+from taskapi.api.fields import Choice, Whole
+from taskapi.api.problems import Problem
+from taskapi.database import now
+from taskapi.owned import lock_owner
+from taskapi.security.scope import mine_or_404
+from taskapi.security.tokens import caller
+from taskapi.tasks.edit import add_task, change_task
+from taskapi.tasks.models import Task
+from taskapi.tasks.schemas import NAMES, TASK, TASK_CHANGES, TaskSchema
+from taskapi.tasks.trash import throw_tasks
+
+
+class OperationSchema(Schema):
+    """A change: `create` takes `data`, `update` takes `id` and `data`, `delete` takes `id`."""
+
+    op = Choice(["create", "update", "delete"], required=True)
+    id = fields.UUID()
+    if_match = Whole(0, 2**63 - 1, metadata={"description": "The version that the task must have."})
+    data = fields.Dict(metadata={"description": "As for POST, or for PATCH."})
+
+    @post_load
+    def check(self, operation: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Check what the kind of operation needs, and load its data."""
+        needed, schema = _KINDS[operation["op"]]
+        errors: dict[str, Any] = {name: ["Missing data for required field."] for name in needed - operation.keys()}
+        errors |= {name: ["Unknown field."] for name in operation.keys() - needed - {"op", "if_match"}}
+        if operation["op"] == "create" and "if_match" in operation:
+            errors["if_match"] = ["Unknown field."]
+        if schema and "data" in operation:
+            try:
+                operation["data"] = schema.load(operation["data"])
+            except ValidationError as error:
+                errors["data"] = error.messages
+        if errors:
+            raise ValidationError(errors)
+        return operation
+
+
+_KINDS: dict[str, tuple[set[str], Schema | None]] = {
+    "create": ({"data"}, TASK),
+    "update": ({"id", "data"}, TASK_CHANGES),
+    "delete": ({"id"}, None),
+}
+
+
+class BatchSchema(Schema):
+    """Up to 100 changes, done in this order."""
+
+    operations = fields.List(fields.Nested(OperationSchema), required=True, validate=Length(1, 100))
+
+
+class ResultSchema(Schema):
+    """What became of an operation."""
+
+    op = Choice(["create", "update", "delete"])
+    id = fields.UUID()
+    data = fields.Nested(TaskSchema, allow_none=True, metadata={"description": "The task after it; null if deleted."})
+
+
+class ResultsSchema(Schema):
+    """The results, in the order of the operations."""
+
+    results = fields.List(fields.Nested(ResultSchema))
+
+
+def run(operations: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Do all operations in the session, or answer with the problem of one, which `index` names."""
+    lock_owner(caller().id, len(operations))
+    results = []
+    for index, operation in enumerate(operations):
+        try:
+            results.append(_do(**operation))
+        except Problem as error:
+            error.members["index"] = index
+            raise
+    return results
+
+
+def _do(op: str, id: UUID | None = None, if_match: int | None = None, data: Any = None) -> dict[str, Any]:  # noqa: A002
+    task = add_task(data) if id is None else mine_or_404(Task, id)
+    if if_match is not None and if_match != task.version:
+        refuse_version(task, TASK)
+    if op == "delete":
+        throw_tasks(Task.id == id, task.id, now())
+        return {"op": op, "id": id, "data": None}
+    if op == "update":
+        change_task(task, data)
+    return {"op": op, "id": task.id, "data": fields_of(task, NAMES)}

@@ -1,0 +1,45 @@
+"""How many tasks there are of each kind."""
+
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from marshmallow import Schema, fields
+from sqlalchemy import and_, bindparam, func, or_, select
+
+from taskapi.database import reader
+from taskapi.security.tokens import caller
+from taskapi.tasks.filters import FILTERS, OPEN, moments
+from taskapi.tasks.models import Status, Task
+
+
+class SummarySchema(Schema):
+    """Counts of your tasks, the trash left out. Days are over when they are over where you live."""
+
+    by_status = fields.Dict(keys=fields.String(), values=fields.Integer())
+    overdue = fields.Integer(metadata={"description": "Open ones whose due day or instant is past."})
+    due_today = fields.Integer(metadata={"description": "Open ones due on this day, past instants included."})
+
+
+_TODAY = and_(
+    Task.status.in_(OPEN),
+    or_(
+        Task.due_date == bindparam("today"),
+        and_(Task.due_at >= bindparam("day_start"), Task.due_at < bindparam("day_end")),
+    ),
+)
+_COUNTS = select(
+    *(func.count().filter(Task.status == status).label(status) for status in Status),
+    func.count().filter(FILTERS["overdue"]).label("overdue"),
+    func.count().filter(_TODAY).label("due_today"),
+).where(Task.owner_id == bindparam("owner_id"), Task.deleted_at.is_(None))
+
+
+def summarize() -> dict[str, Any]:
+    """Return the counts of the caller's tasks."""
+    parameters = moments()
+    zone = parameters.pop("zone")
+    day_start = datetime.combine(parameters["today"], time(), zone)
+    day_end = datetime.combine(parameters["today"] + timedelta(days=1), time(), zone)
+    days = {"day_start": day_start, "day_end": day_end}
+    counts = dict(reader().execute(_COUNTS, {"owner_id": caller().id, **parameters, **days}).mappings().one())
+    return {"by_status": {status.value: counts.pop(status.value) for status in Status}, **counts}

@@ -1,0 +1,106 @@
+"""POST /tasks/batch: all of it, or none."""
+
+import pytest
+
+URL = "/api/v1/tasks/batch"
+NOWHERE = "01890000-0000-7000-8000-000000000000"
+
+
+def batch(client, *operations, **headers):
+    return client.post(URL, json={"operations": operations}, headers=headers)
+
+
+def titles(owner):
+    return sorted(item["title"] for item in owner.get("/api/v1/tasks?limit=100").json["items"])
+
+
+def test_operations_are_done_in_order_with_a_result_each(owner, task):
+    answer = batch(
+        owner,
+        {"op": "create", "data": {"title": "New", "labels": ["home"]}},
+        {"op": "update", "id": task["id"], "data": {"title": "Changed"}},
+        {"op": "update", "id": task["id"], "data": {"priority": "high"}},
+        {"op": "delete", "id": task["id"]},
+    )
+    assert answer.status_code == 200, answer.text
+    created, changed, again, deleted = answer.json["results"]
+    assert created["data"] == owner.get(f"/api/v1/tasks/{created['id']}").json
+    assert (changed["data"]["title"], again["data"]["title"], again["data"]["priority"]) == (
+        "Changed",
+        "Changed",
+        "high",
+    )
+    assert created["data"]["version"] < changed["data"]["version"] < again["data"]["version"]
+    assert deleted == {"op": "delete", "id": task["id"], "data": None}
+    assert titles(owner) == ["New"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "status"),
+    [
+        ({"op": "update", "id": NOWHERE, "data": {"title": "x"}}, 404),
+        ({"op": "delete", "id": NOWHERE}, 404),
+        ({"op": "create", "data": {"title": "x", "project_id": NOWHERE}}, 422),
+        ({"op": "create", "data": {"title": "x", "parent_id": NOWHERE}}, 422),
+    ],
+)
+def test_a_failure_names_its_operation_and_changes_nothing(owner, task, operation, status):
+    answer = batch(owner, {"op": "create", "data": {"title": "New"}}, {"op": "delete", "id": task["id"]}, operation)
+    assert (answer.status_code, answer.json["index"]) == (status, 2)
+    assert titles(owner) == [task["title"]]
+
+
+def test_another_persons_task_does_not_exist(signed_in, owner, task):
+    answer = batch(signed_in(), {"op": "delete", "id": task["id"]})
+    assert (answer.status_code, answer.json["code"], answer.json["index"]) == (404, "not_found", 0)
+
+
+def test_an_operation_upon_an_older_version_stops_all(owner, task):
+    answer = batch(
+        owner,
+        {"op": "create", "data": {"title": "New"}},
+        {"op": "update", "id": task["id"], "if_match": task["version"] - 1, "data": {"title": "Changed"}},
+    )
+    assert (answer.status_code, answer.json["index"], answer.json["current"]) == (412, 1, task)
+    assert titles(owner) == [task["title"]]
+    right = batch(owner, {"op": "update", "id": task["id"], "if_match": task["version"], "data": {"title": "Changed"}})
+    assert right.json["results"][0]["data"]["title"] == "Changed"
+
+
+@pytest.mark.parametrize(
+    ("operation", "field"),
+    [
+        ({"op": "create"}, "data"),
+        ({"op": "update", "data": {}}, "id"),
+        ({"op": "delete"}, "id"),
+        ({"op": "delete", "id": NOWHERE, "data": {}}, "data"),
+        ({"op": "create", "id": NOWHERE, "data": {"title": "x"}}, "id"),
+        ({"op": "create", "if_match": 1, "data": {"title": "x"}}, "if_match"),
+        ({"op": "create", "data": {"title": ""}}, "data"),
+        ({"op": "update", "id": NOWHERE, "data": {"unknown": 1}}, "data"),
+        ({"op": "upsert", "data": {}}, "op"),
+        ({"op": "delete", "id": "x"}, "id"),
+        ({"op": "delete", "id": NOWHERE, "if_match": -1}, "if_match"),
+        ({"op": "delete", "id": NOWHERE, "other": 1}, "other"),
+    ],
+)
+def test_an_ill_formed_operation_is_refused_by_its_place(owner, operation, field):
+    answer = batch(owner, {"op": "create", "data": {"title": "New"}}, operation)
+    assert answer.status_code == 422
+    assert list(answer.json["errors"]["json"]["operations"]["1"]) == [field]
+    assert titles(owner) == []
+
+
+@pytest.mark.parametrize("count", [0, 101])
+def test_a_batch_has_one_to_a_hundred_operations(owner, count):
+    assert batch(owner, *[{"op": "create", "data": {"title": "x"}}] * count).status_code == 422
+
+
+def test_a_hundred_operations_are_done(owner):
+    answer = batch(owner, *[{"op": "create", "data": {"title": f"{i:02}", "labels": ["home"]}} for i in range(100)])
+    assert [result["data"]["title"] for result in answer.json["results"]] == [f"{i:02}" for i in range(100)]
+    assert len(owner.get("/api/v1/tasks?limit=100").json["items"]) == 100
+
+
+def test_a_viewer_changes_nothing(signed_in):
+    assert batch(signed_in("viewer"), {"op": "create", "data": {"title": "x"}}).status_code == 403

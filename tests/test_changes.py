@@ -1,0 +1,176 @@
+"""/changes: a copy that follows the feed is the truth, deletions included."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+
+from taskapi.database import now
+
+KINDS = {"task": "tasks", "project": "projects", "label": "labels"}
+
+
+class Copy:
+    """What somebody knows who follows the feed."""
+
+    def __init__(self, client):
+        self.client = client
+        self.rows = {}
+        self.cursor = None
+        self.versions = []
+
+    def follow(self, limit=100):
+        more = True
+        while more:
+            query = {"limit": limit} | ({"since": self.cursor} if self.cursor else {})
+            answer = self.client.get("/api/v1/changes", query_string=query)
+            assert answer.status_code == 200, answer.text
+            self._take(answer.json["changes"])
+            self.cursor, more = answer.json["cursor"], answer.json["has_more"]
+        return self
+
+    def _take(self, changes):
+        for change in changes:
+            if change["deleted"]:
+                assert change["data"] is None
+                self.rows.pop((change["type"], change["id"]), None)
+            else:
+                self.rows[change["type"], change["id"]] = change["data"]
+                self.versions.append(change["data"]["version"])
+
+
+def truth(client):
+    """Return all live rows, as the lists show them."""
+    rows = {}
+    for kind, plural in KINDS.items():
+        url = f"/api/v1/{plural}?limit=100"
+        while url:
+            answer = client.get(url)
+            rows |= {(kind, item["id"]): item for item in answer.json["items"]}
+            url = answer.headers["Link"].split(">")[0].lstrip("<") if "Link" in answer.headers else None
+    return rows
+
+
+def without_counts(rows):
+    """Leave out the counts, whose changes are no changes of the row."""
+    return {
+        key: {name: value for name, value in row.items() if not name.startswith("task_count")}
+        for key, row in rows.items()
+    }
+
+
+@pytest.fixture
+def copy(owner):
+    return Copy(owner)
+
+
+@pytest.fixture
+def prune(app):
+    """Prune as if so many days had gone by."""
+
+    def run(days):
+        with time_machine.travel(now() + timedelta(days=days)):
+            assert app.test_cli_runner().invoke(args=["prune"]).exit_code == 0
+
+    return run
+
+
+def live_a_little(owner):
+    """Do a bit of everything."""
+    post = lambda url, **body: owner.post(f"/api/v1/{url}", json=body).json["id"]  # noqa: E731
+    project = post("projects", name="Garden")
+    tasks = [post("tasks", title=f"Task {i}", project_id=project, labels=["home", f"l{i}"]) for i in range(3)]
+    post("tasks", title="Child", parent_id=tasks[0])
+    owner.patch(f"/api/v1/tasks/{tasks[1]}", json={"status": "done"})
+    owner.delete(f"/api/v1/tasks/{tasks[0]}")
+    label = owner.get("/api/v1/labels").json["items"][1]["id"]
+    owner.patch(f"/api/v1/labels/{label}", json={"name": "renamed"})
+    return project, tasks, label
+
+
+def test_a_copy_that_follows_is_the_truth(owner, copy):
+    assert copy.follow().rows == {}
+    project, tasks, label = live_a_little(owner)
+    assert copy.follow(limit=2).rows == truth(owner)
+    owner.post(f"/api/v1/tasks/{tasks[0]}/restore")
+    owner.delete(f"/api/v1/labels/{label}?permanent=true")
+    owner.delete(f"/api/v1/tasks/{tasks[2]}?permanent=true")
+    assert without_counts(copy.follow(limit=1).rows) == without_counts(truth(owner))
+    owner.delete(f"/api/v1/projects/{project}")
+    assert without_counts(copy.follow().rows) == without_counts(truth(owner))
+    owner.delete(f"/api/v1/projects/{project}?permanent=true")
+    assert without_counts(copy.follow().rows) == without_counts(truth(owner))
+
+
+def test_changes_come_in_the_order_of_their_versions_and_each_thing_once(owner, copy):
+    live_a_little(owner)
+    answer = owner.get("/api/v1/changes").json
+    ids = [change["id"] for change in answer["changes"]]
+    assert len(ids) == len(set(ids))
+    copy.follow(limit=1)
+    assert copy.versions == sorted(copy.versions)
+
+
+def test_a_change_has_the_data_that_reading_shows(owner):
+    live_a_little(owner)
+    for change in owner.get("/api/v1/changes").json["changes"]:
+        shown = owner.get(f"/api/v1/{KINDS[change['type']]}/{change['id']}").json
+        assert change["data"] == (None if change["deleted"] else shown)
+
+
+def test_a_cursor_is_the_version_of_the_last_change(owner, task):
+    assert owner.get("/api/v1/changes").json["cursor"] == str(task["version"])
+    assert owner.get(f"/api/v1/changes?since={task['version']}").json["changes"] == []
+
+
+@pytest.mark.parametrize("cursor", ["x", "-1", "1.5", "9" * 30, "1-", "٣", "1--2"])
+def test_what_is_no_cursor_is_refused(owner, cursor):
+    answer = owner.get("/api/v1/changes", query_string={"since": cursor})
+    assert (answer.status_code, answer.json["code"]) == (400, "invalid_cursor")
+
+
+def test_a_cursor_of_the_future_has_expired(owner):
+    answer = owner.get("/api/v1/changes?since=1000")
+    assert (answer.status_code, answer.json["code"]) == (410, "cursor_expired")
+
+
+def test_a_copy_that_missed_what_was_forgotten_starts_again(owner, copy, prune):
+    doomed = owner.post("/api/v1/tasks", json={"title": "Doomed"}).json["id"]
+    late = Copy(owner).follow()
+    owner.delete(f"/api/v1/tasks/{doomed}")
+    owner.post("/api/v1/tasks", json={"title": "Kept"})
+    copy.follow()
+    prune(31)
+    answer = owner.get("/api/v1/changes", query_string={"since": late.cursor})
+    assert (answer.status_code, answer.json["code"]) == (410, "cursor_expired")
+    assert copy.follow().rows == truth(owner)
+    assert Copy(owner).follow().rows == truth(owner)
+
+
+def test_a_copy_that_starts_after_the_pruning_can_be_made_page_by_page(owner, prune):
+    kept = [owner.post("/api/v1/tasks", json={"title": f"Task {i}"}).json["id"] for i in range(3)]
+    doomed = owner.post("/api/v1/tasks", json={"title": "Doomed"}).json["id"]
+    owner.delete(f"/api/v1/tasks/{doomed}?permanent=true")
+    prune(31)
+    copy = Copy(owner).follow(limit=1)
+    assert [id_ for _, id_ in copy.rows] == kept
+    assert copy.follow().rows == truth(owner)
+
+
+def test_a_pruning_amid_a_first_copy_makes_it_start_again_if_it_saw_what_is_gone(owner, prune):
+    first = owner.post("/api/v1/tasks", json={"title": "First"}).json["id"]
+    for i in range(3):
+        owner.post("/api/v1/tasks", json={"title": f"Task {i}"})
+    cursor = owner.get("/api/v1/changes?limit=1").json["cursor"]
+    owner.delete(f"/api/v1/tasks/{first}")
+    prune(31)
+    assert owner.get(f"/api/v1/changes?since={cursor}").status_code == 410
+
+
+def test_the_feed_is_each_persons_own(signed_in, task):
+    assert signed_in().get("/api/v1/changes").json == {"changes": [], "cursor": "0", "has_more": False}
+
+
+def test_an_unchanged_feed_is_not_sent_again(owner, task):
+    tag = owner.get("/api/v1/changes").headers["ETag"]
+    assert owner.get("/api/v1/changes", headers={"If-None-Match": tag}).status_code == 304

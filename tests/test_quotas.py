@@ -1,0 +1,59 @@
+"""How many tasks, projects and labels a person may have."""
+
+import pytest
+
+LIMITS = {"MAX_TASKS": 3, "MAX_PROJECTS": 2, "MAX_LABELS": 2}
+
+
+@pytest.fixture(scope="module")
+def app(make_app):
+    return make_app(**LIMITS)
+
+
+def add(client, what, i):
+    return client.post(f"/api/v1/{what}", json={"title": "Task"} if what == "tasks" else {"name": f"Name {i}"})
+
+
+def fill(client, what):
+    made = [add(client, what, i) for i in range(LIMITS[f"MAX_{what.upper()}"])]
+    assert {answer.status_code for answer in made} == {201}
+    return [answer.headers["Location"] for answer in made]
+
+
+@pytest.mark.parametrize("what", ["tasks", "projects", "labels"])
+def test_one_more_than_allowed_is_refused_until_one_is_deleted_for_good(owner, what):
+    first, *_ = fill(owner, what)
+    full = add(owner, what, 9)
+    assert (full.status_code, full.json["code"]) == (409, "quota_exceeded")
+    owner.delete(first)
+    assert add(owner, what, 9).status_code == 409
+    owner.delete(f"{first}?permanent=true")
+    assert add(owner, what, 9).status_code == 201
+    assert add(owner, what, 10).status_code == 409
+
+
+def test_labels_made_by_naming_them_count(owner):
+    assert owner.post("/api/v1/tasks", json={"title": "Task", "labels": ["a", "b", "c"]}).status_code == 409
+    assert owner.get("/api/v1/tasks").json["items"] == []
+    assert owner.post("/api/v1/tasks", json={"title": "Task", "labels": ["a", "b"]}).status_code == 201
+
+
+def test_a_batch_that_would_go_over_changes_nothing(owner):
+    operations = [{"op": "create", "data": {"title": "Task"}}] * 4
+    answer = owner.post("/api/v1/tasks/batch", json={"operations": operations})
+    assert (answer.status_code, answer.json["index"]) == (409, 3)
+    assert fill(owner, "tasks")
+
+
+def test_what_is_deleted_with_a_project_makes_room(owner):
+    project = owner.post("/api/v1/projects", json={"name": "Garden"}).json["id"]
+    for _ in range(3):
+        owner.post("/api/v1/tasks", json={"title": "Task", "project_id": project})
+    owner.delete(f"/api/v1/projects/{project}?permanent=true")
+    fill(owner, "tasks")
+    fill(owner, "projects")
+
+
+def test_one_person_being_full_does_not_matter_to_another(owner, signed_in):
+    fill(owner, "tasks")
+    fill(signed_in(), "tasks")

@@ -1,0 +1,108 @@
+"""The trash: deleting for good, and what `flask prune` forgets."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from sqlalchemy import delete, select
+
+from taskapi.accounts.models import User
+from taskapi.database import db, now
+from taskapi.tasks.models import Task
+
+
+@pytest.fixture
+def add(owner):
+    """Add a task of the owner's; returns its id."""
+    return lambda **values: owner.post("/api/v1/tasks", json={"title": "Task", **values}).json["id"]
+
+
+@pytest.fixture
+def prune(app):
+    """Prune as if so many days had gone by."""
+
+    def run(days=0):
+        with time_machine.travel(now() + timedelta(days=days)):
+            result = app.test_cli_runner().invoke(args=["prune"])
+        assert result.exit_code == 0, result.output
+
+    return run
+
+
+def ids(owner, query=""):
+    return {item["id"] for item in owner.get(f"/api/v1/tasks?{query}").json["items"]}
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["from the trash", "at once"])
+def test_a_tree_is_deleted_for_good(owner, add, first):
+    parent, other = add(), add()
+    child = add(parent_id=parent, labels=["home"])
+    if first:
+        owner.delete(f"/api/v1/tasks/{child}")
+    assert owner.delete(f"/api/v1/tasks/{parent}?permanent=true").status_code == 204
+    assert owner.get(f"/api/v1/tasks/{child}").status_code == 404
+    assert (ids(owner), ids(owner, "deleted=true")) == ({other}, set())
+
+
+def test_a_project_is_deleted_for_good_with_all_its_tasks(owner, add):
+    project = owner.post("/api/v1/projects", json={"name": "Garden"}).json["id"]
+    inside, other = add(project_id=project), add()
+    add(parent_id=inside)
+    owner.delete(f"/api/v1/tasks/{add(project_id=project)}")
+    assert owner.delete(f"/api/v1/projects/{project}?permanent=true").status_code == 204
+    assert owner.get(f"/api/v1/projects/{project}").status_code == 404
+    assert (ids(owner), ids(owner, "deleted=true")) == ({other}, set())
+
+
+def test_a_label_is_deleted_for_good_and_its_tasks_change(owner, add):
+    task = add(labels=["home", "garden"])
+    before = owner.get(f"/api/v1/tasks/{task}").json
+    label = owner.get("/api/v1/labels").json["items"][0]
+    assert owner.delete(f"/api/v1/labels/{label['id']}?permanent=true").status_code == 204
+    after = owner.get(f"/api/v1/tasks/{task}").json
+    assert (after["labels"], after["version"] > before["version"]) == (["home"], True)
+    assert owner.get("/api/v1/labels?deleted=true").json["items"] == []
+
+
+def test_deleting_twice_changes_nothing_more(owner, add):
+    task = add()
+    owner.delete(f"/api/v1/tasks/{task}")
+    before = owner.get(f"/api/v1/tasks/{task}").json
+    assert owner.delete(f"/api/v1/tasks/{task}").status_code == 204
+    assert owner.get(f"/api/v1/tasks/{task}").json == before
+
+
+def test_a_deletion_upon_an_older_version_is_refused(owner, task):
+    answer = owner.delete(f"/api/v1/tasks/{task['id']}?permanent=true", headers={"If-Match": '"0"'})
+    assert (answer.status_code, answer.json["current"]) == (412, task)
+
+
+def test_pruning_leaves_what_is_young_and_what_lives(owner, add, prune):
+    young, live = add(), add()
+    owner.delete(f"/api/v1/tasks/{young}")
+    prune(days=29)
+    assert (ids(owner), ids(owner, "deleted=true")) == ({live}, {young})
+
+
+def test_pruning_empties_the_old_trash_of_trees_projects_and_labels(owner, add, prune):
+    project = owner.post("/api/v1/projects", json={"name": "Garden"}).json["id"]
+    inside, live = add(project_id=project, labels=["home"]), add(labels=["home"])
+    add(parent_id=inside)
+    (label,) = owner.get("/api/v1/labels").json["items"]
+    owner.delete(f"/api/v1/labels/{label['id']}")
+    owner.delete(f"/api/v1/projects/{project}")
+    prune(days=31)
+    assert (ids(owner), ids(owner, "deleted=true")) == ({live}, set())
+    for what in ("projects", "labels"):
+        assert owner.get(f"/api/v1/{what}?deleted=true").json["items"] == []
+
+
+def test_an_account_goes_with_all_it_owns(app, owner, add):
+    project = owner.post("/api/v1/projects", json={"name": "Garden"}).json["id"]
+    add(parent_id=add(project_id=project, labels=["home"]))
+    owner.delete(f"/api/v1/tasks/{add()}?permanent=true")
+    with app.app_context():
+        user_id = db.session.execute(select(User.id).where(User.username == owner.username)).scalar_one()
+        db.session.execute(delete(User).where(User.id == user_id))
+        db.session.commit()
+        assert db.session.execute(select(Task.id).where(Task.owner_id == user_id)).all() == []
