@@ -4,7 +4,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, g
@@ -20,6 +22,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from taskapi.config import Settings
 
 READER = "reader"
+BUSY_SECONDS = 5  # how long a writer waits for its turn
 EMBEDDED = "taskapi.db"
 EXACT = Text().with_variant(Text(collation="C"), "postgresql")  # code points in order, as on SQLite
 INTERNAL = {"internal": True}  # a column's info: nothing that its owner would call theirs
@@ -166,10 +169,33 @@ def _prepare_sqlite(writer: Engine, reading: Engine) -> None:
     """Writers begin IMMEDIATE: a read that turned into a write would fail at once, whatever the timeout."""
     event.listen(writer, "connect", _configure_sqlite)
     event.listen(reading, "connect", _configure_sqlite)
-    event.listen(writer, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    turn = Lock()
+    event.listen(writer, "begin", partial(_begin_immediate, turn))
+    event.listen(writer, "commit", partial(_end_turn, turn))
+    event.listen(writer, "rollback", partial(_end_turn, turn))
+
+
+def _begin_immediate(turn: Lock, connection: Connection) -> None:
+    """Wait among our own threads first: SQLite lets writers ask again and again, and the unlucky wait too long."""
+    connection.info["turn"] = turn.acquire(timeout=BUSY_SECONDS)
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except BaseException:
+        _end_turn(turn, connection)
+        raise
+
+
+def _end_turn(turn: Lock, connection: Connection) -> None:
+    if connection.info.pop("turn", False):
+        turn.release()
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "busy_timeout = 5000"):
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = NORMAL",
+        "foreign_keys = ON",
+        f"busy_timeout = {BUSY_SECONDS * 1000}",
+    ):
         connection.execute(f"PRAGMA {pragma}")

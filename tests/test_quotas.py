@@ -1,5 +1,7 @@
 """How many tasks, projects and labels a person may have."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 LIMITS = {"MAX_TASKS": 3, "MAX_PROJECTS": 2, "MAX_LABELS": 2}
@@ -57,3 +59,15 @@ def test_what_is_deleted_with_a_project_makes_room(owner):
 def test_one_person_being_full_does_not_matter_to_another(owner, signed_in):
     fill(owner, "tasks")
     fill(signed_in(), "tasks")
+
+
+def test_sixteen_creations_at_once_do_not_go_over_the_limit(app, owner):
+    def create(_):
+        client = app.test_client()
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {owner.token}"
+        return client.post("/api/v1/tasks", json={"title": "Task"}).status_code
+
+    with ThreadPoolExecutor(16) as pool:
+        codes = sorted(pool.map(create, range(16)))
+    assert codes == [201] * 3 + [409] * 13
+    assert len(owner.get("/api/v1/tasks").json["items"]) == 3
