@@ -4,15 +4,17 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, or_, select
+from sqlalchemy import ColumnElement, Uuid, and_, bindparam, column, exists, or_, select, table
 
 from taskapi.accounts.models import User
-from taskapi.database import now, reader
+from taskapi.database import db, now, reader
 from taskapi.labels.models import Label
 from taskapi.owned import name_key
 from taskapi.security.tokens import caller
 from taskapi.tasks.models import NEVER, Status, Task, TaskLabel, fold
 
+_SEARCH = table("task_search", column("rowid"), column("task_search"))
+_SEARCH_ROWS = table("task_search_rows", column("number"), column("owner_id"), column("task_id", Uuid()))
 OPEN = (Status.TODO, Status.IN_PROGRESS)
 FILTERS: dict[str, ColumnElement[bool]] = {
     "status": Task.status.in_(bindparam("status", expanding=True)),
@@ -46,6 +48,7 @@ def conditions(shape: frozenset[str]) -> list[ColumnElement[bool]]:
         live,
         *(FILTERS[name] for name in sorted(shape) if name in FILTERS),
         *(Task.words.like(bindparam(name), escape="\\") for name in words),
+        *([_found_by_index()] if "phrases" in shape else []),
         *(_has_label(name) for name in labels),
     ]
 
@@ -62,8 +65,7 @@ def parameters_of(question: dict[str, Any]) -> dict[str, Any]:
     if "overdue" in question:
         parameters |= {name: value for name, value in moments().items() if name != "zone"}
     labels = {f"label {i}": name_key(name) for i, name in enumerate(question.get("label", ()))}
-    words = {f"word {i}": f"%{_plain(word)}%" for i, word in enumerate(fold(question.get("q", "")).split())}
-    return parameters | labels | words
+    return parameters | labels | _words(fold(question.get("q", "")).split())
 
 
 def _has_label(name: str) -> ColumnElement[bool]:
@@ -75,6 +77,26 @@ def _has_label(name: str) -> ColumnElement[bool]:
         TaskLabel.task_id == Task.id,
         TaskLabel.label_id == label.scalar_subquery(),
     )
+
+
+def _words(words: list[str]) -> dict[str, str]:
+    """Return what the words are found by: the index of trigrams, or a look at each of the owner's tasks.
+
+    PostgreSQL's serves LIKE, and its planner chooses; SQLite's is a table of its own, which knows no shorter words.
+    """
+    sought = [word for word in words if len(word) >= 3] if db.engine.dialect.name == "sqlite" else []
+    phrases = {"phrases": " ".join(map(_quoted, sought))} if sought else {}
+    return phrases | {f"word {i}": f"%{_plain(word)}%" for i, word in enumerate(words) if word not in sought}
+
+
+def _found_by_index() -> ColumnElement[bool]:
+    found = select(_SEARCH.c.rowid).where(_SEARCH.c.task_search.match(bindparam("phrases")))
+    rows = select(_SEARCH_ROWS.c.task_id).where(_SEARCH_ROWS.c.owner_id == bindparam("owner_id", type_=Uuid()))
+    return Task.id.in_(rows.where(_SEARCH_ROWS.c.number.in_(found)))
+
+
+def _quoted(word: str) -> str:
+    return '"' + word.replace('"', '""') + '"'
 
 
 def moments() -> dict[str, Any]:

@@ -1,0 +1,91 @@
+"""Every list, with every filter and every sort, finds its rows by an index."""
+
+import re
+from itertools import product
+
+import pytest
+import sqlalchemy as sa
+
+from taskapi.database import READER, db
+
+ID = "01890000-0000-7000-8000-000000000000"
+DAY, INSTANT = "2030-01-01", "2030-01-01T00:00:00Z"
+FILTERS = [
+    "", "status=todo&status=done", "priority=high", f"project_id={ID}", "project_id=none", f"parent_id={ID}",
+    "parent_id=none", "label=home", "label=home&label=garden", f"due_after={DAY}", f"due_before={INSTANT}",
+    "overdue=true", f"created_after={INSTANT}", f"created_before={INSTANT}", f"updated_after={INSTANT}",
+    f"completed_after={INSTANT}", f"completed_before={INSTANT}", "q=milk", "q=mi", "q=milk+mi", "deleted=true",
+]  # fmt: skip
+SORTS = ["created_at", "updated_at", "due", "priority", "title"]
+SORTS = [*SORTS, *(f"-{sort}" for sort in SORTS), "priority,due", "-priority,due,title", "due,-created_at"]
+OTHERS = [
+    "/api/v1/projects", "/api/v1/projects?archived=true", "/api/v1/projects?deleted=true", "/api/v1/labels",
+    "/api/v1/labels?deleted=true", "/api/v1/changes", "/api/v1/changes?since=1", "/api/v1/tasks/summary",
+    f"/api/v1/tasks/{ID}", f"/api/v1/projects/{ID}", f"/api/v1/labels/{ID}",
+]  # fmt: skip
+TABLES = "tasks|projects|labels|task_labels|tombstones|change_counters|task_search_rows"
+
+
+@pytest.fixture
+def plans(app, owner):
+    """Ask for something, and return what the database says of how it finds the answer."""
+    for i in range(3):
+        owner.post("/api/v1/tasks", json={"title": f"Task {i}", "labels": ["home", "garden"], "due_date": "2030-01-01"})
+    with app.app_context():
+        engine = db.engines[READER]
+    asked = []
+    record = lambda conn, cursor, statement, parameters, context, many: asked.append((statement, parameters))  # noqa: E731
+    sa.event.listen(engine, "before_cursor_execute", record)
+
+    def ask(url):
+        asked.clear()
+        answer = owner.get(url)
+        assert answer.status_code in {200, 404}, answer.text
+        if "cursor" not in url and answer.json.get("next_cursor"):
+            mark = "&" if "?" in url else "?"
+            owner.get(f"{url}{mark}cursor={answer.json['next_cursor']}")
+        return [explain(engine, *question) for question in [*asked] if "revocations" not in question[0]]
+
+    yield ask
+    sa.event.remove(engine, "before_cursor_execute", record)
+
+
+def explain(engine, statement, parameters):
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+        return "\n".join(row[3] for row in rows)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SET enable_seqscan = off")
+        rows = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).all()
+        connection.exec_driver_sql("SET enable_seqscan = on")
+    return "\n".join(row[0] for row in rows)
+
+
+def assert_no_scan(plans):
+    assert plans
+    for plan in plans:
+        assert not re.search(rf"SCAN ({TABLES})\b|Seq Scan on ({TABLES})\b", plan), plan
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_no_list_of_tasks_scans_a_table(plans, sort):
+    for filter_, limit in product(FILTERS, (1, 100)):
+        assert_no_scan(plans(f"/api/v1/tasks?sort={sort}&limit={limit}&{filter_}".rstrip("&")))
+
+
+@pytest.mark.parametrize("url", OTHERS)
+def test_nothing_else_that_is_read_scans_a_table(plans, url):
+    assert_no_scan(plans(url))
+
+
+@pytest.mark.parametrize("sort", [sort for sort in SORTS if "," not in sort])
+def test_a_page_by_one_key_is_read_off_its_index_without_sorting(plans, sort):
+    for plan in plans(f"/api/v1/tasks?sort={sort}&limit=1"):
+        assert f"ix_tasks_live_{index_of(sort)}" in plan
+        assert not re.search(r"TEMP B-TREE|^Sort|-> +Sort", plan), plan
+
+
+def index_of(sort):
+    names = {"due": "due_first", "-due": "due_last", "priority": "priority_rank", "title": "title_key"}
+    return names.get(sort) or names.get(sort.removeprefix("-")) or sort.removeprefix("-")

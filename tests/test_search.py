@@ -1,0 +1,72 @@
+"""`q`: words in title and description, in any case, with or without accents, in any position; kept in step."""
+
+import pytest
+
+
+@pytest.fixture
+def add(owner):
+    """Add a task of the owner's; returns its id."""
+    return lambda title, **values: owner.post("/api/v1/tasks", json={"title": title, **values}).json["id"]
+
+
+def find(owner, q, **query):
+    answer = owner.get("/api/v1/tasks", query_string={"q": q, **query})
+    assert answer.status_code == 200, answer.text
+    return [item["title"] for item in answer.json["items"]]
+
+
+@pytest.mark.parametrize("q", ["mil", "MILK", "ilk", "lk", "k", "m", "oat milk", "milk oat", "ilk oa", "Óat"])
+def test_a_word_is_found_by_any_part_of_it(owner, add, q):
+    add("Oat milk")
+    add("Bread", description="with butter")
+    assert find(owner, q) == (["Oat milk"])
+
+
+@pytest.mark.parametrize(
+    "q", ['"', '"milk"', "milk*", "milk OR bread", "NEAR(milk)", "-milk", "words:milk", "'", "mi_k", "m%k"]
+)
+def test_what_other_languages_mean_by_a_sign_is_only_a_sign_here(owner, add, q):
+    add("Oat milk")
+    add("Bread")
+    assert find(owner, q) == []
+
+
+@pytest.mark.parametrize(
+    "title", ['Say "milk"', "100% milk", "a_b milk", "it's milk", "back\\slash milk", "牛奶买菜 milk"]
+)
+def test_signs_and_other_scripts_are_found_as_they_are(owner, add, title):
+    add(title)
+    assert find(owner, title) == [title]
+    assert find(owner, title.split()[0]) == [title]
+
+
+def test_the_index_follows_every_change(owner, add):
+    task = add("Oat milk")
+    url = f"/api/v1/tasks/{task}"
+    owner.patch(url, json={"description": "with vanilla"})
+    assert find(owner, "vanilla") == ["Oat milk"]
+    owner.patch(url, json={"title": "Bread", "status": "done"})
+    assert (find(owner, "milk"), find(owner, "bread vanilla")) == ([], ["Bread"])
+    owner.delete(url)
+    assert (find(owner, "bread"), find(owner, "bread", deleted="true")) == ([], ["Bread"])
+    owner.post(f"{url}/restore")
+    assert find(owner, "bread") == ["Bread"]
+    owner.delete(f"{url}?permanent=true")
+    assert (find(owner, "bread"), find(owner, "bread", deleted="true")) == ([], [])
+    add("Bread again")
+    assert find(owner, "bread") == ["Bread again"]
+
+
+def test_nobody_finds_what_is_anothers(owner, add, signed_in):
+    add("Oat milk")
+    other = signed_in()
+    other.post("/api/v1/tasks", json={"title": "Milk shake"})
+    assert (find(owner, "milk"), find(other, "milk")) == (["Oat milk"], ["Milk shake"])
+
+
+def test_words_go_together_with_filters_and_pages(owner, add):
+    for i in range(5):
+        add(f"Milk {i}", status="done" if i % 2 else "todo")
+    first = owner.get("/api/v1/tasks?q=milk&status=todo&sort=title&limit=2").json
+    rest = owner.get(f"/api/v1/tasks?q=milk&status=todo&sort=title&limit=2&cursor={first['next_cursor']}").json
+    assert [item["title"] for item in first["items"] + rest["items"]] == ["Milk 0", "Milk 2", "Milk 4"]
