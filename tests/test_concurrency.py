@@ -47,8 +47,8 @@ def codes(answers):
 def test_of_sixteen_changes_upon_the_same_version_exactly_one_wins_each_round(owner, another, task, at_once):
     url, version = f"/api/v1/tasks/{task['id']}", task["version"]
     for _ in range(5):
-        change = lambda i, tag=f'"{version}"': another(owner).patch(  # noqa: E731
-            url, json={"title": f"By {i}"}, headers={"If-Match": tag}
+        change = lambda i, version=version: another(owner).patch(  # noqa: E731
+            url, json={"title": f"By {i} upon {version}"}, headers={"If-Match": f'"{version}"'}
         )
         answers = at_once(change, range(WRITERS))
         assert codes(answers) == [200] + [412] * (WRITERS - 1)

@@ -26,10 +26,20 @@ def empty(make_app, new_database):
         yield app
 
 
+def is_declared(name, _kind, _parents):
+    """Tell whether a model can declare it: the index of words is each database's own affair."""
+    return not (name or "").startswith("task_search")
+
+
 def tables():
     """Return the tables that there are, Alembic's own left out."""
     db.engine.dispose()
     return {*sa.inspect(db.engine).get_table_names()} - {"alembic_version"}
+
+
+def declared():
+    """Return the tables that models declare."""
+    return {name for name in tables() if is_declared(name, "table", {})}
 
 
 def test_the_history_is_one_line():
@@ -40,11 +50,11 @@ def test_the_history_is_one_line():
 def test_up_from_nothing_and_down_to_nothing(empty):
     assert tables() == set()
     upgrade()
-    assert tables() == {*db.metadata.tables}
+    assert declared() == {*db.metadata.tables}
     downgrade(revision="base")
     assert tables() == set()
     upgrade()
-    assert tables() == {*db.metadata.tables}
+    assert declared() == {*db.metadata.tables}
 
 
 def test_each_step_can_be_taken_back_and_forth(empty):
@@ -60,7 +70,8 @@ def test_what_migrations_build_is_what_the_models_say(empty):
     upgrade()
     check()
     with db.engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection, {"compare_type": True}), db.metadata) == []
+        options = {"compare_type": True, "include_name": is_declared}
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), db.metadata) == []
 
 
 def test_taking_the_last_step_again_keeps_what_people_wrote(empty, make_app):
