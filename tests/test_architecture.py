@@ -111,7 +111,7 @@ def test_every_setting_is_used():
     text = "\n".join(OURS.values())
     unused = {name for name in SETTINGS if not re.search(rf"\.{name.lower()}\b", text)}
     by_table = {name for name in unused if name.startswith("MAX_") and 'f"max_{table}"' in text}
-    assert unused - by_table <= {"TRASH_DAYS"}
+    assert unused == by_table
 
 
 def test_every_error_of_the_catalogue_is_used_and_no_other():

@@ -235,3 +235,14 @@ def test_a_question_that_the_log_cannot_answer_is_refused(admin, query):
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 def test_the_api_has_no_way_to_change_the_log(admin, method):
     assert getattr(admin, method)(AUDIT).status_code == 405
+
+
+def test_the_daily_prune_takes_old_addresses_out_of_the_log(app, client, new_person):
+    login = {"username": new_person(), "password": PASSWORD}
+    client.post("/api/v1/auth/login", json=login, headers={"User-Agent": "Old phone"})
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=91)):
+        result = app.test_cli_runner().invoke(args=["prune"])
+    assert result.exit_code == 0
+    with app.app_context():
+        old = sa.select(AuditEntry.id).where(AuditEntry.user_agent == "Old phone")
+        assert db.session.scalars(old).all() == []

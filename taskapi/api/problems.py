@@ -1,7 +1,6 @@
 """Errors: one catalogue, one shape (RFC 9457), one way out."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
@@ -10,6 +9,7 @@ from markupsafe import Markup, escape
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.http import HTTP_STATUS_CODES
 
 from taskapi.api.encoding import to_json
 
@@ -205,7 +205,7 @@ class Problem(HTTPException):
         """Return the response that says it."""
         body = {
             "type": f"/problems/{self.code_name}",
-            "title": HTTPStatus(self.code or 500).phrase,
+            "title": HTTP_STATUS_CODES[self.code or 500],
             "status": self.code,
             "detail": self.description,
             "code": self.code_name,
@@ -279,7 +279,7 @@ def show_problem(code_name: str) -> Response:
     entry = CATALOGUE.get(code_name)
     if entry is None:
         raise NotFound
-    title = f"{entry.status} {HTTPStatus(entry.status).phrase}"
+    title = f"{entry.status} {HTTP_STATUS_CODES[entry.status]}"
     page = Markup(
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>{code}</title>'
         "<h1>{code}</h1><p>{title}: {detail}</p><p>{advice}</p></html>"

@@ -5,6 +5,7 @@ from datetime import timedelta
 import click
 from flask.cli import with_appcontext
 
+from taskapi.audit.log import blank_old_origins
 from taskapi.auth.service import prune_sessions
 from taskapi.cli.command import Command
 from taskapi.config import settings
@@ -16,12 +17,14 @@ from taskapi.tasks.prune import empty_trash, owners_of_old_trash
 @click.command("prune", cls=Command)
 @with_appcontext
 def prune() -> None:
-    """Empty the trash of old rows, and remove sessions and stored answers that are over. Run it once a day."""
+    """Remove what has had its time: old trash, ended sessions, stored answers, old addresses. Run it once a day."""
     before = now() - timedelta(days=settings().trash_days)
     emptied = 0
     for owner_id in owners_of_old_trash(before):
         emptied += empty_trash(owner_id, before)
         db.session.commit()
     over = prune_sessions() + prune_answers()
+    blanked = blank_old_origins()
     db.session.commit()
     click.echo(f"Removed {emptied} rows from the trash, and {over} sessions, revocations and stored answers.")
+    click.echo(f"Took addresses and agents out of {blanked} entries of the audit log.")
