@@ -51,6 +51,8 @@ MATRIX = {
     "GET /api/v1/tasks/<uuid:task_id>": EVERY_ROLE,
     "PATCH /api/v1/tasks/<uuid:task_id>": WRITERS,
     "POST /api/v1/tasks/<uuid:task_id>/restore": WRITERS,
+    "GET /api/v1/tasks/export": EVERY_ROLE,
+    "POST /api/v1/tasks/import": WRITERS,
     "GET /healthz": ANYONE,
     "GET /metrics": ANYONE,
     "GET /openapi.json": ANYONE,
