@@ -72,10 +72,15 @@ def measure(address: str, count: int, form: str) -> None:
 
 
 def worker_of(address: str) -> int:
-    """Return the process that is a gunicorn's child and listens there: it has its parent's command line."""
+    """Return the worker's process, which has the command line of the gunicorn that it is a child of."""
     bind = f"--bind\0{address.removeprefix('http://')}".encode()
-    found = [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/cmdline") if bind in path.read_bytes()]
-    return max(found)
+    servers.wait_until(lambda: len(processes(bind)) == 2)
+    return max(processes(bind))
+
+
+def processes(words: bytes) -> list[int]:
+    paths = Path("/proc").glob("[0-9]*/cmdline")
+    return [int(path.parent.name) for path in paths if words in path.read_bytes()]
 
 
 def memory(pid: int, field: str) -> float:
