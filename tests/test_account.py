@@ -220,3 +220,11 @@ def test_a_name_is_free_again_when_its_account_is_gone(person, client):
     answer = client.post("/api/v1/auth/register", json={"username": person.username, "password": PASSWORD})
     assert answer.status_code == 201
     assert answer.json["id"] != str(person.id)
+
+
+@pytest.mark.parametrize(
+    "letter", ["\u212a", "\u0130", "\u017f", "\uff41"]
+)  # each is a letter a-z in lower case or NFKC
+def test_a_username_is_ascii_before_its_case_is_folded(client, letter):
+    answer = client.post("/api/v1/auth/register", json={"username": f"ada-{letter}ate", "password": PASSWORD})
+    assert (answer.status_code, list(answer.json["errors"]["json"])) == (422, ["username"])

@@ -10,6 +10,7 @@ from taskapi.audit.schemas import AuditEntrySchema
 from taskapi.security.rbac import Role
 
 ROLES = [role.value for role in Role]
+_USERNAME = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 
 
@@ -20,10 +21,10 @@ class Username(Text):
         super().__init__(3, 64, metadata={"pattern": "^[A-Za-z0-9._-]+$", "example": "ada"}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        name = super()._deserialize(value, attr, data, **kwargs).lower()
-        if not re.fullmatch(r"[a-z0-9._-]+", name, re.ASCII):
+        name = super()._deserialize(value, attr, data, **kwargs)
+        if not _USERNAME.fullmatch(name):  # before its case is folded, for that makes letters of a-z from others
             raise ValidationError("May have letters a-z, digits, dots, underscores and hyphens.")
-        return name
+        return name.lower()
 
 
 class Email(Text):
