@@ -134,10 +134,12 @@ def test_no_header_with_a_line_break_is_a_server_error(owner, header):
 @pytest.fixture(scope="module")
 def hosted(make_app):
     """A client of a service that knows its names."""
-    return make_app(TRUSTED_HOSTS="tasks.example,.example.org").test_client()
+    return make_app(TRUSTED_HOSTS="Tasks.example,.example.org").test_client()
 
 
-@pytest.mark.parametrize("host", ["tasks.example", "tasks.example:8000", "example.org", "a.example.org"])
+@pytest.mark.parametrize(
+    "host", ["tasks.example", "TASKS.Example", "tasks.example:8000", "example.org", "A.EXAMPLE.ORG"]
+)
 def test_a_host_of_ours_is_served(hosted, host):
     assert hosted.get("/healthz", headers={"Host": host}).status_code == 200
 

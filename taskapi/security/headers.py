@@ -1,7 +1,8 @@
 """What every response carries: its request id, and the headers that keep a browser out of trouble."""
 
 import re
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from flask import Flask, Response, g, request
@@ -10,6 +11,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from taskapi.api import problem
 from taskapi.config import Settings, settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 PLAIN_HTTP = {"/healthz", "/readyz", "/metrics"}
@@ -65,13 +69,25 @@ def add_headers(response: Response) -> Response:
     return response
 
 
+def _lower_host(application: "WSGIApplication") -> "WSGIApplication":
+    """Lower the requested host: names of hosts have no case, yet are compared with the trusted ones as they are."""
+
+    def lowered(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if "HTTP_HOST" in environ:
+            environ["HTTP_HOST"] = environ["HTTP_HOST"].lower()
+        return application(environ, start_response)
+
+    return lowered
+
+
 def init_headers(app: Flask, settings: Settings) -> None:
     """Put ids before and headers behind every request, and believe as many proxies as there are."""
     app.before_request(identify_request)
     app.before_request(require_https)
     app.after_request(add_headers)
     if settings.trusted_hosts:
-        app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts)
+        app.config["TRUSTED_HOSTS"] = [host.lower() for host in settings.trusted_hosts]
+        app.wsgi_app = _lower_host(app.wsgi_app)  # type: ignore[method-assign,assignment]
     if settings.cors_origins:
         CORS(app, origins=list(settings.cors_origins), **CORS_OPTIONS)
     if count := settings.trusted_proxies:
