@@ -11,7 +11,7 @@ from taskapi.database import db, now, reader
 from taskapi.labels.models import Label
 from taskapi.owned import name_key
 from taskapi.security.tokens import caller
-from taskapi.tasks.models import NEVER, Status, Task, TaskLabel, fold
+from taskapi.tasks.models import NEVER, Status, Task, TaskLabel, due_key, fold
 
 _SEARCH = table("task_search", column("rowid"), column("task_search"))
 _SEARCH_ROWS = table("task_search_rows", column("number"), column("owner_id"), column("task_id", Uuid()))
@@ -60,12 +60,16 @@ def parameters_of(question: dict[str, Any]) -> dict[str, Any]:
         if parameters.get(name) == "none":
             parameters[f"{name} none"] = parameters.pop(name)
     for name in ("due_after", "due_before"):
-        if type(parameters.get(name)) is date:
-            parameters[name] = datetime.combine(parameters[name], time(), UTC)
+        if border := parameters.get(name):
+            parameters[name] = due_key(border if isinstance(border, datetime) else _first_instant(border))
     if "overdue" in question:
         parameters |= {name: value for name, value in moments().items() if name != "zone"}
     labels = {f"label {i}": name_key(name) for i, name in enumerate(question.get("label", ()))}
     return parameters | labels | _words(fold(question.get("q", "")).split())
+
+
+def _first_instant(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
 
 
 def _has_label(name: str) -> ColumnElement[bool]:

@@ -1,7 +1,7 @@
 """A task, and the labels on it."""
 
 import unicodedata
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -26,6 +26,7 @@ from taskapi.projects.models import Project
 
 NEVER = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
 TITLE_KEY_LENGTH = 200  # folding may lengthen, and a cursor carries it
 
 
@@ -118,7 +119,7 @@ class Task(Trashable, Model):
 
     def _set_due_keys(self) -> None:
         due = self.due_at or (last_instant(self.due_date) if self.due_date else None)
-        self.due_first, self.due_last = due or NEVER, due or ALWAYS
+        self.due_first, self.due_last = (due_key(due), due_key(due)) if due else (NEVER, ALWAYS)
 
     def _follow_status(self) -> None:
         if self.status != Status.DONE:
@@ -173,6 +174,11 @@ Label.task_count = column_property(_labelled.scalar_subquery(), expire_on_flush=
 def last_instant(day: date) -> datetime:
     """Return the last microsecond of a day, UTC: a due day sorts behind the instants in it."""
     return datetime.combine(day, time.max, UTC)
+
+
+def due_key(due: datetime) -> datetime:
+    """Return what a due instant is sorted and filtered by: itself, between the two ends that mean no due at all."""
+    return min(max(due, ALWAYS + TICK), NEVER - TICK)
 
 
 def fold(text: str) -> str:
