@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 from taskapi.api import invalid
 from taskapi.database import db
 from taskapi.labels.names import labels_named
-from taskapi.owned import change_all
+from taskapi.owned import change_all, name_key
 from taskapi.projects.models import Project
 from taskapi.security.scope import is_live, live_or_409, make_room
 from taskapi.security.tokens import caller
@@ -35,11 +35,15 @@ def change_task(task: Task, changes: dict[str, Any]) -> None:
     """Change a task that was locked, and flush it."""
     live_or_409(task)
     _apply(task, changes)
-    if "labels" in changes:
+    if "labels" in changes and _keys(changes["labels"] or []) != _keys(task.labels):
         db.session.execute(delete(TaskLabel).where(TaskLabel.owner_id == task.owner_id, TaskLabel.task_id == task.id))
         _put_labels(task, changes["labels"] or [])
         flag_modified(task, "version")
     db.session.flush()
+
+
+def _keys(names: list[str]) -> set[str]:
+    return {name_key(name) for name in names}
 
 
 def _apply(task: Task, changes: dict[str, Any]) -> None:
