@@ -1,0 +1,92 @@
+"""What a list of tasks can be asked for: filters, sorts, limits, and whether it is still the one that is known."""
+
+from itertools import product
+
+import pytest
+
+TASKS = "/api/v1/tasks"
+
+
+def titles(owner, **query):
+    answer = owner.get(TASKS, query_string=query)
+    assert answer.status_code == 200, answer.text
+    return [item["title"] for item in answer.json["items"]]
+
+
+@pytest.fixture
+def add(owner):
+    """Add a task of the owner's; returns it."""
+    return lambda title, **values: owner.post(TASKS, json={"title": title, **values}).json
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("status", ["todo", "in_progress", "done", "cancelled"]), ("priority", ["none", "low", "medium", "high"])],
+)
+def test_a_filter_may_be_repeated(owner, add, name, values):
+    for value in values:
+        add(value, **{name: value})
+    assert titles(owner, **{name: values[1]}) == [values[1]]
+    assert titles(owner, **{name: [values[0], values[2]]}) == [values[2], values[0]]
+
+
+@pytest.mark.parametrize(
+    ("name", "word"), [("status", "open"), ("priority", "HIGH"), ("overdue", "no"), ("sort", "id")]
+)
+def test_a_word_that_no_filter_knows_is_422(owner, name, word):
+    answer = owner.get(TASKS, query_string={name: word})
+    assert (answer.status_code, list(answer.json["errors"]["query"])) == (422, [name])
+
+
+@pytest.mark.parametrize("field", ["created", "completed"])
+def test_after_is_from_then_on_and_before_is_until_just_before(owner, add, field):
+    first, second = (add(title, status="done") for title in ("first", "second"))
+    add("open") if field == "completed" else None
+    border = second[f"{field}_at"]
+    assert titles(owner, **{f"{field}_after": border}) == ["second"]
+    assert titles(owner, **{f"{field}_before": border}) == ["first"]
+    assert titles(owner, **{f"{field}_after": first[f"{field}_at"], f"{field}_before": border}) == ["first"]
+
+
+def test_updated_after_is_from_the_last_change_on(owner, add):
+    first = add("first")
+    second = add("second")
+    assert titles(owner, updated_after=second["updated_at"]) == ["second"]
+    changed = owner.patch(f"{TASKS}/{first['id']}", json={"priority": "low"}).json
+    assert titles(owner, updated_after=changed["updated_at"]) == ["first"]
+
+
+@pytest.mark.parametrize("sort", ["priority,-due,title", "-priority,due,-title", "-title,priority,-due"])
+def test_three_keys_sort_one_after_the_other(owner, add, sort):
+    for title, priority, day in product("ab", ["low", "urgent"], ["2030-01-01", "2030-01-02"]):
+        add(title, priority=priority, due_date=day)
+    items = owner.get(TASKS, query_string={"sort": sort}).json["items"]
+    expected = items[:]
+    for key in reversed(sort.split(",")):
+        expected.sort(key=KEYS[key.removeprefix("-")], reverse=key.startswith("-"))
+    assert items == expected
+    assert len(items) == 8
+
+
+KEYS = {
+    "title": lambda task: task["title"],
+    "due": lambda task: task["due_date"],
+    "priority": lambda task: ["low", "urgent"].index(task["priority"]),
+}
+
+
+@pytest.mark.parametrize("limit", [0, 101, -1, 2**63, "1.5", "ten", ""])
+def test_a_limit_out_of_range_is_422(owner, limit):
+    answer = owner.get(TASKS, query_string={"limit": limit})
+    assert (answer.status_code, list(answer.json["errors"]["query"])) == (422, ["limit"])
+
+
+def test_a_list_that_is_known_is_304_until_it_changes(owner, add):
+    add("Milk")
+    tag = owner.get(TASKS).headers["ETag"]
+    known = {"If-None-Match": tag}
+    answer = owner.get(TASKS, headers=known)
+    assert (answer.status_code, answer.data, answer.headers["ETag"]) == (304, b"", tag)
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    add("Bread")
+    assert owner.get(TASKS, headers=known).status_code == 200
