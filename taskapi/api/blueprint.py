@@ -132,7 +132,7 @@ def require_match(row: Any, schema: Schema) -> None:
     given = request.if_match
     if "If-Match" not in request.headers or given.star_tag:
         return
-    if str(row.version) not in {tag.partition("-")[0] for tag in given.as_set()}:
+    if str(row.version) not in {tag.partition("-")[0] for tag in given.as_set() if tag}:
         refuse_version(row, schema)
 
 
