@@ -2,10 +2,31 @@
 
 import json
 import re
+from functools import partial
+from uuid import uuid4
 
 import pytest
 import schemathesis
+from conftest import PASSWORD
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import load_all_checks
 from surface import METHODS, routes
+
+load_all_checks()
+EXAMPLES = 5
+ENDING = {"POST /api/v1/auth/logout", "DELETE /api/v1/auth/sessions", "DELETE /api/v1/me"}  # the session in use
+TAKING = {"parameters", "requestBody", "security"}  # what takes nothing cannot be asked wrongly
+KINDS = {"task_id": ("tasks", "title"), "project_id": ("projects", "name"), "label_id": ("labels", "name")}
+EVERYWHERE = {  # on any answer, so that naming them at each would tell nothing
+    "content-type", "content-length", "date", "vary", "set-cookie", "ratelimit", "ratelimit-policy",
+    "content-security-policy", "cross-origin-resource-policy", "permissions-policy", "referrer-policy",
+    "x-content-type-options",
+}  # fmt: skip
+ACCEPTABLE = {
+    "password": PASSWORD, "current_password": PASSWORD, "new_password": PASSWORD, "timezone": "Europe/Berlin",
+    "due_at": None, "project_id": None, "parent_id": None, "completed_at": None,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +65,97 @@ def test_every_operation_says_what_it_does_and_what_it_answers(document):
                 assert {"401", "403"} <= operation["responses"].keys(), (method, path)
             if "{" in path:
                 assert "404" in operation["responses"], (method, path)
+
+
+def documented_status(_ctx, response, case):
+    """The status is one that the operation names itself: that any other error is possible says little."""
+    assert str(response.status_code) in case.operation.definition.raw["responses"]
+
+
+def documented_headers(_ctx, response, case):
+    """Every header of an answer is one that its status documents, or one that all answers carry."""
+    answer = case.operation.definition.raw["responses"][str(response.status_code)]
+    if "$ref" in answer:
+        answer = case.operation.schema.raw_schema["components"]["responses"][answer["$ref"].rsplit("/", 1)[1]]
+    known = EVERYWHERE | {name.lower() for name in answer.get("headers", {})}
+    assert {*response.headers} <= known, {*response.headers} - known
+
+
+@pytest.fixture
+def things(app, owner, signed_in):
+    """Make what an address can name: something of the administrator's who asks, or a person."""
+
+    def make(asking, name):
+        if name == "user_id":
+            return signed_in().get("/api/v1/me").json["id"]
+        if name == "session_id":
+            credentials = {"username": asking.username, "password": PASSWORD}
+            return app.test_client().post("/api/v1/auth/login", json=credentials).json["session_id"]
+        kind, naming = KINDS[name]
+        return asking.post(f"/api/v1/{kind}", json={naming: uuid4().hex}).json["id"]
+
+    return make
+
+
+@pytest.mark.parametrize("mode", GenerationMode)
+def test_the_application_does_what_the_document_says(app, signed_in, things, subtests, mode):
+    """Every operation under made-up requests: good ones are accepted, bad ones refused, all as documented."""
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", app)
+    schema.config.checks.positive_data_acceptance.expected_statuses += ["410", "412"]  # it is not the latest
+    admin = signed_in("admin")
+    for operation in (found.ok() for found in schema.get_all_operations()):
+        if mode is GenerationMode.NEGATIVE and not operation.definition.raw.keys() & TAKING:
+            continue
+        with subtests.test(operation=operation.label):
+            sign_in = partial(signed_in, "admin") if operation.label in ENDING else lambda: admin
+            try_out(operation, mode, sign_in, things)
+
+
+def try_out(operation, mode, sign_in, things):
+    """Send some requests of an operation, and check what comes back."""
+
+    @settings(
+        max_examples=EXAMPLES,
+        phases=[Phase.generate],
+        database=None,
+        derandomize=True,
+        deadline=None,
+        suppress_health_check=[*HealthCheck],
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def run(case):
+        asking = sign_in()
+        if mode is GenerationMode.POSITIVE:
+            make_acceptable(case, asking, things)
+        headers = {"Authorization": f"Bearer {asking.token}"}
+        case.call_and_validate(headers=headers, additional_checks=[documented_status, documented_headers])
+
+    run()
+
+
+def make_acceptable(case, asking, things):
+    """Say what no schema can: the things of the path there are, a key is new, a cursor comes from the service."""
+    for name in case.path_parameters or {}:
+        case.path_parameters[name] = things(asking, name)
+    if "Idempotency-Key" in (case.headers or {}):
+        case.headers["Idempotency-Key"] = uuid4().hex
+    if "cursor" in (case.query or {}):
+        del case.query["cursor"]
+    if "sort" in (case.query or {}):  # each key once
+        case.query["sort"] = ",".join({key.removeprefix("-"): key for key in case.query["sort"].split(",")}.values())
+    if isinstance(case.body, dict):
+        case.body = acceptable(case.body)
+    elif case.media_type == "text/csv":
+        case.body = "title\nWater the plants\n"
+    assert case.meta.generation.mode is GenerationMode.POSITIVE, "it was a good request before"
+
+
+def acceptable(value):
+    """Say what no schema can: passwords are right and strong, zones and ids exist, one due excludes the other."""
+    if isinstance(value, list):
+        return [acceptable(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "op" in value:
+        return {"op": "create", "data": {"title": "Water the plants"}}
+    return {name: ACCEPTABLE.get(name, acceptable(item)) for name, item in value.items() if name != "id"}

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import INCLUDE, Schema, ValidationError, fields
 
 from taskapi.api.fields import Choice, Instant, Text, Timezone
 from taskapi.audit.schemas import AuditEntrySchema
@@ -57,7 +57,12 @@ ACCOUNT_CHANGES = AccountSchema(partial=True)
 
 
 class ExportSchema(Schema):
-    """Everything that is stored of you: your account, and the rows of each table that has some of yours."""
+    """Everything that is stored of you: your account, and under its name each table that has rows of yours."""
+
+    class Meta:
+        """A table added tomorrow is in it too."""
+
+        unknown = INCLUDE
 
     exported_at = Instant(dump_only=True)
     account = fields.Nested(AccountSchema)

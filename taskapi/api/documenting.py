@@ -35,7 +35,7 @@ def _document_conditions(doc: dict[str, Any], doc_info: dict[str, Any], method: 
 
 def _document_idempotency(doc: dict[str, Any], doc_info: dict[str, Any]) -> None:
     if "idempotent" in doc_info:
-        key = {"in": "header", "name": "Idempotency-Key", "schema": {"type": "string", "maxLength": 255}}
+        key = {"in": "header", "name": "Idempotency-Key", "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"}}
         meaning = "Sent again within 24 hours with the same body, it gets the first answer and does nothing more."
         doc.setdefault("parameters", []).append({**key, "required": False, "description": meaning})
 

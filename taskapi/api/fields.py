@@ -17,6 +17,24 @@ _WHOLE = re.compile(r"-?\d{1,19}", re.ASCII)
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
+# The same as patterns of the OpenAPI document
+_SPACE = r"\t\n \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_NO_TEXT = r"\u0000-\u0008\u000b-\u001f\u007f-\u009f"
+_LINE = rf"[^{_NO_TEXT}\n\u2028\u2029]*"
+LINES_PATTERN = f"^[^{_NO_TEXT}]*$"
+LINE_PATTERN = f"^{_LINE}$"
+TRIMMED_LINE_PATTERN = f"^[{_SPACE}]*[^{_NO_TEXT}{_SPACE}]{_LINE}[{_SPACE}]*$"
+_YEAR_ON = r"^(19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}"
+DAY_PATTERN = f"{_YEAR_ON}$"
+INSTANT_PATTERN = (
+    rf"{_YEAR_ON}[Tt ][0-9]{{2}}:[0-9]{{2}}:[0-5][0-9](\.[0-9]{{1,9}})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+
+
+def _with_pattern(pattern: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return a field's options with what the document says of it, unless they say their own."""
+    return {**options, "metadata": {"pattern": pattern, **options.get("metadata", {})}}
+
 
 class Text(fields.String):
     """Text of `least` to `most` characters; control characters and lone surrogates are refused.
@@ -27,7 +45,9 @@ class Text(fields.String):
     def __init__(self, least: int, most: int, *, multiline: bool = False, trim: bool = True, **kwargs: Any) -> None:
         self.multiline = multiline
         self.trim = trim and not multiline
-        super().__init__(validate=Length(least, most), **kwargs)
+        one_line = TRIMMED_LINE_PATTERN if self.trim else LINE_PATTERN
+        pattern = LINES_PATTERN if multiline else one_line
+        super().__init__(validate=Length(least, most), **_with_pattern(pattern, kwargs))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
@@ -57,6 +77,9 @@ class Choice(fields.String):
 class Instant(fields.AwareDateTime):
     """An instant, RFC 3339 with its offset, from 1970 to 9999; dumped in UTC with `Z`."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**_with_pattern(INSTANT_PATTERN, kwargs))
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
         if not isinstance(value, str) or not _INSTANT.fullmatch(value):
             raise ValidationError("Not an RFC 3339 date-time with an offset, such as 2030-01-31T09:00:00Z.")
@@ -72,6 +95,9 @@ class Instant(fields.AwareDateTime):
 class Day(fields.Date):
     """A day, YYYY-MM-DD, from 1970 to 9999."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**_with_pattern(DAY_PATTERN, kwargs))
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
         if not isinstance(value, str) or not _DAY.fullmatch(value):
             raise ValidationError("Not a day, such as 2030-01-31.")
@@ -86,6 +112,10 @@ class Day(fields.Date):
 
 class DayOrInstant(fields.Field[date | datetime]):
     """A day or an instant, told apart by its form."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        day, instant = {"format": "date", "pattern": DAY_PATTERN}, {"format": "date-time", "pattern": INSTANT_PATTERN}
+        super().__init__(metadata={"anyOf": [day, instant]}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date | datetime:
         is_day = isinstance(value, str) and _DAY.fullmatch(value)

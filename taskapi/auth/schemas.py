@@ -56,7 +56,7 @@ class PasswordChangeSchema(Schema):
 class RefreshSchema(Schema):
     """A refresh token; none where it is in its cookie."""
 
-    refresh_token = Text(1, 1024, load_only=True)
+    refresh_token = Text(1, 1024, trim=False, load_only=True)
 
 
 class TokensSchema(Schema):

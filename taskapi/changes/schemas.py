@@ -10,7 +10,14 @@ TYPES = ("task", "project", "label")
 class SinceSchema(Schema):
     """From where on, and how much."""
 
-    since = Text(1, 50, metadata={"description": "The cursor of the last answer; without one, everything."})
+    since = Text(
+        1,
+        50,
+        metadata={
+            "pattern": "^[0-9]{1,18}(-[0-9]{1,18})?$",
+            "description": "The cursor of the last answer; without one, everything.",
+        },
+    )
     limit = Whole(1, 100, load_default=100)
 
 

@@ -58,8 +58,15 @@ NAMES = tuple(TASK.dump_fields)
 TASK_CHANGES = TaskSchema(partial=True)
 
 
+_KEY = f"-?({'|'.join(SORTS)})"
+
+
 class Sort(fields.String):
-    """Up to three sort keys, comma-separated, `-` for descending."""
+    """Up to three different sort keys, comma-separated, `-` for descending."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        metadata = {"pattern": f"^{_KEY}(,{_KEY}){{0,2}}$", "example": "-priority,due", "default": "-created_at"}
+        super().__init__(metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> tuple[str, ...]:  # type: ignore[override]
         keys = tuple(str(value).split(","))
@@ -69,11 +76,14 @@ class Sort(fields.String):
         return keys
 
 
-class IdOrNone(fields.UUID):
+class IdOrNone(fields.String):
     """An id, or the word `none`."""
 
+    def __init__(self, description: str) -> None:
+        super().__init__(metadata={"anyOf": [{"format": "uuid"}, {"const": "none"}], "description": description})
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        return value if value == "none" else super()._deserialize(value, attr, data, **kwargs)
+        return value if value == "none" else fields.UUID().deserialize(value)
 
 
 class TaskQuerySchema(PageSchema):
@@ -81,8 +91,8 @@ class TaskQuerySchema(PageSchema):
 
     status = fields.List(Choice(STATUSES), validate=Length(1, 4))
     priority = fields.List(Choice(PRIORITIES), validate=Length(1, 5))
-    project_id = IdOrNone(metadata={"description": "Of this project, or `none`: of no project."})
-    parent_id = IdOrNone(metadata={"description": "Directly under this task, or `none`: under no task."})
+    project_id = IdOrNone("Of this project, or `none`: of no project.")
+    parent_id = IdOrNone("Directly under this task, or `none`: under no task.")
     label = fields.List(Text(1, 50), validate=Length(1, 20), metadata={"description": "With all of these labels."})
     due_after = DayOrInstant()
     due_before = DayOrInstant()
@@ -98,7 +108,7 @@ class TaskQuerySchema(PageSchema):
         metadata={"description": "Words in title and description, in any case, with or without accents."},
     )
     deleted = Choice(["true"], metadata={"description": "The trash instead."})
-    sort = Sort(load_default=("-created_at",), metadata={"example": "-priority,due", "default": "-created_at"})
+    sort = Sort(load_default=("-created_at",))
 
 
 class TaskPageSchema(Schema):
