@@ -161,6 +161,8 @@ def init_database(app: Flask, settings: Settings) -> None:
     migrate.init_app(app, db)
     app.teardown_appcontext(_close_reader)
     with app.app_context():
+        if settings.embedded:
+            Path(app.instance_path, EMBEDDED).touch(mode=0o600)  # what SQLite puts beside it is given the same mode
         if url.get_backend_name() == "sqlite":
             _prepare_sqlite(db.engine, db.engines[READER])
 

@@ -75,3 +75,15 @@ def test_what_is_down_is_named_and_nothing_told_of_it(make_app, setting, url, do
     assert answer.mimetype == "application/problem+json"
     for secret in ("hidden", "somebody", "nowhere", str(port)):
         assert secret not in answer.text
+
+
+def test_a_database_that_was_not_migrated_is_unavailable_and_no_fault(make_app, new_database):
+    client = make_app(DATABASE_URL=new_database()).test_client()
+    account = {"username": "early-bird", "password": "correct horse battery staple"}
+    answer = client.post("/api/v1/auth/register", json=account)
+    assert (answer.status_code, answer.json["code"]) == (503, "unavailable")
+
+
+def test_nobody_else_reads_the_embedded_database(make_app, tmp_path):
+    make_app(DATABASE_URL=None, INSTANCE_PATH=str(tmp_path)).test_client().get("/readyz")
+    assert {oct(path.stat().st_mode & 0o777) for path in tmp_path.glob("taskapi.db*")} == {"0o600"}

@@ -1,6 +1,5 @@
 """The OpenAPI document, made from the schemas and the routes."""
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from apispec.ext.marshmallow import MarshmallowPlugin
@@ -12,6 +11,7 @@ from taskapi.api import fields
 from taskapi.api.documenting import HEADERS
 from taskapi.api.encoding import to_json
 from taskapi.api.problems import CATALOGUE, MEDIA_TYPE
+from taskapi.config import VERSION
 
 DESCRIPTION = """Your own tasks behind JSON Web Tokens: register, log in, send `Authorization: Bearer <access token>`.
 
@@ -92,7 +92,7 @@ def init_api(app: Flask) -> Api:
         app,
         spec_kwargs={
             "title": "Task API",
-            "version": _version(),
+            "version": VERSION,
             "openapi_version": "3.1.0",
             "marshmallow_plugin": MarshmallowPlugin(schema_name_resolver=schema_name),
             "info": {"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
@@ -103,10 +103,3 @@ def init_api(app: Flask) -> Api:
     app.extensions["taskapi-openapi"] = api
     app.register_blueprint(document)
     return api
-
-
-def _version() -> str:
-    try:
-        return version("taskapi")
-    except PackageNotFoundError:
-        return "0.0.0"

@@ -247,12 +247,17 @@ def _say(error: HTTPException) -> Any:
 def say_unexpected(error: Exception) -> Response:
     """Answer 503 where the database did not, and 500 for a fault of ours; the log tells which and why."""
     if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError) or (
-        isinstance(error, DBAPIError) and error.connection_invalidated
+        isinstance(error, DBAPIError) and (error.connection_invalidated or _lacks_schema(error))
     ):
         current_app.logger.warning("the database did not answer: %s", error)
         return Problem("unavailable", None, {}, {}).answer()
     current_app.logger.error("request %s failed", g.get("request_id"), exc_info=error)
     return Problem("internal_error", None, {}, {}).answer()
+
+
+def _lacks_schema(error: DBAPIError) -> bool:
+    """Tell whether PostgreSQL misses a table or a column: not migrated, as /readyz says too."""
+    return getattr(error.orig, "sqlstate", None) in {"42P01", "42703"}
 
 
 def _dump(body: dict[str, Any]) -> bytes:

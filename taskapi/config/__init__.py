@@ -15,6 +15,7 @@ from redis.connection import parse_url
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+VERSION = "0.1.0"
 PREFIX = "TASKAPI_"
 _DIGITS = re.compile(r"-?\d{1,18}", re.ASCII)
 JWT_ALGORITHMS = ("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
