@@ -1,0 +1,86 @@
+"""What is answered is what the schemas say: plain rows go out, and marshmallow only documents them."""
+
+import json
+
+import pytest
+import sqlalchemy as sa
+import time_machine
+from conftest import PASSWORD
+
+from taskapi.accounts.models import User
+from taskapi.accounts.schemas import ACCOUNT
+from taskapi.audit.models import AuditEntry
+from taskapi.audit.schemas import AuditEntrySchema
+from taskapi.database import db
+from taskapi.labels.models import Label
+from taskapi.labels.schemas import LABEL
+from taskapi.projects.models import Project
+from taskapi.projects.schemas import PROJECT
+from taskapi.tasks.models import Task
+from taskapi.tasks.schemas import TASK
+
+TASK_BODY = {
+    "title": "Water the plants",
+    "description": "All of them\nand the tree",
+    "status": "done",
+    "priority": "high",
+    "due_at": "2030-06-01T12:00:00+02:00",
+    "labels": ["garden", "Home"],
+}
+MADE = {
+    "/api/v1/tasks": (Task, TASK, TASK_BODY),
+    "/api/v1/projects": (Project, PROJECT, {"name": "Garden", "color": "#00ff00"}),
+    "/api/v1/labels": (Label, LABEL, {"name": "urgent", "color": "#ff0000"}),
+}
+
+
+def dumped(app, schema, model, *where):
+    """Return what marshmallow makes of a row, in UTC as we write it."""
+    with app.app_context():
+        row = db.session.scalars(sa.select(model).where(*where).order_by(model.id.desc()).limit(1)).one()
+        return json.loads(json.dumps(schema.dump(row)).replace("+00:00", "Z"))
+
+
+@pytest.mark.parametrize("url", MADE)
+def test_what_is_made_is_answered_as_its_schema_dumps_it(app, owner, url):
+    model, schema, body = MADE[url]
+    made = owner.post(url, json=body).json
+    expected = dumped(app, schema, model, sa.cast(model.id, sa.String).in_([made["id"], made["id"].replace("-", "")]))
+    assert made == expected
+    assert owner.get(f"{url}/{made['id']}").json == expected
+    assert owner.get(url).json["items"][0] == expected
+
+
+def test_an_account_is_answered_as_its_schema_dumps_it(app, signed_in):
+    person = signed_in(name="Ada", email="ada@example.org")
+    assert person.get("/api/v1/me").json == dumped(app, ACCOUNT, User, User.username == person.username)
+
+
+def test_an_audit_entry_is_answered_as_its_schema_dumps_it(app, signed_in):
+    admin = signed_in("admin")
+    admin.post("/api/v1/auth/login", json={"username": admin.username, "password": PASSWORD})
+    entry = admin.get("/api/v1/admin/audit?event=sign_in&limit=1").json["items"][0]
+    assert entry == dumped(app, AuditEntrySchema(), AuditEntry, AuditEntry.event == "sign_in")
+
+
+def test_the_summary_counts_by_status_and_by_the_persons_own_day(signed_in):
+
+    with time_machine.travel("2030-06-01T20:00:00Z", tick=False):
+        person = signed_in(timezone="Asia/Tokyo")  # there it is the second of June, five in the morning
+        for body in (
+            {"due_date": "2030-06-01"},
+            {"due_date": "2030-06-02"},
+            {"due_date": "2030-06-03"},
+            {"due_at": "2030-06-01T15:00:00Z", "status": "in_progress"},
+            {"due_at": "2030-06-02T15:00:00Z"},
+            {"due_date": "2030-06-01", "status": "done"},
+            {"status": "cancelled"},
+        ):
+            person.post("/api/v1/tasks", json={"title": "Task", **body})
+        gone = person.post("/api/v1/tasks", json={"title": "Gone", "due_date": "2030-06-02"}).json
+        person.delete(f"/api/v1/tasks/{gone['id']}")
+        assert person.get("/api/v1/tasks/summary").json == {
+            "by_status": {"todo": 4, "in_progress": 1, "done": 1, "cancelled": 1},
+            "overdue": 2,  # the day before, and midnight to five
+            "due_today": 2,  # the day itself, and from its midnight on
+        }
