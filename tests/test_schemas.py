@@ -1,6 +1,7 @@
 """What is answered is what the schemas say: plain rows go out, and marshmallow only documents them."""
 
 import json
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -34,10 +35,10 @@ MADE = {
 }
 
 
-def dumped(app, schema, model, *where):
+def dumped(app, schema, model, where):
     """Return what marshmallow makes of a row, in UTC as we write it."""
     with app.app_context():
-        row = db.session.scalars(sa.select(model).where(*where).order_by(model.id.desc()).limit(1)).one()
+        row = db.session.scalars(sa.select(model).where(where)).one()
         return json.loads(json.dumps(schema.dump(row)).replace("+00:00", "Z"))
 
 
@@ -45,7 +46,7 @@ def dumped(app, schema, model, *where):
 def test_what_is_made_is_answered_as_its_schema_dumps_it(app, owner, url):
     model, schema, body = MADE[url]
     made = owner.post(url, json=body).json
-    expected = dumped(app, schema, model, sa.cast(model.id, sa.String).in_([made["id"], made["id"].replace("-", "")]))
+    expected = dumped(app, schema, model, model.id == UUID(made["id"]))
     assert made == expected
     assert owner.get(f"{url}/{made['id']}").json == expected
     assert owner.get(url).json["items"][0] == expected
@@ -60,7 +61,7 @@ def test_an_audit_entry_is_answered_as_its_schema_dumps_it(app, signed_in):
     admin = signed_in("admin")
     admin.post("/api/v1/auth/login", json={"username": admin.username, "password": PASSWORD})
     entry = admin.get("/api/v1/admin/audit?event=sign_in&limit=1").json["items"][0]
-    assert entry == dumped(app, AuditEntrySchema(), AuditEntry, AuditEntry.event == "sign_in")
+    assert entry == dumped(app, AuditEntrySchema(), AuditEntry, AuditEntry.id == UUID(entry["id"]))
 
 
 def test_the_summary_counts_by_status_and_by_the_persons_own_day(signed_in):

@@ -118,8 +118,13 @@ class DayOrInstant(fields.Field[date | datetime]):
         super().__init__(metadata={"anyOf": [day, instant]}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date | datetime:
-        is_day = isinstance(value, str) and _DAY.fullmatch(value)
-        found: date | datetime = (Day() if is_day else Instant()).deserialize(value)
+        found: date | datetime
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            found = Day().deserialize(value)
+        elif isinstance(value, str) and _INSTANT.fullmatch(value):
+            found = Instant().deserialize(value)
+        else:
+            raise ValidationError("Neither a day, such as 2030-01-31, nor an instant, such as 2030-01-31T09:00:00Z.")
         return found
 
 

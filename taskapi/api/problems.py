@@ -86,7 +86,7 @@ CATALOGUE = {
     "invalid_refresh_token": Entry(
         401,
         "The refresh token is not valid.",
-        "It was used before, has expired, or its session was ended. Sign in again.",
+        "None was sent, it was used before, it has expired, or its session was ended. Sign in again.",
         {"WWW-Authenticate": INVALID},
     ),
     "invalid_credentials": Entry(
@@ -109,7 +109,8 @@ CATALOGUE = {
     "csrf_failed": Entry(
         403,
         "The CSRF header is missing or wrong.",
-        "With cookies, an unsafe method needs X-CSRF-TOKEN: the value of csrf_access_token, or csrf_refresh_token.",
+        "With cookies, unsafe methods need X-CSRF-TOKEN: the value of the cookie csrf_access_token; "
+        "to refresh and to log out, that of csrf_refresh_token.",
     ),
     "registration_closed": Entry(
         403, "Accounts are opened by an administrator here.", "Ask an administrator for an account."

@@ -34,7 +34,7 @@ class TaskSchema(Schema):
         validate=Length(0, 20),
         allow_none=True,
         metadata={
-            "description": "Names of your labels, by alphabet; unknown ones are made, and case makes no other.",
+            "description": "Names of your labels, alphabetically. Unknown ones are created; case makes no difference.",
             "example": ["home", "garden"],
         },
     )
