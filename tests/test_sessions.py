@@ -5,6 +5,7 @@ import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from uuid import UUID
 
 import pytest
@@ -194,6 +195,28 @@ def test_forty_refreshes_at_once_leave_one_successor(app, login):
             RefreshToken.spent_at.is_(None), RefreshToken.session_id == UUID(tokens["session_id"])
         )
         assert db.session.scalar(living) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "url"), [("POST", "/api/v1/auth/logout"), ("DELETE", "/api/v1/auth/sessions?include_current=true")]
+)
+def test_a_session_that_ends_while_it_is_refreshed_is_dead(app, login, method, url):
+    for _ in range(10):
+        tokens, start = login(), Barrier(2)
+
+        def end(tokens=tokens, start=start):
+            start.wait()
+            return app.test_client().open(url, method=method, headers=bearer(tokens)).status_code
+
+        def refresh(tokens=tokens, start=start):
+            start.wait()
+            return app.test_client().post(REFRESH, json={"refresh_token": tokens["refresh_token"]}).status_code
+
+        with ThreadPoolExecutor(2) as pool:
+            ended, refreshed = pool.submit(end), pool.submit(refresh)
+        assert ended.result() == 204
+        assert refreshed.result() in {200, 401}
+        assert not is_in(app.test_client(), tokens)
 
 
 def test_logout_kills_the_session_at_once(login, refresh, client):

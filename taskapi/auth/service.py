@@ -85,6 +85,7 @@ def refresh(token: str) -> Granted:
     """
     require_signing()
     moment = now()
+    _lock_session_of(token)
     session_id = _spend(token, moment)
     if session_id is not None:
         return _carry_on(session_id, next(_successors(token)), moment)
@@ -195,6 +196,12 @@ def _begin(standing: Standing) -> Granted:
     )
     _store(token, session_id, expires_at)
     return Granted(standing, session_id, token, expires_at, fresh=True)
+
+
+def _lock_session_of(token: str) -> None:
+    """Lock the session before its tokens, in the order of whatever ends it; the other way round the two deadlock."""
+    held = select(RefreshToken.session_id).where(RefreshToken.digest == _digest(token)).scalar_subquery()
+    db.session.execute(select(Session.id).where(Session.id == held).with_for_update())
 
 
 def _spend(token: str, moment: datetime) -> UUID | None:
