@@ -3,7 +3,16 @@
 from typing import Any
 
 _TEXT = {"schema": {"type": "string"}}
-HEADERS = {"X-Request-ID": {**_TEXT, "description": "The id of this request, in the logs too."}, "Cache-Control": _TEXT}
+HEADERS = {
+    "X-Request-ID": {**_TEXT, "description": "The id of this request, in the logs too."},
+    "Cache-Control": _TEXT,
+    "RateLimit": {
+        **_TEXT,
+        "description": "On limited routes: what is left of each, and seconds until it is whole.",
+    },
+    "RateLimit-Policy": {**_TEXT, "description": "On limited routes: each limit, and its window in seconds."},
+}
+COOKIES = {"Set-Cookie": {**_TEXT, "description": "With cookies: the tokens, and the values for X-CSRF-TOKEN."}}
 CONDITIONAL_HEADERS = {"ETag": {**_TEXT, "description": "Send it back as If-None-Match, or as If-Match with a change."}}
 
 

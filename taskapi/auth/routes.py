@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from taskapi.accounts.models import User, create_user
 from taskapi.accounts.schemas import AccountSchema
 from taskapi.api import Blueprint, problem
+from taskapi.api.documenting import COOKIES
 from taskapi.api.pages import LINK, PageSchema, next_link
 from taskapi.auth import answers, service
 from taskapi.auth.schemas import (
@@ -65,7 +66,7 @@ def register(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
 
 @blp.post("/login")
 @blp.arguments(LoginSchema)
-@blp.response(200, TokensSchema)
+@blp.response(200, TokensSchema, headers=COOKIES)
 @blp.problems(401, 429, 503)
 @public
 def login(credentials: dict[str, Any]) -> Response:
@@ -83,7 +84,7 @@ def login(credentials: dict[str, Any]) -> Response:
 
 @blp.post("/refresh")
 @blp.arguments(RefreshSchema, optional=True)
-@blp.response(200, TokensSchema)
+@blp.response(200, TokensSchema, headers=COOKIES)
 @blp.problems(401, 403, 429, 503)
 @public
 def refresh(body: dict[str, str]) -> Response:
@@ -100,7 +101,7 @@ def refresh(body: dict[str, str]) -> Response:
 
 @blp.post("/logout")
 @blp.arguments(RefreshSchema, optional=True)
-@blp.response(204)
+@blp.response(204, headers=COOKIES)
 @blp.problems(401, 403, 503)
 @public
 def logout(body: dict[str, str]) -> Response:
@@ -119,7 +120,7 @@ def logout(body: dict[str, str]) -> Response:
 
 @blp.post("/verify-password")
 @blp.arguments(PasswordSchema)
-@blp.response(200, AccessTokenSchema)
+@blp.response(200, AccessTokenSchema, headers=COOKIES)
 @blp.problems(429, 503)
 @requires(Permission.ACCOUNT_READ)
 def verify_password(body: dict[str, str]) -> Response:
