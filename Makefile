@@ -53,7 +53,8 @@ clean: ## Remove the environment and everything made; instance/ stays
 # An environment whose interpreter has gone, with an upgrade say, is none
 $(shell test -e $(BIN)/python || rm -rf $(VENV))
 
-# The stamps say which lock is installed
+# The stamps say which lock is installed. It names all there is: without --no-deps, pip 23.2 looks for newer
+# versions of what another package asks for with an extra, and finds no hash for them
 $(RUNTIME): requirements.txt $(BIN)/python
 	$(install)
 	@touch $@
@@ -68,7 +69,7 @@ define install
 	uv pip install --quiet --python $(BIN)/python --require-hashes -r $<; \
 else \
 	{ $(BIN)/python -m pip --version || $(BIN)/python -m ensurepip; } >/dev/null 2>&1; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<; \
 fi
 endef
 
