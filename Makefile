@@ -10,7 +10,7 @@ DEV = $(VENV)/requirements-dev.stamp
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help run test cover check format docs lock build clean
+.PHONY: help run test faults node cover check format docs lock build clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -22,6 +22,14 @@ run: $(RUNTIME) ## Serve the API on http://127.0.0.1:8000, or on PORT=…
 
 test: $(DEV) ## Run the tests; some of them with ARGS='-k word'
 	@$(BIN)/pytest -n auto $(ARGS)
+
+faults: $(DEV) ## Test what survives crashes, on servers of the tests' own
+	@$(BIN)/pytest tests/faults $(ARGS)
+
+node: node_modules/.package-lock.json ## Install what the tests of pages, recipes and the Postman collection need of npm
+
+node_modules/.package-lock.json: package-lock.json
+	@npm ci --no-audit --no-fund --ignore-scripts
 
 cover: $(DEV) ## Run the tests and list the lines and branches that none of them reached
 	@$(BIN)/pytest -n auto --cov $(ARGS)
@@ -48,7 +56,7 @@ build: $(DEV) ## Build the wheel and the source archive into dist/
 	$(BIN)/python -m build --no-isolation
 
 clean: ## Remove the environment and everything made; instance/ stays
-	@rm -rf $(VENV) dist *.egg-info .*_cache .coverage .hypothesis
+	@rm -rf $(VENV) node_modules dist *.egg-info .*_cache .coverage .hypothesis
 
 # An environment whose interpreter has gone, with an upgrade say, is none
 $(shell test -e $(BIN)/python || rm -rf $(VENV))

@@ -3,12 +3,13 @@
 import os
 import re
 import secrets
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import sqlalchemy as sa
@@ -45,9 +46,26 @@ def _no_settings_from_outside(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.chdir(tmp_path_factory.mktemp("cwd"))
 
 
-def unavailable(service: str) -> None:
+def unavailable(service: str) -> NoReturn:
     """Skip a test whose service is missing; fail it where services are required."""
-    (pytest.fail if REQUIRED else pytest.skip)(f"{service} is not there")
+    if REQUIRED:
+        pytest.fail(f"{service} is not there")
+    pytest.skip(f"{service} is not there")
+
+
+def program(*names: str) -> str:
+    """Return where the first of these programs is that there is; without any, as `unavailable`."""
+    found = next(filter(None, map(shutil.which, names)), None)
+    return found or unavailable(names[0])
+
+
+def node_package(name: str) -> Path:
+    """Return the folder of a package that `make node` installs; without it, as `unavailable`."""
+    program("node")
+    folder = ROOT / "node_modules" / name
+    if not folder.is_dir():
+        unavailable(f"{name}, which `make node` installs,")
+    return folder
 
 
 @pytest.fixture(scope="session")
