@@ -6,9 +6,10 @@ from taskapi.cli.doctor import doctor
 from taskapi.cli.keys import keys
 from taskapi.cli.prune import prune
 from taskapi.cli.seed import seed
+from taskapi.cli.tokens import tokens
 from taskapi.cli.users import users
 
-COMMANDS = (doctor, keys, prune, seed, users)
+COMMANDS = (doctor, keys, prune, seed, tokens, users)
 
 
 def init_cli(app: Flask) -> None:

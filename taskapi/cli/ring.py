@@ -8,11 +8,11 @@ import click
 from taskapi.audit import Event, record
 from taskapi.config import settings
 from taskapi.database import db
+from taskapi.security.claims import LEEWAY
 from taskapi.security.jwks import MAX_AGE
 from taskapi.security.keys import UnfitKeyError, changes, files, live_ring
 from taskapi.security.keys.algorithms import Jwk
 from taskapi.security.keys.ring import members_of
-from taskapi.security.tokens import LEEWAY
 
 
 def read_members() -> list[Jwk]:

@@ -19,8 +19,9 @@ from taskapi.api import problem
 from taskapi.config import settings
 from taskapi.database import Model, UtcDateTime, db, now, reader
 from taskapi.ops.metrics import DENYLIST
+from taskapi.security.claims import LEEWAY
 from taskapi.security.redis import redis
-from taskapi.security.tokens import LEEWAY, Caller
+from taskapi.security.tokens import Caller
 
 READY: Final = "taskapi:denylist"
 PREFIX: Final = "taskapi:revoked:"

@@ -1,0 +1,112 @@
+"""flask tokens: an access token taken apart, and what the API would say to it."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+import click
+
+from taskapi.api.problems import Problem
+from taskapi.cli.command import Group
+from taskapi.cli.users import json_option
+from taskapi.security.claims import CLAIMS, HEADER, Members, take_apart
+from taskapi.security.denylist import is_revoked
+from taskapi.security.keys import ring
+from taskapi.security.tokens import verify
+
+tokens = Group("tokens", help="Access tokens, taken apart.")
+
+TIMES: Final = ("iat", "nbf", "exp")
+LATEST: Final = 253_402_300_799  # the last second of the year 9999
+UNITS: Final = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+UNVERIFIED: Final = ("token_malformed", "token_invalid")
+
+
+class Verdict(NamedTuple):
+    """What the API would answer, None where it lets the token in; and why."""
+
+    code: str | None
+    why: str
+
+
+@tokens.command("inspect")
+@click.argument("token", required=False)
+@json_option
+def inspect(token: str | None, as_json: bool) -> None:
+    """Take TOKEN apart, and tell whether it is good, or why it is refused; exit 1 where it is.
+
+    Without TOKEN it is read from standard input, or asked for, which is better: what stands on a command line stays in
+    the shell's history. Everybody who has a token can read it; only the signature needs a key. No key is shown.
+    """
+    text = (token or _read()).strip().removeprefix("Bearer ").strip()
+    header, claims = _parts(text)
+    verdict = _judge(text)
+    if as_json:
+        click.echo(json.dumps({"header": header, "claims": claims, "code": verdict.code, "why": verdict.why}))
+    else:
+        click.echo("\n".join(_lines(header, claims, verdict)))
+    if verdict.code:
+        raise click.exceptions.Exit(1)
+
+
+def _read() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.read()
+    token: str = click.prompt("Token", hide_input=True, err=True)
+    return token
+
+
+def _parts(token: str) -> tuple[Members | None, Members | None]:
+    try:
+        return take_apart(token)
+    except ValueError:
+        return None, None
+
+
+def _judge(token: str) -> Verdict:
+    """Let the API's own verification speak; what stopped it is the exception that its refusal came from."""
+    try:
+        caller = verify(token)
+    except Problem as refusal:
+        return Verdict(refusal.code_name, str(refusal.__context__ or refusal.description))
+    if is_revoked(caller):
+        return Verdict("token_revoked", "the denylist has its session, its person's standing, or the token itself")
+    return Verdict(None, "it is whole, ours, of this time, and not revoked")
+
+
+def _lines(header: Members | None, claims: Members | None, verdict: Verdict) -> Iterator[str]:
+    if header is not None and claims is not None:
+        yield "header"
+        yield from (_line(name, value, HEADER.get(name, "refused: not ours")) for name, value in header.items())
+        yield "claims" + (", which anybody could have written" if verdict.code in UNVERIFIED else "")
+        yield from (_line(name, value, _tells(name, value)) for name, value in claims.items())
+        yield f"signature\n  {_signature(header, verdict)}"
+    yield f"verdict\n  {verdict.code or 'good'}: {verdict.why}"
+
+
+def _line(name: str, value: Any, tells: str) -> str:
+    shown = value if isinstance(value, str) and value.isprintable() else json.dumps(value)
+    return f"  {name:5}  {shown:43}  {tells}".rstrip()
+
+
+def _tells(name: str, value: Any) -> str:
+    meaning = CLAIMS[name].tells if name in CLAIMS else ""
+    is_time = name in TIMES and isinstance(value, int) and 0 <= value <= LATEST
+    return f"{meaning}: {_moment(value)}" if is_time else meaning
+
+
+def _moment(instant: int) -> str:
+    """Say when it is, and how long ago or from now."""
+    left = instant - int(time.time())
+    span = next((f"{abs(left) // size} {unit}s" for unit, size in UNITS if abs(left) >= 2 * size), "a second")
+    return f"{datetime.fromtimestamp(instant, UTC):%Y-%m-%d %H:%M:%SZ}, {f'{span} ago' if left < 0 else f'in {span}'}"
+
+
+def _signature(header: Members, verdict: Verdict) -> str:
+    if verdict.code in UNVERIFIED:
+        return f"not verified: {verdict.why}"
+    key = ring().keys[header["kid"]]
+    return f"verified by our key {key.kid} ({key.alg}, {key.state})"

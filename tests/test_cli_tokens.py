@@ -1,0 +1,160 @@
+"""flask tokens, as a person runs it."""
+
+import json
+
+import pytest
+import time_machine
+from forging import SECRET, compact, opened, sign
+
+from taskapi.security.claims import CLAIMS, HEADER
+from tests.rings import new_key, public
+
+
+@pytest.fixture
+def inspect(served):
+    """Run `flask tokens inspect` where our key is."""
+    runner = served.test_cli_runner()
+    return lambda *words, stdin="": runner.invoke(args=["tokens", "inspect", *words], input=stdin)
+
+
+@pytest.fixture
+def verdict(inspect):
+    """What is said of a token: the code and why."""
+
+    def verdict(token):
+        result = inspect("--json", stdin=token)
+        said = json.loads(result.output)
+        assert result.exit_code == (1 if said["code"] else 0), result.output
+        return said["code"], said["why"]
+
+    return verdict
+
+
+def test_a_good_token_is_taken_apart_with_what_each_part_tells(inspect, token):
+    result = inspect(stdin=f"{token}\n")
+    header, claims = opened(token)
+    lines = {line.split()[0]: line for line in result.output.splitlines() if line.startswith("  ")}
+    assert result.exit_code == 0, result.output
+    for name, value in {**header, **claims}.items():
+        assert (value if isinstance(value, str) else json.dumps(value)) in lines[name]
+        assert (HEADER.get(name) or CLAIMS[name].tells) in lines[name]
+    assert f"verified by our key {header['kid']} (HS256, signing)" in result.output
+    assert "\n  good: " in result.output
+
+
+def test_times_are_told_in_words(inspect, token):
+    _, claims = opened(token)
+    with time_machine.travel(claims["iat"] + 100, tick=False):
+        lines = inspect(stdin=token).output.splitlines()
+    assert [line.rpartition(", ")[2] for line in lines if line[2:5] in {"iat", "exp"}] == [
+        "100 seconds ago",
+        "in 13 minutes",
+    ]
+
+
+def test_a_token_comes_as_an_argument_too_and_with_its_scheme(inspect, token):
+    assert inspect(token).exit_code == 0
+    assert inspect(f"Bearer {token}").exit_code == 0
+
+
+def test_the_help_says_where_a_token_on_the_command_line_stays(inspect):
+    assert "shell's history" in " ".join(inspect("--help").output.split())
+
+
+def test_no_key_is_shown(inspect, token):
+    assert SECRET not in inspect(stdin=token).output + inspect("--json", stdin=token).output
+
+
+NOW = 1_900_000_000
+FORGED = {
+    "alg none": ({"alg": "none"}, {}, "its alg is not HS256, the algorithm of its key"),
+    "another kid": ({"kid": "../../dev/null"}, {}, "no key of ours has its kid"),
+    "a key of its own": ({"jwk": {}, "jku": "https://example.org/"}, {}, "its header has 'jku', 'jwk'"),
+    "another typ": ({"typ": "JWT"}, {}, "its typ is not at+jwt"),
+    "another audience": ({}, {"aud": "elsewhere"}, "its aud will not do here"),
+    "no end": ({}, {"exp": None}, "it has no exp"),
+    "a life of a year": ({}, {"exp": NOW + 31_536_000}, "it is good for 31536000 seconds; ours are for 1 to 900"),
+    "from the future": ({}, {"iat": NOW + 60}, "it was issued in the future"),
+    "not yet good": ({}, {"nbf": NOW + 60}, "The token is not yet valid (nbf)"),
+}
+
+
+@pytest.mark.parametrize(("header", "claims", "why"), FORGED.values(), ids=FORGED)
+def test_a_token_is_invalid_for_the_reason_that_stopped_it(verdict, token, header, claims, why):
+    first, rest = opened(token)
+    rest |= {"iat": NOW, "nbf": NOW, "exp": NOW + 900, **claims}
+    forged = sign({**first, **header}, {name: value for name, value in rest.items() if value is not None})
+    with time_machine.travel(NOW, tick=False):
+        assert verdict(forged) == ("token_invalid", why)
+
+
+def test_the_first_check_that_fails_is_told_as_the_api_makes_them(verdict, token):
+    """The header comes before the claims, the claims before the signature, and that before the time."""
+    header, claims = opened(token)
+    past = {**claims, "iat": 1_000_000, "exp": 1_000_900}
+    wrong = "another secret that is long enough"
+    assert verdict(sign({**header, "typ": "JWT"}, {**past, "aud": "x"}, wrong))[1] == "its typ is not at+jwt"
+    assert verdict(sign(header, {**past, "aud": "x"}, wrong))[1] == "its aud will not do here"
+    assert verdict(sign(header, past, wrong))[1] == "Signature verification failed"
+    assert verdict(sign(header, past)) == ("token_expired", "Signature has expired")
+
+
+def test_claims_that_nobody_vouches_for_are_said_to_be_so(inspect, token):
+    header, claims = opened(token)
+    output = inspect(stdin=sign(header, {**claims, "roles": ["admin"]}, "another")).output
+    assert "claims, which anybody could have written" in output
+    assert "not verified: Signature verification failed" in output
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "it has 0 dots, not 2"),
+        ("0yGkVnKCbRLeCQbtWHJcTEtIqYdjPSnh3tVTuz8dHx0", "it has 0 dots, not 2"),
+        ("e30=.e30.", "not canonical base64url"),
+        ("e30.W10.", "a part of it is no JSON object"),
+        ("e30.e30." + "A" * 9000, "it has 9008 characters; 8192 are the most"),
+    ],
+)
+def test_what_is_no_token_is_told_why(verdict, text, why):
+    assert verdict(text) == ("token_malformed", why)
+
+
+def test_what_a_forger_wrote_does_not_reach_the_terminal_as_it_is(inspect, token):
+    header, claims = opened(token)
+    strange = {"name": "\x1b[2Jada\n  name  root", "iat": 10**300, "exp": -1, "sub": ["\ud800"]}
+    result = inspect(stdin=sign(header, {**claims, **strange}))
+    assert result.exit_code == 1
+    assert r'"\u001b[2Jada\n  name  root"' in result.output
+    assert "\x1b" not in result.output
+
+
+def test_a_token_of_a_session_that_ended_is_revoked(inspect, served, new_person):
+    client = served.test_client()
+    credentials = {"username": new_person(), "password": "correct horse battery staple"}
+    token = client.post("/api/v1/auth/login", json=credentials).json["access_token"]
+    assert inspect(stdin=token).exit_code == 0
+    assert client.post("/api/v1/auth/logout", headers={"Authorization": f"Bearer {token}"}).status_code == 204
+    result = inspect(stdin=token)
+    assert (result.exit_code, "token_revoked: " in result.output) == (1, True)
+    assert "verified by our key" in result.output
+
+
+def test_an_instance_that_only_verifies_reads_tokens_too(serve, enter, make_app, tmp_path):
+    key = new_key("EdDSA")
+    token = enter(serve(key))
+    (tmp_path / "public.json").write_text(json.dumps({"keys": [public(key)]}))
+    runner = make_app(JWT_KEYS=str(tmp_path / "public.json")).test_cli_runner()
+    assert (
+        f"verified by our key {key['kid']} (EdDSA, verifying)"
+        in runner.invoke(args=["tokens", "inspect", token]).output
+    )
+
+
+def test_a_public_key_taken_for_a_secret_is_told_by_its_algorithm(serve, enter):
+    key = new_key("ES256")
+    app = serve(key)
+    header, claims = opened(enter(app))
+    forged = compact({**header, "alg": "HS256"}, claims) + ".AAAA"
+    output = app.test_cli_runner().invoke(args=["tokens", "inspect", forged]).output
+    assert "token_invalid: its alg is not ES256, the algorithm of its key" in output
