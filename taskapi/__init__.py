@@ -7,6 +7,7 @@ from flask import Flask
 
 from taskapi.accounts.routes import blp as me_routes
 from taskapi.admin.routes import blp as admin_routes
+from taskapi.api.docs import init_docs
 from taskapi.api.encoding import OrjsonProvider
 from taskapi.api.openapi import init_api
 from taskapi.api.parsing import init_parsing
@@ -72,7 +73,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.url_map.merge_slashes = False
     for init in INITS:
         init(app, settings)
-    for prepare in (init_problems, init_guard, init_parsing, init_cli):
+    for prepare in (init_problems, init_guard, init_parsing, init_docs, init_cli):
         prepare(app)
     api = init_api(app)
     for routes in ROUTES:

@@ -43,6 +43,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any
     ) -> None:
         """Register a route; one that names a thing may not find it."""
+        view_func._apidoc = {**getattr(view_func, "_apidoc", {}), "name": view_func.__name__}
         if "<" in rule:
             self.problems(404)(view_func)
         super().add_url_rule(rule, endpoint, view_func, *args, **options)

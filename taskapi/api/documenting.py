@@ -18,6 +18,7 @@ CONDITIONAL_HEADERS = {"ETag": {**_TEXT, "description": "Send it back as If-None
 
 def document_operation(doc: dict[str, Any], doc_info: dict[str, Any], *, method: str, **_: Any) -> dict[str, Any]:
     """Complete an operation of the document."""
+    doc["operationId"] = doc_info["name"]
     _document_body(doc)
     _document_conditions(doc, doc_info, method)
     _document_idempotency(doc, doc_info)

@@ -1,0 +1,30 @@
+// The page at /docs/: Swagger UI over this server's own document. Tokens stay in the page, and go when it is left.
+
+const ui = SwaggerUIBundle({
+  url: "../openapi.json",
+  dom_id: "#docs",
+  deepLinking: true,
+  displayRequestDuration: true,
+  docExpansion: "list",
+  filter: true,
+  tryItOutEnabled: true,
+  persistAuthorization: false,
+  validatorUrl: null,
+  requestInterceptor: proveOrigin,
+  responseInterceptor: authorize,
+});
+
+// Signed in by cookies, a request that changes something needs the value of the one that scripts can read
+function proveOrigin(request) {
+  const name = /\/auth\/(refresh|logout)$/.test(request.url) ? "csrf_refresh_token" : "csrf_access_token";
+  const value = document.cookie.split("; ").find((cookie) => cookie.startsWith(`${name}=`));
+  if (value) request.headers["X-CSRF-TOKEN"] = value.slice(name.length + 1);
+  return request;
+}
+
+// Who signs in or refreshes here is authorized at once
+function authorize(response) {
+  const token = response.ok && response.body?.access_token;
+  if (token) ui.preauthorizeApiKey("bearer", token);
+  return response;
+}
