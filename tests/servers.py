@@ -1,6 +1,7 @@
 """Real servers for tests that need one to itself: started on a free port, stopped at the end."""
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -10,8 +11,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import psycopg
 
 ROOT = Path(__file__).parent.parent
+# PostgreSQL refuses to run as root
+ROOT_RUNS_US = hasattr(os, "geteuid") and os.geteuid() == 0
+AS_POSTGRES: dict[str, Any] = {"user": "postgres", "group": "postgres"} if ROOT_RUNS_US else {}
 
 
 def free_port() -> int:
@@ -39,6 +47,11 @@ def connects(port: int) -> bool:
     """Tell whether something listens there."""
     with socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started itself, as Linux tells it."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 class Redis:
@@ -79,18 +92,112 @@ class Redis:
         self.process.send_signal(signal.SIGCONT)
 
 
+class Postgres:
+    """A PostgreSQL of one's own, which may be stopped in each of its ways, frozen, and started again."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.folder = Path(mkdtemp(prefix="taskapi-postgres-"))  # other users cannot enter those of pytest
+        if AS_POSTGRES:
+            shutil.chown(self.folder, **AS_POSTGRES)
+        make = [self.program("initdb"), "-D", self.folder, "-U", "postgres", "--auth", "trust", "--encoding", "UTF8"]
+        subprocess.run([*make, "--no-sync"], check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **AS_POSTGRES)
+
+    @staticmethod
+    def program(name: str) -> str | None:
+        """Return where a program of PostgreSQL's is: Debian keeps the server's off the path."""
+        folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+        return shutil.which(name) or shutil.which(name, path=os.pathsep.join(map(str, folders)))
+
+    def start(self) -> None:
+        """Start it, as the disk has it."""
+        options = ["-D", self.folder, "-p", str(self.port), "-h", "127.0.0.1", "-c", "unix_socket_directories="]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen([self.program("postgres"), *options], stderr=log, **AS_POSTGRES)
+        wait_until(self.answers)
+
+    def answers(self) -> bool:
+        """Tell whether it takes connections."""
+        ready = [self.program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(ready, check=False).returncode == 0
+
+    def new_database(self) -> str:
+        """Make an empty database, whose owner is no superuser; returns its address."""
+        name = f"taskapi_{secrets.token_hex(4)}"
+        server = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"CREATE ROLE {name} LOGIN")
+            connection.execute(f"CREATE DATABASE {name} OWNER {name}")
+        return f"postgresql://{name}@127.0.0.1:{self.port}/{name}"
+
+    def stop(self, how: str = "immediate") -> None:
+        """Stop it: `fast` ends the sessions in good order, `immediate` as a crash would."""
+        assert self.process
+        self.process.send_signal(signal.SIGINT if how == "fast" else signal.SIGQUIT)
+        self.process.wait(60)
+
+    def freeze(self) -> None:
+        """Let it answer nothing, on old connections or new, while its port stays open."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it answer again."""
+        self._signal(signal.SIGCONT)
+
+    def remove(self) -> None:
+        """Leave nothing of it."""
+        self.thaw()
+        self.stop()
+        shutil.rmtree(self.folder)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self.process
+        for pid in (self.process.pid, *children(self.process.pid)):
+            os.kill(pid, number)
+
+
+class Gunicorn:
+    """The API by several worker processes, on a port that it keeps from one start to the next."""
+
+    def __init__(self, environment: dict[str, str], folder: Path, *options: str) -> None:
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+        self.log = folder / "gunicorn.log"
+        self.options = options
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Gunicorn":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start it; what connects before its workers are up waits for them."""
+        command = [sys.executable, "-m", "gunicorn", "wsgi:app", "--no-control-socket", "--worker-class", "gthread"]
+        command += ["--keep-alive", "0", "--bind", f"127.0.0.1:{self.port}", *self.options]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+        wait_until(lambda: connects(self.port))
+
+    def workers(self) -> list[int]:
+        """Return the processes that serve."""
+        assert self.process
+        return children(self.process.pid)
+
+    def stop(self) -> None:
+        """Stop it as an operator does, if it runs: what it has begun it finishes."""
+        if self.process:
+            self.process.terminate()
+            self.process.wait(60)
+            self.process = None
+
+
 @contextmanager
 def gunicorn(environment: dict[str, str], folder: Path, *, workers: int = 2, threads: int = 4) -> Iterator[str]:
     """Serve the API with several worker processes; yields its address."""
-    port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "wsgi:app", "--no-control-socket", "--bind", f"127.0.0.1:{port}"]
-    command += ["--workers", str(workers), "--threads", str(threads), "--worker-class", "gthread", "--keep-alive", "0"]
-    env = {**os.environ, **environment, "PYTHONPATH": str(ROOT)}
-    with (folder / "gunicorn.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
-        try:
-            wait_until(lambda: connects(port), 60)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(20)
+    with Gunicorn(environment, folder, "--workers", str(workers), "--threads", str(threads)) as server:
+        yield server.address
