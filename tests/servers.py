@@ -158,12 +158,12 @@ class Postgres:
 
 
 class Gunicorn:
-    """The API by several worker processes, on a port that it keeps from one start to the next."""
+    """The API as production serves it, on a port that it keeps from one start to the next; stopped without a delay."""
 
     def __init__(self, environment: dict[str, str], folder: Path, *options: str) -> None:
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
-        self.environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+        self.environment = {**os.environ, "DRAIN_SECONDS": "0", **environment}
         self.log = folder / "gunicorn.log"
         self.options = options
         self.process: subprocess.Popen[bytes] | None = None
@@ -177,8 +177,7 @@ class Gunicorn:
 
     def start(self) -> None:
         """Start it; what connects before its workers are up waits for them."""
-        command = [sys.executable, "-m", "gunicorn", "wsgi:app", "--no-control-socket", "--worker-class", "gthread"]
-        command += ["--keep-alive", "0", "--bind", f"127.0.0.1:{self.port}", *self.options]
+        command = [sys.executable, "-m", "gunicorn", "wsgi:app", "--bind", f"127.0.0.1:{self.port}", *self.options]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
         wait_until(lambda: connects(self.port))

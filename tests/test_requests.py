@@ -128,10 +128,15 @@ def gunicorn(database_url, tmp_path_factory):
         "BCRYPT_ROUNDS": "4",
         "RATELIMIT_ENABLED": "false",
     }
-    options = ["-b", f"127.0.0.1:{port}", "--threads", "4", "--no-control-socket", "--log-level", "critical"]
+    options = ["-b", f"127.0.0.1:{port}", "--threads", "4", "--log-level", "critical"]
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "--chdir", str(root), *options, "wsgi:app"],
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), **{f"TASKAPI_{k}": v for k, v in settings.items()}},
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "DRAIN_SECONDS": "0",
+            **{f"TASKAPI_{k}": v for k, v in settings.items()},
+        },
     )
     try:
         _wait_for(port, process)

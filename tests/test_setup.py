@@ -117,8 +117,8 @@ def test_flask_run_tells_wrong_settings_a_line_each(folder):
 
 
 def test_under_gunicorn_wrong_settings_end_the_server_without_a_trace():
-    command = [BIN / "gunicorn", "--bind", "127.0.0.1:0", "--no-control-socket", "wsgi:app"]
-    environment = {**os.environ, "TASKAPI_ENV": "staging"}
+    command = [BIN / "gunicorn", "--bind", "127.0.0.1:0", "wsgi:app"]
+    environment = {**os.environ, "TASKAPI_ENV": "staging", "WEB_CONCURRENCY": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 4
     assert done.stderr.count("TASKAPI_ENV: Must be one of: development, production.") == 1

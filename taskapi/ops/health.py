@@ -21,8 +21,8 @@ class HealthSchema(Schema):
 
 
 def init_health(app: Flask, checks: Mapping[str, Check]) -> None:
-    """Keep what readiness depends on, by the name it is reported under."""
-    app.extensions["taskapi-checks"] = checks
+    """Keep what readiness depends on, by the name it is reported under; a server may add to it."""
+    app.extensions["taskapi-checks"] = dict(checks)
 
 
 def findings() -> dict[str, str | None]:

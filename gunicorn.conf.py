@@ -1,0 +1,143 @@
+"""How gunicorn serves us: `gunicorn wsgi:app`. What it is told by its options or GUNICORN_CMD_ARGS is stronger.
+
+Of the environment it heeds PORT and WEB_CONCURRENCY, as gunicorn does anyway, DRAIN_SECONDS, and what we log by.
+Nothing of ours is imported before the workers are there, so that a SIGHUP has them run the code that is installed then.
+"""
+
+import os
+import shutil
+import signal
+import tempfile
+from mmap import mmap
+
+import structlog
+from gunicorn.arbiter import Arbiter
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+from gunicorn.http.errors import (
+    InvalidResponseHeader,
+    InvalidResponseHeaderName,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+)
+from gunicorn.http.message import Request
+from gunicorn.util import write_nonblock
+from gunicorn.workers.gthread import ThreadWorker
+
+DRAIN_SECONDS = int(os.environ.get("DRAIN_SECONDS", "5"))  # from the end of readiness to the end of the listener
+MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108 - a disk that stalls must stop nobody
+JSON_LOGS = os.environ.get("TASKAPI_LOG_FORMAT") == "json" or (
+    os.environ.get("TASKAPI_ENV") == "production" and not os.environ.get("TASKAPI_LOG_FORMAT")
+)
+
+workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
+threads = 8
+keepalive = 75  # longer than proxies keep idle connections, so that it is they who close them
+graceful_timeout = 30  # for requests in flight, once the listener is closed
+limit_request_line = 8190  # what browsers and proxies can be relied on to send
+forwarded_allow_ips = ""  # TASKAPI_TRUSTED_PROXIES decides whom to believe, not gunicorn
+secure_scheme_headers: dict[str, str] = {}
+control_socket_disable = True
+worker_tmp_dir = MEMORY
+loglevel = os.environ.get("TASKAPI_LOG_LEVEL") or "info"
+
+
+class Log(Logger):
+    """Writes what gunicorn has to say as the application writes its lines."""
+
+    def setup(self, cfg: Config) -> None:
+        """Set the handler up, and its format."""
+        super().setup(cfg)
+        processors = structlog.processors
+        stamp = (processors.TimeStamper(fmt="iso", utc=True), processors.format_exc_info)
+        render = processors.JSONRenderer() if JSON_LOGS else structlog.dev.ConsoleRenderer(colors=False)
+        formatter = structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, *stamp],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+        )
+        for handler in self.error_log.handlers:
+            handler.setFormatter(formatter)
+
+
+class Worker(ThreadWorker):
+    """A gthread worker that loses no connection as it stops, and refuses what is no HTTP in our words."""
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """As the worker stops, take the connections that wait and close the door; left open, it would lose more."""
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            for listener in self.sockets:
+                taken = -1
+                while taken != self.nr_conns:
+                    taken = self.nr_conns
+                    self.accept(listener)
+                listener.close()
+
+    def handle_error(self, req: Request | None, client: object, addr: object, exc: Exception) -> None:
+        """Answer a problem, and log it without what the client sent."""
+        if not isinstance(exc, ParseException) or isinstance(exc, InvalidResponseHeader | InvalidResponseHeaderName):
+            super().handle_error(req, client, addr, exc)
+            return
+        from taskapi.api.problems import Problem  # noqa: PLC0415 - loaded by now, by the application
+
+        codes = {LimitRequestLine: "uri_too_long", LimitRequestHeaders: "headers_too_large"}
+        with self.wsgi.test_request_context("/healthz", method="?"):
+            self.wsgi.preprocess_request()
+            problem = Problem(codes.get(type(exc), "malformed_request"), None, {}, {"Connection": "close"})
+            answer = self.wsgi.process_response(problem.answer())
+        write_nonblock(client, f"HTTP/1.1 {answer.status}\r\n{answer.headers}".encode("latin-1") + answer.data)
+
+
+logger_class = Log
+worker_class = Worker
+
+
+def on_starting(server: Arbiter) -> None:
+    """Make room for what the workers share: their counters, and one byte that says whether we are stopping."""
+    server.stopping = mmap(-1, 1)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = server.metrics = tempfile.mkdtemp(prefix="taskapi-", dir=MEMORY)
+
+
+def when_ready(server: Arbiter) -> None:
+    """Have a SIGTERM end readiness first, and the listener only once proxies had time to notice; a second, at once."""
+
+    def drain(signum: int, _frame: object) -> None:
+        server.stopping[0] = 1
+        if signal.getsignal(signal.SIGTERM) is drain and DRAIN_SECONDS:
+            signal.signal(signal.SIGTERM, server.signal)
+            signal.alarm(DRAIN_SECONDS)
+        else:
+            server.signal(signal.SIGTERM, None)
+
+    signal.signal(signal.SIGTERM, drain)
+    signal.signal(signal.SIGALRM, drain)
+
+
+def post_fork(server: Arbiter, worker: ThreadWorker) -> None:
+    """Show the worker the byte."""
+    worker.stopping = server.stopping
+
+
+def post_worker_init(worker: ThreadWorker) -> None:
+    """Let readiness depend on it."""
+    checks = worker.wsgi.extensions["taskapi-checks"]
+    checks["shutdown"] = lambda: "it has begun" if worker.stopping[0] else None
+
+
+def pre_request(worker: ThreadWorker, req: Request) -> None:
+    """Keep no connection alive that will have to end."""
+    if worker.stopping[0]:
+        req.force_close()
+
+
+def child_exit(_server: Arbiter, worker: ThreadWorker) -> None:
+    """Forget what a dead worker had in use; what it counted stays."""
+    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - asks for the folder as it is imported
+
+    mark_process_dead(worker.pid)
+
+
+def on_exit(server: Arbiter) -> None:
+    """Tidy up."""
+    shutil.rmtree(server.metrics, ignore_errors=True)
