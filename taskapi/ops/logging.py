@@ -8,17 +8,19 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import orjson
 import structlog
-from flask import Flask, Response, current_app, g, has_app_context, request
+from flask import Flask, Response, g, has_app_context, request
 
 from taskapi.config import Settings
 from taskapi.config.sources import unknown_names
 
 Event = structlog.typing.EventDict
-Render = Callable[[Any, str, Event], str | bytes]
+Render = Callable[[Any, str, Event], str]
 
 
 def init_logging(app: Flask, settings: Settings) -> None:
@@ -29,9 +31,9 @@ def init_logging(app: Flask, settings: Settings) -> None:
     logging.getLogger("werkzeug").setLevel(logging.INFO)
     logging.getLogger("werkzeug").addFilter(_no_access_line)
     app.logger.setLevel(level)
-    app.extensions["taskapi-request-log"] = _request_log(level, render)
     app.before_request(_start_clock)
-    app.after_request(_log_request)
+    if level <= logging.INFO:
+        app.after_request(partial(_log_request, render))
     for name in unknown_names():
         app.logger.warning("%s is no setting of this version and has no effect", name)
 
@@ -71,29 +73,25 @@ def _handler(render: Render) -> _Handler:
     return handler
 
 
-def _request_log(level: int, render: Render) -> Any:
-    return structlog.wrap_logger(
-        structlog.WriteLogger(_Stderr()),  # type: ignore[arg-type]
-        processors=[structlog.processors.add_log_level, *_STAMP, render],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-    ).bind()
-
-
 def _start_clock() -> None:
     g.started = time.perf_counter()
 
 
-def _log_request(response: Response) -> Response:
+def _log_request(render: Render, response: Response) -> Response:
+    """Write the line of a request by hand: structlog's chain would be a tenth of many a request's time."""
     who = g.get("caller")
-    current_app.extensions["taskapi-request-log"].info(
-        "request",
-        request_id=g.get("request_id"),
-        method=request.method if request.method.isalpha() else "?",
-        route=request.url_rule.rule if request.url_rule else None,
-        status=response.status_code,
-        ms=round((time.perf_counter() - g.started) * 1000, 2),
-        person=str(who.id) if who else None,
-    )
+    event = {
+        "event": "request",
+        "level": "info",
+        "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+        "request_id": g.get("request_id"),
+        "method": request.method if request.method.isalpha() else "?",
+        "route": request.url_rule.rule if request.url_rule else None,
+        "status": response.status_code,
+        "ms": round((time.perf_counter() - g.started) * 1000, 2),
+        "person": str(who.id) if who else None,
+    }
+    sys.stderr.write(f"{render(None, 'info', event)}\n")
     return response
 
 

@@ -1,28 +1,29 @@
 """What every response carries: its request id, and the headers that keep a browser out of trouble."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
-from flask import Flask, Response, g, request
+from flask import Flask, g, request
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from taskapi.api import problem
-from taskapi.config import Settings, settings
+from taskapi.config import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+REQUEST_ID = "taskapi.request_id"
+WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 PLAIN_HTTP = {"/healthz", "/readyz", "/metrics"}
-ALWAYS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+ALWAYS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+)
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -45,28 +46,45 @@ HSTS = "max-age=31536000; includeSubDomains"
 
 def identify_request() -> None:
     """Give the request an id: the client's own, if it is well formed."""
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
+    g.request_id = _id_of(request.environ)
+
+
+def _id_of(environ: "WSGIEnvironment") -> str:
+    request_id: str | None = environ.get(REQUEST_ID)
+    if request_id is None:
+        given = environ.get("HTTP_X_REQUEST_ID", "")
+        request_id = environ[REQUEST_ID] = given if WELL_FORMED.fullmatch(given) else token_hex(16)
+    return request_id
 
 
 def require_https() -> None:
-    """Refuse plain HTTP in production; a redirect would have the token sent in the clear twice."""
-    if settings().production and not request.is_secure and request.path not in PLAIN_HTTP:
+    """Refuse plain HTTP; a redirect would have the token sent in the clear twice."""
+    if not request.is_secure and request.path not in PLAIN_HTTP:
         problem("https_required")
 
 
-def add_headers(response: Response) -> Response:
-    """Add what every response carries; nothing is stored that does not say it may be."""
-    headers = response.headers
-    for name, value in ALWAYS.items():
-        headers[name] = value
-    headers["X-Request-ID"] = g.get("request_id") or uuid4().hex
-    headers["Content-Security-Policy"] = PAGE_POLICY if response.mimetype == "text/html" else API_POLICY
-    if request.is_secure:
-        headers["Strict-Transport-Security"] = HSTS
-    if "Cache-Control" not in headers:
-        headers["Cache-Control"] = "no-store"
-    return response
+def _carry_headers(application: "WSGIApplication") -> "WSGIApplication":
+    """Add what every response carries; behind Flask, whose headers are looked through at each that is set."""
+
+    def carrying(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            return start_response(status, [*headers, *_carried(environ, headers)], *exc_info)
+
+        return application(environ, start)
+
+    return carrying
+
+
+def _carried(environ: "WSGIEnvironment", headers: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield what is added to a response; nothing is stored that does not say it may be."""
+    said = {name.lower(): value for name, value in headers}
+    yield from ALWAYS
+    yield "X-Request-ID", _id_of(environ)
+    yield "Content-Security-Policy", PAGE_POLICY if said.get("content-type", "").startswith("text/html") else API_POLICY
+    if environ["wsgi.url_scheme"] == "https":
+        yield "Strict-Transport-Security", HSTS
+    if "cache-control" not in said:
+        yield "Cache-Control", "no-store"
 
 
 def _lower_host(application: "WSGIApplication") -> "WSGIApplication":
@@ -83,8 +101,9 @@ def _lower_host(application: "WSGIApplication") -> "WSGIApplication":
 def init_headers(app: Flask, settings: Settings) -> None:
     """Put ids before and headers behind every request, and believe as many proxies as there are."""
     app.before_request(identify_request)
-    app.before_request(require_https)
-    app.after_request(add_headers)
+    if settings.production:
+        app.before_request(require_https)
+    app.wsgi_app = _carry_headers(app.wsgi_app)  # type: ignore[method-assign,assignment]
     if settings.trusted_hosts:
         app.config["TRUSTED_HOSTS"] = [host.lower() for host in settings.trusted_hosts]
         app.wsgi_app = _lower_host(app.wsgi_app)  # type: ignore[method-assign,assignment]
