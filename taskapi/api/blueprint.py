@@ -111,21 +111,20 @@ def respond(body: Any, status: int, headers: dict[str, str], *, etag: bool, deri
     if body is None or status == 204:
         return Response(status=status, headers=headers)
     data = to_json(body)
-    response = Response(data, status, headers, content_type="application/json")
     if etag:
-        response.headers["Cache-Control"] = OWNED
         tag = _tag(body, data, derived=derived)
-        response.headers["ETag"] = f'"{tag}"'
+        conditional = {"ETag": f'"{tag}"', "Cache-Control": OWNED}
         if request.method in {"GET", "HEAD"} and request.if_none_match.contains_weak(tag):
-            return Response(status=304, headers={"ETag": f'"{tag}"', "Cache-Control": OWNED})
-    return response
+            return Response(status=304, headers=conditional)
+        headers = headers | conditional
+    return Response(data, status, headers, content_type="application/json")
 
 
 def _tag(body: dict[str, Any], data: bytes, *, derived: bool) -> str:
+    if "version" in body and not derived:
+        return str(body["version"])
     digest = blake2b(data, digest_size=12).hexdigest()
-    if "version" not in body:
-        return digest
-    return f"{body['version']}-{digest}" if derived else str(body["version"])
+    return f"{body['version']}-{digest}" if "version" in body else digest
 
 
 def require_match(row: Any, schema: Schema) -> None:

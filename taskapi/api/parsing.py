@@ -3,18 +3,20 @@
 import json
 import math
 from collections.abc import Callable, Iterable
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
 from flask import Flask, current_app, request
 from marshmallow import RAISE, Schema, ValidationError, fields
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import parse_options_header
 
 from taskapi.api.problems import invalid, problem
 from taskapi.config import settings
 
 MAX_DEPTH = 64
+MOST_REMEMBERED = 200  # bytes of a query
 MAX_DIGITS = 400  # past what a double holds
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -59,7 +61,14 @@ class _QueryReader:
         self.schema = schema
         self.repeatable = {name for name, field in schema.fields.items() if isinstance(field, fields.List)}
 
+        self._loaded = lru_cache(maxsize=1024)(self._load)
+
     def __call__(self) -> Any:
+        query = request.query_string
+        return dict(self._loaded(query) if len(query) <= MOST_REMEMBERED else self._load(query))
+
+    def _load(self, _query: bytes) -> Any:
+        """Return what the query of the request says. A query that was read once is remembered; what is wrong is not."""
         given = request.args.to_dict(flat=False)
         for name, values in given.items():
             if len(values) > 1 and name not in self.repeatable and name in self.schema.fields:
@@ -95,9 +104,14 @@ def init_parsing(app: Flask) -> None:
 
 def require_type(media_types: tuple[str, ...]) -> None:
     """Answer 415 to a body of another type, to one that is not UTF-8, and to one that is encoded."""
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
-    if request.mimetype not in media_types or charset not in {"utf-8", "utf8"} or request.content_encoding:
+    if not _is_of(media_types, request.headers.get("Content-Type", "")) or request.content_encoding:
         problem("unsupported_media_type", f"The body must be {' or '.join(media_types)}, in UTF-8 and not encoded.")
+
+
+@lru_cache(maxsize=256)
+def _is_of(media_types: tuple[str, ...], content_type: str) -> bool:
+    media_type, parameters = parse_options_header(content_type)
+    return media_type.lower() in media_types and parameters.get("charset", "utf-8").lower() in {"utf-8", "utf8"}
 
 
 def read_json(media_types: tuple[str, ...] = (JSON,), most: int | None = None) -> Any:
@@ -105,7 +119,7 @@ def read_json(media_types: tuple[str, ...] = (JSON,), most: int | None = None) -
     require_type(media_types)
     body = read_body(most)
     try:
-        parsed = json.loads(body.decode(), parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
+        parsed = _DECODER.decode(body.decode())
     except (ValueError, RecursionError):
         problem("malformed_json")
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _deeper_than(parsed, MAX_DEPTH):
@@ -149,6 +163,9 @@ def _whole(literal: str) -> int:
     if len(literal) > MAX_DIGITS:
         raise ValueError("out of range")
     return int(literal)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
 
 
 def _deeper_than(value: Any, limit: int) -> bool:
