@@ -15,15 +15,17 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import ARRAY, JSON, Connection, Dialect, Engine, MetaData, Text, event, make_url, text
 from sqlalchemy import DateTime as SqlDateTime
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import DeclarativeBase, registry
+from sqlalchemy.orm import DeclarativeBase, Session, registry
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from taskapi.config import Settings
+from taskapi.prepared import Prepared
 
 READER = "reader"
 BUSY_SECONDS = 5  # how long a writer waits for its turn
 EMBEDDED = "taskapi.db"
+_BEGIN_IMMEDIATE = Prepared(text("BEGIN IMMEDIATE"))
 EXACT = Text().with_variant(Text(collation="C"), "postgresql")  # code points in order, as on SQLite
 INTERNAL = {"internal": True}  # a column's info: nothing that its owner would call theirs
 MIGRATIONS = str(Path(__file__).parent / "migrations")
@@ -123,10 +125,29 @@ def now() -> datetime:
 
 def reader() -> Connection:
     """Return this request's connection for reading: every statement stands alone, and waits for no writer."""
-    if "reader" not in g:
-        g.reader = db.engines[READER].connect()
-    connection: Connection = g.reader
+    connection: Connection | None = g.get("reader")
+    if connection is None:
+        connection = g.reader = db.engines[READER].connect()
     return connection
+
+
+def writer() -> Connection:
+    """Return the connection of the session's transaction, which begins with it."""
+    session = db.session()
+    connection: Connection | None = session.info.get("connection")
+    return connection or session.connection()
+
+
+def _keep_connection(session: Session, _transaction: Any, connection: Connection) -> None:
+    session.info["connection"] = connection
+
+
+def _forget_connection(session: Session, *_: Any) -> None:
+    session.info.pop("connection", None)
+
+
+event.listen(Session, "after_begin", _keep_connection)
+event.listen(Session, "after_transaction_end", _forget_connection)
 
 
 @contextmanager
@@ -181,7 +202,7 @@ def _begin_immediate(turn: Lock, connection: Connection) -> None:
     """Wait among our own threads first: SQLite lets writers ask again and again, and the unlucky wait too long."""
     connection.info["turn"] = turn.acquire(timeout=BUSY_SECONDS)
     try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        _BEGIN_IMMEDIATE.all(connection, {})
     except BaseException:
         _end_turn(turn, connection)
         raise

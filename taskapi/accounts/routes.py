@@ -16,6 +16,7 @@ from taskapi.audit import Event, record
 from taskapi.audit.queries import find_activity
 from taskapi.audit.schemas import AuditPageSchema
 from taskapi.database import db, reader
+from taskapi.prepared import Prepared
 from taskapi.security.cookies import clear_cookies
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
@@ -24,7 +25,7 @@ from taskapi.security.tokens import caller
 
 blp = Blueprint("me", __name__, url_prefix="/api/v1/me", description="Your own account.")
 
-_ACCOUNT = select(*(getattr(User, name) for name in ACCOUNT.dump_fields)).where(User.id == bindparam("id"))
+_ACCOUNT = Prepared(select(*(getattr(User, name) for name in ACCOUNT.dump_fields)).where(User.id == bindparam("id")))
 
 
 @blp.get("")
@@ -32,7 +33,7 @@ _ACCOUNT = select(*(getattr(User, name) for name in ACCOUNT.dump_fields)).where(
 @requires(Permission.ACCOUNT_READ)
 def show_account() -> dict[str, Any]:
     """Show your account."""
-    return shown_or_404(reader().execute(_ACCOUNT, {"id": caller().id}).first())
+    return shown_or_404(_ACCOUNT.first(reader(), {"id": caller().id}))
 
 
 @blp.patch("")

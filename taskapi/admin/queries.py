@@ -11,6 +11,7 @@ from taskapi.admin.schemas import UserSchema
 from taskapi.audit.models import AuditEntry, Event
 from taskapi.auth.models import Session
 from taskapi.database import now, reader
+from taskapi.prepared import Prepared
 from taskapi.security.keyset import SortKey, find_page, in_pages
 from taskapi.security.rbac import Role
 from taskapi.tasks.models import Task
@@ -18,12 +19,12 @@ from taskapi.tasks.models import Task
 NAMES = tuple(UserSchema().dump_fields)
 KEYS = (SortKey(User.username),)
 _USERS = select(*(getattr(User, name) for name in NAMES))
-_ONE = _USERS.where(User.id == bindparam("id"))
+_ONE = Prepared(_USERS.where(User.id == bindparam("id")))
 
 
 def find_user(user_id: UUID) -> Any:
     """Return the columns of an account, or None."""
-    return reader().execute(_ONE, {"id": user_id}).first()
+    return _ONE.first(reader(), {"id": user_id})
 
 
 def find_users(query: dict[str, Any]) -> dict[str, Any]:

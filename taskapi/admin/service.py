@@ -60,7 +60,7 @@ def sign_out(user_id: UUID, actor_id: UUID | None = None) -> User:
 
 def set_password(user_id: UUID, password: str, actor_id: UUID | None = None) -> User:
     """Give a person another password, and end all their sessions."""
-    person = reader().execute(select(User.username, User.name, User.email).where(User.id == user_id)).first()
+    person = reader().execute(select(User.username, User.name, User.email).where(User.id == user_id)).mappings().first()
     check_strength(password, own_words(**shown_or_404(person)))
     hashed = hash_password(password)  # slow, so before the lock
     user = lock_account(user_id)

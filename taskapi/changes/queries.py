@@ -14,6 +14,7 @@ from taskapi.database import reader
 from taskapi.labels.models import Label
 from taskapi.labels.schemas import NAMES as LABEL_NAMES
 from taskapi.owned import ChangeCounter, Tombstone
+from taskapi.prepared import Prepared
 from taskapi.projects.models import Project
 from taskapi.projects.schemas import NAMES as PROJECT_NAMES
 from taskapi.security.tokens import caller
@@ -44,11 +45,11 @@ def find_changes(query: dict[str, Any]) -> dict[str, Any]:
     since = _position(query["since"]) if "since" in query else None
     limit = query["limit"]
     parameters = {"owner_id": caller().id, "since": since.version if since else 0, "rows": limit + 1}
-    rows = reader().execute(_CHANGES, parameters).mappings().all()
-    counter = reader().execute(_COUNTER, {"owner_id": caller().id}).one()  # behind the rows: rather too late than early
-    if since and (max(since) < counter.purged or since.version > counter.value):
+    rows = [dict(zip(_CHANGES.names, row, strict=True)) for row in _CHANGES.all(reader(), parameters)]
+    counter = _COUNTER.one(reader(), {"owner_id": caller().id})  # behind the rows: rather too late than early
+    if since and (max(since) < counter["purged"] or since.version > counter["value"]):
         problem("cursor_expired")
-    position = since or Position(0, counter.purged)
+    position = since or Position(0, counter["purged"])
     shown = rows[:limit]
     if shown:
         position = position._replace(version=shown[-1]["version"])
@@ -80,5 +81,7 @@ def _part(type_: Any, model: Any, names: tuple[str, ...]) -> Select[Any]:
 
 _parts = [_part(literal(name), model, names) for name, (model, names) in SHOWN.items()]
 _parts.append(_part(Tombstone.type, Tombstone, ("id", "version", "deleted_at")))
-_CHANGES = union_all(*_parts).order_by("version").limit(bindparam("rows"))
-_COUNTER = select(ChangeCounter.value, ChangeCounter.purged).where(ChangeCounter.owner_id == bindparam("owner_id"))
+_CHANGES = Prepared(union_all(*_parts).order_by("version").limit(bindparam("rows")))
+_COUNTER = Prepared(
+    select(ChangeCounter.value, ChangeCounter.purged).where(ChangeCounter.owner_id == bindparam("owner_id"))
+)

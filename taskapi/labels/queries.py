@@ -9,6 +9,7 @@ from sqlalchemy import Select, bindparam, select
 from taskapi.database import reader
 from taskapi.labels.models import Label
 from taskapi.labels.schemas import NAMES
+from taskapi.prepared import Prepared
 from taskapi.security.keyset import SortKey, find_page, in_pages
 from taskapi.security.tokens import caller
 
@@ -20,14 +21,18 @@ def find_labels(query: dict[str, Any]) -> dict[str, Any]:
     return find_page(partial(_statement, "deleted" in query), KEYS, query)
 
 
-def find_label(label_id: UUID) -> Any:
-    """Return the columns of one of the caller's labels, or None."""
-    one = _shown().where(Label.id == bindparam("id"))
-    return reader().execute(one, {"owner_id": caller().id, "id": label_id}).first()
+def find_label(label_id: UUID) -> dict[str, Any] | None:
+    """Return one of the caller's labels as it is shown, or None."""
+    return _one().first(reader(), {"owner_id": caller().id, "id": label_id})
 
 
 @lru_cache
-def _statement(deleted: bool, behind: bool) -> Select[Any]:
+def _one() -> Prepared:
+    return Prepared(_shown().where(Label.id == bindparam("id")))
+
+
+@lru_cache
+def _statement(deleted: bool, behind: bool) -> Prepared:
     live = Label.deleted_at.is_not(None) if deleted else Label.deleted_at.is_(None)
     return in_pages(_shown().where(live), KEYS, behind=behind)
 

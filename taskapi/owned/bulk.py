@@ -15,6 +15,7 @@ _NO_SYNC = {"synchronize_session": False}
 
 def change_all(model: type[Owned], owner_id: UUID, condition: ColumnElement[bool], **values: Any) -> None:
     """Change the owner's rows that meet the condition, each with a change number of its own."""
+    db.session.flush()
     last = advance(owner_id, 0).value
     number = func.row_number().over(order_by=model.id)
     chosen = select(model.id, number.label("number")).where(model.owner_id == owner_id, condition).subquery()
@@ -29,6 +30,7 @@ def change_all(model: type[Owned], owner_id: UUID, condition: ColumnElement[bool
 
 def bury(model: type[Owned], owner_id: UUID, condition: ColumnElement[bool]) -> None:
     """Delete the owner's rows that meet the condition for good, and leave a tombstone for each."""
+    db.session.flush()
     last = advance(owner_id, 0).value
     number = last + func.row_number().over(order_by=model.id)
     table = model.__tablename__

@@ -1,16 +1,28 @@
 """Change numbers: one row for each owner, whose lock keeps that owner's writers in single file."""
 
-from typing import Any
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, event, update
+from sqlalchemy import bindparam, event, update
 from sqlalchemy.orm import Session
 
-from taskapi.database import db, now
+from taskapi.database import db, now, writer
 from taskapi.owned.rows import ChangeCounter, Owned
+from taskapi.prepared import Prepared
 
 
-def lock_owner(owner_id: UUID, numbers: int = 1, **added: int) -> Row[int, int, int, int]:
+class Counter(NamedTuple):
+    """An owner's counter: the last change number that was taken, and how many rows there are of each kind."""
+
+    value: int
+    tasks: int
+    projects: int
+    labels: int
+
+
+def lock_owner(owner_id: UUID, numbers: int = 1, **added: int) -> Counter:
     """Let no other writer of this owner's rows in until the end of the transaction, and take change numbers for it.
 
     Called before what is to be changed is read, so that what was read still holds when it is written. `added` are
@@ -22,27 +34,41 @@ def lock_owner(owner_id: UUID, numbers: int = 1, **added: int) -> Row[int, int, 
     return counter
 
 
-def advance(owner_id: UUID, numbers: int, **added: int) -> Row[int, int, int, int]:
-    """Move the counter on, and lock it; the numbers are the caller's to give out. Returns it as it is then."""
-    counts = {table: getattr(ChangeCounter, table) + number for table, number in added.items()}
-    return db.session.execute(
+def advance(owner_id: UUID, numbers: int, **added: int) -> Counter:
+    """Move the counter on, and lock it; the numbers are the caller's to give out. Returns it as it is then.
+
+    The session has nothing pending that would take numbers too.
+    """
+    moving = _moving(frozenset(added))
+    return Counter(**moving.one(writer(), {"owner": owner_id, "by": numbers, **added}))
+
+
+def take_number(session: Session, owner_id: UUID, more: int = 1) -> int:
+    """Return the next of the numbers that were taken in this transaction; takes `more` where all are given out."""
+    taken: dict[UUID, Iterator[int]] = session.info.setdefault("numbers", {})
+    number = next(taken.get(owner_id, iter(())), None)
+    if number is None:
+        lock_owner(owner_id, more)
+        number = next(taken[owner_id])
+    return number
+
+
+@lru_cache
+def _moving(tables: frozenset[str]) -> Prepared:
+    counts = {table: getattr(ChangeCounter, table) + bindparam(table) for table in tables}
+    return Prepared(
         update(ChangeCounter)
-        .where(ChangeCounter.owner_id == owner_id)
-        .values(value=ChangeCounter.value + numbers, **counts)
-        .returning(ChangeCounter.value, ChangeCounter.tasks, ChangeCounter.projects, ChangeCounter.labels)
-    ).one()
+        .where(ChangeCounter.owner_id == bindparam("owner"))
+        .values(value=ChangeCounter.value + bindparam("by"), **counts)
+        .returning(*(getattr(ChangeCounter, name) for name in Counter._fields))
+    )
 
 
 def _number_changes(session: Session, _context: Any, _instances: Any) -> None:
     """Give every new or changed owned row its owner's next change number."""
     changed = [row for row in (*session.new, *session.dirty) if isinstance(row, Owned) and session.is_modified(row)]
     for row in changed:
-        taken = session.info.setdefault("numbers", {})
-        number = next(taken.get(row.owner_id, iter(())), None)
-        if number is None:
-            lock_owner(row.owner_id, len(changed))
-            number = next(taken[row.owner_id])
-        row.version = number
+        row.version = take_number(session, row.owner_id, len(changed))
         row.updated_at = now()
         if row in session.new:
             row.created_at = row.updated_at

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, select
 
 from taskapi.database import reader
+from taskapi.prepared import Prepared
 from taskapi.projects.models import Project
 from taskapi.projects.schemas import NAMES
 from taskapi.security.keyset import SortKey, find_page, in_pages
@@ -21,14 +22,18 @@ def find_projects(query: dict[str, Any]) -> dict[str, Any]:
     return find_page(partial(_statement, shape), KEYS, query, archived=query.get("archived") == "true")
 
 
-def find_project(project_id: UUID) -> Any:
-    """Return the columns of one of the caller's projects, or None."""
-    one = _shown().where(Project.id == bindparam("id"))
-    return reader().execute(one, {"owner_id": caller().id, "id": project_id}).first()
+def find_project(project_id: UUID) -> dict[str, Any] | None:
+    """Return one of the caller's projects as it is shown, or None."""
+    return _one().first(reader(), {"owner_id": caller().id, "id": project_id})
 
 
 @lru_cache
-def _statement(shape: frozenset[str], behind: bool) -> Select[Any]:
+def _one() -> Prepared:
+    return Prepared(_shown().where(Project.id == bindparam("id")))
+
+
+@lru_cache
+def _statement(shape: frozenset[str], behind: bool) -> Prepared:
     live = Project.deleted_at.is_not(None) if "deleted" in shape else Project.deleted_at.is_(None)
     archived = (Project.archived == bindparam("archived"),) if "archived" in shape else ()
     return in_pages(_shown().where(live, *archived), KEYS, behind=behind)

@@ -19,6 +19,7 @@ from taskapi.api import problem
 from taskapi.config import settings
 from taskapi.database import Model, UtcDateTime, db, now, reader
 from taskapi.ops.metrics import DENYLIST
+from taskapi.prepared import Prepared
 from taskapi.security.claims import LEEWAY
 from taskapi.security.redis import redis
 from taskapi.security.tokens import Caller
@@ -26,6 +27,7 @@ from taskapi.security.tokens import Caller
 READY: Final = "taskapi:denylist"
 PREFIX: Final = "taskapi:revoked:"
 ANY_EPOCH: Final = 2**53
+_GOOD, _REVOKED = DENYLIST.labels("good"), DENYLIST.labels("revoked")
 
 
 class Revocation(Model):
@@ -38,8 +40,10 @@ class Revocation(Model):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
-_FIND = select(Revocation.below_epoch, Revocation.subject).where(
-    Revocation.subject.in_([bindparam("token"), bindparam("session"), bindparam("person")])
+_FIND = Prepared(
+    select(Revocation.below_epoch).where(
+        Revocation.subject.in_([bindparam("token"), bindparam("session"), bindparam("person")])
+    )
 )
 _PUT = text(
     "INSERT INTO revocations (subject, below_epoch, expires_at) VALUES (:subject, :below_epoch, :expires_at) "
@@ -70,7 +74,7 @@ def is_revoked(caller: Caller) -> bool:
         DENYLIST.labels("unavailable").inc()
         current_app.logger.warning("the denylist did not answer: %s", error)
         problem("unavailable")
-    DENYLIST.labels("revoked" if revoked else "good").inc()
+    (_REVOKED if revoked else _GOOD).inc()
     return revoked
 
 
@@ -108,8 +112,8 @@ def _revoke(subject: str, below_epoch: int) -> None:
 
 def _is_in_database(subjects: tuple[str, str, str], epoch: int) -> bool:
     token, session, person = subjects
-    rows = reader().execute(_FIND, {"token": token, "session": session, "person": person}).all()
-    return any(epoch < row.below_epoch for row in rows)
+    rows = _FIND.all(reader(), {"token": token, "session": session, "person": person})
+    return any(epoch < below_epoch for (below_epoch,) in rows)
 
 
 def _fill(store: Redis) -> None:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, tuple_
 
 from taskapi.database import reader
+from taskapi.prepared import Prepared
 from taskapi.security.cursor import seal, unseal
 from taskapi.security.tokens import caller
 
@@ -19,16 +20,16 @@ class SortKey(NamedTuple):
 
 
 POSITION = "position "
-Build = Callable[[bool], Select[Any]]
+Build = Callable[[bool], Prepared]
 
 
-def in_pages(statement: Select[Any], keys: tuple[SortKey, ...], *, behind: bool) -> Select[Any]:
+def in_pages(statement: Select[Any], keys: tuple[SortKey, ...], *, behind: bool) -> Prepared:
     """Order a statement by its keys and cut a page from it; `behind` a position, if it is not the first one."""
     order = [key.column.desc() if key.descends else key.column.asc() for key in keys]
     labelled = [key.column.label(f"{POSITION}{i}") for i, key in enumerate(keys)]
     if behind:
         statement = statement.where(_behind(keys))
-    return statement.add_columns(*labelled).order_by(*order).limit(bindparam("rows"))
+    return Prepared(statement.add_columns(*labelled).order_by(*order).limit(bindparam("rows")))
 
 
 def find_page(build: Build, keys: tuple[SortKey, ...], query: dict[str, Any], **parameters: Any) -> dict[str, Any]:
@@ -41,9 +42,9 @@ def find_page(build: Build, keys: tuple[SortKey, ...], query: dict[str, Any], **
     parameters |= {"owner_id": caller().id, "rows": limit + 1}
     if cursor:
         parameters |= _position(keys, unseal(cursor, question))
-    result = reader().execute(build(bool(cursor)), parameters)
-    shown = [name for name in result.keys() if not name.startswith(POSITION)]  # noqa: SIM118 - a result is no mapping
-    rows = result.all()
+    statement = build(bool(cursor))
+    rows = statement.all(reader(), parameters)
+    shown = statement.names[: -len(keys)]
     page = [dict(zip(shown, row, strict=False)) for row in rows[:limit]]
     position = list(rows[limit - 1][len(shown) :]) if len(rows) > limit else None
     return {"items": page, "next_cursor": seal(position, question) if position else None}

@@ -66,4 +66,4 @@ def is_live(model: type[Trashable], row_id: UUID) -> bool:
 
 def shown_or_404(row: Any) -> dict[str, Any]:
     """Return a row that was read as a mapping of its columns, or answer 404 where there is none."""
-    return dict(row._mapping) if row is not None else problem("not_found")
+    return dict(row) if row is not None else problem("not_found")

@@ -15,10 +15,15 @@ from taskapi.tasks.models import NEVER, Status, Task, TaskLabel, due_key, fold
 
 _SEARCH = table("task_search", column("rowid"), column("task_search"))
 _SEARCH_ROWS = table("task_search_rows", column("number"), column("owner_id"), column("task_id", Uuid()))
-OPEN = (Status.TODO, Status.IN_PROGRESS)
+CHOICES = {"status": Task.status, "priority": Task.priority}
+
+
+def is_open() -> ColumnElement[bool]:
+    """Return the condition that a task is still to be done."""
+    return or_(Task.status == Status.TODO.value, Task.status == Status.IN_PROGRESS.value)
+
+
 FILTERS: dict[str, ColumnElement[bool]] = {
-    "status": Task.status.in_(bindparam("status", expanding=True)),
-    "priority": Task.priority.in_(bindparam("priority", expanding=True)),
     "project_id": Task.project_id == bindparam("project_id"),
     "project_id none": Task.project_id.is_(None),
     "parent_id": Task.parent_id == bindparam("parent_id"),
@@ -26,7 +31,7 @@ FILTERS: dict[str, ColumnElement[bool]] = {
     "due_after": and_(Task.due_first >= bindparam("due_after"), Task.due_first < NEVER),
     "due_before": Task.due_first < bindparam("due_before"),
     "overdue": and_(
-        Task.status.in_(OPEN),
+        is_open(),
         Task.due_first < bindparam("latest"),
         or_(Task.due_at < bindparam("now"), Task.due_date < bindparam("today")),
     ),
@@ -47,6 +52,7 @@ def conditions(shape: frozenset[str]) -> list[ColumnElement[bool]]:
         Task.owner_id == bindparam("owner_id"),
         live,
         *(FILTERS[name] for name in sorted(shape) if name in FILTERS),
+        *(_is_one_of(name, shape) for name in CHOICES if f"{name} 0" in shape),
         *(Task.words.like(bindparam(name), escape="\\") for name in words),
         *([_found_by_index()] if "phrases" in shape else []),
         *(_has_label(name) for name in labels),
@@ -55,7 +61,9 @@ def conditions(shape: frozenset[str]) -> list[ColumnElement[bool]]:
 
 def parameters_of(question: dict[str, Any]) -> dict[str, Any]:
     """Return what was asked as parameters by name; the names are the shape of the question."""
-    parameters = {name: value for name, value in question.items() if name not in {"sort", "q", "label"}}
+    parameters = {name: value for name, value in question.items() if name not in {"sort", "q", "label", *CHOICES}}
+    for name in CHOICES:
+        parameters |= {f"{name} {i}": value for i, value in enumerate(question.get(name, ()))}
     for name in ("project_id", "parent_id"):
         if parameters.get(name) == "none":
             parameters[f"{name} none"] = parameters.pop(name)
@@ -70,6 +78,11 @@ def parameters_of(question: dict[str, Any]) -> dict[str, Any]:
 
 def _first_instant(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
+
+
+def _is_one_of(name: str, shape: frozenset[str]) -> ColumnElement[bool]:
+    asked = sorted(parameter for parameter in shape if parameter.startswith(f"{name} "))
+    return CHOICES[name].in_([bindparam(parameter) for parameter in asked])
 
 
 def _has_label(name: str) -> ColumnElement[bool]:

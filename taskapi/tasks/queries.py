@@ -6,9 +6,10 @@ from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import bindparam, select
 
 from taskapi.database import reader
+from taskapi.prepared import Prepared
 from taskapi.security.keyset import SortKey, find_page, in_pages
 from taskapi.security.tokens import caller
 from taskapi.tasks.filters import conditions, parameters_of
@@ -24,12 +25,12 @@ COLUMNS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "priority": (Task.priority_rank, int),
     "title": (Task.title_key, str),
 }
-_ONE = select(*SHOWN).where(Task.owner_id == bindparam("owner_id"), Task.id == bindparam("id"))
+_ONE = Prepared(select(*SHOWN).where(Task.owner_id == bindparam("owner_id"), Task.id == bindparam("id")))
 
 
-def find_task(task_id: UUID) -> Any:
-    """Return the columns of one of the caller's tasks, or None."""
-    return reader().execute(_ONE, {"owner_id": caller().id, "id": task_id}).first()
+def find_task(task_id: UUID) -> dict[str, Any] | None:
+    """Return one of the caller's tasks as it is shown, or None."""
+    return _ONE.first(reader(), {"owner_id": caller().id, "id": task_id})
 
 
 def find_tasks(query: dict[str, Any]) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def find_tasks(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1024)
-def _statement(shape: frozenset[str], sort: tuple[str, ...], behind: bool) -> Select[Any]:
+def _statement(shape: frozenset[str], sort: tuple[str, ...], behind: bool) -> Prepared:
     return in_pages(select(*SHOWN).where(*conditions(shape)), _keys(sort), behind=behind)
 
 

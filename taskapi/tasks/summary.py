@@ -7,8 +7,9 @@ from marshmallow import Schema, fields
 from sqlalchemy import and_, bindparam, func, or_, select
 
 from taskapi.database import reader
+from taskapi.prepared import Prepared
 from taskapi.security.tokens import caller
-from taskapi.tasks.filters import FILTERS, OPEN, moments
+from taskapi.tasks.filters import FILTERS, is_open, moments
 from taskapi.tasks.models import Status, Task
 
 
@@ -21,17 +22,19 @@ class SummarySchema(Schema):
 
 
 _TODAY = and_(
-    Task.status.in_(OPEN),
+    is_open(),
     or_(
         Task.due_date == bindparam("today"),
         and_(Task.due_at >= bindparam("day_start"), Task.due_at < bindparam("day_end")),
     ),
 )
-_COUNTS = select(
-    *(func.count().filter(Task.status == status).label(status) for status in Status),
-    func.count().filter(FILTERS["overdue"]).label("overdue"),
-    func.count().filter(_TODAY).label("due_today"),
-).where(Task.owner_id == bindparam("owner_id"), Task.deleted_at.is_(None))
+_COUNTS = Prepared(
+    select(
+        *(func.count().filter(Task.status == status).label(status) for status in Status),
+        func.count().filter(FILTERS["overdue"]).label("overdue"),
+        func.count().filter(_TODAY).label("due_today"),
+    ).where(Task.owner_id == bindparam("owner_id"), Task.deleted_at.is_(None))
+)
 
 
 def summarize() -> dict[str, Any]:
@@ -41,5 +44,5 @@ def summarize() -> dict[str, Any]:
     day_start = datetime.combine(parameters["today"], time(), zone)
     day_end = datetime.combine(parameters["today"] + timedelta(days=1), time(), zone)
     days = {"day_start": day_start, "day_end": day_end}
-    counts = dict(reader().execute(_COUNTS, {"owner_id": caller().id, **parameters, **days}).mappings().one())
+    counts = _COUNTS.one(reader(), {"owner_id": caller().id, **parameters, **days})
     return {"by_status": {status.value: counts.pop(status.value) for status in Status}, **counts}
