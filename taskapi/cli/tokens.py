@@ -102,7 +102,8 @@ def _moment(instant: int) -> str:
     """Say when it is, and how long ago or from now."""
     left = instant - int(time.time())
     span = next((f"{abs(left) // size} {unit}s" for unit, size in UNITS if abs(left) >= 2 * size), "a second")
-    return f"{datetime.fromtimestamp(instant, UTC):%Y-%m-%d %H:%M:%SZ}, {f'{span} ago' if left < 0 else f'in {span}'}"
+    told = "now" if left == 0 else f"in {span}" if left > 0 else f"{span} ago"
+    return f"{datetime.fromtimestamp(instant, UTC):%Y-%m-%d %H:%M:%SZ}, {told}"
 
 
 def _signature(header: Members, verdict: Verdict) -> str:

@@ -1,0 +1,83 @@
+"""What a token costs: to sign and verify by each algorithm, in characters, and to ask the denylist of. Medians in µs.
+
+python -m benchmarks.tokens --redis redis://127.0.0.1:6379/9
+"""
+
+import argparse
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from flask import Flask
+
+from taskapi import create_app
+from taskapi.security.denylist import is_revoked
+from taskapi.security.keys import ALGORITHMS, ring
+from taskapi.security.tokens import Standing, issue, verify
+
+STANDING = Standing(UUID(int=1), "Ada Lovelace", ["editor"], 0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--database", default="", help="postgresql://… (migrated); SQLite without")
+    parser.add_argument("--redis", default="", help="a denylist in Redis besides")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        apps = {alg: app_of(alg, Path(folder) / alg) for alg in ALGORITHMS}
+        taken: dict[str, list[tuple[float, float, float]]] = {alg: [] for alg in apps}
+        for _ in range(options.rounds):
+            for alg in random.sample([*apps], len(apps)):  # the first of a round finds the caches cold
+                taken[alg].append(once(apps[alg]))
+        report(apps, taken)
+        look_up("in the database", options.rounds, Path(folder) / "table", DATABASE_URL=options.database)
+        if options.redis:
+            look_up("in Redis", options.rounds, Path(folder) / "redis", REDIS_URL=options.redis)
+
+
+def app_of(alg: str, folder: Path, **settings: str) -> Flask:
+    return create_app({"INSTANCE_PATH": str(folder), "JWT_ALGORITHM": alg, "LOG_LEVEL": "error", **settings})
+
+
+def once(app: Flask) -> tuple[float, float, float]:
+    with app.app_context():
+        token = ""
+
+        def sign() -> None:
+            nonlocal token
+            token = issue(STANDING, uuid4(), fresh=False)
+
+        ring().verified.clear()
+        return timed(sign), timed(lambda: verify(token)), timed(lambda: verify(token))
+
+
+def look_up(where: str, rounds: int, folder: Path, **settings: str) -> None:
+    """Ask the denylist on a connection that is open, as a request has it open for its own question."""
+    with app_of("HS256", folder, **settings).app_context():
+        caller = verify(issue(STANDING, uuid4(), fresh=False))
+        taken = [timed(lambda: is_revoked(caller)) for _ in range(rounds)]
+    print(f"a look-up in the denylist {where}: {statistics.median(taken):,.0f} µs")
+
+
+def timed(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return (time.perf_counter() - start) * 1e6
+
+
+def report(apps: dict[str, Flask], taken: dict[str, list[tuple[float, float, float]]]) -> None:
+    print("| `alg` | sign | verify | verify again | characters |\n| --- | --- | --- | --- | --- |")
+    for alg, app in apps.items():
+        with app.app_context():
+            length = len(issue(STANDING, uuid4(), fresh=False))
+        medians = " | ".join(f"{statistics.median(column):,.0f}" for column in zip(*taken[alg], strict=True))
+        print(f"| `{alg}` | {medians} | {length} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""The guides: each command of theirs runs, in order, against a real server, and answers what is printed below it."""
+
+import pytest
+from guides import ADDRESS, ROOT, follow, matches, steps_of
+
+GUIDES = ["README.md", "docs/jwt.md"]
+SERVER = {"TASKAPI_BCRYPT_ROUNDS": "4"}
+
+
+@pytest.fixture(scope="module", params=GUIDES)
+def guide(request):
+    return ROOT / request.param
+
+
+@pytest.fixture(scope="module")
+def answers(guide, start_server, tmp_path_factory):
+    """What each step of the guide printed, all of them in one shell, beside a server of the guide's own."""
+    environment = {**SERVER, "TASKAPI_INSTANCE_PATH": str(tmp_path_factory.mktemp("instance"))}
+    return follow(guide, start_server(**environment), environment)
+
+
+def test_every_step_answers_as_printed(guide, answers):
+    steps = steps_of(guide)
+    assert len(answers) == len(steps) > 0
+    for (commands, printed), answer in zip(steps, answers, strict=True):
+        assert matches(printed, answer), f"{commands}\nprints:\n{answer}\nnot:\n{printed}"
+
+
+def test_every_answer_ends_its_line(answers):
+    assert [answer for answer in answers if answer and not answer.endswith("\n")] == []
+
+
+def test_it_is_for_the_port_that_make_run_serves(guide):
+    assert guide.read_text(encoding="utf-8").count(ADDRESS) > 0
+    assert "PORT ?= 8000" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_an_answer_that_differs_is_noticed():
+    assert matches('{"id":"…",\n "a":1}\n', '{"id":"x", "a":1}')
+    assert not matches('{"id":"…","a":1}', '{"id":"x","a":2}')
+    assert not matches("", "more than was printed")
