@@ -80,12 +80,14 @@ class Worker(ThreadWorker):
             super().handle_error(req, client, addr, exc)
             return
         from taskapi.api.problems import Problem  # noqa: PLC0415 - loaded by now, by the application
+        from taskapi.security.headers import carried  # noqa: PLC0415
 
         codes = {LimitRequestLine: "uri_too_long", LimitRequestHeaders: "headers_too_large"}
-        with self.wsgi.test_request_context("/healthz", method="?"):
+        with self.wsgi.test_request_context("/healthz", method="?") as context:
             self.wsgi.preprocess_request()
             problem = Problem(codes.get(type(exc), "malformed_request"), None, {}, {"Connection": "close"})
             answer = self.wsgi.process_response(problem.answer())
+            answer.headers.extend(carried(context.request.environ, [*answer.headers]))
         write_nonblock(client, f"HTTP/1.1 {answer.status}\r\n{answer.headers}".encode("latin-1") + answer.data)
 
 

@@ -63,19 +63,7 @@ def require_https() -> None:
         problem("https_required")
 
 
-def _carry_headers(application: "WSGIApplication") -> "WSGIApplication":
-    """Add what every response carries; behind Flask, whose headers are looked through at each that is set."""
-
-    def carrying(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-            return start_response(status, [*headers, *_carried(environ, headers)], *exc_info)
-
-        return application(environ, start)
-
-    return carrying
-
-
-def _carried(environ: "WSGIEnvironment", headers: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+def carried(environ: "WSGIEnvironment", headers: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """Yield what is added to a response; nothing is stored that does not say it may be."""
     said = {name.lower(): value for name, value in headers}
     yield from ALWAYS
@@ -85,6 +73,18 @@ def _carried(environ: "WSGIEnvironment", headers: list[tuple[str, str]]) -> Iter
         yield "Strict-Transport-Security", HSTS
     if "cache-control" not in said:
         yield "Cache-Control", "no-store"
+
+
+def _carry_headers(application: "WSGIApplication") -> "WSGIApplication":
+    """Add what every response carries; behind Flask, whose headers are looked through at each that is set."""
+
+    def carrying(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            return start_response(status, [*headers, *carried(environ, headers)], *exc_info)
+
+        return application(environ, start)
+
+    return carrying
 
 
 def _lower_host(application: "WSGIApplication") -> "WSGIApplication":
