@@ -14,6 +14,7 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import ARRAY, JSON, Connection, Dialect, Engine, MetaData, Text, event, make_url, text
 from sqlalchemy import DateTime as SqlDateTime
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 from sqlalchemy.sql.functions import FunctionElement
@@ -167,6 +168,14 @@ def _close_reader(_error: BaseException | None) -> None:
         connection.close()
 
 
+def _close_session(_error: BaseException | None) -> None:
+    """Give the session up, before Flask-SQLAlchemy does; the answer is made, even if the connection is gone by now."""
+    try:
+        db.session.remove()
+    except DBAPIError:
+        db.session().invalidate()
+
+
 def init_database(app: Flask, settings: Settings) -> None:
     """Bind the application to its database: one engine for units of work, one for reading."""
     url = make_url(settings.database_url or f"sqlite:///{Path(app.instance_path) / EMBEDDED}")
@@ -181,6 +190,7 @@ def init_database(app: Flask, settings: Settings) -> None:
     db.init_app(app)
     migrate.init_app(app, db)
     app.teardown_appcontext(_close_reader)
+    app.teardown_appcontext(_close_session)
     with app.app_context():
         if settings.embedded:
             Path(app.instance_path, EMBEDDED).touch(mode=0o600)  # what SQLite puts beside it is given the same mode

@@ -125,11 +125,23 @@ class Postgres:
     def new_database(self) -> str:
         """Make an empty database, whose owner is no superuser; returns its address."""
         name = f"taskapi_{secrets.token_hex(4)}"
+        self.execute(f"CREATE ROLE {name} LOGIN", f"CREATE DATABASE {name} OWNER {name}")
+        return f"postgresql://{name}@127.0.0.1:{self.port}/{name}"
+
+    def execute(self, *statements: str) -> None:
+        """Do something that only its superuser may."""
         server = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
         with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f"CREATE ROLE {name} LOGIN")
-            connection.execute(f"CREATE DATABASE {name} OWNER {name}")
-        return f"postgresql://{name}@127.0.0.1:{self.port}/{name}"
+            for statement in statements:
+                connection.execute(statement)
+
+    def read_only(self, url: str, switch: str) -> None:
+        """Switch a database to reading only, `on` or `off`, and end the sessions that do not know it yet."""
+        name = url.rpartition("/")[2]
+        self.execute(
+            f"ALTER DATABASE {name} SET default_transaction_read_only = {switch}",
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",
+        )
 
     def stop(self, how: str = "immediate") -> None:
         """Stop it: `fast` ends the sessions in good order, `immediate` as a crash would."""

@@ -248,17 +248,21 @@ def _say(error: HTTPException) -> Any:
 def say_unexpected(error: Exception) -> Response:
     """Answer 503 where the database did not, and 500 for a fault of ours; the log tells which and why."""
     if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError) or (
-        isinstance(error, DBAPIError) and (error.connection_invalidated or _lacks_schema(error))
+        isinstance(error, DBAPIError) and (error.connection_invalidated or _is_not_ready(error))
     ):
-        current_app.logger.warning("the database did not answer: %s", error)
+        why = " ".join(str(getattr(error, "orig", error)).split())
+        current_app.logger.warning("the database did not answer: %s", why)
         return Problem("unavailable", None, {}, {}).answer()
     current_app.logger.error("request %s failed", g.get("request_id"), exc_info=error)
     return Problem("internal_error", None, {}, {}).answer()
 
 
-def _lacks_schema(error: DBAPIError) -> bool:
-    """Tell whether PostgreSQL misses a table or a column: not migrated, as /readyz says too."""
-    return getattr(error.orig, "sqlstate", None) in {"42P01", "42703"}
+def _is_not_ready(error: DBAPIError) -> bool:
+    """Tell whether PostgreSQL misses a table or column, as before it is migrated, or only reads, as before a failover.
+
+    Its other states of that kind are an OperationalError by themselves.
+    """
+    return getattr(error.orig, "sqlstate", None) in {"42P01", "42703", "25006"}
 
 
 def _dump(body: dict[str, Any]) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import unavailable
-from tests.servers import Postgres
+from tests.servers import Postgres, Redis
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +17,14 @@ def postgres() -> Iterator[Postgres]:
     server.start()
     yield server
     server.remove()
+
+
+@pytest.fixture(scope="session")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """A Redis that runs again whatever a test did to it."""
+    if not Redis.is_installed():
+        unavailable("redis-server")
+    server = Redis(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()

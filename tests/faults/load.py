@@ -1,172 +1,65 @@
-"""Load by clients as they should be: what was not acknowledged they send again, under the same key.
+"""Load, and what its clients saw: all that was acknowledged is looked for in the end."""
 
-What was acknowledged goes into a ledger on disk, and is looked for in the end.
-"""
-
-import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from threading import Event, Lock, Thread
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
-from uuid import uuid4
+from threading import Event
+from typing import Any
 
-PASSWORD = "correct horse battery staple"
-PAUSE_SECONDS = 0.05
-RETRY_SECONDS = 0.2  # a client in the field heeds Retry-After; this one is here to measure
-PATIENCE_SECONDS = 60
-SENT_AGAIN = 20
-WRITES_AROUND = 10  # each client's, before the fault and after it
-NO_ANSWER = 0
+from tests.faults.clients import NO_ANSWER, NOT_CONNECTED, PATIENCE_SECONDS, Client, Intruder, Ledger, Reader
 
-
-class Answer(NamedTuple):
-    """An answer that was read to its end, or NO_ANSWER."""
-
-    status: int
-    body: Any = None
+SENT_AGAIN = 5
+WRITES_AROUND = 4  # each client's, before the fault and after it
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What clients saw of a fault. Lost, duplicate and failed are to be nothing."""
+    """What clients saw of a fault. All from lost to let_in are to be none."""
 
     acknowledged: int  # writes that got their 2xx
     lost: int  # of those, the ones that are not there, or not as they were acknowledged
     duplicate: int  # things that are there twice
     failed: int  # 5xx other than 503
     refused: int  # 4xx
+    let_in: int  # requests of a session that had been ended, and that were served
     unavailable: int  # 503
-    broken: int  # connections that were refused, reset or closed without an answer
+    refused_connections: int
+    broken_connections: int  # closed or reset before an answer
+    unread: int  # of the requests that only read, the ones without a 200
     slowest: float  # seconds for an answer of any kind
     recovered: float  # seconds from the end of the fault until the last client had been served again
 
     @property
     def harmless(self) -> bool:
-        """Whether nothing was lost, doubled, or answered by anything but a success or a 503."""
-        return self.acknowledged > 0 and not (self.lost or self.duplicate or self.failed or self.refused)
+        """Whether nothing was lost or doubled, and nothing was answered but by a success or a 503."""
+        harm = self.lost + self.duplicate + self.failed + self.refused + self.let_in
+        return self.acknowledged > 0 and harm == 0
 
-
-class Ledger:
-    """What the service has said that it did: on disk, a line for each."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock = Lock()
-        self._file = path.open("a", encoding="utf-8")
-
-    def record(self, **acknowledged: Any) -> None:
-        """Write down what was acknowledged."""
-        with self._lock:
-            self._file.write(json.dumps(acknowledged) + "\n")
-            self._file.flush()
-
-    def close(self) -> None:
-        """Write no more."""
-        self._file.close()
-
-    def entries(self) -> list[dict[str, Any]]:
-        """Read it back."""
-        return [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
-
-
-class Client(Thread):
-    """A person's client: makes tasks and changes them, until it is told to stop."""
-
-    def __init__(self, address: str, ledger: Ledger, stopped: Event) -> None:
-        super().__init__(daemon=True)
-        self.ledger, self.stopped = ledger, stopped
-        self.address = address
-        self.statuses: Counter[int] = Counter()
-        self.served: list[float] = []
-        self.slowest = 0.0
-        self.acknowledged = 0
-        self.person = f"person-{uuid4().hex}"
-        self._connection: HTTPConnection | None = None
-        self.headers = {"Content-Type": "application/json"}
-        credentials = {"username": self.person, "password": PASSWORD}
-        self.until_done("POST", "auth/register", credentials)
-        token = self.until_done("POST", "auth/login", credentials)["access_token"]
-        self.headers["Authorization"] = f"Bearer {token}"
-
-    def run(self) -> None:
-        """Make a task and finish it, over and over."""
-        while not self.stopped.wait(PAUSE_SECONDS):
-            key = uuid4().hex
-            task = self.until_done("POST", "tasks", {"title": key}, key)
-            if task:
-                self._acknowledge(task, key)
-                changed = self.until_done("PATCH", f"tasks/{task['id']}", {"status": "done"})
-                if changed:
-                    self._acknowledge(changed, key)
-
-    def until_done(self, method: str, path: str, body: Any = None, key: str | None = None) -> Any:
-        """Send a request until it succeeds, and return what it is answered; None where it is time to stop."""
-        while True:
-            answer = self.send(method, path, body, key)
-            if 200 <= answer.status < 300:
-                return answer.body
-            if self.stopped.wait(RETRY_SECONDS):
-                return None
-
-    def send(self, method: str, path: str, body: Any = None, key: str | None = None) -> Answer:
-        """Send a request once, and note what came of it."""
-        started = time.monotonic()
-        headers = {**self.headers, **({"Idempotency-Key": key} if key else {})}
-        try:
-            answer = self._exchange(method, f"/api/v1/{path}", json.dumps(body) if body else None, headers)
-        except (OSError, HTTPException):
-            self.disconnect()
-            answer = Answer(NO_ANSWER)
-        ended = time.monotonic()
-        self.statuses[answer.status] += 1
-        self.slowest = max(self.slowest, ended - started)
-        if 200 <= answer.status < 300:
-            self.served.append(ended)
-        return answer
-
-    def disconnect(self) -> None:
-        """Give the connection up."""
-        if self._connection:
-            self._connection.close()
-            self._connection = None
-
-    def tasks(self) -> Iterator[dict[str, Any]]:
-        """Read back all that there is."""
-        cursor = ""
-        while cursor is not None:
-            page = self.send("GET", f"tasks?limit=100&sort=created_at{cursor and '&cursor='}{cursor}")
-            assert page.status == 200, page
-            yield from page.body["items"]
-            cursor = page.body["next_cursor"]
-
-    def _acknowledge(self, task: dict[str, Any], key: str) -> None:
-        self.ledger.record(person=self.person, key=key, id=task["id"], version=task["version"])
-        self.acknowledged += 1
-
-    def _exchange(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> Answer:
-        if self._connection is None:
-            self._connection = HTTPConnection(urlsplit(self.address).netloc, timeout=PATIENCE_SECONDS)
-        self._connection.request(method, path, body, headers)
-        response = self._connection.getresponse()
-        content = response.read()
-        return Answer(response.status, json.loads(content) if content else None)
+    @property
+    def flawless(self) -> bool:
+        """Whether no request failed at all."""
+        failures = self.unavailable + self.refused_connections + self.broken_connections + self.unread
+        return self.harmless and failures == 0
 
 
 class Load:
     """Several clients at work, and what they saw."""
 
-    def __init__(self, addresses: list[str], folder: Path, clients: int) -> None:
+    def __init__(self, addresses: Sequence[str], folder: Path, clients: int) -> None:
         self.stopped = Event()
         self.ledger = Ledger(folder / "ledger")
-        self.clients = [
-            Client(addresses[number % len(addresses)], self.ledger, self.stopped) for number in range(clients)
-        ]
+        self.clients = [Client(addresses, self.ledger, self.stopped) for _ in range(clients)]
+        self.intruder = Intruder(addresses, self.ledger, self.stopped)
+        self.reader = Reader(addresses, self.ledger, self.stopped)
+
+    def start(self) -> None:
+        """Let all begin, and wait until each is well at work."""
+        for client in (*self.clients, self.intruder, self.reader):
+            client.start()
+        self.wait_until(lambda client: client.acknowledged >= WRITES_AROUND)
 
     def recovery(self) -> Figures:
         """Wait until every client is served again, now that the fault has ended; then stop, and tell what they saw."""
@@ -189,7 +82,7 @@ class Load:
     def stop(self) -> None:
         """End it."""
         self.stopped.set()
-        for client in self.clients:
+        for client in (*self.clients, self.intruder, self.reader):
             client.join()
             client.disconnect()
         self.ledger.close()
@@ -204,8 +97,11 @@ class Load:
             duplicate=duplicate,
             failed=sum(number for status, number in statuses.items() if status >= 500 and status != 503),
             refused=sum(number for status, number in statuses.items() if 400 <= status < 500),
+            let_in=len(self.intruder.served),
             unavailable=statuses[503],
-            broken=statuses[NO_ANSWER],
+            refused_connections=statuses[NOT_CONNECTED],
+            broken_connections=statuses[NO_ANSWER],
+            unread=sum(self.reader.statuses.values()) - len(self.reader.served),
             slowest=slowest,
             recovered=recovered,
         )
@@ -234,12 +130,10 @@ def audit(client: Client, entries: list[dict[str, Any]]) -> tuple[int, int]:
 
 @contextmanager
 def load(*addresses: str, folder: Path, clients: int = 8) -> Iterator[Load]:
-    """Put a service, at one address or by turns at several, under load; each client is well at work."""
-    running = Load(list(addresses), folder, clients)
-    for client in running.clients:
-        client.start()
+    """Put a service under load, by clients that ask at each of its addresses by turns."""
+    running = Load(addresses, folder, clients)
     try:
-        running.wait_until(lambda client: client.acknowledged >= WRITES_AROUND)
+        running.start()
         yield running
     finally:
         running.stop()

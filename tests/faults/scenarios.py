@@ -7,14 +7,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from pathlib import Path
+from urllib.request import urlopen
 
 from tests.faults.load import Figures, load
-from tests.servers import ROOT, Gunicorn, Postgres
+from tests.servers import ROOT, Gunicorn, Postgres, Redis
 
 
 @contextmanager
-def service(database_url: str, folder: Path, **settings: str) -> Iterator[Gunicorn]:
+def service(database_url: str, folder: Path, *options: str, **settings: str) -> Iterator[Gunicorn]:
     """Serve the API on a database, which is migrated first."""
     environment = {
         "TASKAPI_DATABASE_URL": database_url,
@@ -26,7 +28,7 @@ def service(database_url: str, folder: Path, **settings: str) -> Iterator[Gunico
     }
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"]
     subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=True, capture_output=True)
-    with Gunicorn(environment, folder, "--workers", "2", "--threads", "8") as server:
+    with Gunicorn(environment, folder, *(options or ("--workers", "2", "--threads", "8"))) as server:
         yield server
 
 
@@ -36,6 +38,15 @@ def workers_killed(postgres: Postgres, folder: Path, *, kills: int) -> Figures:
         for turn in range(kills):
             os.kill(server.workers()[turn % 2], signal.SIGKILL)
             time.sleep(2)
+        return running.recovery()
+
+
+def stopped_and_started(postgres: Postgres, folder: Path, *, times: int) -> Figures:
+    """Stop the service with SIGTERM in the midst of its work, and start it again."""
+    with service(postgres.new_database(), folder) as server, load(server.address, folder=folder) as running:
+        for _ in range(times):
+            server.stop()
+            server.start()
         return running.recovery()
 
 
@@ -57,3 +68,110 @@ def postgres_frozen(postgres: Postgres, folder: Path, *, seconds: float) -> Figu
         finally:
             postgres.thaw()
         return running.recovery()
+
+
+def postgres_read_only(postgres: Postgres, folder: Path, *, seconds: float) -> Figures:
+    """Let PostgreSQL take no writes for a while, as a standby does that was not promoted yet."""
+    url = postgres.new_database()
+    with service(url, folder) as server, load(server.address, folder=folder) as running:
+        postgres.read_only(url, "on")
+        time.sleep(seconds)
+        postgres.read_only(url, "off")
+        return running.recovery()
+
+
+def redis_killed(postgres: Postgres, redis: Redis, folder: Path, *, seconds: float) -> Figures:
+    """Kill Redis, and after a while start it again, with nothing in it."""
+    url = postgres.new_database()
+    with (
+        service(url, folder, TASKAPI_REDIS_URL=redis.url) as server,
+        load(server.address, folder=folder) as running,
+    ):
+        redis.kill()
+        time.sleep(seconds)
+        redis.start()
+        return running.recovery()
+
+
+def redis_frozen(postgres: Postgres, redis: Redis, folder: Path, *, seconds: float) -> Figures:
+    """Stop Redis where it stands, and let it go on after a while."""
+    url = postgres.new_database()
+    with (
+        service(url, folder, TASKAPI_REDIS_URL=redis.url) as server,
+        load(server.address, folder=folder) as running,
+    ):
+        redis.freeze()
+        try:
+            time.sleep(seconds)
+        finally:
+            redis.thaw()
+        return running.recovery()
+
+
+def many_writers_on_sqlite(folder: Path, *, seconds: float) -> Figures:
+    """Let four processes of sixteen threads write to one SQLite file, sixteen clients for each."""
+    options = ("--workers", "4", "--threads", "16")
+    with (
+        service(f"sqlite:///{folder / 'tasks.db'}", folder, *options) as server,
+        load(server.address, folder=folder, clients=64) as running,
+    ):
+        time.sleep(seconds)
+        return running.recovery()
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """Yield a folder on a disk of 32 MiB, in memory. Raises CalledProcessError where mounting is not permitted."""
+    disk = folder / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", disk], check=True, capture_output=True)
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def disk_full(disk: Path, folder: Path, *, seconds: float) -> Figures:
+    """Fill the small disk that a SQLite file is on, and after a while make room again."""
+    with (
+        service(f"sqlite:///{disk / 'tasks.db'}", folder) as server,
+        load(server.address, folder=folder) as running,
+    ):
+        fill(disk / "ballast")
+        time.sleep(seconds)
+        (disk / "ballast").unlink()
+        return running.recovery()
+
+
+def fill(path: Path) -> None:
+    """Write until there is no room."""
+    with path.open("wb", buffering=0) as ballast:
+        try:
+            while True:
+                ballast.write(bytes(2**16))
+        except OSError:
+            return
+
+
+def clocks_apart(postgres: Postgres, folder: Path, *, seconds: float, apart: int = 5) -> Figures:
+    """Let each client ask by turns at two instances, one of whose clocks is ahead."""
+    url = postgres.new_database()
+    with service(url, folder) as server:
+        ahead = Gunicorn(server.environment | clock_ahead(folder, apart), folder, "--workers", "2", "--threads", "8")
+        with ahead, load(server.address, ahead.address, folder=folder) as running:
+            assert clock_of(ahead.address) - clock_of(server.address) > apart - 1
+            time.sleep(seconds)
+            return running.recovery()
+
+
+def clock_of(address: str) -> float:
+    """Return what time it is at a server, as it says with each answer; whole seconds."""
+    with urlopen(f"{address}/healthz") as answer:
+        return parsedate_to_datetime(answer.headers["Date"]).timestamp()
+
+
+def clock_ahead(folder: Path, seconds: int) -> dict[str, str]:
+    """Return the environment in which Python's clock is ahead, from the start of the interpreter on."""
+    start = f"import time, time_machine; time_machine.travel(time.time() + {seconds}, tick=True).start()"
+    (folder / "sitecustomize.py").write_text(start, encoding="utf-8")
+    return {"PYTHONPATH": str(folder)}

@@ -1,0 +1,21 @@
+"""Processes of the service die, are stopped, and disagree about the time."""
+
+from tests.faults import scenarios
+
+
+def test_workers_killed_every_two_seconds_lose_nothing(postgres, tmp_path):
+    figures = scenarios.workers_killed(postgres, tmp_path, kills=4)
+    assert figures.harmless, figures
+    assert figures.unavailable == 0, figures
+    assert figures.recovered < 5, figures
+
+
+def test_what_is_stopped_finishes_what_it_has_begun(postgres, tmp_path):
+    figures = scenarios.stopped_and_started(postgres, tmp_path, times=2)
+    assert figures.harmless, figures
+    assert (figures.broken_connections, figures.unavailable) == (0, 0), figures
+
+
+def test_clocks_five_seconds_apart_are_nothing_to_notice(postgres, tmp_path):
+    figures = scenarios.clocks_apart(postgres, tmp_path, seconds=3)
+    assert figures.flawless, figures
