@@ -35,6 +35,7 @@ from taskapi.security.throttle import init_throttle
 from taskapi.security.tokens import init_tokens
 from taskapi.tasks.exchange.routes import blp as exchange_routes
 from taskapi.tasks.routes import blp as task_routes
+from taskapi.web.routes import init_web
 
 INITS = (
     init_logging, init_keys, init_database, init_tokens, init_redis, init_throttle, init_audit, init_headers,
@@ -81,7 +82,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.url_map.merge_slashes = False
     for init in INITS:
         init(app, settings)
-    for prepare in (init_problems, init_guard, init_parsing, init_docs, init_cli):
+    for prepare in (init_problems, init_guard, init_parsing, init_docs, init_web, init_cli):
         prepare(app)
     api = init_api(app)
     for routes in ROUTES:

@@ -24,7 +24,7 @@ from taskapi import create_app
 from taskapi.accounts.models import create_user
 from taskapi.database import db
 
-pytest_plugins = ["tests.rings", "tests.browser"]
+pytest_plugins = ["tests.rings", "tests.browser", "tests.visiting"]
 
 ROOT = Path(__file__).parent.parent
 PASSWORD = "correct horse battery staple"

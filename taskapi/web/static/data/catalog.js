@@ -1,0 +1,49 @@
+/** What tasks are gathered in: projects, labels and the counts beside them. */
+
+import * as api from "../api/calls.js";
+
+/** Tells `change` when any of it is no longer as it was. */
+export const catalog = new EventTarget();
+
+const EMPTY = { projects: [], labels: [], summary: { by_status: {}, overdue: 0, due_today: 0 } };
+
+/** What is known: `projects` and `labels` by name, and the `summary`. */
+export const lists = { ...EMPTY };
+
+/** Ask for all of it. */
+export async function reload() {
+  const [projects, labels, summary] = await Promise.all([all(api.projects), all(api.labels), api.tasks.summary()]);
+  Object.assign(lists, { projects, labels, summary });
+  catalog.dispatchEvent(new Event("change"));
+}
+
+/** Return a project by its id. */
+export function project(id) {
+  return lists.projects.find((each) => each.id === id);
+}
+
+/** Return the project that a name, or the beginning of one, stands for. */
+export function projectNamed(name) {
+  const wanted = name.toLowerCase();
+  const live = lists.projects.filter((each) => !each.archived);
+  return (
+    live.find((each) => each.name.toLowerCase() === wanted) ??
+    live.find((each) => each.name.toLowerCase().startsWith(wanted))
+  );
+}
+
+/** Return how many tasks of a project are open. */
+export function openCount({ task_counts: counts }) {
+  return counts.todo + counts.in_progress;
+}
+
+async function all(collection) {
+  const items = [];
+  let cursor = null;
+  do {
+    const page = await collection.list({ limit: 100, cursor });
+    items.push(...page.items);
+    cursor = page.next_cursor;
+  } while (cursor);
+  return items;
+}

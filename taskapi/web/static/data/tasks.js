@@ -1,0 +1,106 @@
+/** The tasks that this page knows: as the server last showed them, and as they look with what waits in the outbox. */
+
+import { tasks as api } from "../api/calls.js";
+import { conflicts } from "./merge.js";
+import * as waiting from "./outbox.js";
+
+/** Tells `change` when a task, or what waits for one, is no longer as it was; `renamed` with `{from, to}`. */
+export const tasks = new EventTarget();
+
+const NEW = {
+  title: "",
+  description: "",
+  status: "todo",
+  priority: "none",
+  due_date: null,
+  due_at: null,
+  project_id: null,
+  parent_id: null,
+  labels: [],
+  completed_at: null,
+  deleted_at: null,
+  version: 0,
+};
+
+const known = new Map();
+
+waiting.outbox.addEventListener("change", () => tell("change"));
+waiting.outbox.addEventListener("sent", ({ detail: { operation, task } }) => {
+  if (task) learn([task]);
+  if (task && operation.kind === "create") tell("renamed", { from: operation.id, to: task.id });
+});
+
+/** Take over what the server showed; what is older than what is known is left. */
+export function learn(rows) {
+  for (const row of rows) if (!(known.get(row.id)?.version > row.version)) known.set(row.id, row);
+  tell("change");
+}
+
+/** Forget everything. */
+export function forget() {
+  known.clear();
+}
+
+/** Return a task as it is to be shown, with `pending` where something of it waits; undefined if it is not known. */
+export function find(id) {
+  const operations = waiting.waiting().filter((each) => each.id === id);
+  const created = operations.find((each) => each.kind === "create");
+  const row = known.get(id) ?? (created && { ...NEW, id, ...created.changes });
+  return row && operations.reduce(apply, row);
+}
+
+/** Return the tasks that are not yet made on the server, the latest first. */
+export function unmade() {
+  return waiting
+    .waiting()
+    .filter((each) => each.kind === "create")
+    .map((each) => find(each.id))
+    .reverse();
+}
+
+/** Add a task; returns its id until the server gives it one. */
+export function add(values) {
+  return `new-${waiting.put("create", null, { changes: values })}`;
+}
+
+/** Change a task; `base` is how it was when the edit began, so that it is seen who else changed it since. */
+export function change(id, changes, base = find(id)) {
+  const row = known.get(id);
+  const untouched = row && !conflicts(base, changes, row).length;
+  waiting.put("update", id, { base: untouched ? row : base, changes });
+}
+
+/** Put a task into the trash; returns what brings it back. */
+export function remove(id) {
+  const key = waiting.put("remove", id);
+  return () => {
+    const unsent = waiting.waiting().find((each) => each.key === key);
+    if (unsent) waiting.discard(unsent);
+    else restore(id);
+  };
+}
+
+/** Take a task out of the trash. */
+export function restore(id) {
+  waiting.put("restore", id);
+}
+
+/** Complete a task, or open it again. */
+export function toggle(id) {
+  change(id, { status: find(id).status === "done" ? "todo" : "done" });
+}
+
+/** Ask the server for a task. */
+export async function load(id) {
+  learn([await api.show(id)]);
+}
+
+function apply(task, { kind, changes, trouble }) {
+  if (trouble && kind !== "update") return { ...task, pending: true, trouble };
+  const gone = kind === "remove" ? { removed: true } : kind === "restore" ? { removed: false, deleted_at: null } : {};
+  return { ...task, ...changes, ...gone, pending: true, trouble: trouble ?? task.trouble };
+}
+
+function tell(type, detail) {
+  tasks.dispatchEvent(new CustomEvent(type, { detail }));
+}

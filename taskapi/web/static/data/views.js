@@ -1,0 +1,99 @@
+/** The views of one's tasks: each a question to the list, and how its answer is parted under headings. */
+
+import { addDays, dayOf, describeDay, dueDay, fullDay, instantOf, isOverdue, today } from "../text/days.js";
+import { lists, project } from "./catalog.js";
+
+export const OPEN = ["todo", "in_progress"];
+const LATEST = "-created_at";
+
+/** `query(of, done)` is the question; `fits` tells what of the answer belongs; `heading` parts it; `starts` is what a
+ * task that is added there has from the start.
+ */
+export const VIEWS = {
+  inbox: {
+    title: () => "Inbox",
+    query: (_, done) => ({ ...statuses(done), project_id: "none", parent_id: "none", sort: LATEST }),
+    empty: "Nothing without a project. What comes to mind goes here.",
+  },
+  today: {
+    title: () => "Today",
+    note: () => fullDay(today()),
+    query: () => ({ status: OPEN, due_before: dayEnd(Math.max), sort: "due,-priority" }),
+    fits: (task) => dueDay(task) <= today(),
+    heading: (task) => (isOverdue(task) && dueDay(task) < today() ? "Overdue" : "Today"),
+    starts: () => ({ due_date: today() }),
+    empty: "Nothing more today. Enjoy it.",
+  },
+  overdue: {
+    title: () => "Overdue",
+    query: () => ({ status: OPEN, overdue: "true", sort: "due,-priority" }),
+    empty: "Nothing is late.",
+  },
+  upcoming: {
+    title: () => "Upcoming",
+    query: () => ({ status: OPEN, due_after: dayEnd(Math.min), sort: "due,-priority" }),
+    fits: (task) => dueDay(task) > today(),
+    heading: (task) => describeDay(dueDay(task)),
+    starts: () => ({ due_date: addDays(today(), 1) }),
+    empty: "Nothing is due in the days to come.",
+  },
+  all: {
+    title: () => "All tasks",
+    query: (_, done) => ({ ...statuses(done), parent_id: "none", sort: LATEST }),
+    empty: "No tasks yet. Press n and write the first.",
+  },
+  completed: {
+    title: () => "Completed",
+    query: () => ({ status: ["done", "cancelled"], sort: "-updated_at" }),
+    heading: (task) => describeDay(dayOf(task.completed_at ?? task.updated_at)),
+    empty: "Nothing done yet.",
+    closed: true,
+  },
+  trash: {
+    title: () => "Trash",
+    note: () => "What lies here is deleted for good after a while.",
+    query: () => ({ deleted: "true", sort: "-updated_at" }),
+    empty: "The trash is empty.",
+    closed: true,
+    trash: true,
+  },
+  project: {
+    title: (of) => project(of)?.name ?? "Project",
+    note: (of) => project(of)?.description,
+    query: (of, done) => ({ ...statuses(done), project_id: of, parent_id: "none", sort: LATEST }),
+    starts: (of) => ({ project_id: of }),
+    empty: "Nothing to do in this project.",
+  },
+  label: {
+    title: (of) => `#${of}`,
+    query: (of, done) => ({ ...statuses(done), label: of, sort: LATEST }),
+    starts: (of) => ({ labels: [of] }),
+    empty: "Nothing open has this label.",
+  },
+  search: {
+    title: (of) => (of ? `“${of}”` : "Search"),
+    query: (of) => ({ q: of || null, sort: "-updated_at" }),
+    empty: "Nothing found.",
+    closed: true,
+  },
+};
+
+/** Tell whether a view can show what is done as well. */
+export function hasDone(view) {
+  return ["inbox", "all", "project", "label"].includes(view);
+}
+
+/** Return the label of this name. */
+export function labelNamed(name) {
+  return lists.labels.find((each) => each.name.toLowerCase() === name.toLowerCase());
+}
+
+function statuses(done) {
+  return done ? {} : { status: OPEN };
+}
+
+/** The end of today: a due day ends by UTC, an instant's where the person lives, so one of them is asked too widely. */
+function dayEnd(widest) {
+  const tomorrow = addDays(today(), 1);
+  return new Date(widest(Date.parse(tomorrow), Date.parse(instantOf(tomorrow, "00:00")))).toISOString();
+}

@@ -1,0 +1,68 @@
+/** What can be done to a task by a key or a click, each with a way back. */
+
+import { tasks as api } from "../api/calls.js";
+import { announce } from "../data/follow.js";
+import * as tasks from "../data/tasks.js";
+import { confirm } from "./dialog.js";
+import { h } from "./dom.js";
+import { rowOf } from "./list.js";
+import { canWrite } from "./standing.js";
+import { complain, toast } from "./toast.js";
+
+/** Complete a task, or open it again. */
+export function toggleTask(id) {
+  const task = tasks.find(id);
+  if (!canWrite() || !task || task.deleted_at) return;
+  tasks.toggle(id);
+  if (task.status !== "done")
+    toast(`Completed “${task.title}”.`, { undo: () => tasks.change(id, { status: task.status }) });
+}
+
+/** Put a task into the trash; one that lies there is deleted for good, if so said. */
+export async function deleteTask(id) {
+  const task = tasks.find(id);
+  if (!canWrite() || !task) return;
+  if (task.deleted_at) await buryTask(task);
+  else toast(`Deleted “${task.title}”.`, { undo: tasks.remove(id) });
+}
+
+/** Take a task out of the trash. */
+export function restoreTask(id) {
+  tasks.restore(id);
+  toast(`Restored “${tasks.find(id).title}”.`);
+}
+
+async function buryTask(task) {
+  if (!(await confirm("Delete for good?", `“${task.title}” and what is under it cannot be brought back.`))) return;
+  await api.remove(task.id, { permanent: "true" }).then(announce, complain);
+}
+
+/** Edit a task's title where it stands: Enter saves, Esc leaves it as it was. */
+export function editTitle(id) {
+  const base = tasks.find(id);
+  const link = rowOf(id)?.querySelector(".title");
+  if (!canWrite() || !link || base.deleted_at) return;
+  const input = h("input", {
+    class: "title-input",
+    name: "title",
+    value: base.title,
+    maxlength: 200,
+    "aria-label": `Title of “${base.title}”`,
+  });
+  let left = false;
+  const leave = (keep) => {
+    if (left) return;
+    left = true;
+    const title = input.value.trim();
+    input.replaceWith(link);
+    link.focus();
+    if (keep && title && title !== base.title) tasks.change(id, { title }, base);
+  };
+  input.addEventListener("blur", () => leave(true));
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" || event.key === "Escape") leave(event.key === "Enter");
+    event.stopPropagation();
+  });
+  link.replaceWith(input);
+  input.select();
+}

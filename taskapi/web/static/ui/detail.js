@@ -1,0 +1,161 @@
+/** The open task: all its fields, each saved as it is left. */
+
+import { catalog } from "../data/catalog.js";
+import { same } from "../data/merge.js";
+import * as tasks from "../data/tasks.js";
+import { describeInstant } from "../text/days.js";
+import { deleteTask } from "./acts.js";
+import { fill, h, icon } from "./dom.js";
+import { fields } from "./fields.js";
+import { rowOf } from "./list.js";
+import { place, router, turn } from "./router.js";
+import { canWrite } from "./standing.js";
+import { subtasks } from "./subtasks.js";
+import { complain } from "./toast.js";
+import { unsavedNote } from "./unsaved.js";
+
+const PAUSE = 1000;
+const pane = h("aside", { class: "detail", "aria-label": "Task", hidden: true });
+
+let shown = null; // the id of the task in the pane
+let parts = [];
+let note = null;
+let timer = 0;
+
+/** Return the pane; it keeps itself up to date. */
+export function detail() {
+  router.addEventListener("change", follow);
+  tasks.tasks.addEventListener("change", draw);
+  tasks.tasks.addEventListener(
+    "renamed",
+    ({ detail: { from, to } }) => from === place().task && turn({ task: to }, { replace: true }),
+  );
+  catalog.addEventListener("change", draw);
+  window.addEventListener("pagehide", saveAll);
+  follow();
+  return pane;
+}
+
+/** Close the pane, and go back to its row. */
+export function closeDetail() {
+  const { task } = place();
+  turn({ task: null });
+  rowOf(task)?.querySelector(".title")?.focus();
+}
+
+/** Go to the title in the pane. */
+export function focusDetail() {
+  pane.querySelector(".title-field")?.focus();
+}
+
+async function follow() {
+  const { task } = place();
+  if (task === shown) return;
+  saveAll();
+  shown = task;
+  pane.hidden = !task;
+  document.body.toggleAttribute("data-detail", Boolean(task));
+  if (!task) return;
+  build(task);
+  draw();
+  if (!task.startsWith("new-")) await tasks.load(task).catch(missing);
+}
+
+function missing(problem) {
+  if (tasks.find(shown) && problem.passing) return;
+  turn({ task: null }, { replace: true });
+  complain(problem);
+}
+
+function build(id) {
+  parts = fields().map((part) => ({ ...part, base: null }));
+  note = h("div", {});
+  const [title, description, ...others] = parts;
+  fill(
+    pane,
+    h(
+      "header",
+      {},
+      h("span", { class: "lead" }),
+      title.element,
+      h(
+        "button",
+        { class: "quiet", "aria-label": "Close task", title: "Close (Esc)", on: { click: closeDetail } },
+        icon("close"),
+      ),
+    ),
+    note,
+    description.element,
+    h(
+      "div",
+      { class: "grid" },
+      others.map(({ label, element }) => [h("label", { for: element.dataset.labelled ?? element.id }, label), element]),
+    ),
+    subtasks(id),
+    h(
+      "footer",
+      {},
+      h("p", { class: "dates" }),
+      canWrite() && h("button", { class: "quiet", on: { click: () => deleteTask(shown) } }, icon("trash"), "Delete"),
+    ),
+  );
+  parts.forEach(listen);
+}
+
+function listen(part) {
+  part.element.addEventListener("focusin", () => {
+    part.base ??= tasks.find(shown);
+  });
+  part.element.addEventListener("change", () => save(part));
+  part.element.addEventListener("focusout", ({ relatedTarget }) => {
+    if (!part.element.contains(relatedTarget)) save(part, { leave: true });
+  });
+  part.element.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(save, PAUSE, part);
+  });
+}
+
+function save(part, { leave = false } = {}) {
+  const task = tasks.find(shown);
+  const base = part.base ?? task;
+  const changes = Object.entries(part.read()).filter(([name, value]) => !same(value, base[name]));
+  if (changes.length && canWrite()) tasks.change(shown, whole(Object.fromEntries(changes), part), base);
+  part.base = leave ? null : tasks.find(shown);
+  if (leave) draw();
+}
+
+/** A due day and a due instant are said together, as one ends the other. */
+function whole(changes, part) {
+  return "due_date" in changes || "due_at" in changes ? part.read() : changes;
+}
+
+function saveAll() {
+  clearTimeout(timer);
+  if (shown && tasks.find(shown)) for (const part of parts) if (part.base) save(part, { leave: true });
+}
+
+function draw() {
+  const task = shown && tasks.find(shown);
+  if (!task) return;
+  if (task.removed) {
+    turn({ task: null }, { replace: true });
+    return;
+  }
+  for (const part of parts) {
+    if (!isBeingWritten(part)) part.write(task);
+    for (const input of part.element.querySelectorAll("input, button, select")) input.disabled ||= !canWrite();
+    if ("disabled" in part.element) part.element.disabled = !canWrite();
+  }
+  pane.dataset.status = task.status;
+  fill(note, unsavedNote(task));
+  pane.querySelector(".dates").textContent = task.created_at
+    ? `Added ${describeInstant(task.created_at)}`
+    : "Not saved yet";
+}
+
+/** A field with words in it that are not saved is left alone, whatever comes from elsewhere. */
+function isBeingWritten(part) {
+  if (!part.base || !part.element.contains(document.activeElement)) return false;
+  return Object.entries(part.read()).some(([name, value]) => !same(value, part.base[name]));
+}

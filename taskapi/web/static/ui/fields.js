@@ -1,0 +1,162 @@
+/** The fields of the open task: how each is shown, and what it says when it is left. */
+
+import { tasks as api } from "../api/calls.js";
+import { lists } from "../data/catalog.js";
+import { OPEN } from "../data/views.js";
+import { dueDay, instantOf, timeOf } from "../text/days.js";
+import { PRIORITIES } from "../text/quickadd.js";
+import { fill, h } from "./dom.js";
+import { labelsField } from "./labels.js";
+
+const STATUSES = { todo: "To do", in_progress: "In progress", done: "Done", cancelled: "Cancelled" };
+
+/** Return the fields: each `{label, element, read(), write(task)}`; `read` gives the changes that it stands for. */
+export function fields() {
+  return [title(), description(), status(), priority(), due(), project(), parent(), labelsField()];
+}
+
+/** Return how a field of a task reads, for people. */
+export function wording(task, field) {
+  const named = (rows, id) => rows.find((row) => row.id === id)?.name ?? "another";
+  const words = {
+    title: () => task.title,
+    description: () => task.description,
+    status: () => STATUSES[task.status],
+    priority: () => task.priority,
+    due: () => [dueDay(task), task.due_at && timeOf(task.due_at)].filter(Boolean).join(" "),
+    project: () => task.project_id && named(lists.projects, task.project_id),
+    parent: () => task.parent_id && "under another task",
+    labels: () => task.labels.join(", "),
+  };
+  return words[field]() || "none";
+}
+
+function title() {
+  const element = h("textarea", {
+    name: "title",
+    rows: 1,
+    maxlength: 200,
+    class: "title-field",
+    "aria-label": "Title",
+  });
+  element.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    element.blur();
+  });
+  const read = () => (element.value.trim() ? { title: element.value.replace(/\s+/gu, " ").trim() } : {});
+  return {
+    element,
+    read,
+    write: (task) => {
+      element.value = task.title;
+    },
+  };
+}
+
+function description() {
+  const element = h("textarea", {
+    name: "description",
+    rows: 3,
+    maxlength: 20_000,
+    placeholder: "Notes",
+    "aria-label": "Description",
+  });
+  return {
+    element,
+    read: () => ({ description: element.value }),
+    write: (task) => {
+      element.value = task.description;
+    },
+  };
+}
+
+function status() {
+  return choice("Status", "status", () => Object.entries(STATUSES));
+}
+
+function priority() {
+  return choice("Priority", "priority", () => PRIORITIES.map((each) => [each, each[0].toUpperCase() + each.slice(1)]));
+}
+
+function project() {
+  const rows = () => lists.projects.filter((each) => !each.archived).map((each) => [each.id, each.name]);
+  return choice("Project", "project_id", () => [["", "None"], ...rows()]);
+}
+
+function choice(label, name, options) {
+  const element = h("select", { name, id: `detail-${name}` });
+  const write = (task) => {
+    fill(
+      element,
+      options().map(([value, words]) => h("option", { value }, words)),
+    );
+    element.value = task[name] ?? "";
+  };
+  return { label, element, read: () => ({ [name]: element.value || null }), write };
+}
+
+/** A task may be part of another; the others of its project are asked for when somebody looks. */
+function parent() {
+  const element = h("select", { name: "parent_id", id: "detail-parent_id" });
+  let shown = null;
+  const show = (rows) => {
+    const others = rows.filter((row) => row.id !== shown.id);
+    fill(
+      element,
+      h("option", { value: "" }, "None"),
+      others.map((row) => h("option", { value: row.id }, row.title)),
+    );
+    element.value = shown.parent_id ?? "";
+  };
+  const current = async () => (shown.parent_id ? [await api.show(shown.parent_id)] : []);
+  const candidates = async () => {
+    const question = {
+      status: OPEN,
+      project_id: shown.project_id ?? "none",
+      parent_id: "none",
+      limit: 100,
+      sort: "title",
+    };
+    const [own, others] = await Promise.all([current(), api.list(question)]);
+    show([...own, ...others.items.filter((row) => row.id !== shown.parent_id)]);
+  };
+  element.addEventListener("focus", () => candidates().catch(() => {}));
+  const write = (task) => {
+    if (shown?.id === task.id && shown.parent_id === task.parent_id) return;
+    shown = task;
+    show(task.parent_id ? [{ id: task.parent_id, title: "Its parent" }] : []);
+    current()
+      .then(show)
+      .catch(() => {});
+  };
+  return { label: "Part of", element, read: () => ({ parent_id: element.value || null }), write };
+}
+
+/** A day, and perhaps a time; without a time the whole day. */
+function due() {
+  const day = h("input", { type: "date", name: "due_day", id: "detail-due", min: "1970-01-01", max: "9999-12-31" });
+  const time = h("input", { type: "time", name: "due_time", "aria-label": "Due time" });
+  const clear = h(
+    "button",
+    { type: "button", class: "quiet", "aria-label": "Clear due date", title: "Clear due date" },
+    "×",
+  );
+  const element = h("div", { class: "due-field", data: { labelled: day.id } }, day, time, clear);
+  clear.addEventListener("click", () => {
+    day.value = time.value = "";
+    day.focus();
+    day.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+  const read = () => ({
+    due_date: day.value && !time.value ? day.value : null,
+    due_at: day.value && time.value ? instantOf(day.value, time.value) : null,
+  });
+  const write = (task) => {
+    day.value = dueDay(task) ?? "";
+    time.value = task.due_at ? timeOf(task.due_at) : "";
+    time.disabled = !day.value;
+    clear.hidden = !day.value;
+  };
+  return { label: "Due", element, read, write };
+}

@@ -1,0 +1,76 @@
+/** Forms: labelled fields, what is wrong beside each, one request at a time. */
+
+import { h } from "./dom.js";
+
+/** Make a labelled field; `hint` stands under it. */
+export function field(label, input, hint = null) {
+  const id = input.id || `field-${input.name}`;
+  input.id = id;
+  input.setAttribute("aria-describedby", `${id}-says`);
+  return h(
+    "div",
+    { class: "field" },
+    h("label", { for: id }, label),
+    input,
+    h("p", { class: "hint", id: `${id}-says`, data: { hint: hint ?? "" } }, hint),
+  );
+}
+
+/** Make a form whose `send(values)` does the request; its errors are shown where they belong. */
+export function form({ send, action, children, extra = [] }) {
+  const said = h("p", { class: "error", role: "alert" });
+  const button = h("button", { class: "primary", type: "submit" }, action);
+  const element = h("form", { novalidate: true, on: { submit } }, ...children, said, h("footer", {}, ...extra, button));
+
+  async function submit(event) {
+    event.preventDefault();
+    clear(element, said);
+    button.disabled = true;
+    try {
+      await send(Object.fromEntries(new FormData(element)), element);
+    } catch (problem) {
+      said.textContent = place(element, problem) ? "" : problem.message;
+      if (!problem.status && !problem.passing) throw problem;
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  return element;
+}
+
+/** Make a button that does one thing at a time; `fail` is told what went wrong. */
+export function acting(attributes, work, fail, ...children) {
+  const button = h("button", { type: "button", ...attributes, on: { click: run } }, ...children);
+
+  async function run() {
+    button.disabled = true;
+    await work()
+      .catch(fail)
+      .finally(() => {
+        button.disabled = false;
+      });
+  }
+
+  return button;
+}
+
+function clear(element, said) {
+  said.textContent = "";
+  for (const input of element.elements) input.removeAttribute("aria-invalid");
+  for (const hint of element.querySelectorAll(".hint")) hint.textContent = hint.dataset.hint;
+}
+
+/** Show each field's errors at it; tells whether all had a place. */
+function place(element, problem) {
+  const errors = Object.entries(problem.errors?.json ?? {});
+  const placed = errors.filter(([name, messages]) => {
+    const input = element.elements.namedItem(name);
+    if (!input) return false;
+    input.setAttribute("aria-invalid", "true");
+    element.querySelector(`#${input.id}-says`).textContent = [messages].flat().join(" ");
+    return true;
+  });
+  element.querySelector("[aria-invalid]")?.focus();
+  return errors.length > 0 && placed.length === errors.length;
+}

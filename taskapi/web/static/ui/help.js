@@ -1,0 +1,47 @@
+/** What the keys do, and how quick add is written. */
+
+import { show } from "./dialog.js";
+import { h } from "./dom.js";
+
+const KEYS = [
+  ["n", "Add a task"],
+  ["/", "Search"],
+  ["↓ ↑ or j k", "Go through the list"],
+  ["Enter", "Open"],
+  ["e", "Edit the title"],
+  ["Space", "Complete"],
+  ["Delete", "Delete"],
+  ["u", "Undo"],
+  ["Esc", "Close, go back"],
+  ["g, then i t u a c", "Inbox, Today, Upcoming, All, Completed"],
+  ["?", "This sheet"],
+];
+const SIGNS = [
+  ["!high", "priority: low, medium, high, urgent"],
+  ["#home", 'a label; #"two words" for more'],
+  ["@Garden", "a project, or its first letters"],
+  ["tomorrow", "when, at the end: today, friday, in 3 days, next week, 2030-01-31"],
+  ["18:00", "and at what time: 6pm, at 9:30"],
+];
+
+/** Show the sheet. */
+export function showHelp() {
+  return show(
+    "Keys",
+    () => [
+      table(KEYS),
+      h("h3", {}, "Quick add"),
+      h("p", { class: "hint" }, "Water the plants !high #home @Garden tomorrow 18:00"),
+      table(SIGNS),
+    ],
+    { wide: true },
+  );
+}
+
+function table(rows) {
+  return h(
+    "dl",
+    { class: "keys" },
+    rows.map(([key, words]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, words)]),
+  );
+}

@@ -1,0 +1,138 @@
+/** The lists there are, with what is open in each. */
+
+import { catalog, lists, openCount } from "../data/catalog.js";
+import { h, icon, reconcile } from "./dom.js";
+import { addProject } from "./heading.js";
+import { address, go, place, router } from "./router.js";
+import { tint } from "./row.js";
+import { canWrite, isAdmin, me } from "./standing.js";
+
+const views = h("ul", {});
+const projects = h("ul", {});
+const labels = h("ul", {});
+const account = h("ul", { class: "account" });
+const query = h("input", {
+  type: "search",
+  name: "q",
+  placeholder: "Search",
+  "aria-label": "Search tasks",
+  "aria-keyshortcuts": "/",
+  maxlength: 200,
+});
+
+/** Return the sidebar; it keeps itself up to date. */
+export function sidebar() {
+  catalog.addEventListener("change", draw);
+  router.addEventListener("change", draw);
+  query.addEventListener("input", search);
+  draw();
+  return h(
+    "nav",
+    { class: "sidebar", id: "sidebar", "aria-label": "Lists" },
+    h("div", { class: "search", role: "search" }, icon("search"), query),
+    views,
+    h("div", { class: "section" }, h("h2", {}, "Projects"), canWrite() && adder()),
+    projects,
+    h("div", { class: "section" }, h("h2", {}, "Labels")),
+    labels,
+    account,
+  );
+}
+
+/** Go to the search. */
+export function focusSearch() {
+  query.focus();
+  query.select();
+}
+
+function adder() {
+  return h(
+    "button",
+    { class: "quiet", "aria-label": "New project", title: "New project", on: { click: addProject } },
+    icon("add"),
+  );
+}
+
+function search() {
+  const of = query.value.trim();
+  go(of ? { view: "search", of } : { view: "all" }, { replace: place().view === "search" });
+}
+
+function draw() {
+  const { view, of } = place();
+  if (view === "search" && document.activeElement !== query) query.value = of;
+  if (view !== "search" && document.activeElement !== query) query.value = "";
+  show(views, mainViews());
+  show(
+    projects,
+    lists.projects
+      .filter((each) => !each.archived)
+      .map((each) => ({
+        view: "project",
+        of: each.id,
+        name: each.name,
+        dot: each.color,
+        count: openCount(each),
+        round: true,
+      })),
+  );
+  show(
+    labels,
+    lists.labels.map((each) => ({
+      view: "label",
+      of: each.name,
+      name: each.name,
+      dot: each.color,
+      count: each.task_count,
+    })),
+  );
+  show(account, [
+    ...(isAdmin() ? [{ view: "admin", of: "people", name: "Administration", icon: "people" }] : []),
+    { view: "account", name: me().name ?? me().username, icon: "person" },
+  ]);
+}
+
+function mainViews() {
+  const { summary } = lists;
+  const open = (summary.by_status.todo ?? 0) + (summary.by_status.in_progress ?? 0);
+  return [
+    { view: "inbox", name: "Inbox", icon: "inbox" },
+    { view: "today", name: "Today", icon: "sun", count: summary.due_today },
+    { view: "overdue", name: "Overdue", icon: "bell", count: summary.overdue, late: summary.overdue > 0 },
+    { view: "upcoming", name: "Upcoming", icon: "calendar" },
+    { view: "all", name: "All tasks", icon: "all", count: open },
+    { view: "completed", name: "Completed", icon: "done" },
+    { view: "trash", name: "Trash", icon: "trash" },
+  ];
+}
+
+function show(element, entries) {
+  reconcile(element, entries, { key: (entry) => `${entry.view}/${entry.of ?? ""}`, make: () => h("li", {}), update });
+}
+
+function update(element, entry) {
+  const here = place().view === entry.view && (entry.view === "admin" || (entry.of ?? "") === place().of);
+  const shown = JSON.stringify([entry, here]);
+  if (element.dataset.shown === shown) return;
+  const focused = element.contains(document.activeElement);
+  element.dataset.shown = shown;
+  element.replaceChildren(link(entry, here));
+  if (focused) element.firstChild.focus();
+}
+
+function link(entry, here) {
+  return h(
+    "a",
+    { href: address(entry), "aria-current": here ? "page" : null },
+    entry.icon ? icon(entry.icon) : tint(h("i", { class: entry.round ? "dot" : "dot square" }), entry.dot),
+    h("span", { class: "name" }, entry.name),
+    entry.count
+      ? h(
+          "span",
+          { class: "count", data: { late: Boolean(entry.late) } },
+          String(entry.count),
+          h("span", { class: "unseen" }, " open"),
+        )
+      : null,
+  );
+}

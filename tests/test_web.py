@@ -1,0 +1,95 @@
+"""The browser client as it is served: one page, its files, and nothing else."""
+
+import re
+
+import pytest
+
+from taskapi.web.routes import FILES, FOLDER, RELEASE
+
+CODE = {name: text.decode() for name, text in FILES.items() if name.endswith(".js")}
+FOREVER = "public, max-age=31536000, immutable"
+
+
+def test_the_page_is_served_to_everyone_and_asked_for_anew_each_time(client):
+    answer = client.get("/")
+    assert (answer.status_code, answer.content_type) == (200, "text/html; charset=utf-8")
+    assert answer.headers["Cache-Control"] == "no-cache"
+    assert client.head("/").headers["Content-Length"] == answer.headers["Content-Length"]
+
+
+def test_the_page_may_load_its_own_files_and_nothing_else(client):
+    policy = client.get("/").headers["Content-Security-Policy"]
+    assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
+    assert "unsafe" not in policy
+
+
+def test_the_page_names_every_module_and_runs_nothing_inline(client):
+    text = client.get("/").text
+    assert set(re.findall(r'modulepreload" href="static/\w+/([^"]+)"', text)) == CODE.keys()
+    assert not re.search(r"<style|\sstyle=|<script>|\son\w+=|javascript:", text)
+
+
+def test_a_file_is_kept_for_ever_as_its_address_has_the_digest_of_all(client, subtests):
+    for name in FILES:
+        with subtests.test(name=name):
+            answer = client.get(f"/static/{RELEASE}/{name}")
+            assert answer.status_code == 200
+            assert answer.data == (FOLDER / name).read_bytes()
+            assert answer.headers["Cache-Control"] == FOREVER
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("main.js", "text/javascript"), ("icon.svg", "image/svg+xml"), ("styles/base.css", "text/css")]
+)
+def test_a_file_says_what_it_is(client, name, kind):
+    assert client.get(f"/static/{RELEASE}/{name}").mimetype == kind
+
+
+@pytest.mark.parametrize("path", ["/", f"/static/{RELEASE}/main.js"])
+def test_a_browser_that_has_it_is_told_so(client, path):
+    tag = client.get(path).headers["ETag"]
+    again = client.get(path, headers={"If-None-Match": tag})
+    assert (again.status_code, again.data) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/static/{RELEASE}/nothing.js",
+        f"/static/{RELEASE}/index.html",
+        f"/static/{RELEASE}/../routes.py",
+        f"/static/{RELEASE}/%2e%2e/routes.py",
+        f"/static/{RELEASE}//main.js",
+        f"/static/{RELEASE}/",
+        "/static/0123456789abcdef/main.js",
+        "/static/main.js",
+        "/index.html",
+        "/today",
+    ],
+)
+def test_what_is_not_a_file_of_this_release_is_404(client, path):
+    answer = client.get(path)
+    assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+
+
+def test_no_module_makes_html_of_text_or_keeps_a_token(subtests):
+    forbidden = r"(inn|out)erHTML|insertAdjacent|document\.write|\beval|Function\(|DOMParser|srcdoc|access_token_cookie"
+    for name, code in CODE.items():
+        with subtests.test(name=name):
+            assert not re.search(forbidden, code)
+
+
+def test_a_module_uses_its_own_folder_and_those_below(subtests):
+    """text knows nobody; api speaks HTTP; data keeps what is known; ui shows it."""
+    order = ["text", "api", "data", "ui"]
+    for name, code in CODE.items():
+        with subtests.test(name=name):
+            used = set(re.findall(r'from "\.\./(\w+)/', code))
+            assert name == "main.js" or used <= set(order[: order.index(name.split("/")[0])])
+
+
+def test_a_module_is_short(subtests):
+    for name, code in CODE.items():
+        with subtests.test(name=name):
+            assert code.count("\n") <= 200
+            assert max(map(len, code.splitlines())) <= 120

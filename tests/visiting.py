@@ -1,0 +1,54 @@
+"""The browser client at work: served for real, and a person who is at it in a browser."""
+
+from collections.abc import Callable, Iterator
+from threading import Thread
+from typing import Any
+
+import pytest
+from conftest import PASSWORD, SignIn
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import BrowserContext, Page
+from werkzeug.serving import make_server
+
+Visit = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def site(app: Flask) -> Iterator[str]:
+    """The application on a port of its own; returns its address."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def person(signed_in: SignIn) -> FlaskClient:
+    """Somebody who has the client open, and this API client on another device."""
+    return signed_in(name="Ada")
+
+
+@pytest.fixture
+def visit(site: str, context: BrowserContext, person: FlaskClient) -> Visit:
+    """Open a place of the client in a tab, signed in."""
+
+    def open_tab(place: str = "today", *, who: Any = person, within: BrowserContext = context) -> Page:
+        if not within.cookies():
+            sign_in_by_cookies(within, site, who.username)
+        page = within.new_page()
+        page.goto(f"{site}/#/{place}")
+        page.locator("main h1").wait_for()
+        return page
+
+    return open_tab
+
+
+def sign_in_by_cookies(context: BrowserContext, site: str, username: str) -> None:
+    """Sign a browser in without the page."""
+    credentials = {"username": username, "password": PASSWORD, "cookies": True}
+    answer = context.request.post(f"{site}/api/v1/auth/login", data=credentials)
+    assert answer.ok, answer.text()
