@@ -1,7 +1,5 @@
-"""The OpenAPI document: valid, whole, and true of what the application does."""
+"""The OpenAPI document: valid, and true of what the application does."""
 
-import json
-import re
 from functools import partial
 from uuid import uuid4
 
@@ -11,7 +9,6 @@ from conftest import PASSWORD
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import load_all_checks
-from surface import METHODS, routes
 
 load_all_checks()
 EXAMPLES = 5
@@ -29,42 +26,8 @@ ACCEPTABLE = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def document(app):
-    """The document."""
-    return app.test_client().get("/openapi.json").json
-
-
 def test_it_is_valid_openapi_3_1(app):
     schemathesis.openapi.from_wsgi("/openapi.json", app).validate()
-
-
-def test_it_names_every_route_of_the_api_and_no_other(app, document):
-    documented = {(m.upper(), path) for path, item in document["paths"].items() for m in item if m.upper() in METHODS}
-    served = {(route.method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route.rule)) for route in routes(app)}
-    assert documented <= served
-    assert {pair for pair in served if pair[1].startswith("/api/")} <= documented
-
-
-def test_every_reference_leads_somewhere_and_every_component_is_used(document):
-    references = set(re.findall(r'"\$ref": ?"#/components/(\w+)/(\w+)"', json.dumps(document)))
-    components = {(kind, name) for kind, named in document["components"].items() for name in named}
-    assert references <= components
-    assert {pair for pair in components if pair[0] not in {"securitySchemes", "responses"}} <= references
-
-
-def test_every_operation_says_what_it_does_and_what_it_answers(document):
-    for path, item in document["paths"].items():
-        for method, operation in item.items():
-            if method.upper() not in METHODS:
-                continue
-            assert operation["summary"].endswith("."), (method, path)
-            assert operation["tags"], (method, path)
-            assert any(status[0] == "2" for status in operation["responses"]), (method, path)
-            if "security" in operation:
-                assert {"401", "403"} <= operation["responses"].keys(), (method, path)
-            if "{" in path:
-                assert "404" in operation["responses"], (method, path)
 
 
 def documented_status(_ctx, response, case):
@@ -104,7 +67,7 @@ def test_the_application_does_what_the_document_says(app, signed_in, things, sub
     schema.config.checks.positive_data_acceptance.expected_statuses += ["410", "412"]  # it is not the latest
     admin = signed_in("admin")
     for operation in (found.ok() for found in schema.get_all_operations()):
-        if mode is GenerationMode.NEGATIVE and not operation.definition.raw.keys() & TAKING:
+        if mode is GenerationMode.NEGATIVE and not any(operation.definition.raw.get(name) for name in TAKING):
             continue
         with subtests.test(operation=operation.label):
             sign_in = partial(signed_in, "admin") if operation.label in ENDING else lambda: admin

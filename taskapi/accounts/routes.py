@@ -7,10 +7,10 @@ from sqlalchemy import bindparam, select
 
 from taskapi.accounts.export import export
 from taskapi.accounts.models import User
-from taskapi.accounts.schemas import ACCOUNT, ACCOUNT_CHANGES, ExportSchema
+from taskapi.accounts.schemas import ACCOUNT, ACCOUNT_CHANGES, CHANGED, ExportSchema
 from taskapi.accounts.service import erase, lock_account
 from taskapi.api import Blueprint, problem
-from taskapi.api.pages import LINK, PageSchema, next_link
+from taskapi.api.pages import PageSchema, next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.audit import Event, record
 from taskapi.audit.queries import find_activity
@@ -37,7 +37,7 @@ def show_account() -> dict[str, Any]:
 
 
 @blp.patch("")
-@blp.arguments(ACCOUNT_CHANGES, media_types=(JSON, MERGE_PATCH))
+@blp.arguments(ACCOUNT_CHANGES, media_types=(JSON, MERGE_PATCH), examples=CHANGED)
 @blp.response(200, ACCOUNT)
 @requires(Permission.ACCOUNT_WRITE)
 def update_account(changes: dict[str, Any]) -> User:
@@ -51,7 +51,7 @@ def update_account(changes: dict[str, Any]) -> User:
 
 @blp.delete("")
 @blp.response(204)
-@blp.problems(409, 503)
+@blp.problems("last_admin")
 @requires(Permission.ACCOUNT_WRITE, fresh=True)
 def delete_account() -> Response:
     """Delete your account and everything that you own, for good."""
@@ -61,7 +61,7 @@ def delete_account() -> Response:
 
 
 @blp.get("/export")
-@blp.response(200, ExportSchema, headers={"Content-Disposition": {"schema": {"type": "string"}}})
+@blp.response(200, ExportSchema, headers=("Content-Disposition",))
 @requires(Permission.ACCOUNT_READ)
 def export_account() -> Response:
     """Take everything with you that is stored of you, as one JSON document."""
@@ -73,8 +73,7 @@ def export_account() -> Response:
 
 @blp.get("/activity")
 @blp.arguments(PageSchema, location="query")
-@blp.response(200, AuditPageSchema, headers=LINK)
-@blp.problems(400)
+@blp.response(200, AuditPageSchema, headers=("Link",))
 @requires(Permission.ACCOUNT_READ)
 def list_activity(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """List what happened to your account, the latest first: sign-ins, failed ones too, and changes."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields
 
+from taskapi.api.examples import USER_ID, USERNAME
 from taskapi.api.fields import Choice, Instant, Text, Timezone
 from taskapi.audit.schemas import AuditEntrySchema
 from taskapi.security.rbac import Role
@@ -18,7 +19,7 @@ class Username(Text):
     """3 to 64 of `a-z 0-9 . _ -`, case-folded."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(3, 64, metadata={"pattern": "^[A-Za-z0-9._-]+$", "example": "ada"}, **kwargs)
+        super().__init__(3, 64, metadata={"pattern": "^[A-Za-z0-9._-]+$", "example": USERNAME}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         name = super()._deserialize(value, attr, data, **kwargs)
@@ -43,17 +44,21 @@ class Email(Text):
 class AccountSchema(Schema):
     """An account as its owner sees it."""
 
-    id = fields.UUID(dump_only=True)
-    username = fields.String(dump_only=True)
-    name = Text(1, 100, allow_none=True)
+    id = fields.UUID(dump_only=True, metadata={"example": USER_ID})
+    username = fields.String(dump_only=True, metadata={"example": USERNAME})
+    name = Text(1, 100, allow_none=True, metadata={"example": "Ada Lovelace"})
     email = Email(allow_none=True)
     timezone = Timezone(metadata={"example": "Europe/Berlin", "description": "What a day is to you, by its IANA name."})
-    roles = fields.List(Choice(ROLES), dump_only=True)
+    roles = fields.List(Choice(ROLES), dump_only=True, metadata={"example": ["editor"]})
     created_at = Instant(dump_only=True)
 
 
 ACCOUNT = AccountSchema()
 ACCOUNT_CHANGES = AccountSchema(partial=True)
+CHANGED = {
+    "A time zone": {"timezone": "Europe/Berlin"},
+    "A name, and no address any more": {"name": "Ada Lovelace", "email": None},
+}
 
 
 class ExportSchema(Schema):

@@ -6,6 +6,8 @@ from uuid import UUID
 from taskapi.accounts.models import User
 from taskapi.admin import queries, service
 from taskapi.admin.schemas import (
+    CHANGED,
+    OPENED,
     NewUserSchema,
     StatsSchema,
     UserChangesSchema,
@@ -14,7 +16,7 @@ from taskapi.admin.schemas import (
     UserSchema,
 )
 from taskapi.api import Blueprint
-from taskapi.api.pages import LINK, next_link
+from taskapi.api.pages import next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.audit.queries import find_entries
 from taskapi.audit.schemas import AuditPageSchema, AuditQuerySchema
@@ -29,8 +31,7 @@ blp = Blueprint("admin", __name__, url_prefix="/api/v1/admin", description="Peop
 
 @blp.get("/users")
 @blp.arguments(UserQuerySchema, location="query")
-@blp.response(200, UserPageSchema, headers=LINK)
-@blp.problems(400)
+@blp.response(200, UserPageSchema, headers=("Link",))
 @requires(Permission.USER_READ)
 def list_users(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """List people by username."""
@@ -39,9 +40,9 @@ def list_users(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 @blp.post("/users")
-@blp.arguments(NewUserSchema)
-@blp.response(201, UserSchema, headers={"Location": {"schema": {"type": "string"}}})
-@blp.problems(409)
+@blp.arguments(NewUserSchema, examples=OPENED)
+@blp.response(201, UserSchema, headers=("Location",))
+@blp.problems("username_taken")
 @requires(Permission.USER_MANAGE, fresh=True)
 def create_user(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
     """Open an account for somebody."""
@@ -59,9 +60,9 @@ def show_user(user_id: UUID) -> dict[str, Any]:
 
 
 @blp.patch("/users/<uuid:user_id>")
-@blp.arguments(UserChangesSchema, media_types=(JSON, MERGE_PATCH))
+@blp.arguments(UserChangesSchema, media_types=(JSON, MERGE_PATCH), examples=CHANGED)
 @blp.response(200, UserSchema)
-@blp.problems(409, 503)
+@blp.problems("last_admin")
 @requires(Permission.USER_MANAGE, fresh=True)
 def update_user(changes: dict[str, Any], user_id: UUID) -> User:
     """Change a person's name or roles, or shut them out and let them in again; it counts from their next request."""
@@ -72,7 +73,7 @@ def update_user(changes: dict[str, Any], user_id: UUID) -> User:
 
 @blp.delete("/users/<uuid:user_id>")
 @blp.response(204)
-@blp.problems(409, 503)
+@blp.problems("last_admin")
 @requires(Permission.USER_MANAGE, fresh=True)
 def delete_user(user_id: UUID) -> None:
     """Delete a person's account and everything that they own, for good."""
@@ -82,7 +83,6 @@ def delete_user(user_id: UUID) -> None:
 
 @blp.post("/users/<uuid:user_id>/sign-out")
 @blp.response(204)
-@blp.problems(503)
 @requires(Permission.USER_MANAGE, fresh=True)
 def sign_out_user(user_id: UUID) -> None:
     """Sign a person out on all their devices."""
@@ -92,8 +92,7 @@ def sign_out_user(user_id: UUID) -> None:
 
 @blp.get("/audit")
 @blp.arguments(AuditQuerySchema, location="query")
-@blp.response(200, AuditPageSchema, headers=LINK)
-@blp.problems(400)
+@blp.response(200, AuditPageSchema, headers=("Link",))
 @requires(Permission.AUDIT_READ)
 def list_audit_entries(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """List what happened to people, and who did it, the latest first."""

@@ -6,6 +6,7 @@ from marshmallow import Schema, fields
 from marshmallow.validate import Length
 
 from taskapi.accounts.schemas import ROLES, AccountSchema
+from taskapi.api.examples import body_of
 from taskapi.api.fields import Choice, Text
 from taskapi.api.pages import PageSchema
 from taskapi.auth.schemas import RegisterSchema
@@ -22,7 +23,7 @@ class Roles(fields.List[str]):
 class UserSchema(AccountSchema):
     """An account as administrators see it."""
 
-    active = fields.Boolean(dump_only=True)
+    active = fields.Boolean(dump_only=True, metadata={"description": "Whether they may sign in.", "example": True})
 
 
 class NewUserSchema(RegisterSchema):
@@ -39,6 +40,17 @@ class UserChangesSchema(Schema):
     active = fields.Boolean(truthy={True}, falsy={False})
 
 
+OPENED = {
+    "The least": body_of(NewUserSchema()),
+    "With a role": {**body_of(NewUserSchema()), "name": "Ada Lovelace", "roles": ["viewer"]},
+}
+CHANGED = {
+    "Another role": {"roles": ["viewer"]},
+    "Shut out": {"active": False},
+    "Another name": {"name": "Ada King"},
+}
+
+
 class UserPageSchema(Schema):
     """A page of people."""
 
@@ -50,17 +62,21 @@ class UserQuerySchema(PageSchema):
     """Which people."""
 
     q = Text(1, 200, metadata={"description": "Words in username, name and address, in any case."})
-    role = Choice(ROLES)
-    active = fields.Boolean(truthy={"true"}, falsy={"false"})
+    role = Choice(ROLES, metadata={"description": "Those who have this role."})
+    active = fields.Boolean(
+        truthy={"true"}, falsy={"false"}, metadata={"description": "Only those who may sign in, or may not."}
+    )
 
 
 class StatsSchema(Schema):
     """The service in figures."""
 
-    users = fields.Integer()
-    active_users = fields.Integer()
-    users_by_role = fields.Dict(keys=Choice(ROLES), values=fields.Integer())
-    sessions = fields.Integer(metadata={"description": "Devices that are signed in."})
-    tasks = fields.Integer(metadata={"description": "Everybody's, those in the trash included."})
-    sign_ins_today = fields.Integer(metadata={"description": "Within 24 hours."})
-    failed_sign_ins_today = fields.Integer(metadata={"description": "Within 24 hours."})
+    users = fields.Integer(metadata={"example": 42})
+    active_users = fields.Integer(metadata={"example": 41})
+    users_by_role = fields.Dict(
+        keys=Choice(ROLES), values=fields.Integer(), metadata={"example": {"viewer": 3, "editor": 37, "admin": 2}}
+    )
+    sessions = fields.Integer(metadata={"description": "Devices that are signed in.", "example": 57})
+    tasks = fields.Integer(metadata={"description": "Everybody's, those in the trash included.", "example": 1830})
+    sign_ins_today = fields.Integer(metadata={"description": "Within 24 hours.", "example": 19})
+    failed_sign_ins_today = fields.Integer(metadata={"description": "Within 24 hours.", "example": 2})

@@ -1,6 +1,6 @@
 """Our dialect of flask-smorest: it documents with marshmallow, reads strictly, and answers with plain rows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial, wraps
 from hashlib import blake2b
 from typing import Any, NoReturn
@@ -9,8 +9,10 @@ from flask import Response, request
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema
 
-from taskapi.api.documenting import CONDITIONAL_HEADERS, HEADERS, document_operation
+from taskapi.api.documenting import document_operation, path_parameters
 from taskapi.api.encoding import to_json
+from taskapi.api.examples import answers, bodies
+from taskapi.api.header_docs import headers as documented_headers
 from taskapi.api.parsing import JSON, Parser
 from taskapi.api.problems import problem
 
@@ -18,17 +20,27 @@ OWNED = "private, no-cache"
 
 
 class Blueprint(SmorestBlueprint):  # type: ignore[misc]
-    """A feature's routes. A view returns a row, a mapping or None, or that with extra headers."""
+    """A feature's routes. A view returns a row, a mapping or None, or that with extra headers.
+
+    With a `tag`, the document shows them in the group of the blueprint that is called so.
+    """
 
     ARGUMENTS_PARSER = Parser()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.tag = kwargs.pop("tag", None)
         super().__init__(*args, **kwargs)
         self._prepare_doc_cbks.append(document_operation)
 
     def arguments(self, schema: Any, **options: Any) -> Callable[..., Any]:
-        """Load the body (or `location="query"`) by `schema` into the view's next argument."""
-        decorate = super().arguments(schema, **options)
+        """Load the body (or `location="query"`) by `schema` into the view's next argument.
+
+        `examples` are bodies by what is said of each; without any, the shortest that the schema takes is one.
+        """
+        loaded = schema() if isinstance(schema, type) else schema
+        if "location" not in options:
+            options |= bodies(loaded, options.get("examples"))
+        decorate = super().arguments(loaded, **options)
 
         def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
             decorated: Callable[..., Any] = decorate(view)
@@ -45,8 +57,9 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         """Register a route; one that names a thing may not find it."""
         view_func._apidoc = {**getattr(view_func, "_apidoc", {}), "name": view_func.__name__}
         if "<" in rule:
-            self.problems(404)(view_func)
-        super().add_url_rule(rule, endpoint, view_func, *args, **options)
+            self.problems("not_found")(view_func)
+        named = {"tags": [self.tag] if self.tag else None, "parameters": path_parameters(rule)}
+        super().add_url_rule(rule, endpoint, view_func, *args, **{**options, **named})
 
     def response(
         self,
@@ -55,16 +68,18 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         *,
         etag: bool = False,
         derived: bool = False,
-        headers: Mapping[str, Any] | None = None,
+        headers: tuple[str, ...] = (),
+        examples: dict[str, Any] | None = None,
         **doc: Any,
     ) -> Callable[..., Any]:
         """Answer with `status_code` and what `schema` shows; `etag` makes it an owned, conditional resource.
 
-        `derived` says that it shows more than its row, so that its tag changes with that too.
+        `derived` says that it shows more than its row, so that its tag changes with that too. For the document there
+        are the names of `headers`, and `examples` by what is said of each.
         """
         shown = schema() if isinstance(schema, type) else schema
-        doc["headers"] = {**HEADERS, **(CONDITIONAL_HEADERS if etag else {}), **(headers or {})}
-        document = super().response(status_code, shown, **doc)
+        doc["headers"] = documented_headers(*headers, *(["ETag"] if etag else []))
+        document = super().response(status_code, shown, **doc, **answers(shown, examples))
 
         def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
             say = partial(respond, status=status_code, etag=etag, derived=derived)
@@ -76,12 +91,12 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         return decorator
 
     @staticmethod
-    def problems(*statuses: int) -> Callable[[Any], Any]:
-        """Document error statuses that the declarations of a view do not imply."""
+    def problems(*codes: str) -> Callable[[Any], Any]:
+        """Document errors that the declarations of a view do not imply, by their codes in the catalogue."""
 
         def decorator(view: Any) -> Any:
             known = getattr(view, "_apidoc", {})
-            view._apidoc = {**known, "problems": {*known.get("problems", ()), *statuses}}
+            view._apidoc = {**known, "problems": {*known.get("problems", ()), *codes}}
             return view
 
         return decorator

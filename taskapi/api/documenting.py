@@ -1,30 +1,65 @@
-"""What the declarations of a view imply, for the OpenAPI document: errors, conditions, security."""
+"""What the declarations of a view imply, for the OpenAPI document: its name, conditions, security and errors."""
 
+import re
 from typing import Any
 
+from apispec import APISpec
+
+from taskapi.api.header_docs import headers
+from taskapi.api.problem_docs import SAFE, codes_of, refer
+
 _TEXT = {"schema": {"type": "string"}}
-HEADERS = {
-    "X-Request-ID": {**_TEXT, "description": "The id of this request, in the logs too."},
-    "Cache-Control": _TEXT,
-    "RateLimit": {
-        **_TEXT,
-        "description": "On limited routes: what is left of each, and seconds until it is whole.",
+SECURITY = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "The `access_token` of `POST /api/v1/auth/login`. It decides where a cookie comes with it.",
     },
-    "RateLimit-Policy": {**_TEXT, "description": "On limited routes: each limit, and its window in seconds."},
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "access_token_cookie",
+        "description": "For browsers: signing in with `cookies: true` sets it. There is nothing to fill in here.",
+    },
+    "csrf": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-CSRF-TOKEN",
+        "description": "With a cookie, what changes something needs the value of the cookie `csrf_access_token`; to "
+        "refresh and to log out, that of `csrf_refresh_token`. This page sends it by itself.",
+    },
+    "refresh_cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "refresh_token_cookie",
+        "description": "For browsers, to refresh and to log out. There is nothing to fill in here.",
+    },
 }
-COOKIES = {"Set-Cookie": {**_TEXT, "description": "With cookies: the tokens, and the values for X-CSRF-TOKEN."}}
-CONDITIONAL_HEADERS = {"ETag": {**_TEXT, "description": "Send it back as If-None-Match, or as If-Match with a change."}}
+BY_REFRESH_COOKIE: dict[str, list[str]] = {"refresh_cookie": [], "csrf": []}
+FRESH = (
+    " The token must come from a password, by `POST /api/v1/auth/login` or `POST /api/v1/auth/verify-password`; "
+    "one that was refreshed will not do."
+)
 
 
-def document_operation(doc: dict[str, Any], doc_info: dict[str, Any], *, method: str, **_: Any) -> dict[str, Any]:
+def document_operation(
+    doc: dict[str, Any], doc_info: dict[str, Any], *, spec: APISpec, method: str, **_: Any
+) -> dict[str, Any]:
     """Complete an operation of the document."""
     doc["operationId"] = doc_info["name"]
     _document_body(doc)
     _document_conditions(doc, doc_info, method)
     _document_idempotency(doc, doc_info)
-    _document_access(doc, doc_info)
-    _document_problems(doc, doc_info)
+    _document_access(doc, doc_info, method)
+    doc["responses"] |= refer(spec, codes_of(doc, doc_info, method))
     return doc
+
+
+def path_parameters(rule: str) -> list[dict[str, str]]:
+    """Return what is to be said of the ids in an address."""
+    names = re.findall(r"<uuid:(\w+)_id>", rule)
+    return [{"in": "path", "name": f"{name}_id", "description": f"The `id` of the {name}."} for name in names]
 
 
 def _document_body(doc: dict[str, Any]) -> None:
@@ -36,31 +71,33 @@ def _document_body(doc: dict[str, Any]) -> None:
 
 def _document_conditions(doc: dict[str, Any], doc_info: dict[str, Any], method: str) -> None:
     """Add the precondition: of a read that it has changed, of a change that it has not."""
-    name = "If-None-Match" if method == "get" else "If-Match"
-    if (doc_info.get("conditional") and method == "get") or 412 in doc_info.get("problems", ()):
-        doc.setdefault("parameters", []).append({"in": "header", "name": name, **_TEXT, "required": False})
-        if method == "get":
-            doc["responses"][304] = {"description": "Not modified", "headers": HEADERS | CONDITIONAL_HEADERS}
+    if doc_info.get("conditional") and method == "get":
+        _add_header(doc, "If-None-Match", "The `ETag` of what you have: 304 if it is still the same.")
+        doc["responses"][304] = {"description": "Not modified", "headers": headers("ETag")}
+    elif "version_mismatch" in doc_info.get("problems", ()):
+        _add_header(doc, "If-Match", "The `ETag` of what you mean to change: 412 if it has changed since.")
 
 
 def _document_idempotency(doc: dict[str, Any], doc_info: dict[str, Any]) -> None:
     if "idempotent" in doc_info:
-        key = {"in": "header", "name": "Idempotency-Key", "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"}}
         meaning = "Sent again within 24 hours with the same body, it gets the first answer and does nothing more."
-        doc.setdefault("parameters", []).append({**key, "required": False, "description": meaning})
+        _add_header(doc, "Idempotency-Key", meaning, pattern="^[!-~]{1,255}$")
+        doc["responses"][doc_info["success_status_codes"][0]]["headers"] |= headers("Idempotency-Replayed")
 
 
-def _document_access(doc: dict[str, Any], doc_info: dict[str, Any]) -> None:
+def _add_header(doc: dict[str, Any], name: str, description: str, **schema: str) -> None:
+    parameter = {"in": "header", "name": name, "description": description, "required": False}
+    doc.setdefault("parameters", []).append(parameter | {"schema": {"type": "string", **schema}})
+
+
+def _document_access(doc: dict[str, Any], doc_info: dict[str, Any], method: str) -> None:
+    """Say who may, in words and as what signs a request; the permission is a bearer's scope."""
+    docstring = doc_info["docstring"]
     if access := doc_info.get("access"):
-        doc["security"] = [{"bearer": []}]
-        doc["description"] = f"Needs the permission `{access}`."
-
-
-def _document_problems(doc: dict[str, Any], doc_info: dict[str, Any]) -> None:
-    statuses = {422, *doc_info.get("problems", ())}
-    if "requestBody" in doc:
-        statuses |= {400, 413, 415}
-    if "access" in doc_info:
-        statuses |= {401, 403}
-    for status in sorted(statuses):
-        doc["responses"][status] = {"$ref": f"#/components/responses/Problem{status}"}
+        scopes = [str(access.permission)]
+        doc["security"] = [{"bearer": scopes}, {"cookie": scopes} | ({} if method in SAFE else {"csrf": []})]
+        said = f"Needs the permission `{access.permission}`: {', '.join(doc_info['roles'])}.{FRESH * access.fresh}"
+    else:
+        doc["security"] = []
+        said = "Needs no access token."
+    docstring["description"] = "\n\n".join(filter(None, [docstring.get("description"), said]))

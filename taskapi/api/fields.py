@@ -113,9 +113,9 @@ class Day(fields.Date):
 class DayOrInstant(fields.Field[date | datetime]):
     """A day or an instant, told apart by its form."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, description: str, **kwargs: Any) -> None:
         day, instant = {"format": "date", "pattern": DAY_PATTERN}, {"format": "date-time", "pattern": INSTANT_PATTERN}
-        super().__init__(metadata={"anyOf": [day, instant]}, **kwargs)
+        super().__init__(metadata={"anyOf": [day, instant], "description": description}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date | datetime:
         found: date | datetime

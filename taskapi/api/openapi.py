@@ -1,41 +1,29 @@
 """The OpenAPI document, made from the schemas and the routes."""
 
-from typing import Any
+from functools import cache, partial
 
+from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Flask, Response, current_app, request
 from flask_smorest import Api as SmorestApi
 from marshmallow import Schema
 
 from taskapi.api import fields
-from taskapi.api.documenting import HEADERS
+from taskapi.api.documenting import SECURITY
 from taskapi.api.encoding import to_json
-from taskapi.api.problems import CATALOGUE, MEDIA_TYPE
+from taskapi.api.header_docs import HEADERS
+from taskapi.api.problem_docs import init_problem_docs
 from taskapi.config import VERSION
 
-DESCRIPTION = """Your own tasks behind JSON Web Tokens: register, log in, send `Authorization: Bearer <access token>`.
+DESCRIPTION = """Your own tasks behind JSON Web Tokens.
 
-Every error has the one shape of RFC 9457; its `type` is a page that explains it."""
+1. `POST /api/v1/auth/register` opens an account, `POST /api/v1/auth/login` signs in.
+2. Every request then carries `Authorization: Bearer <access_token>`; on this page, signing in sees to that.
+3. The answer `token_expired` asks for `POST /api/v1/auth/refresh`, with the refresh token that the login gave.
 
-PROBLEM = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "code", "request_id"],
-    "properties": {
-        "type": {"type": "string", "format": "uri-reference"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "code": {"type": "string", "enum": sorted(CATALOGUE)},
-        "request_id": {"type": "string"},
-        "errors": {
-            "type": "object",
-            "description": "For 422: json, query or path, then the field, then its messages.",
-        },
-        "current": {"type": "object", "description": "For 412: the resource as it is now."},
-    },
-}
-_OWN_HEADERS = {405: {"Allow"}, 412: {"ETag"}, 429: {"Retry-After"}}  # beside those that the catalogue gives
-
+Bodies are JSON; what is not known in them, or in a query, is refused. Every error has the one shape of RFC 9457:
+programs go by its `code`, and its `type` is a page that explains it. What is another person's answers 404, as what
+never was."""
 
 document = Blueprint("openapi", __name__)
 
@@ -43,7 +31,12 @@ document = Blueprint("openapi", __name__)
 @document.get("/openapi.json")
 def show_openapi() -> Response:
     """Show this document."""
-    return Response(to_json(current_app.extensions["taskapi-openapi"].spec.to_dict()), content_type="application/json")
+    response = Response(current_app.extensions["taskapi-openapi"](), content_type="application/json")
+    response.cache_control.public = True
+    response.cache_control.max_age = 0
+    response.add_etag()
+    response.make_conditional(request)
+    return response
 
 
 show_openapi.access = "public"  # type: ignore[attr-defined]
@@ -53,10 +46,7 @@ class Api(SmorestApi):  # type: ignore[misc]
     """The API and its document."""
 
     def _register_responses(self) -> None:
-        self.spec.components.schema("Problem", PROBLEM)
-        for status in {entry.status for entry in CATALOGUE.values()}:
-            self.spec.components.response(f"Problem{status}", _problem_response(status))
-        self.spec.components.response("DEFAULT_ERROR", _problem_response(None))
+        init_problem_docs(self.spec)
 
     def _register_etag_headers(self) -> None:
         """Leave conditions to taskapi.api.documenting."""
@@ -68,15 +58,10 @@ class Api(SmorestApi):  # type: ignore[misc]
         """Leave errors to taskapi.api.problems."""
 
 
-def _problem_response(status: int | None) -> dict[str, Any]:
-    entries = {code: entry for code, entry in CATALOGUE.items() if entry.status == status}
-    names = {name for entry in entries.values() for name in entry.headers} | _OWN_HEADERS.get(status or 0, set())
-    return {
-        "description": "  \n".join(f"`{code}`: {entry.detail}" for code, entry in entries.items())
-        or "Any other error.",
-        "headers": HEADERS | {name: {"schema": {"type": "string"}} for name in sorted(names)},
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
+def _written(spec: APISpec) -> bytes:
+    """Return the document, without the groups that lent their operations to others."""
+    document = spec.to_dict()
+    return to_json(document | {"tags": [tag for tag in document["tags"] if tag["description"]]})
 
 
 def schema_name(schema: type[Schema] | Schema) -> str:
@@ -98,8 +83,11 @@ def init_api(app: Flask) -> Api:
             "info": {"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
         },
     )
-    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
+    for name, scheme in SECURITY.items():
+        api.spec.components.security_scheme(name, scheme)
+    for name, header in HEADERS.items():
+        api.spec.components.header(name, header)
     api.register_field(fields.DayOrInstant, "string", None)
-    app.extensions["taskapi-openapi"] = api
+    app.extensions["taskapi-openapi"] = cache(partial(_written, api.spec))
     app.register_blueprint(document)
     return api

@@ -7,14 +7,12 @@ from marshmallow import Schema
 
 from taskapi.api.fields import Text, Whole
 
-LINK = {"Link": {"schema": {"type": "string"}, "description": 'The next page, `rel="next"` (RFC 8288).'}}
-
 
 class PageSchema(Schema):
     """Which page of a list."""
 
-    limit = Whole(1, 100, load_default=20)
-    cursor = Text(1, 2000, trim=False)
+    limit = Whole(1, 100, load_default=20, metadata={"description": "How many at most."})
+    cursor = Text(1, 2000, trim=False, metadata={"description": "The `next_cursor` of the page before."})
 
 
 def next_link(cursor: str | None) -> dict[str, str]:

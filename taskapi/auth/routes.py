@@ -9,10 +9,16 @@ from sqlalchemy.exc import IntegrityError
 from taskapi.accounts.models import User, create_user
 from taskapi.accounts.schemas import AccountSchema
 from taskapi.api import Blueprint, problem
-from taskapi.api.documenting import COOKIES
-from taskapi.api.pages import LINK, PageSchema, next_link
+from taskapi.api.documenting import BY_REFRESH_COOKIE
+from taskapi.api.pages import PageSchema, next_link
+from taskapi.api.problem_docs import TOKEN
 from taskapi.auth import answers, service
 from taskapi.auth.schemas import (
+    FRESH,
+    REFRESHED,
+    REGISTERED,
+    SIGNED_IN,
+    SIGNING_IN,
     AccessTokenSchema,
     EndSessionsSchema,
     LoginSchema,
@@ -42,16 +48,20 @@ from taskapi.security.throttle import (
 from taskapi.security.tokens import caller
 
 blp = Blueprint("auth", __name__, url_prefix="/api/v1/auth", description="Opening an account and signing in.")
-me = Blueprint("password", __name__, url_prefix="/api/v1/me", description="Your password.")
+me = Blueprint("password", __name__, url_prefix="/api/v1/me", tag="me")
 
 
 @blp.post("/register")
-@blp.arguments(RegisterSchema)
-@blp.response(201, AccountSchema, headers={"Location": {"schema": {"type": "string"}}})
-@blp.problems(403, 409, 429)
+@blp.arguments(RegisterSchema, examples=REGISTERED)
+@blp.response(201, AccountSchema, headers=("Location",))
+@blp.problems("registration_closed", "username_taken", "too_many_requests")
 @public
 def register(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
-    """Open an account."""
+    """Open an account.
+
+    The username is lowered, and stays. Passwords have 12 characters or more, any of Unicode, and are not easily
+    guessed: 422 says what would help.
+    """
     if not settings().registration_enabled:
         problem("registration_closed")
     throttle(REGISTER, address())
@@ -65,12 +75,17 @@ def register(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
 
 
 @blp.post("/login")
-@blp.arguments(LoginSchema)
-@blp.response(200, TokensSchema, headers=COOKIES)
-@blp.problems(401, 429, 503)
+@blp.arguments(LoginSchema, examples=SIGNING_IN)
+@blp.response(200, TokensSchema, headers=("Set-Cookie",), examples=SIGNED_IN)
+@blp.problems("invalid_credentials", "too_many_requests", "signing_unavailable", "unavailable")
 @public
 def login(credentials: dict[str, Any]) -> Response:
-    """Sign in by name and password."""
+    """Sign in by name and password.
+
+    The answer brings an access token, for `Authorization: Bearer …`, and a refresh token for when that has expired.
+    With `cookies` both come as cookies that scripts cannot read, and two that they can carry the values for
+    `X-CSRF-TOKEN`. A name that does not exist is answered as a wrong password is.
+    """
     name = credentials["username"].lower()
     throttle(LOGIN_ADDRESS, address())
     throttle(LOGIN_NAME_AT_ADDRESS, address(), name)
@@ -83,12 +98,17 @@ def login(credentials: dict[str, Any]) -> Response:
 
 
 @blp.post("/refresh")
-@blp.arguments(RefreshSchema, optional=True)
-@blp.response(200, TokensSchema, headers=COOKIES)
-@blp.problems(401, 403, 429, 503)
+@blp.doc(security=[{}, BY_REFRESH_COOKIE])
+@blp.arguments(RefreshSchema, optional=True, examples=REFRESHED)
+@blp.response(200, TokensSchema, headers=("Set-Cookie",), examples=SIGNED_IN)
+@blp.problems("invalid_refresh_token", "csrf_failed", "too_many_requests", "signing_unavailable", "unavailable")
 @public
 def refresh(body: dict[str, str]) -> Response:
-    """Exchange a refresh token for new tokens; each serves once."""
+    """Exchange a refresh token for new tokens; each serves once.
+
+    The token comes in the body, or in its cookie with the CSRF header. Should the answer be lost, the same token gets
+    the same successor for some seconds more; used later than that, it ends the session, for then it is in two hands.
+    """
     throttle(REFRESH, address())
     token = body.get("refresh_token") or _refresh_cookie()
     if token is None:
@@ -100,12 +120,16 @@ def refresh(body: dict[str, str]) -> Response:
 
 
 @blp.post("/logout")
-@blp.arguments(RefreshSchema, optional=True)
-@blp.response(204, headers=COOKIES)
-@blp.problems(401, 403, 503)
+@blp.doc(security=[{}, {"bearer": []}, {"cookie": [], "csrf": []}, BY_REFRESH_COOKIE])
+@blp.arguments(RefreshSchema, optional=True, examples=REFRESHED)
+@blp.response(204, headers=("Set-Cookie",))
+@blp.problems(*TOKEN, "invalid_refresh_token", "csrf_failed", "unavailable")
 @public
 def logout(body: dict[str, str]) -> Response:
-    """Sign out: the session, all its tokens and its cookies are dead at once."""
+    """Sign out: the session, all its tokens and its cookies are dead at once.
+
+    By a refresh token in the body, by an access token, or by cookies: one will do.
+    """
     token = body.get("refresh_token") or (None if bearer_token() else _refresh_cookie())
     session = service.session_of(token) if token else None
     if token and session is None and not bearer_token():
@@ -120,11 +144,14 @@ def logout(body: dict[str, str]) -> Response:
 
 @blp.post("/verify-password")
 @blp.arguments(PasswordSchema)
-@blp.response(200, AccessTokenSchema, headers=COOKIES)
-@blp.problems(429, 503)
+@blp.response(200, AccessTokenSchema, headers=("Set-Cookie",), examples=FRESH)
+@blp.problems("invalid_credentials", "signing_unavailable")
 @requires(Permission.ACCOUNT_READ)
 def verify_password(body: dict[str, str]) -> Response:
-    """Enter your password again, for a fresh access token of the same session."""
+    """Enter your password again, for a fresh access token of the same session.
+
+    What can do most harm asks for one: deleting your account, and managing those of others.
+    """
     throttle(PASSWORD, str(caller().id))
     service.require_password(body["password"])
     return answers.fresh_access_token(*service.standing_now())
@@ -132,8 +159,7 @@ def verify_password(body: dict[str, str]) -> Response:
 
 @blp.get("/sessions")
 @blp.arguments(PageSchema, location="query")
-@blp.response(200, SessionsSchema, headers=LINK)
-@blp.problems(400)
+@blp.response(200, SessionsSchema, headers=("Link",))
 @requires(Permission.ACCOUNT_READ)
 def list_sessions(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """List the devices that you are signed in on, the latest sign-in first."""
@@ -164,7 +190,7 @@ def end_sessions(query: dict[str, bool]) -> None:
 @me.put("/password")
 @me.arguments(PasswordChangeSchema)
 @me.response(204)
-@me.problems(429, 503)
+@me.problems("invalid_credentials")
 @requires(Permission.ACCOUNT_WRITE)
 def change_password(body: dict[str, str]) -> None:
     """Change your password; all your other devices are signed out."""

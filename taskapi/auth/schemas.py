@@ -5,16 +5,24 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from taskapi.accounts.schemas import Email, Username
+from taskapi.api.examples import (
+    ACCESS_TOKEN,
+    NEW_PASSWORD,
+    PASSWORD,
+    REFRESH_TOKEN,
+    SESSION_ID,
+    USERNAME,
+    answer_of,
+    body_of,
+)
 from taskapi.api.fields import Choice, Instant, Text
-
-EXAMPLE_PASSWORD = "correct horse battery staple"  # noqa: S105
 
 
 class Password(Text):
     """A password, spaces and all."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        metadata = {"format": "password", "example": EXAMPLE_PASSWORD}
+    def __init__(self, example: str = PASSWORD, **kwargs: Any) -> None:
+        metadata = {"format": "password", "example": example}
         super().__init__(1, 1024, trim=False, required=True, load_only=True, metadata=metadata, **kwargs)
 
 
@@ -27,17 +35,29 @@ class RegisterSchema(Schema):
     email = Email(allow_none=True)
 
 
+REGISTERED = {
+    "The least": body_of(RegisterSchema()),
+    "With name and address": {**body_of(RegisterSchema()), "name": "Ada Lovelace", "email": "ada@example.org"},
+}
+
+
 class LoginSchema(Schema):
     """A name and its password."""
 
-    username = Text(1, 256, required=True, metadata={"example": "ada"})
+    username = Text(1, 256, required=True, metadata={"example": USERNAME})
     password = Password()
     cookies = fields.Boolean(
         truthy={True},
         falsy={False},
         load_default=False,
-        metadata={"description": "Put the tokens into cookies, for a browser."},
+        metadata={"description": "Put the tokens into cookies, for a browser.", "example": False},
     )
+
+
+SIGNING_IN = {
+    "Tokens": body_of(LoginSchema()),
+    "Cookies, for a browser": {**body_of(LoginSchema()), "cookies": True},
+}
 
 
 class PasswordSchema(Schema):
@@ -50,45 +70,59 @@ class PasswordChangeSchema(Schema):
     """The password you have, and the one you want."""
 
     current_password = Password()
-    new_password = Password()
+    new_password = Password(NEW_PASSWORD)
 
 
 class RefreshSchema(Schema):
     """A refresh token; none where it is in its cookie."""
 
-    refresh_token = Text(1, 1024, trim=False, load_only=True)
+    refresh_token = Text(1, 1024, trim=False, load_only=True, metadata={"example": REFRESH_TOKEN})
 
 
-class TokensSchema(Schema):
-    """What a sign-in gives; with cookies, the tokens are in them and not here. Durations are seconds."""
-
-    access_token = fields.String()
-    token_type = Choice(["Bearer", "Cookie"], required=True)
-    expires_in = fields.Integer(required=True)
-    refresh_token = fields.String()
-    refresh_expires_in = fields.Integer(required=True)
-    session_id = fields.UUID(required=True)
+REFRESHED = {"A refresh token": {"refresh_token": REFRESH_TOKEN}}
 
 
 class AccessTokenSchema(Schema):
     """A fresh access token for the same session; with cookies it is in one. Durations are seconds."""
 
-    access_token = fields.String()
+    access_token = fields.String(metadata={"description": "For `Authorization: Bearer …`.", "example": ACCESS_TOKEN})
     token_type = Choice(["Bearer", "Cookie"], required=True)
-    expires_in = fields.Integer(required=True)
-    session_id = fields.UUID(required=True)
+    expires_in = fields.Integer(required=True, metadata={"description": "Of the access token.", "example": 900})
+    session_id = fields.UUID(required=True, metadata={"example": SESSION_ID})
+
+
+class TokensSchema(AccessTokenSchema):
+    """What a sign-in gives; with cookies, the tokens are in them and not here. Durations are seconds."""
+
+    refresh_token = fields.String(
+        metadata={"description": "Serves once, and brings its successor.", "example": REFRESH_TOKEN}
+    )
+    refresh_expires_in = fields.Integer(required=True, metadata={"description": "Without use.", "example": 604800})
+
+
+def by_either_way(schema: Schema) -> dict[str, Any]:
+    """Return examples of tokens that are handed over in the body, and in cookies."""
+    shown = answer_of(schema)
+    kept = {name: value for name, value in shown.items() if name not in {"access_token", "refresh_token"}}
+    return {"Tokens": shown, "Cookies": {**kept, "token_type": "Cookie"}}
+
+
+SIGNED_IN = by_either_way(TokensSchema())
+FRESH = by_either_way(AccessTokenSchema())
 
 
 class SessionSchema(Schema):
     """A device that is signed in."""
 
-    id = fields.UUID(required=True)
+    id = fields.UUID(required=True, metadata={"example": SESSION_ID})
     created_at = Instant(required=True)
     last_used_at = Instant(required=True)
-    expires_at = Instant(required=True)
-    ip = fields.String(required=True, allow_none=True)
-    user_agent = fields.String(required=True, allow_none=True)
-    current = fields.Boolean(required=True)
+    expires_at = Instant(required=True, metadata={"description": "Without use.", "example": "2030-02-07T09:00:00Z"})
+    ip = fields.String(required=True, allow_none=True, metadata={"example": "203.0.113.7"})
+    user_agent = fields.String(required=True, allow_none=True, metadata={"example": "curl/8.5.0"})
+    current = fields.Boolean(
+        required=True, metadata={"description": "Whether it is the one that asks.", "example": True}
+    )
 
 
 class SessionsSchema(Schema):
@@ -101,4 +135,6 @@ class SessionsSchema(Schema):
 class EndSessionsSchema(Schema):
     """Whether to end the current session too."""
 
-    include_current = fields.Boolean(truthy={"true"}, falsy={"false"}, load_default=False)
+    include_current = fields.Boolean(
+        truthy={"true"}, falsy={"false"}, load_default=False, metadata={"description": "This one too."}
+    )

@@ -14,7 +14,7 @@ blp = Blueprint("changes", __name__, url_prefix="/api/v1/changes", description="
 @blp.get("")
 @blp.arguments(SinceSchema, location="query")
 @blp.response(200, ChangesSchema, etag=True)
-@blp.problems(400, 410)
+@blp.problems("invalid_cursor", "cursor_expired")
 @requires(Permission.TASK_READ)
 def list_changes(query: dict[str, Any]) -> dict[str, Any]:
     """List what changed since, oldest first: nothing missed, nothing out of order."""

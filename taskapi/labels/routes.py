@@ -7,12 +7,12 @@ from flask import Response
 
 from taskapi.api import Blueprint, require_match
 from taskapi.api.deletion import DeletionSchema
-from taskapi.api.pages import LINK, next_link
+from taskapi.api.pages import next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.database import db, now
 from taskapi.labels.models import Label
 from taskapi.labels.queries import find_label, find_labels
-from taskapi.labels.schemas import LABEL, LABEL_CHANGES, LabelPageSchema, LabelQuerySchema
+from taskapi.labels.schemas import CHANGED, CREATED, LABEL, LABEL_CHANGES, LabelPageSchema, LabelQuerySchema
 from taskapi.owned import bury
 from taskapi.security.guard import requires
 from taskapi.security.idempotency import idempotent, made
@@ -26,8 +26,7 @@ blp = Blueprint("labels", __name__, url_prefix="/api/v1/labels", description="Th
 
 @blp.get("")
 @blp.arguments(LabelQuerySchema, location="query")
-@blp.response(200, LabelPageSchema, etag=True, headers=LINK)
-@blp.problems(400)
+@blp.response(200, LabelPageSchema, etag=True, headers=("Link",))
 @requires(Permission.TASK_READ)
 def list_labels(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """List your labels, by name."""
@@ -36,9 +35,9 @@ def list_labels(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 @blp.post("")
-@blp.arguments(LABEL)
-@blp.response(201, LABEL, etag=True, derived=True, headers={"Location": {"schema": {"type": "string"}}})
-@blp.problems(409)
+@blp.arguments(LABEL, examples=CREATED)
+@blp.response(201, LABEL, etag=True, derived=True, headers=("Location",))
+@blp.problems("name_taken", "quota_exceeded")
 @requires(Permission.TASK_WRITE)
 @idempotent
 def create_label(values: dict[str, Any]) -> Response:
@@ -64,9 +63,9 @@ def show_label(label_id: UUID) -> dict[str, Any]:
 
 
 @blp.patch("/<uuid:label_id>")
-@blp.arguments(LABEL_CHANGES, media_types=(JSON, MERGE_PATCH))
+@blp.arguments(LABEL_CHANGES, media_types=(JSON, MERGE_PATCH), examples=CHANGED)
 @blp.response(200, LABEL, etag=True, derived=True)
-@blp.problems(409, 412)
+@blp.problems("name_taken", "in_trash", "version_mismatch")
 @requires(Permission.TASK_WRITE)
 def update_label(changes: dict[str, Any], label_id: UUID) -> Label:
     """Change one of your labels; a new name shows on all its tasks."""
@@ -86,7 +85,7 @@ def update_label(changes: dict[str, Any], label_id: UUID) -> Label:
 @blp.delete("/<uuid:label_id>")
 @blp.arguments(DeletionSchema, location="query")
 @blp.response(204)
-@blp.problems(412)
+@blp.problems("version_mismatch")
 @requires(Permission.TASK_WRITE)
 def delete_label(query: dict[str, Any], label_id: UUID) -> None:
     """Put one of your labels into the trash, or delete it for good; either takes it off its tasks."""
@@ -102,7 +101,7 @@ def delete_label(query: dict[str, Any], label_id: UUID) -> None:
 
 @blp.post("/<uuid:label_id>/restore")
 @blp.response(200, LABEL, etag=True, derived=True)
-@blp.problems(409)
+@blp.problems("name_taken")
 @requires(Permission.TASK_WRITE)
 def restore_label(label_id: UUID) -> Label:
     """Take one of your labels back out of the trash, and put it back on its tasks."""

@@ -2,6 +2,7 @@
 
 from marshmallow import Schema, fields
 
+from taskapi.api.examples import LABEL_ID
 from taskapi.api.fields import Choice, Color, Instant, Text
 from taskapi.api.pages import PageSchema
 
@@ -9,18 +10,24 @@ from taskapi.api.pages import PageSchema
 class LabelSchema(Schema):
     """A label."""
 
-    id = fields.UUID(dump_only=True)
+    id = fields.UUID(dump_only=True, metadata={"example": LABEL_ID})
     name = Text(1, 50, required=True, metadata={"example": "home", "description": "Unique, in any case."})
     color = Color(allow_none=True)
-    task_count = fields.Integer(dump_only=True, metadata={"description": "How many tasks have it, the trash left out."})
+    task_count = fields.Integer(
+        dump_only=True, metadata={"description": "How many tasks have it, the trash left out.", "example": 3}
+    )
     created_at = Instant(dump_only=True)
     updated_at = Instant(dump_only=True)
     deleted_at = Instant(dump_only=True, allow_none=True, metadata={"description": "When it went into the trash."})
-    version = fields.Integer(dump_only=True, metadata={"description": "Your change number when it last changed."})
+    version = fields.Integer(
+        dump_only=True, metadata={"description": "Your change number when it last changed.", "example": 7}
+    )
 
 
 LABEL = LabelSchema()
 LABEL_CHANGES = LabelSchema(partial=True)
+CREATED = {"A name is enough": {"name": "home"}, "With a colour": {"name": "garden", "color": "#3366ff"}}
+CHANGED = {"Another name": {"name": "household"}, "No colour": {"color": None}}
 NAMES = tuple(LABEL.dump_fields)
 
 

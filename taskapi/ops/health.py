@@ -40,7 +40,7 @@ def healthz() -> dict[str, str]:
 
 @blp.get("/readyz")
 @blp.response(200, HealthSchema)
-@blp.problems(503)
+@blp.problems("unavailable")
 def readyz() -> dict[str, Any]:
     """Say that requests can be served, or name what is down; the log says why."""
     down = {name: why for name, why in findings().items() if why}

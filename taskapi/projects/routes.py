@@ -7,13 +7,13 @@ from flask import Response
 
 from taskapi.api import Blueprint, require_match
 from taskapi.api.deletion import DeletionSchema
-from taskapi.api.pages import LINK, next_link
+from taskapi.api.pages import next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.database import db, now
 from taskapi.owned import bury
 from taskapi.projects.models import Project
 from taskapi.projects.queries import find_project, find_projects
-from taskapi.projects.schemas import PROJECT, PROJECT_CHANGES, ProjectPageSchema, ProjectQuerySchema
+from taskapi.projects.schemas import CHANGED, CREATED, PROJECT, PROJECT_CHANGES, ProjectPageSchema, ProjectQuerySchema
 from taskapi.security.guard import requires
 from taskapi.security.idempotency import idempotent, made
 from taskapi.security.rbac import Permission
@@ -27,8 +27,7 @@ blp = Blueprint("projects", __name__, url_prefix="/api/v1/projects", description
 
 @blp.get("")
 @blp.arguments(ProjectQuerySchema, location="query")
-@blp.response(200, ProjectPageSchema, etag=True, headers=LINK)
-@blp.problems(400)
+@blp.response(200, ProjectPageSchema, etag=True, headers=("Link",))
 @requires(Permission.TASK_READ)
 def list_projects(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """List your projects, by name."""
@@ -37,9 +36,9 @@ def list_projects(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]
 
 
 @blp.post("")
-@blp.arguments(PROJECT)
-@blp.response(201, PROJECT, etag=True, derived=True, headers={"Location": {"schema": {"type": "string"}}})
-@blp.problems(409)
+@blp.arguments(PROJECT, examples=CREATED)
+@blp.response(201, PROJECT, etag=True, derived=True, headers=("Location",))
+@blp.problems("name_taken", "quota_exceeded")
 @requires(Permission.TASK_WRITE)
 @idempotent
 def create_project(values: dict[str, Any]) -> Response:
@@ -65,9 +64,9 @@ def show_project(project_id: UUID) -> dict[str, Any]:
 
 
 @blp.patch("/<uuid:project_id>")
-@blp.arguments(PROJECT_CHANGES, media_types=(JSON, MERGE_PATCH))
+@blp.arguments(PROJECT_CHANGES, media_types=(JSON, MERGE_PATCH), examples=CHANGED)
 @blp.response(200, PROJECT, etag=True, derived=True)
-@blp.problems(409, 412)
+@blp.problems("name_taken", "in_trash", "version_mismatch")
 @requires(Permission.TASK_WRITE)
 def update_project(changes: dict[str, Any], project_id: UUID) -> Project:
     """Change one of your projects: what is named changes, null clears, all else stays."""
@@ -84,7 +83,7 @@ def update_project(changes: dict[str, Any], project_id: UUID) -> Project:
 @blp.delete("/<uuid:project_id>")
 @blp.arguments(DeletionSchema, location="query")
 @blp.response(204)
-@blp.problems(412)
+@blp.problems("version_mismatch")
 @requires(Permission.TASK_WRITE)
 def delete_project(query: dict[str, Any], project_id: UUID) -> None:
     """Put one of your projects into the trash, its tasks with it; or delete them for good."""
@@ -101,7 +100,7 @@ def delete_project(query: dict[str, Any], project_id: UUID) -> None:
 
 @blp.post("/<uuid:project_id>/restore")
 @blp.response(200, PROJECT, etag=True, derived=True)
-@blp.problems(409)
+@blp.problems("name_taken")
 @requires(Permission.TASK_WRITE)
 def restore_project(project_id: UUID) -> Project:
     """Take one of your projects back out of the trash, with the tasks that went there with it."""

@@ -2,6 +2,7 @@
 
 from marshmallow import Schema, fields
 
+from taskapi.api.examples import PROJECT_ID
 from taskapi.api.fields import Choice, Color, Flag, Instant, Text
 from taskapi.api.pages import PageSchema
 
@@ -9,36 +10,45 @@ from taskapi.api.pages import PageSchema
 class TaskCountsSchema(Schema):
     """How many tasks there are of each status, the trash left out."""
 
-    todo = fields.Integer()
-    in_progress = fields.Integer()
-    done = fields.Integer()
-    cancelled = fields.Integer()
+    todo = fields.Integer(metadata={"example": 12})
+    in_progress = fields.Integer(metadata={"example": 2})
+    done = fields.Integer(metadata={"example": 31})
+    cancelled = fields.Integer(metadata={"example": 1})
 
 
 class ProjectSchema(Schema):
     """A project."""
 
-    id = fields.UUID(dump_only=True)
+    id = fields.UUID(dump_only=True, metadata={"example": PROJECT_ID})
     name = Text(1, 100, required=True, metadata={"example": "Garden", "description": "Unique, in any case."})
-    description = Text(0, 2000, multiline=True, allow_none=True, load_default="")
+    description = Text(
+        0, 2000, multiline=True, allow_none=True, load_default="", metadata={"example": "All that grows."}
+    )
     color = Color(allow_none=True)
     archived = Flag(load_default=False)
     task_counts = fields.Nested(TaskCountsSchema, dump_only=True)
     created_at = Instant(dump_only=True)
     updated_at = Instant(dump_only=True)
     deleted_at = Instant(dump_only=True, allow_none=True, metadata={"description": "When it went into the trash."})
-    version = fields.Integer(dump_only=True, metadata={"description": "Your change number when it last changed."})
+    version = fields.Integer(
+        dump_only=True, metadata={"description": "Your change number when it last changed.", "example": 7}
+    )
 
 
 PROJECT = ProjectSchema()
 PROJECT_CHANGES = ProjectSchema(partial=True)
+CREATED = {
+    "A name is enough": {"name": "Garden"},
+    "With what there is to say": {"name": "House", "description": "Roof and cellar.", "color": "#3366ff"},
+}
+CHANGED = {"Archived": {"archived": True}, "Another name": {"name": "Garden and balcony"}}
 NAMES = tuple(PROJECT.dump_fields)
 
 
 class ProjectQuerySchema(PageSchema):
     """Which projects; they come by name."""
 
-    archived = Choice(["true", "false"])
+    archived = Choice(["true", "false"], metadata={"description": "Only those that are, or are not."})
     deleted = Choice(["true"], metadata={"description": "The trash instead."})
 
 

@@ -10,7 +10,7 @@ from taskapi.api import problem
 from taskapi.api.problems import Problem, say_unexpected
 from taskapi.security.cookies import ACCESS, SAFE, require_csrf
 from taskapi.security.denylist import is_revoked
-from taskapi.security.rbac import Permission, grants
+from taskapi.security.rbac import Permission, grants, roles_with
 from taskapi.security.throttle import PERSON, throttle
 from taskapi.security.tokens import Caller, verify
 
@@ -29,8 +29,9 @@ def requires(permission: Permission, *, fresh: bool = False) -> Callable[[View],
     """Open a view to the roles that grant `permission`; `fresh` asks for a recent password entry besides."""
 
     def decorate(view: View) -> View:
-        view.access = Access(permission, fresh)  # type: ignore[attr-defined]
-        view._apidoc = {**getattr(view, "_apidoc", {}), "access": str(permission)}  # type: ignore[attr-defined]
+        view.access = access = Access(permission, fresh)  # type: ignore[attr-defined]
+        known = getattr(view, "_apidoc", {})
+        view._apidoc = {**known, "access": access, "roles": roles_with(permission)}  # type: ignore[attr-defined]
         return view
 
     return decorate

@@ -9,6 +9,14 @@ from taskapi.security.guard import public
 from taskapi.security.keys import ring
 
 MAX_AGE = 300
+EXAMPLE = {
+    "kty": "OKP",
+    "crv": "Ed25519",
+    "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    "kid": "2030-01",
+    "alg": "EdDSA",
+    "use": "sig",
+}
 
 blp = Blueprint("keys", __name__, description="Public keys, for verifying tokens elsewhere.")
 
@@ -16,11 +24,15 @@ blp = Blueprint("keys", __name__, description="Public keys, for verifying tokens
 class JwksSchema(Schema):
     """A JWK Set (RFC 7517)."""
 
-    keys = fields.List(fields.Dict(), required=True)
+    keys = fields.List(
+        fields.Dict(),
+        required=True,
+        metadata={"description": "None where tokens are signed by a shared secret.", "example": [EXAMPLE]},
+    )
 
 
 @blp.get("/.well-known/jwks.json")
-@blp.response(200, JwksSchema, headers={"ETag": {"schema": {"type": "string"}}})
+@blp.response(200, JwksSchema, headers=("ETag",))
 @public
 def show_jwks() -> Response:
     """Show the public keys that verify our tokens."""

@@ -36,3 +36,8 @@ GRANTS: dict[Role, frozenset[Permission]] = {
 def grants(roles: Iterable[str], permission: Permission) -> bool:
     """Tell whether any of the roles grants the permission; an unknown role grants nothing."""
     return any(permission in GRANTS.get(role, ()) for role in roles)  # type: ignore[call-overload]
+
+
+def roles_with(permission: Permission) -> list[str]:
+    """Return the roles that grant the permission."""
+    return [role.value for role in Role if permission in GRANTS[role]]

@@ -7,6 +7,7 @@ from marshmallow import Schema, ValidationError, fields, post_load
 from marshmallow.validate import Length
 
 from taskapi.api import fields_of, refuse_version
+from taskapi.api.examples import TASK_ID
 from taskapi.api.fields import Choice, Whole
 from taskapi.api.problems import Problem
 from taskapi.database import now
@@ -23,7 +24,7 @@ class OperationSchema(Schema):
     """A change: `create` takes `data`, `update` takes `id` and `data`, `delete` takes `id`."""
 
     op = Choice(["create", "update", "delete"], required=True)
-    id = fields.UUID()
+    id = fields.UUID(metadata={"description": "Of the task; `create` gives it one."})
     if_match = Whole(0, 2**63 - 1, metadata={"description": "The version that the task must have."})
     data = fields.Dict(metadata={"description": "As for POST, or for PATCH."})
 
@@ -58,11 +59,28 @@ class BatchSchema(Schema):
     operations = fields.List(fields.Nested(OperationSchema), required=True, validate=Length(1, 100))
 
 
+BATCHES = {
+    "Two more tasks": {
+        "operations": [
+            {"op": "create", "data": {"title": "Water the plants"}},
+            {"op": "create", "data": {"title": "Feed the cat", "due_date": "2030-06-01"}},
+        ]
+    },
+    "One done, as it was read, and one more": {
+        "operations": [
+            {"op": "update", "id": TASK_ID, "if_match": 1, "data": {"status": "done"}},
+            {"op": "create", "data": {"title": "Buy a bigger can"}},
+        ]
+    },
+    "One into the trash": {"operations": [{"op": "delete", "id": TASK_ID}]},
+}
+
+
 class ResultSchema(Schema):
     """What became of an operation."""
 
     op = Choice(["create", "update", "delete"])
-    id = fields.UUID()
+    id = fields.UUID(metadata={"example": TASK_ID})
     data = fields.Nested(TaskSchema, allow_none=True, metadata={"description": "The task after it; null if deleted."})
 
 

@@ -7,18 +7,18 @@ from flask import Response
 
 from taskapi.api import Blueprint, require_match, respond
 from taskapi.api.deletion import DeletionSchema
-from taskapi.api.pages import LINK, next_link
+from taskapi.api.pages import next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.database import db, now
 from taskapi.security.guard import requires
 from taskapi.security.idempotency import idempotent, made, remembered
 from taskapi.security.rbac import Permission
 from taskapi.security.scope import mine_or_404, shown_or_404
-from taskapi.tasks.batch import BatchSchema, ResultsSchema, run
+from taskapi.tasks.batch import BATCHES, BatchSchema, ResultsSchema, run
 from taskapi.tasks.edit import add_task, change_task
 from taskapi.tasks.models import Task
 from taskapi.tasks.queries import find_task, find_tasks
-from taskapi.tasks.schemas import TASK, TASK_CHANGES, TaskPageSchema, TaskQuerySchema
+from taskapi.tasks.schemas import CHANGED, CREATED, TASK, TASK_CHANGES, TaskPageSchema, TaskQuerySchema
 from taskapi.tasks.summary import SummarySchema, summarize
 from taskapi.tasks.trash import bury_tasks, restore_task_tree, throw_tasks
 
@@ -27,8 +27,7 @@ blp = Blueprint("tasks", __name__, url_prefix="/api/v1/tasks", description="Your
 
 @blp.get("")
 @blp.arguments(TaskQuerySchema, location="query")
-@blp.response(200, TaskPageSchema, etag=True, headers=LINK)
-@blp.problems(400)
+@blp.response(200, TaskPageSchema, etag=True, headers=("Link",))
 @requires(Permission.TASK_READ)
 def list_tasks(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """List your tasks."""
@@ -37,9 +36,9 @@ def list_tasks(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 @blp.post("")
-@blp.arguments(TASK)
-@blp.response(201, TASK, etag=True, headers={"Location": {"schema": {"type": "string"}}})
-@blp.problems(409)
+@blp.arguments(TASK, examples=CREATED)
+@blp.response(201, TASK, etag=True, headers=("Location",))
+@blp.problems("quota_exceeded")
 @requires(Permission.TASK_WRITE)
 @idempotent
 def create_task(values: dict[str, Any]) -> Response:
@@ -51,9 +50,9 @@ def create_task(values: dict[str, Any]) -> Response:
 
 
 @blp.post("/batch")
-@blp.arguments(BatchSchema)
+@blp.arguments(BatchSchema, examples=BATCHES)
 @blp.response(200, ResultsSchema)
-@blp.problems(404, 409, 412)
+@blp.problems("not_found", "in_trash", "quota_exceeded", "version_mismatch")
 @requires(Permission.TASK_WRITE)
 @idempotent
 def change_tasks(batch: dict[str, Any]) -> Response:
@@ -80,9 +79,9 @@ def show_task(task_id: UUID) -> dict[str, Any]:
 
 
 @blp.patch("/<uuid:task_id>")
-@blp.arguments(TASK_CHANGES, media_types=(JSON, MERGE_PATCH))
+@blp.arguments(TASK_CHANGES, media_types=(JSON, MERGE_PATCH), examples=CHANGED)
 @blp.response(200, TASK, etag=True)
-@blp.problems(409, 412)
+@blp.problems("in_trash", "quota_exceeded", "version_mismatch")
 @requires(Permission.TASK_WRITE)
 def update_task(changes: dict[str, Any], task_id: UUID) -> Task:
     """Change one of your tasks: what is named changes, null clears, all else stays."""
@@ -96,7 +95,7 @@ def update_task(changes: dict[str, Any], task_id: UUID) -> Task:
 @blp.delete("/<uuid:task_id>")
 @blp.arguments(DeletionSchema, location="query")
 @blp.response(204)
-@blp.problems(412)
+@blp.problems("version_mismatch")
 @requires(Permission.TASK_WRITE)
 def delete_task(query: dict[str, Any], task_id: UUID) -> None:
     """Put one of your tasks into the trash, all under it with it; or delete them for good."""
@@ -111,7 +110,7 @@ def delete_task(query: dict[str, Any], task_id: UUID) -> None:
 
 @blp.post("/<uuid:task_id>/restore")
 @blp.response(200, TASK, etag=True)
-@blp.problems(409)
+@blp.problems("in_trash")
 @requires(Permission.TASK_WRITE)
 def restore_task(task_id: UUID) -> Task:
     """Take one of your tasks back out of the trash, with all that went there with it."""

@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length
 
+from taskapi.api.examples import PROJECT_ID, TASK_ID
 from taskapi.api.fields import Choice, Day, DayOrInstant, Instant, Text
 from taskapi.api.pages import PageSchema
 from taskapi.tasks.models import Priority, Status
@@ -17,14 +18,18 @@ SORTS = ("created_at", "updated_at", "due", "priority", "title")
 class TaskSchema(Schema):
     """A task."""
 
-    id = fields.UUID(dump_only=True)
+    id = fields.UUID(dump_only=True, metadata={"example": TASK_ID})
     title = Text(1, 200, required=True, metadata={"example": "Water the plants"})
-    description = Text(0, 20_000, multiline=True, allow_none=True, load_default="")
+    description = Text(
+        0, 20_000, multiline=True, allow_none=True, load_default="", metadata={"example": "Those on the balcony too."}
+    )
     status = Choice(STATUSES, load_default="todo")
-    priority = Choice(PRIORITIES, load_default="none")
-    due_date = Day(allow_none=True, metadata={"description": "A day. Never together with `due_at`."})
+    priority = Choice(PRIORITIES, load_default="none", metadata={"example": "high"})
+    due_date = Day(
+        allow_none=True, metadata={"description": "A day. Never together with `due_at`.", "example": "2030-06-01"}
+    )
     due_at = Instant(allow_none=True, metadata={"description": "An instant. Never together with `due_date`."})
-    project_id = fields.UUID(allow_none=True, metadata={"description": "One of your projects."})
+    project_id = fields.UUID(allow_none=True, metadata={"description": "One of your projects.", "example": PROJECT_ID})
     parent_id = fields.UUID(
         allow_none=True,
         metadata={"description": "One of your tasks, which this one is part of. At most 5 deep, and no cycles."},
@@ -43,7 +48,7 @@ class TaskSchema(Schema):
     completed_at = Instant(dump_only=True, allow_none=True, metadata={"description": "Follows `status`."})
     deleted_at = Instant(dump_only=True, allow_none=True, metadata={"description": "When it went into the trash."})
     version = fields.Integer(
-        dump_only=True, metadata={"description": "Your change number when it last changed; its ETag."}
+        dump_only=True, metadata={"description": "Your change number when it last changed; its ETag.", "example": 7}
     )
 
     @validates_schema
@@ -56,6 +61,27 @@ class TaskSchema(Schema):
 TASK = TaskSchema()
 NAMES = tuple(TASK.dump_fields)
 TASK_CHANGES = TaskSchema(partial=True)
+CREATED = {
+    "A title is enough": {"title": "Water the plants"},
+    "With what there is to say": {
+        "title": "Water the plants",
+        "description": "Those on the balcony too.",
+        "priority": "high",
+        "due_date": "2030-06-01",
+        "project_id": PROJECT_ID,
+        "labels": ["home", "garden"],
+    },
+    "Part of another task, due at an instant": {
+        "title": "Fill the can",
+        "parent_id": TASK_ID,
+        "due_at": "2030-06-01T09:00:00+02:00",
+    },
+}
+CHANGED = {
+    "Done": {"status": "done"},
+    "Put off": {"due_date": "2030-06-08", "priority": "low"},
+    "Due at no time, and without labels": {"due_date": None, "labels": []},
+}
 
 
 _KEY = f"-?({'|'.join(SORTS)})"
@@ -65,7 +91,11 @@ class Sort(fields.String):
     """Up to three different sort keys, comma-separated, `-` for descending."""
 
     def __init__(self, **kwargs: Any) -> None:
-        metadata = {"pattern": f"^{_KEY}(,{_KEY}){{0,2}}$", "example": "-priority,due", "default": "-created_at"}
+        metadata = {
+            "pattern": f"^{_KEY}(,{_KEY}){{0,2}}$",
+            "default": "-created_at",
+            "description": "Up to three keys, `-` before one for descending: `-priority,due`. No due date: last.",
+        }
         super().__init__(metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> tuple[str, ...]:  # type: ignore[override]
@@ -89,19 +119,19 @@ class IdOrNone(fields.String):
 class TaskQuerySchema(PageSchema):
     """Which tasks, in which order. After means from then on, before means until just before."""
 
-    status = fields.List(Choice(STATUSES), validate=Length(1, 4))
-    priority = fields.List(Choice(PRIORITIES), validate=Length(1, 5))
+    status = fields.List(Choice(STATUSES), validate=Length(1, 4), metadata={"description": "Of one of these."})
+    priority = fields.List(Choice(PRIORITIES), validate=Length(1, 5), metadata={"description": "Of one of these."})
     project_id = IdOrNone("Of this project, or `none`: of no project.")
     parent_id = IdOrNone("Directly under this task, or `none`: under no task.")
     label = fields.List(Text(1, 50), validate=Length(1, 20), metadata={"description": "With all of these labels."})
-    due_after = DayOrInstant()
-    due_before = DayOrInstant()
-    overdue = Choice(["true"])
-    created_after = Instant()
-    created_before = Instant()
-    updated_after = Instant()
-    completed_after = Instant()
-    completed_before = Instant()
+    due_after = DayOrInstant("Due from this day or instant on.")
+    due_before = DayOrInstant("Due until just before this day or instant.")
+    overdue = Choice(["true"], metadata={"description": "Open, and due before now."})
+    created_after = Instant(metadata={"description": "Made from this instant on."})
+    created_before = Instant(metadata={"description": "Made until just before this instant."})
+    updated_after = Instant(metadata={"description": "Last changed from this instant on."})
+    completed_after = Instant(metadata={"description": "Completed from this instant on."})
+    completed_before = Instant(metadata={"description": "Completed until just before this instant."})
     q = Text(
         1,
         200,

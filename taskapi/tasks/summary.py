@@ -16,9 +16,15 @@ from taskapi.tasks.models import Status, Task
 class SummarySchema(Schema):
     """Counts of your tasks, the trash left out. Days are over when they are over where you live."""
 
-    by_status = fields.Dict(keys=fields.String(), values=fields.Integer())
-    overdue = fields.Integer(metadata={"description": "Open ones whose due day or instant is past."})
-    due_today = fields.Integer(metadata={"description": "Open ones due on this day, past instants included."})
+    by_status = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"example": {"todo": 12, "in_progress": 2, "done": 31, "cancelled": 1}},
+    )
+    overdue = fields.Integer(metadata={"description": "Open ones whose due day or instant is past.", "example": 1})
+    due_today = fields.Integer(
+        metadata={"description": "Open ones due on this day, past instants included.", "example": 3}
+    )
 
 
 _TODAY = and_(

@@ -19,13 +19,13 @@ from taskapi.tasks.exchange.schemas import ExportQuerySchema, FileSchema, Import
 TEXT = {"schema": {"type": "string"}}
 FILES = {"application/json": {"schema": FileSchema}, "text/csv": TEXT}
 
-blp = Blueprint("exchange", __name__, url_prefix="/api/v1/tasks", description="Your tasks as files.")
+blp = Blueprint("exchange", __name__, url_prefix="/api/v1/tasks", tag="tasks")
 
 
 @blp.get("/export")
 @blp.arguments(ExportQuerySchema, location="query")
 @blp.doc(responses={200: {"content": FILES | {"text/calendar": TEXT}}})
-@blp.response(200, FileSchema, headers={"Content-Disposition": TEXT})
+@blp.response(200, FileSchema, headers=("Content-Disposition",))
 @requires(Permission.TASK_READ)
 def export_tasks(query: dict[str, Any]) -> Response:
     """Take your tasks with you as a file, the oldest first; the trash stays."""
@@ -46,7 +46,7 @@ def export_tasks(query: dict[str, Any]) -> Response:
 @blp.arguments(ImportQuerySchema, location="query")
 @blp.doc(requestBody={"required": True, "content": FILES})
 @blp.response(200, ImportedSchema)
-@blp.problems(400, 409, 413, 415)
+@blp.problems("malformed_csv", "quota_exceeded")
 @requires(Permission.TASK_WRITE)
 def import_tasks(query: dict[str, Any]) -> dict[str, Any]:
     """Add the tasks of a file: all of them, or none."""

@@ -18,9 +18,16 @@ class FileTaskSchema(TaskSchema):
     """A task in a file. It belongs to a project by its name, and to another task by that one's id in the file."""
 
     id = Text(  # type: ignore[assignment]
-        1, 64, metadata={"description": "What other rows call this one. An import gives ids of its own."}
+        1,
+        64,
+        metadata={"description": "What other rows call this one. An import gives ids of its own.", "example": "1"},
     )
-    project = Text(1, 100, allow_none=True, metadata={"description": "A project's name; an unknown one is made."})
+    project = Text(
+        1,
+        100,
+        allow_none=True,
+        metadata={"description": "A project's name; an unknown one is made.", "example": "Garden"},
+    )
     parent_id = Text(  # type: ignore[assignment]
         1, 64, allow_none=True, metadata={"description": "The id of another row of the file."}
     )
@@ -64,7 +71,7 @@ FILE = FileSchema()
 class ExportQuerySchema(Schema):
     """In which form."""
 
-    format = Choice(["json", "csv", "ics"], load_default="json")
+    format = Choice(["json", "csv", "ics"], load_default="json", metadata={"description": "JSON, CSV or iCalendar."})
 
 
 class ImportQuerySchema(Schema):
@@ -76,7 +83,7 @@ class ImportQuerySchema(Schema):
 class ImportedSchema(Schema):
     """What an import has made, or would make."""
 
-    created = fields.Integer(metadata={"description": "How many tasks."})
-    projects = fields.Integer(metadata={"description": "How many projects that there were not yet."})
-    labels = fields.Integer(metadata={"description": "How many labels that there were not yet."})
+    created = fields.Integer(metadata={"description": "How many tasks.", "example": 2})
+    projects = fields.Integer(metadata={"description": "How many projects that there were not yet.", "example": 1})
+    labels = fields.Integer(metadata={"description": "How many labels that there were not yet.", "example": 0})
     dry_run = fields.Boolean()

@@ -1,0 +1,38 @@
+"""The headers of answers in the OpenAPI document: each described once, and referred to by name."""
+
+from typing import Any
+
+
+def _text(description: str, example: str) -> dict[str, Any]:
+    return {"schema": {"type": "string"}, "description": description, "example": example}
+
+
+HEADERS = {
+    "X-Request-ID": _text(
+        "The id of this request, in the logs too. One that you send, of `[A-Za-z0-9._-]{1,64}`, is kept.",
+        "5fb4e1a743cd4f67b112c2c10d7fe9d8",
+    ),
+    "Cache-Control": _text("Who may keep the answer, and for how long.", "private, no-cache"),
+    "RateLimit": _text(
+        "On limited routes: what is left of each limit, and the seconds until it is whole.", '"person";r=5999;t=42'
+    ),
+    "RateLimit-Policy": _text("On limited routes: each limit, and its window in seconds.", '"person";q=6000;w=60'),
+    "Retry-After": _text("Try again after so many seconds.", "42"),
+    "WWW-Authenticate": _text("What to authenticate by, and why not (RFC 6750).", 'Bearer error="invalid_token"'),
+    "Allow": _text("The methods that there are.", "GET, HEAD, OPTIONS, POST"),
+    "ETag": _text("Send it back as `If-None-Match`, or as `If-Match` with a change.", '"7"'),
+    "Location": _text("Where it is.", "/api/v1/tasks/01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03"),
+    "Link": _text('The next page, `rel="next"` (RFC 8288).', '</api/v1/tasks?limit=20&cursor=…>; rel="next"'),
+    "Set-Cookie": _text(
+        "With cookies: the tokens, and the values for `X-CSRF-TOKEN`.",
+        "csrf_access_token=mW2Yt0…; Secure; Path=/; SameSite=Strict",
+    ),
+    "Content-Disposition": _text("The name of the file.", 'attachment; filename="tasks.json"'),
+    "Idempotency-Replayed": _text("`true`: the answer of the first time, and nothing was done.", "true"),
+}
+EVERYWHERE = ("X-Request-ID", "Cache-Control", "RateLimit", "RateLimit-Policy")
+
+
+def headers(*names: str) -> dict[str, Any]:
+    """Return the headers of an answer: those that are everywhere, and these."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in (*EVERYWHERE, *names)}
