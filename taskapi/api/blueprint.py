@@ -69,7 +69,6 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         etag: bool = False,
         derived: bool = False,
         headers: tuple[str, ...] = (),
-        examples: dict[str, Any] | None = None,
         **doc: Any,
     ) -> Callable[..., Any]:
         """Answer with `status_code` and what `schema` shows; `etag` makes it an owned, conditional resource.
@@ -79,7 +78,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         """
         shown = schema() if isinstance(schema, type) else schema
         doc["headers"] = documented_headers(*headers, *(["ETag"] if etag else []))
-        document = super().response(status_code, shown, **doc, **answers(shown, examples))
+        document = super().response(status_code, shown, **answers(shown, doc.pop("examples", None)), **doc)
 
         def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
             say = partial(respond, status=status_code, etag=etag, derived=derived)

@@ -63,12 +63,14 @@ def require_https() -> None:
         problem("https_required")
 
 
-def carried(environ: "WSGIEnvironment", headers: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+def carried(environ: "WSGIEnvironment", status: str, headers: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """Yield what is added to a response; nothing is stored that does not say it may be."""
     said = {name.lower(): value for name, value in headers}
     yield from ALWAYS
     yield "X-Request-ID", _id_of(environ)
-    yield "Content-Security-Policy", PAGE_POLICY if said.get("content-type", "").startswith("text/html") else API_POLICY
+    if not status.startswith("304"):  # it would take the place of the policy that the page was kept with
+        is_page = said.get("content-type", "").startswith("text/html")
+        yield "Content-Security-Policy", PAGE_POLICY if is_page else API_POLICY
     if environ["wsgi.url_scheme"] == "https":
         yield "Strict-Transport-Security", HSTS
     if "cache-control" not in said:
@@ -80,7 +82,7 @@ def _carry_headers(application: "WSGIApplication") -> "WSGIApplication":
 
     def carrying(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-            return start_response(status, [*headers, *carried(environ, headers)], *exc_info)
+            return start_response(status, [*headers, *carried(environ, status, headers)], *exc_info)
 
         return application(environ, start)
 
