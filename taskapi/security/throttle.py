@@ -1,8 +1,10 @@
 """Rate limits: so many a window, for a name, an address or a person; in Redis, or in memory where that is down."""
 
 import time
+from collections.abc import Iterator
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
+from itertools import count
 from threading import Lock
 from typing import Final, NamedTuple
 
@@ -44,9 +46,9 @@ class Count(NamedTuple):
 
 def throttle(limit: Limit, *who: str) -> None:
     """Count one, or answer 429 where that is one too many."""
-    count = hit(limit, *who)
-    if count is not None and count.remaining < 0:
-        problem("too_many_requests", headers={"Retry-After": str(count.reset)})
+    used = hit(limit, *who)
+    if used is not None and used.remaining < 0:
+        problem("too_many_requests", headers={"Retry-After": str(used.reset)})
 
 
 def hit(limit: Limit, *who: str) -> Count | None:
@@ -57,9 +59,9 @@ def hit(limit: Limit, *who: str) -> Count | None:
     window = int(moment // limit.seconds)
     counters: Counters = current_app.extensions["taskapi-limits"]
     used = counters.add(limit, window, _short(who))
-    count = Count(limit, limit.quota - used, max(1, int((window + 1) * limit.seconds - moment)))
-    g.setdefault("limits", []).append(count)
-    return count
+    counted = Count(limit, limit.quota - used, max(1, int((window + 1) * limit.seconds - moment)))
+    g.setdefault("limits", []).append(counted)
+    return counted
 
 
 def address() -> str:
@@ -84,7 +86,8 @@ class Counters:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._local: dict[str, tuple[int, dict[str, int]]] = {}
+        self._here: dict[str, _Window] = {}
+        self._taken: dict[str, _Window] = {}
         self._redis_down_until = 0.0
 
     def add(self, limit: Limit, window: int, who: str) -> int:
@@ -92,28 +95,45 @@ class Counters:
         store = redis()
         if store is not None and time.monotonic() >= self._redis_down_until:
             try:
-                return _add_in(store, f"taskapi:limit:{limit.name}:{window}:{who}", limit.seconds)
+                return self._add_in(store, limit, window, who)
             except RedisError as error:
                 self._redis_down_until = time.monotonic() + RETRY_REDIS_SECONDS
                 current_app.logger.warning("rate limits are counted in memory: Redis did not answer: %s", error)
-        return self._add_here(limit.name, window, who)
+        return next(self._numbers(self._here, limit, window).setdefault(who, count(1)))
 
-    def _add_here(self, name: str, window: int, who: str) -> int:
+    def _add_in(self, store: Redis, limit: Limit, window: int, who: str) -> int:
+        """Take a hundredth of a large limit at once, so that few requests wait for it; of a small one, one."""
+        taken = self._numbers(self._taken, limit, window)
+        number = next(taken.get(who, iter(())), None)
+        if number is None:
+            step = max(1, limit.quota // 100)
+            last = _take(store, f"taskapi:limit:{limit.name}:{window}:{who}", step, limit.seconds)
+            taken[who] = numbers = iter(range(last - step + 1, last + 1))
+            number = next(numbers)
+        return number
+
+    def _numbers(self, windows: "dict[str, _Window]", limit: Limit, number: int) -> dict[str, Iterator[int]]:
+        """Return the counters of the window that runs; what the last one counted is of no use any more."""
         with self._lock:
-            running, counts = self._local.get(name, (None, {}))
-            if running != window:  # what the last window counted is of no use any more
-                counts = {}
-                self._local[name] = (window, counts)
-            counts[who] = used = counts.get(who, 0) + 1
-        return used
+            window = windows.get(limit.name)
+            if window is None or window.number != number:
+                window = windows[limit.name] = _Window(number, {})
+        return window.counters
 
 
-def _add_in(store: Redis, key: str, seconds: int) -> int:
+class _Window(NamedTuple):
+    """A window, and for each person the numbers to come."""
+
+    number: int
+    counters: dict[str, Iterator[int]]
+
+
+def _take(store: Redis, key: str, step: int, seconds: int) -> int:
     pipeline = store.pipeline(transaction=False)
-    pipeline.incr(key)
+    pipeline.incrby(key, step)
     pipeline.expire(key, seconds)
-    used, _ = pipeline.execute()
-    return int(used)
+    last, _ = pipeline.execute()
+    return int(last)
 
 
 def _short(who: tuple[str, ...]) -> str:
