@@ -1,71 +1,76 @@
 """List, get and create in process, as a share of a bare Flask route's rate: medians of interleaved rounds.
 
-python -m benchmarks.in_process
+python -m benchmarks.in_process                                     # SQLite
+python -m benchmarks.in_process --database postgresql:///name       # its role may create databases
 """
 
 import argparse
+import json
+import os
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from io import BytesIO
+from itertools import cycle
+from pathlib import Path
 
 from flask import Flask
 from werkzeug.test import EnvironBuilder
 
-from taskapi import create_app
-from taskapi.accounts.models import create_user
-from taskapi.database import db
+from benchmarks import subject
 
-PASSWORD = "correct horse battery staple"
+Call = Callable[[], bytes]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--database", default="", help="postgresql://… (migrated); SQLite without")
-    parser.add_argument("--redis", default="")
-    parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--calls", type=int, default=50, help="calls in each round")
+    parser.add_argument("--database", default="", help="postgresql://…; SQLite without")
+    parser.add_argument("--redis", default="", help="redis://… for denylist and limits")
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--calls", type=int, default=20, help="calls in each round")
+    parser.add_argument("--json", action="store_true", help="print the microseconds of each round")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        settings = {
-            "INSTANCE_PATH": folder,
-            "DATABASE_URL": options.database,
-            "REDIS_URL": options.redis,
-            "BCRYPT_ROUNDS": 4,
-        }
-        calls = requests_of(create_app(settings))
-        report(calls, options.rounds, options.calls)
+    times = measure(options.database, options.redis, options.rounds, options.calls)
+    print(json.dumps(times) if options.json else table(times))
 
 
-def requests_of(app: Flask) -> dict[str, Callable[[], bytes]]:
-    bare = Flask("bare")
-    bare.add_url_rule("/", view_func=lambda: {"hello": "world"})
-    username = f"bench-{time.time_ns()}"
-    with app.app_context():
-        create_user(username, PASSWORD)
-        db.session.commit()
-    client = app.test_client()
-    token = client.post("/api/v1/auth/login", json={"username": username, "password": PASSWORD}).json["access_token"]
-    headers = {"Authorization": f"Bearer {token}"}
-    for number in range(200):
-        made = client.post("/api/v1/tasks", json={"title": f"Task {number}"}, headers=headers)
-    task = made.json["id"]
+def measure(database: str = "", redis: str = "", rounds: int = 100, each: int = 20) -> dict[str, list[float]]:
+    """Return the microseconds that a call took in each round, by its name; `bare` is one of them."""
+    with subject.environment(database, redis) as settings, Path(os.devnull).open("w") as log, redirect_stderr(log):
+        calls = requests_of(subject.application(settings, BCRYPT_ROUNDS=4))
+        times: dict[str, list[float]] = {name: [] for name in calls}
+        for _ in range(rounds):
+            for name, run in calls.items():
+                start = time.perf_counter()
+                for _ in range(each):
+                    run()
+                times[name].append((time.perf_counter() - start) / each * 1e6)
+    return times
+
+
+def requests_of(app: Flask) -> dict[str, Call]:
+    """Return what is asked, by name; each asks for one person after the other."""
+    people = subject.people(app)
     return {
-        "bare": call(bare, "/"),
-        "list": call(app, "/api/v1/tasks", headers=headers),
-        "get": call(app, f"/api/v1/tasks/{task}", headers=headers),
-        "create": call(
-            app, "/api/v1/tasks", method="POST", json={"title": "Task", "priority": "high"}, headers=headers
-        ),
+        "bare": call(subject.bare, [EnvironBuilder("/")]),
+        "list": call(app, [ask(person, "") for person in people]),
+        "get": call(app, [ask(person, f"/{person.task_id}") for person in people]),
+        "create": call(app, [ask(person, "", method="POST", json=subject.NEW_TASK) for person in people]),
     }
 
 
-def call(app: Flask, path: str, **options) -> Callable[[], bytes]:
-    environ = EnvironBuilder(path=path, **options).get_environ()
-    body = environ["wsgi.input"].read()
+def ask(person: subject.Person, path: str, **options) -> EnvironBuilder:
+    return EnvironBuilder(f"/api/v1/tasks{path}", headers={"Authorization": f"Bearer {person.token}"}, **options)
+
+
+def call(app: Flask, requests: list[EnvironBuilder]) -> Call:
+    environs = [request.get_environ() for request in requests]
+    bodies = [environ["wsgi.input"].read() for environ in environs]
+    turns = cycle(zip(environs, bodies, strict=True))
 
     def run() -> bytes:
+        environ, body = next(turns)
         statuses = []
         answer = app.wsgi_app({**environ, "wsgi.input": BytesIO(body)}, lambda status, *_: statuses.append(status))
         data = b"".join(answer)
@@ -76,19 +81,17 @@ def call(app: Flask, path: str, **options) -> Callable[[], bytes]:
     return run
 
 
-def report(calls: dict[str, Callable[[], bytes]], rounds: int, each: int) -> None:
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(rounds):
-        for name, run in calls.items():
-            start = time.perf_counter()
-            for _ in range(each):
-                run()
-            times[name].append((time.perf_counter() - start) / each * 1e6)
-    bare = times.pop("bare")
-    print(f"{'bare':>8} {statistics.median(bare):8.0f} µs")
+def table(times: dict[str, list[float]]) -> str:
+    """Return the medians, and the median share of the bare route's rate, round by round."""
+    lines = ["| | µs | share of bare Flask's rate |", "| --- | --- | --- |"]
     for name, taken in times.items():
-        shares = [b / t for b, t in zip(bare, taken, strict=True)]
-        print(f"{name:>8} {statistics.median(taken):8.0f} µs {statistics.median(shares):8.1%} of the bare rate")
+        lines.append(f"| {name} | {statistics.median(taken):.0f} | {share(times, name):.1%} |")
+    return "\n".join(lines)
+
+
+def share(times: dict[str, list[float]], name: str) -> float:
+    """Return the rate of a call over that of the bare route."""
+    return statistics.median(b / t for b, t in zip(times["bare"], times[name], strict=True))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,105 @@
+"""What is measured: the application with people who have tasks, every feature on, and a bare Flask route beside it."""
+
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import psycopg
+from flask import Flask
+from psycopg import sql
+
+from taskapi import create_app
+from taskapi.accounts.models import create_user
+from taskapi.database import db
+
+PASSWORD = "correct horse battery staple"
+PEOPLE = 40  # so that nobody meets their rate limit
+TASKS = 60  # three pages
+LABELS = ["home", "garden", "work", "someday"]
+NEW_TASK = {"title": "Water the plants", "priority": "high", "due_date": "2030-06-01"}
+
+bare = Flask("bare")
+bare.add_url_rule("/", view_func=lambda: {"hello": "world"})
+
+
+class Person(NamedTuple):
+    """Somebody who is signed in, and one of their tasks."""
+
+    token: str
+    task_id: str
+
+
+@contextmanager
+def environment(database: str = "", redis: str = "") -> Iterator[dict[str, str]]:
+    """Yield the settings of an application on a new database, which is gone afterwards.
+
+    `database` is the address of a PostgreSQL database whose role may create others; SQLite without.
+    """
+    with TemporaryDirectory() as folder, _new_database(database) as url:
+        settings = {
+            "TASKAPI_INSTANCE_PATH": folder,
+            "TASKAPI_DATABASE_URL": url,
+            "TASKAPI_REDIS_URL": redis,
+            "TASKAPI_LOG_FORMAT": "json",
+        }
+        if url:
+            command = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"]
+            subprocess.run(command, env=os.environ | settings, check=True, capture_output=True)
+        yield settings
+
+
+@contextmanager
+def _new_database(server: str) -> Iterator[str]:
+    if not server:
+        yield ""
+        return
+    name = f"taskapi_bench_{secrets.token_hex(4)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield f"{server.rsplit('/', 1)[0]}/{name}"
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def application(settings: dict[str, str], **overrides: Any) -> Flask:
+    """Return the application with these settings, in this process."""
+    given = {name.removeprefix("TASKAPI_"): value for name, value in settings.items()}
+    return create_app({**given, **overrides})
+
+
+def people(app: Flask, count: int = PEOPLE, tasks: int = TASKS) -> list[Person]:
+    """Open accounts with tasks that have labels, and sign them in."""
+    return [_person(app, number, tasks) for number in range(count)]
+
+
+def _person(app: Flask, number: int, tasks: int) -> Person:
+    username = f"bench-{secrets.token_hex(4)}"
+    with app.app_context():
+        create_user(username, PASSWORD)
+        db.session.commit()
+    client = app.test_client()
+    address = {"REMOTE_ADDR": f"192.0.2.{number % 250}"}  # each their own: an address may sign in so often
+    credentials = {"username": username, "password": PASSWORD}
+    login = client.post("/api/v1/auth/login", json=credentials, environ_overrides=address)
+    token = login.json["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    create = [{"op": "create", "data": {**NEW_TASK, "labels": LABELS[i % 2 : i % 2 + 2]}} for i in range(tasks)]
+    made = client.post("/api/v1/tasks/batch", json={"operations": create}, headers=headers)
+    return Person(token, made.json["results"][-1]["id"])
+
+
+def about(settings: dict[str, str]) -> str:
+    """Say which database and which store of the denylist these settings name."""
+    database = "PostgreSQL" if settings["TASKAPI_DATABASE_URL"] else "SQLite"
+    return database + (" and Redis" if settings["TASKAPI_REDIS_URL"] else "")
+
+
+def revision() -> str:
+    """Return the commit that is measured, marked where files differ from it."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=10"]
+    return subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True).stdout.strip()
