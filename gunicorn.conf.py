@@ -87,7 +87,7 @@ class Worker(ThreadWorker):
             self.wsgi.preprocess_request()
             problem = Problem(codes.get(type(exc), "malformed_request"), None, {}, {"Connection": "close"})
             answer = self.wsgi.process_response(problem.answer())
-            answer.headers.extend(carried(context.request.environ, [*answer.headers]))
+            answer.headers.extend(carried(context.request.environ, answer.status, [*answer.headers]))
         write_nonblock(client, f"HTTP/1.1 {answer.status}\r\n{answer.headers}".encode("latin-1") + answer.data)
 
 
