@@ -52,7 +52,8 @@ def document_operation(
     _document_conditions(doc, doc_info, method)
     _document_idempotency(doc, doc_info)
     _document_access(doc, doc_info, method)
-    doc["responses"] |= refer(spec, codes_of(doc, doc_info, method))
+    answers = doc["responses"] | refer(spec, codes_of(doc, doc_info, method))
+    doc["responses"] = {status: answers[status] for status in sorted(answers, key=str)}
     return doc
 
 

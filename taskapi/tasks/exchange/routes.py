@@ -14,17 +14,29 @@ from taskapi.security.tokens import caller
 from taskapi.tasks.exchange.export import FORMATS, count_tasks, export
 from taskapi.tasks.exchange.imports import add_tasks
 from taskapi.tasks.exchange.reading import read_tasks
-from taskapi.tasks.exchange.schemas import ExportQuerySchema, FileSchema, ImportedSchema, ImportQuerySchema
+from taskapi.tasks.exchange.schemas import (
+    CALENDAR_EXAMPLE,
+    FILE_EXAMPLE,
+    TABLE_EXAMPLE,
+    ExportQuerySchema,
+    FileSchema,
+    ImportedSchema,
+    ImportQuerySchema,
+)
 
 TEXT = {"schema": {"type": "string"}}
-FILES = {"application/json": {"schema": FileSchema}, "text/csv": TEXT}
+FILES: dict[str, Any] = {
+    "application/json": {"schema": FileSchema, "example": FILE_EXAMPLE},
+    "text/csv": TEXT | {"example": TABLE_EXAMPLE},
+}
+CALENDAR = {"text/calendar": TEXT | {"example": CALENDAR_EXAMPLE}}
 
 blp = Blueprint("exchange", __name__, url_prefix="/api/v1/tasks", tag="tasks")
 
 
 @blp.get("/export")
 @blp.arguments(ExportQuerySchema, location="query")
-@blp.doc(responses={200: {"content": FILES | {"text/calendar": TEXT}}})
+@blp.doc(responses={200: {"content": FILES | CALENDAR}})
 @blp.response(200, FileSchema, headers=("Content-Disposition",))
 @requires(Permission.TASK_READ)
 def export_tasks(query: dict[str, Any]) -> Response:

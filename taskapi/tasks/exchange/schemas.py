@@ -7,6 +7,7 @@ from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length
 from sqlalchemy import Row
 
+from taskapi.api.examples import MOMENT, answer_of
 from taskapi.api.fields import Choice, Instant, Text
 from taskapi.tasks.models import Status
 from taskapi.tasks.schemas import TaskSchema
@@ -66,6 +67,23 @@ class FileSchema(Schema):
 
 
 FILE = FileSchema()
+FILE_EXAMPLE = answer_of(FILE)
+TABLE_EXAMPLE = f"""{",".join(NAMES)}
+1,Water the plants,Those on the balcony too.,todo,high,2030-06-01,,,home,{MOMENT},{MOMENT},,Garden
+"""
+CALENDAR_EXAMPLE = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//Task API//Tasks//EN
+BEGIN:VTODO
+UID:01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03
+DTSTAMP:20300131T090000Z
+SUMMARY:Water the plants
+STATUS:NEEDS-ACTION
+PRIORITY:3
+DUE;VALUE=DATE:20300601
+END:VTODO
+END:VCALENDAR
+"""
 
 
 class ExportQuerySchema(Schema):

@@ -1,0 +1,170 @@
+"""The examples of the OpenAPI document: each request is good, and each answer is like those that come."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import pytest
+from conftest import PASSWORD
+from jsonschema import Draft202012Validator
+from surface import METHODS
+
+from taskapi.api import examples as cast
+
+NEW = {"register", "create_user"}  # they want a name that nobody has
+
+
+class Request(NamedTuple):
+    """A request of the document, and what is said of its operation."""
+
+    method: str
+    path: str
+    operation: dict[str, Any]
+    media_type: str | None = None
+    body: Any = None
+
+
+@pytest.fixture(scope="module")
+def document(app):
+    """The document."""
+    return app.test_client().get("/openapi.json").json
+
+
+def requests(document) -> Iterator[Request]:
+    """Yield a request for each example, and one for each operation that takes no body."""
+    for path, item in document["paths"].items():
+        for method in (name for name in item if name.upper() in METHODS):
+            request = Request(method.upper(), path, item[method])
+            content = item[method].get("requestBody", {}).get("content", {})
+            yield from (request._replace(media_type=m, body=b) for m in content for b in values(content[m]))
+            if not content:
+                yield request
+
+
+def values(content):
+    """Return the examples of a media type; there is one."""
+    return (
+        [example["value"] for example in content["examples"].values()]
+        if "examples" in content
+        else [content["example"]]
+    )
+
+
+def success(operation):
+    """Return the status that an operation answers with when all is well, and what it says of that."""
+    (status,) = (status for status in operation["responses"] if status[0] == "2")
+    return int(status), operation["responses"][status]
+
+
+def held_to(document, schema):
+    """Return what holds a value to a schema of the document."""
+    return Draft202012Validator({**schema, "components": document["components"]})
+
+
+@pytest.fixture
+def make_world(app, signed_in):
+    """Make somebody who has what the examples speak of; returns their client, and what is called otherwise."""
+
+    def make(operation):
+        admin = signed_in("admin")
+        credentials = {"username": admin.username, "password": PASSWORD}
+        elsewhere = app.test_client().post("/api/v1/auth/login", json=credentials).json
+        made = {kind: admin.post(f"/api/v1/{kind}", json=body).json["id"] for kind, body in THINGS.items()}
+        return admin, {
+            cast.TASK_ID: made["tasks"],
+            cast.PROJECT_ID: made["projects"],
+            cast.LABEL_ID: made["labels"],
+            cast.USER_ID: signed_in().get("/api/v1/me").json["id"],
+            cast.SESSION_ID: elsewhere["session_id"],
+            cast.REFRESH_TOKEN: elsewhere["refresh_token"],
+            f'"{cast.USERNAME}"': f'"{uuid4().hex if operation["operationId"] in NEW else admin.username}"',
+        }
+
+    return make
+
+
+THINGS = {"tasks": {"title": "Air the rooms"}, "projects": {"name": "Attic"}, "labels": {"name": "soon"}}
+IDS = {"task": cast.TASK_ID, "project": cast.PROJECT_ID, "label": cast.LABEL_ID, "user": cast.USER_ID,
+       "session": cast.SESSION_ID}  # fmt: skip
+
+
+def retold(text, names):
+    """Return a text of the story with other names in it."""
+    for name, other in names.items():
+        text = text.replace(name, other)
+    return text
+
+
+def test_every_request_is_taken_and_answered_as_documented(document, make_world, subtests):
+    for request in requests(document):
+        with subtests.test(operation=request.operation["operationId"], body=request.body):
+            client, names = make_world(request.operation)
+            text = request.body if isinstance(request.body, str) else json.dumps(request.body)
+            answer = client.open(
+                retold(re.sub(r"\{(\w+)_id\}", lambda found: IDS[found[1]], request.path), names),
+                method=request.method,
+                data=retold(text, names) if request.media_type else None,
+                content_type=request.media_type,
+            )
+            status, documented = success(request.operation)
+            assert answer.status_code == status, answer.text
+            if "content" not in documented:
+                assert answer.data == b""
+                continue
+            content = documented["content"][answer.mimetype]
+            held_to(document, content["schema"]).validate(answer.json)
+            assert any(alike(answer.json, example) for example in values(content))
+            answer.close()
+
+
+@pytest.mark.parametrize("form", ["csv", "ics"])
+def test_a_file_begins_as_its_example(document, owner, task, form):
+    answer = owner.get(f"/api/v1/tasks/export?format={form}")
+    content = success(document["paths"]["/api/v1/tasks/export"]["get"])[1]["content"]
+    (example,) = values(content[answer.mimetype])
+    assert answer.text.splitlines()[0] == example.splitlines()[0]
+
+
+def alike(value, example):
+    """Tell whether a value has what its example has, under the same names, and nothing more."""
+    if isinstance(value, list) and isinstance(example, list):
+        return all(alike(item, example[0]) for item in value)
+    if not (isinstance(value, dict) and isinstance(example, dict)):
+        return True
+    if "exported_at" in value:  # with the tables that a person has rows in
+        value = {name: value[name] for name in example}
+    if "event" in value or value.get("type") != example.get("type"):  # details of another kind
+        return value.keys() == example.keys()
+    return value.keys() == example.keys() and all(alike(value[name], example[name]) for name in value)
+
+
+def test_every_example_is_as_its_schema_says(document, subtests):
+    for request in requests(document):
+        contents = {
+            **request.operation.get("requestBody", {}).get("content", {}),
+            **success(request.operation)[1].get("content", {}),
+        }
+        for content in contents.values():
+            with subtests.test(operation=request.operation["operationId"]):
+                for example in values(content):
+                    held_to(document, content["schema"]).validate(example)
+
+
+def test_every_error_has_an_example_as_it_is_answered(app, document, subtests):
+    shape = held_to(document, document["components"]["schemas"]["Problem"])
+    for code, example in document["components"]["examples"].items():
+        with subtests.test(code=code):
+            shape.validate(example["value"])
+            assert example["value"]["code"] == code
+    answer = app.test_client().get("/nowhere").json
+    example = document["components"]["examples"]["not_found"]["value"]
+    assert answer | {"request_id": None} == example | {"request_id": None}
+
+
+def test_a_patch_is_shown_with_what_it_changes(document):
+    for request in requests(document):
+        if request.method == "PATCH":
+            assert len({*request.operation["requestBody"]["content"]}) == 2
+            assert 0 < len(request.body) < 3
