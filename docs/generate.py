@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from taskapi.api.problems import CATALOGUE
+from taskapi.api.catalogue import CATALOGUE
 from taskapi.config import PREFIX, SETTINGS
 
 ROOT = Path(__file__).parent.parent

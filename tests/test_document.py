@@ -6,11 +6,13 @@ import re
 import pytest
 from surface import METHODS, access, routes
 
-from taskapi.api.problems import CATALOGUE
+from taskapi.api.catalogue import CATALOGUE
 from taskapi.security.guard import PUBLIC
 
 LEFT_OUT = {
     "/openapi.json": "the document itself",
+    "/": "the web client",
+    "/static/<release>/<name>": "the web client",
     "/docs": "pages that show the document",
     "/docs/": "pages that show the document",
     "/docs/<name>": "pages that show the document",
