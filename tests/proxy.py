@@ -1,0 +1,105 @@
+"""nginx as deploy/ has it, in front of instances of a test's own."""
+
+import http.client
+import json
+import os
+import socket
+import ssl
+import subprocess
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from tests.conftest import program
+from tests.servers import ROOT, connects, free_port, wait_until
+
+SITE = ROOT / "deploy" / "nginx" / "taskapi.conf"
+SCRATCH = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+Answer = tuple[int, http.client.HTTPMessage, Any]
+
+
+class Nginx:
+    """nginx with the site that we ship; its ports, its certificate and the two instances are the test's."""
+
+    def __init__(self, folder, *instances):
+        self.folder, self.http, self.https = folder, free_port(), free_port()
+        self.certificate = write_certificate(folder)
+        site = SITE.read_text()
+        for ours, theirs in {
+            "listen 80;": f"listen 127.0.0.1:{self.http};",
+            "listen 443 ssl": f"listen 127.0.0.1:{self.https} ssl",
+            "/etc/nginx/certificates": str(folder),
+            "/var/log/nginx": str(folder),
+            "app1:8000": f"127.0.0.1:{instances[0]}",
+            "app2:8000": f"127.0.0.1:{instances[1]}",
+        }.items():
+            assert ours in site
+            site = site.replace(ours, theirs)
+        (folder / "site.conf").write_text(site)
+        paths = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in SCRATCH)
+        user = "user root;" if os.geteuid() == 0 else ""
+        main = f"{user} daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}}"
+        (folder / "nginx.conf").write_text(f"{main} http {{ {paths} access_log off; include {folder}/site.conf; }}")
+        self.command = [program("nginx", "/usr/sbin/nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
+
+    def __enter__(self):
+        done = subprocess.run([*self.command, "-t"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        self.process = subprocess.Popen(self.command, stderr=subprocess.DEVNULL)
+        wait_until(lambda: connects(self.https))
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(20)
+
+    def connection(self, scheme="https", source="127.0.0.1"):
+        if scheme == "http":
+            return http.client.HTTPConnection("127.0.0.1", self.http, timeout=20, source_address=(source, 0))
+        context = ssl.create_default_context(cafile=self.certificate)
+        options = {"timeout": 20, "context": context, "source_address": (source, 0)}
+        return http.client.HTTPSConnection("127.0.0.1", self.https, **options)
+
+    def ask(self, method, path, body=None, scheme="https", source="127.0.0.1", **headers):
+        """Send a request; return the status, the headers and the body."""
+        connection = self.connection(scheme, source)
+        try:
+            headers = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body, headers | ({"Content-Type": "application/json"} if body else {}))
+            answer = connection.getresponse()
+            text = answer.read()
+            return answer.status, answer.headers, json.loads(text) if "json" in answer.headers["Content-Type"] else text
+        finally:
+            connection.close()
+
+    def raw(self, data):
+        """Send bytes; return the status and the body."""
+        with socket.create_connection(("127.0.0.1", self.http), timeout=20) as connection:
+            connection.sendall(data)
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            return answer.status, json.loads(answer.read())
+
+    def refused(self):
+        """Return the ids and statuses in its log."""
+        lines = map(json.loads, (self.folder / "access.log").read_text().splitlines())
+        return [(line["request_id"], line["status"]) for line in lines]
+
+
+def write_certificate(folder):
+    """Make a certificate for 127.0.0.1 that vouches for itself; returns where it is."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False)
+    (folder / "fullchain.pem").write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "privkey.pem").write_bytes(pem)
+    return folder / "fullchain.pem"

@@ -1,0 +1,159 @@
+"""deploy/: what is shipped to run the service with, each part run as far as a machine without Docker can."""
+
+import configparser
+import json
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from taskapi.config import SETTINGS
+from tests.servers import ROOT, free_port, wait_until
+
+DEPLOY = ROOT / "deploy"
+UNITS = DEPLOY / "systemd"
+BIN = Path(sys.executable).parent
+
+
+def unit(name):
+    parser = configparser.RawConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str
+    parser.read(UNITS / name)
+    return parser
+
+
+SERVICE = unit("taskapi.service")["Service"]
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory):
+    """The folder that the Dockerfile makes, without its packages."""
+    folder = tmp_path_factory.mktemp("image")
+    for words in re.findall(r"^COPY (?!--)(.+)$", dockerfile().split("FROM")[2], re.MULTILINE):
+        *sources, target = words.split()
+        for source in sources:
+            copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+            copy(ROOT / source, folder / target)
+    return folder
+
+
+def dockerfile():
+    return (DEPLOY / "Dockerfile").read_text()
+
+
+def command_of(line):
+    return shlex.split(line.replace("/srv/taskapi/.venv/bin", str(BIN)))
+
+
+@pytest.fixture
+def started(database_url, image, tmp_path):
+    """The process that the unit starts, where the image's files are; what it told systemd; its port and its log."""
+    port, notify, log = free_port(), tmp_path / "notify", tmp_path / "log"
+    environment = {
+        **os.environ,
+        "TASKAPI_ENV": "production",
+        "TASKAPI_DATABASE_URL": database_url,
+        "TASKAPI_INSTANCE_PATH": str(tmp_path),
+        "TASKAPI_JWT_SECRET_KEY": "J7pd3mXkqKZz0wTQfR9uYbLhVs4nEcAi",
+        "TASKAPI_TRUSTED_HOSTS": "127.0.0.1",
+        "TASKAPI_RATELIMIT_ENABLED": "false",
+        "NOTIFY_SOCKET": str(notify),
+        "PORT": str(port),
+        "DRAIN_SECONDS": "0",
+        "WEB_CONCURRENCY": "1",
+    }
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told, log.open("wb") as output:
+        told.bind(str(notify))
+        told.settimeout(60)
+        process = subprocess.Popen(command_of(SERVICE["ExecStart"]), cwd=image, env=environment, stderr=output)
+        yield process, told.recv(4096), port, log
+        process.kill()
+        process.wait()
+
+
+def is_healthy(port):
+    """Ask as the image's health check does."""
+    command = re.search(r"HEALTHCHECK.*?CMD (\[.*?\])$", dockerfile(), re.DOTALL | re.MULTILINE)[1]
+    words = [sys.executable, "-c", json.loads(command)[2].replace(":8000", f":{port}")]
+    return subprocess.run(words, stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def test_the_unit_starts_the_service_from_what_the_image_holds_starts_it_anew_and_stops_it(started):
+    process, told, port, log = started
+    assert b"READY=1" in told
+    wait_until(lambda: is_healthy(port))
+    subprocess.run(shlex.split(SERVICE["ExecReload"].replace("$MAINPID", str(process.pid))), check=True)
+    wait_until(lambda: log.read_text().count("Booting worker") == 2)
+    assert is_healthy(port)
+    process.terminate()
+    assert process.wait(int(SERVICE["TimeoutStopSec"])) == 0
+    assert not is_healthy(port)
+
+
+def test_the_unit_waits_as_long_as_the_server_takes_to_stop():
+    given = int(SERVICE["TimeoutStopSec"])
+    text = (ROOT / "gunicorn.conf.py").read_text()
+    drain = int(re.search(r'"DRAIN_SECONDS", "(\d+)"', text)[1])
+    assert given > drain + int(re.search(r"^graceful_timeout = (\d+)", text, re.MULTILINE)[1])
+    grace = compose()["services"]["app1"]["stop_grace_period"]
+    assert grace == f"{given}s"
+
+
+def test_the_nightly_command_is_one_of_ours(app):
+    *_, command = command_of(unit("taskapi-prune.service")["Service"]["ExecStart"])
+    assert command in app.cli.commands
+
+
+def test_systemd_finds_no_fault_with_the_units(tmp_path):
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is not there")
+    for path in UNITS.iterdir():
+        text = path.read_text().replace("/srv/taskapi/.venv/bin", str(BIN)).replace("/srv/taskapi", str(ROOT))
+        (tmp_path / path.name).write_text(text.replace("=taskapi\n", "=root\n"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *tmp_path.iterdir()], capture_output=True, text=True, check=False
+    )
+    ours = [line for line in (done.stdout + done.stderr).splitlines() if "taskapi" in line]
+    assert (done.returncode, ours) == (0, [])
+
+
+def compose():
+    return yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["hadolint", DEPLOY / "Dockerfile"],
+        ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose.yaml"],
+    ],
+    ids=["Dockerfile", "compose.yaml"],
+)
+def test_the_linters_find_no_fault(command):
+    done = subprocess.run([BIN / command[0], *command[1:]], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_is_set_for_the_service_are_settings_of_it():
+    texts = [path.read_text() for path in DEPLOY.rglob("*") if path.is_file()]
+    named = {name for text in texts for name in re.findall(r"\bTASKAPI_([A-Z_]+)\b(?=[=:])", text)}
+    assert named >= {"ENV", "DATABASE_URL_FILE", "JWT_KEYS"}
+    assert {name.removesuffix("_FILE") for name in named} - {"HOST"} <= set(SETTINGS)
+
+
+def test_instances_wait_for_the_migration_and_all_are_asked_how_they_are():
+    services = compose()["services"]
+    for name in ("app1", "app2"):
+        assert services[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+        assert services["nginx"]["depends_on"][name]["condition"] == "service_healthy"
+    assert services["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"
+    built = {name for name, service in services.items() if "build" in service}
+    assert all("healthcheck" in service for name, service in services.items() if name not in built)
+    assert "HEALTHCHECK" in dockerfile()

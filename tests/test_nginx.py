@@ -1,0 +1,279 @@
+"""nginx with the site of deploy/ in front of two instances: TLS, addresses, limits, and what it refuses by itself."""
+
+import json
+import re
+import socket
+import subprocess
+import threading
+from contextlib import contextmanager
+
+import pytest
+from conftest import PASSWORD, program
+from werkzeug.http import HTTP_STATUS_CODES
+
+from taskapi.api.problems import CATALOGUE
+from tests.proxy import SITE, Nginx
+from tests.servers import Gunicorn, Redis, free_port, wait_until
+
+PRODUCTION = {
+    "TASKAPI_ENV": "production",
+    "TASKAPI_JWT_SECRET_KEY": "J7pd3mXkqKZz0wTQfR9uYbLhVs4nEcAi",
+    "TASKAPI_TRUSTED_HOSTS": "127.0.0.1",
+    "TASKAPI_TRUSTED_PROXIES": "1",
+    "TASKAPI_BCRYPT_ROUNDS": "4",
+    "WEB_CONCURRENCY": "1",
+}
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory):
+    program("redis-server")
+    server = Redis(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def settings(database_url, redis, tmp_path_factory):
+    """Those of production."""
+    folder = tmp_path_factory.mktemp("instance")
+    services = {"TASKAPI_DATABASE_URL": database_url, "TASKAPI_REDIS_URL": redis.url}
+    return PRODUCTION | services | {"TASKAPI_INSTANCE_PATH": str(folder)}
+
+
+@pytest.fixture(scope="module")
+def instances(settings, tmp_path_factory):
+    with (
+        Gunicorn(settings, tmp_path_factory.mktemp("one")) as one,
+        Gunicorn(settings, tmp_path_factory.mktemp("two")) as two,
+    ):
+        yield one, two
+
+
+@pytest.fixture(scope="module")
+def nginx(instances, tmp_path_factory):
+    """nginx in front of two instances."""
+    with Nginx(tmp_path_factory.mktemp("nginx"), *(instance.port for instance in instances)) as server:
+        wait_until(lambda: server.ask("GET", "/healthz")[0] == 200)
+        yield server
+
+
+@pytest.fixture
+def sign_in(nginx, new_person):
+    """Sign somebody new in by way of nginx."""
+
+    def sign_in(**options):
+        credentials = {"username": new_person(), "password": PASSWORD}
+        status, _, tokens = nginx.ask("POST", "/api/v1/auth/login", json.dumps(credentials), **options)
+        assert status == 200, tokens
+        return {"Authorization": f"Bearer {tokens['access_token']}"}
+
+    return sign_in
+
+
+def is_problem(answer, status, code):
+    got, headers, body = answer
+    assert (got, body["status"], body["code"], headers["Content-Type"]) == (
+        status,
+        status,
+        code,
+        "application/problem+json",
+    )
+    assert body["request_id"] == headers["X-Request-ID"]
+    return True
+
+
+def test_nginx_finds_no_fault_with_the_site(nginx):
+    done = subprocess.run([*nginx.command, "-t"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "[warn]" not in done.stderr
+
+
+def test_over_tls_the_api_answers_and_asks_for_tls_from_then_on(nginx, sign_in):
+    status, headers, body = nginx.ask("GET", "/api/v1/me", **sign_in())
+    assert status == 200, body
+    assert headers["Strict-Transport-Security"].startswith("max-age=31536000")
+    assert headers.get_all("X-Request-ID") == [headers["X-Request-ID"]]
+
+
+@pytest.mark.parametrize("header", ["X_Forwarded_Proto", "X_Forwarded_Ssl", "Forwarded"])
+def test_plain_http_is_refused_whatever_the_client_says_it_is(nginx, header):
+    value = "proto=https" if header == "Forwarded" else "https"
+    answer = nginx.ask("GET", "/api/v1/me", scheme="http", **{header: value})
+    assert is_problem(answer, 403, "https_required")
+    assert "Strict-Transport-Security" not in answer[1]
+    assert nginx.ask("GET", "/healthz", scheme="http")[0] == 200
+
+
+def test_the_clients_address_is_what_nginx_saw_and_not_what_the_client_says(nginx, sign_in):
+    forged = {"X_Forwarded_For": "203.0.113.9", "X_Real_IP": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
+    token = sign_in(source="127.0.0.2", **forged)
+    assert [entry["ip"] for entry in nginx.ask("GET", "/api/v1/auth/sessions", **token)[2]["items"]] == ["127.0.0.2"]
+    entries = nginx.ask("GET", "/api/v1/me/activity", **token)[2]["items"]
+    assert [entry["ip"] for entry in entries if entry["event"] == "sign_in"] == ["127.0.0.2"]
+
+
+def test_limits_count_the_address_that_nginx_saw(nginx):
+    def attempt(source, forged):
+        body = json.dumps({"username": f"nobody-{forged}", "password": "wrong"})
+        return nginx.ask("POST", "/api/v1/auth/login", body, source=source, X_Forwarded_For=f"203.0.113.{forged}")[0]
+
+    answers = [attempt("127.0.0.3", number) for number in range(40)]
+    assert answers[-1] == 429
+    assert attempt("127.0.0.4", 1) == 401
+
+
+def test_a_host_that_is_not_ours_is_refused_even_as_a_forwarded_one(nginx):
+    assert is_problem(nginx.ask("GET", "/healthz", Host="attacker.invalid"), 400, "malformed_request")
+    assert nginx.ask("GET", "/healthz", X_Forwarded_Host="attacker.invalid")[0] == 200
+
+
+def test_a_request_keeps_its_id_through_nginx_and_a_malformed_one_is_replaced(nginx):
+    assert nginx.ask("GET", "/healthz", X_Request_ID="mine-1")[1]["X-Request-ID"] == "mine-1"
+    assert re.fullmatch("[0-9a-f]{32}", nginx.ask("GET", "/healthz", X_Request_ID="a b")[1]["X-Request-ID"])
+
+
+def test_a_body_that_is_too_large_for_nginx_is_a_problem_as_any_other(nginx):
+    answer = nginx.ask("POST", "/api/v1/tasks", "x" * (1024 * 1024 + 1), X_Request_ID="mine-413")
+    assert is_problem(answer, 413, "body_too_large")
+    assert answer[1]["Strict-Transport-Security"]
+    assert answer[1]["Cache-Control"] == "no-store"
+    assert is_problem(nginx.ask("POST", "/api/v1/tasks", "x" * 1024 * 1024), 401, "token_missing")
+
+
+def test_an_import_may_be_as_large_as_the_service_takes(nginx):
+    body = "x" * 5 * 1024 * 1024
+    assert is_problem(nginx.ask("POST", "/api/v1/tasks/import", body), 401, "token_missing")
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "code"),
+    [
+        (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 414, "uri_too_long"),
+        (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Filler: " + b"x" * 9000 + b"\r\n\r\n", 431, "headers_too_large"),
+        (b"GET / HTTP/1.1\r\n\r\n", 400, "malformed_request"),
+        (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400, "malformed_request"),
+        (b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 404, "not_found"),
+        (b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 404, "not_found"),
+    ],
+    ids=["line", "headers", "no host", "odd host", "metrics", "readiness"],
+)
+def test_what_nginx_refuses_by_itself_is_a_problem_too(nginx, data, status, code):
+    got, body = nginx.raw(data)
+    assert (got, body["code"], body["type"]) == (status, code, f"/problems/{code}")
+    wait_until(lambda: (body["request_id"], status) in nginx.refused())
+
+
+def test_the_words_of_nginx_are_those_of_the_catalogue():
+    entries = re.findall(r"'(\"type\":.*)';", SITE.read_text())
+    assert len(entries) == 7
+    for entry in entries:
+        body = json.loads(f"{{{entry}}}")
+        status, detail, *_ = CATALOGUE[body["code"]]
+        assert body == {
+            "type": f"/problems/{body['code']}",
+            "title": HTTP_STATUS_CODES[status],
+            "status": status,
+            "detail": detail,
+            "code": body["code"],
+        }
+
+
+def test_what_reached_the_service_is_in_its_log_alone_and_what_did_not_in_that_of_nginx(nginx, instances):
+    nginx.ask("GET", "/api/v1/me", X_Request_ID="reached")
+    nginx.ask("POST", "/api/v1/tasks", "x" * (1024 * 1024 + 1), X_Request_ID="stayed", Cookie="hidden=1")
+    wait_until(lambda: ("stayed", 413) in nginx.refused())
+    assert "reached" not in [request_id for request_id, _ in nginx.refused()]
+    assert "hidden" not in (nginx.folder / "access.log").read_text()
+    ours = "".join(instance.log.read_text() for instance in instances)
+    assert ('"reached"' in ours, '"stayed"' in ours) == (True, False)
+
+
+def test_clients_that_send_slowly_keep_nobody_waiting(nginx):
+    head = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99\r\n"
+    slow = [nginx.connection(source="127.0.0.5") for _ in range(40)]
+    try:
+        for connection in slow:
+            connection.connect()
+            connection.sock.sendall(head + b"Content-Type: application/json\r\n\r\n{")
+        assert is_problem(nginx.ask("GET", "/api/v1/me"), 401, "token_missing")
+    finally:
+        for connection in slow:
+            connection.close()
+
+
+def test_one_client_cannot_take_all_connections(nginx):
+    taken = [nginx.connection("http", source="127.0.0.6") for _ in range(100)]
+    try:
+        for connection in taken:
+            connection.connect()
+            connection.sock.sendall(
+                b"POST /api/v1/auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{"
+            )
+        answer = wait_for(lambda: nginx.ask("GET", "/healthz", source="127.0.0.6"), lambda got: got[0] == 429)
+        assert is_problem(answer, 429, "too_many_requests")
+        assert answer[1]["Retry-After"] == "1"
+    finally:
+        for connection in taken:
+            connection.close()
+
+
+def wait_for(ask, good):
+    answers = []
+    wait_until(lambda: answers.append(ask()) or good(answers[-1]), 20)
+    return answers[-1]
+
+
+def test_an_export_goes_through_as_a_stream(nginx, sign_in):
+    token = sign_in()
+    items = json.dumps({"title": "Task", "description": "x" * 10_000})
+    assert nginx.ask("POST", "/api/v1/tasks", items, **token)[0] == 201
+    status, headers, body = nginx.ask("GET", "/api/v1/tasks/export?format=json", **token)
+    assert (status, headers["Transfer-Encoding"], "Content-Length" in headers) == (200, "chunked", False)
+    assert "x" * 10_000 in str(body)
+
+
+@contextmanager
+def deaf_instance():
+    """An instance that hears requests and dies before it answers; yields their first lines."""
+    heard = []
+
+    def hear():
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                heard.append(connection.recv(65536).split(b" ")[0].decode())
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=hear, daemon=True).start()
+        yield listener.getsockname()[1], heard
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_request_that_may_have_been_heard_is_repeated_only_if_it_may_be(tmp_path):
+    (tmp_path / "get").mkdir()
+    (tmp_path / "post").mkdir()
+    with deaf_instance() as (port, heard), Nginx(tmp_path / "get", port, port) as server:
+        assert is_problem(server.ask("GET", "/api/v1/me"), 503, "unavailable")
+    assert heard == ["GET", "GET"]
+    for method in ("POST", "PATCH"):
+        with deaf_instance() as (port, heard), Nginx(tmp_path / "post", port, port) as server:
+            assert is_problem(server.ask(method, "/api/v1/tasks", "{}"), 503, "unavailable")
+        assert heard == [method]
+
+
+def test_with_one_instance_down_the_other_answers_whatever_is_asked(instances, tmp_path):
+    with Nginx(tmp_path, free_port(), instances[0].port) as server:
+        for _ in range(4):
+            assert is_problem(server.ask("POST", "/api/v1/tasks", "{}"), 401, "token_missing")
+
+
+def test_with_all_instances_down_the_answer_is_a_problem_that_says_when_to_try_again(tmp_path):
+    with Nginx(tmp_path, free_port(), free_port()) as server:
+        answer = server.ask("GET", "/api/v1/me", X_Request_ID="mine-503")
+        assert is_problem(answer, 503, "unavailable")
+        assert (answer[1]["Retry-After"], answer[2]["request_id"]) == ("2", "mine-503")
