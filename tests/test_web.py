@@ -50,6 +50,7 @@ def test_a_browser_that_has_it_is_told_so(client, path):
     tag = client.get(path).headers["ETag"]
     again = client.get(path, headers={"If-None-Match": tag})
     assert (again.status_code, again.data) == (304, b"")
+    assert "Content-Security-Policy" not in again.headers  # it would take the place of the page's own
 
 
 @pytest.mark.parametrize(

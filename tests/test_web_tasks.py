@@ -2,7 +2,7 @@
 
 import pytest
 from playwright.sync_api import expect
-from servers import wait_until
+from visiting import add, row, saved
 
 TASKS = "/api/v1/tasks"
 
@@ -11,23 +11,6 @@ TASKS = "/api/v1/tasks"
 def task(person):
     """A task of theirs."""
     return person.post(TASKS, json={"title": "Water the plants"}).json
-
-
-def add(page, line):
-    """Write a line into quick add."""
-    page.get_by_label("Add a task").fill(line)
-    page.keyboard.press("Enter")
-
-
-def row(page, title):
-    """The row of a task."""
-    return page.locator(".row", has=page.get_by_role("link", name=title, exact=True))
-
-
-def saved(page):
-    """Wait until the server has everything."""
-    waiting = "Object.keys(localStorage).some(key => key.startsWith('taskapi.outbox'))"
-    wait_until(lambda: not page.evaluate(waiting), 10)
 
 
 def test_quick_add_takes_priority_label_project_and_day_from_a_line(person, visit):

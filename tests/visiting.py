@@ -8,16 +8,18 @@ import pytest
 from conftest import PASSWORD, SignIn
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import BrowserContext, Page
+from forging import opened, sign
+from playwright.sync_api import BrowserContext, Locator, Page
+from servers import wait_until
 from werkzeug.serving import make_server
 
 Visit = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
-def site(app: Flask) -> Iterator[str]:
-    """The application on a port of its own; returns its address."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+def site(served: Flask) -> Iterator[str]:
+    """The application on a port of its own, its key known; returns its address."""
+    server = make_server("127.0.0.1", 0, served, threaded=True)
     thread = Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -45,6 +47,31 @@ def visit(site: str, context: BrowserContext, person: FlaskClient) -> Visit:
         return page
 
     return open_tab
+
+
+def saved(page: Page) -> None:
+    """Wait until the server has everything that was done here."""
+    waiting = "Object.keys(localStorage).some(key => key.startsWith('taskapi.outbox'))"
+    wait_until(lambda: not page.evaluate(waiting), 10)
+
+
+def row(page: Page, title: str) -> Locator:
+    """The row of a task."""
+    return page.locator(".row", has=page.get_by_role("link", name=title, exact=True))
+
+
+def add(page: Page, line: str) -> None:
+    """Write a line into quick add."""
+    page.get_by_label("Add a task").fill(line)
+    page.keyboard.press("Enter")
+
+
+def expire(context: BrowserContext) -> None:
+    """Let the access token of a browser be an hour older than it is."""
+    cookie = next(each for each in context.cookies() if each["name"] == "access_token_cookie")
+    header, claims = opened(cookie["value"])
+    older = {name: claims[name] - 3600 for name in ("iat", "nbf", "exp")}
+    context.add_cookies([{**cookie, "value": sign(header, {**claims, **older})}])
 
 
 def sign_in_by_cookies(context: BrowserContext, site: str, username: str) -> None:

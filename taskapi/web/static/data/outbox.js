@@ -15,6 +15,9 @@ const LONGEST_PAUSE = 60_000;
 /** Tells `change` when operations come, go or meet trouble; `sent` with `{operation, task}` when one has arrived. */
 export const outbox = new EventTarget();
 
+/** The ids that tasks made here were given, by those they had until then: a row may be a moment behind. */
+const given = new Map();
+
 let prefix = "";
 let pause = FIRST_PAUSE;
 let timer = 0;
@@ -39,7 +42,7 @@ export function waiting() {
 /** Put an operation in, and send it as soon as may be; returns its key. */
 export function put(kind, id, { base = null, changes = {} } = {}) {
   const key = freshKey();
-  keep({ key, kind, id: id ?? `new-${key}`, base, changes });
+  keep({ key, kind, id: given.get(id) ?? id ?? `new-${key}`, base, changes });
   tell("change");
   flush();
   return key;
@@ -120,6 +123,7 @@ function unlessGone(problem) {
 
 /** Let what waits behind an operation know how it went: a new task has an id now, a changed one a version. */
 function follow({ id }, task) {
+  given.set(id, task.id);
   for (const other of waiting()) {
     const changes = other.changes.parent_id === id ? { ...other.changes, parent_id: task.id } : other.changes;
     if (other.id === id) keep({ ...other, id: task.id, changes, base: other.base && task });

@@ -23,11 +23,12 @@ const NEW = {
 };
 
 const known = new Map();
+const firstIds = new Map();
 
 waiting.outbox.addEventListener("change", () => tell("change"));
 waiting.outbox.addEventListener("sent", ({ detail: { operation, task } }) => {
   if (task) learn([task]);
-  if (task && operation.kind === "create") tell("renamed", { from: operation.id, to: task.id });
+  if (task && operation.kind === "create") rename(operation.id, task.id);
 });
 
 /** Take over what the server showed; what is older than what is known is left. */
@@ -47,6 +48,11 @@ export function find(id) {
   const created = operations.find((each) => each.kind === "create");
   const row = known.get(id) ?? (created && { ...NEW, id, ...created.changes });
   return row && operations.reduce(apply, row);
+}
+
+/** Return what a task is told apart by, before and after it has its id. */
+export function keyOf({ id }) {
+  return firstIds.get(id) ?? id;
 }
 
 /** Return the tasks that are not yet made on the server, the latest first. */
@@ -93,6 +99,11 @@ export function toggle(id) {
 /** Ask the server for a task. */
 export async function load(id) {
   learn([await api.show(id)]);
+}
+
+function rename(from, to) {
+  firstIds.set(to, from);
+  tell("renamed", { from, to });
 }
 
 function apply(task, { kind, changes, trouble }) {

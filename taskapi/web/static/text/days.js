@@ -34,9 +34,10 @@ export function timeOf(instant) {
   return `${hour}:${minute}`;
 }
 
-/** Return the day so many days later. */
+/** Return the day so many days later; null for what is no day. */
 export function addDays(day, count) {
-  return new Date(Date.parse(day) + count * DAY_MS).toISOString().slice(0, 10);
+  const later = new Date(Date.parse(day) + count * DAY_MS);
+  return Number.isNaN(later.getTime()) ? null : later.toISOString().slice(0, 10);
 }
 
 /** Return how many days lie between two days. */

@@ -7,7 +7,7 @@
 import { addDays, instantOf, nextWeekday, today } from "./days.js";
 
 export const PRIORITIES = ["none", "low", "medium", "high", "urgent"];
-export const HINT = "!high  #label  @project  tomorrow 18:00";
+export const HINT = "Water the plants !high #home @Garden tomorrow 18:00";
 
 const SIGN = /(^|\s)([!#@])(?:"([^"]+)"|([^\s"!#@]+))(?=\s|$)/gu;
 const TIME = /(?:^|\s)(?:at\s+)?(\d{1,2})(?::(\d{2}))?\s?(am|pm)?$/iu;
@@ -67,7 +67,7 @@ function clockTime([, hours, minutes = "00", half]) {
 
 function dayOfWords(words) {
   const now = today();
-  if (/^\d{4}/u.test(words)) return Number.isNaN(Date.parse(words)) ? null : words;
+  if (/^\d{4}/u.test(words)) return addDays(words, 0) === words ? words : null; // there is no 31 February
   if (words === "today" || words === "tonight") return now;
   if (words === "tomorrow") return addDays(now, 1);
   if (words === "next week") return nextWeekday("monday", now);

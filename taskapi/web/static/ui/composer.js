@@ -29,6 +29,12 @@ const says = h("p", { class: "composer-says", id: "composer-says" });
 const element = h("form", { class: "composer", on: { submit } }, icon("add"), input, says);
 
 input.addEventListener("input", draw);
+input.addEventListener("focus", () => {
+  input.placeholder = HINT;
+});
+input.addEventListener("blur", () => {
+  input.placeholder = "Add a task";
+});
 suggest(input, { find: matches, take: complete });
 
 /** Return quick add, with what was being written when the page was last left. */
@@ -75,9 +81,7 @@ async function projectOf(name) {
 
 function draw() {
   sessionStorage.setItem(DRAFT, input.value);
-  const found = input.value ? parse(input.value) : {};
-  const chips = input.value ? understood(found) : [];
-  fill(says, chips.length ? chips : h("span", { class: "hint" }, HINT));
+  fill(says, input.value ? understood(parse(input.value)) : []);
 }
 
 function understood({ priority, labels = [], project, ...due }) {
@@ -88,9 +92,7 @@ function understood({ priority, labels = [], project, ...due }) {
     project && h("span", { class: "chip project" }, known ? known.name : `New project “${project}”`),
     (due.due_date || due.due_at) &&
       h("span", { class: "chip due" }, icon("calendar"), describeDue({ due_date: null, ...due })),
-  ]
-    .flat()
-    .filter(Boolean);
+  ];
 }
 
 function matches() {

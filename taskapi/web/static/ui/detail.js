@@ -16,11 +16,12 @@ import { unsavedNote } from "./unsaved.js";
 
 const PAUSE = 1000;
 const pane = h("aside", { class: "detail", "aria-label": "Task", hidden: true });
+const editable = h("fieldset", {});
+const note = h("div", {});
+const dates = h("p", { class: "dates" });
 
 let shown = null; // the id of the task in the pane
 let parts = [];
-let note = null;
-let timer = 0;
 
 /** Return the pane; it keeps itself up to date. */
 export function detail() {
@@ -69,37 +70,23 @@ function missing(problem) {
 
 function build(id) {
   parts = fields().map((part) => ({ ...part, base: null }));
-  note = h("div", {});
   const [title, description, ...others] = parts;
+  const named = ({ label, element }) => [h("label", { for: element.dataset.labelled ?? element.id }, label), element];
   fill(
     pane,
-    h(
-      "header",
-      {},
-      h("span", { class: "lead" }),
-      title.element,
-      h(
-        "button",
-        { class: "quiet", "aria-label": "Close task", title: "Close (Esc)", on: { click: closeDetail } },
-        icon("close"),
-      ),
-    ),
+    h("button", { class: "quiet cross", "aria-label": "Close task", title: "Esc", on: { click: closeDetail } }, "×"),
     note,
-    description.element,
-    h(
-      "div",
-      { class: "grid" },
-      others.map(({ label, element }) => [h("label", { for: element.dataset.labelled ?? element.id }, label), element]),
-    ),
+    editable,
     subtasks(id),
-    h(
-      "footer",
-      {},
-      h("p", { class: "dates" }),
-      canWrite() && h("button", { class: "quiet", on: { click: () => deleteTask(shown) } }, icon("trash"), "Delete"),
-    ),
+    h("footer", {}, dates, canWrite() && remover()),
   );
+  fill(editable, title.element, description.element, h("div", { class: "grid" }, others.map(named)));
+  editable.disabled = true; // until there is something in it
   parts.forEach(listen);
+}
+
+function remover() {
+  return h("button", { class: "quiet", on: { click: () => deleteTask(shown) } }, icon("trash"), "Delete");
 }
 
 function listen(part) {
@@ -111,8 +98,8 @@ function listen(part) {
     if (!part.element.contains(relatedTarget)) save(part, { leave: true });
   });
   part.element.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(save, PAUSE, part);
+    clearTimeout(part.timer);
+    part.timer = setTimeout(save, PAUSE, part);
   });
 }
 
@@ -131,7 +118,7 @@ function whole(changes, part) {
 }
 
 function saveAll() {
-  clearTimeout(timer);
+  for (const part of parts) clearTimeout(part.timer);
   if (shown && tasks.find(shown)) for (const part of parts) if (part.base) save(part, { leave: true });
 }
 
@@ -142,16 +129,10 @@ function draw() {
     turn({ task: null }, { replace: true });
     return;
   }
-  for (const part of parts) {
-    if (!isBeingWritten(part)) part.write(task);
-    for (const input of part.element.querySelectorAll("input, button, select")) input.disabled ||= !canWrite();
-    if ("disabled" in part.element) part.element.disabled = !canWrite();
-  }
-  pane.dataset.status = task.status;
+  for (const part of parts) if (!isBeingWritten(part)) part.write(task);
+  editable.disabled = !canWrite();
   fill(note, unsavedNote(task));
-  pane.querySelector(".dates").textContent = task.created_at
-    ? `Added ${describeInstant(task.created_at)}`
-    : "Not saved yet";
+  dates.textContent = task.created_at ? `Added ${describeInstant(task.created_at)}` : "Not saved yet";
 }
 
 /** A field with words in it that are not saved is left alone, whatever comes from elsewhere. */

@@ -1,5 +1,6 @@
 /** What the keys do, and how quick add is written. */
 
+import { HINT } from "../text/quickadd.js";
 import { show } from "./dialog.js";
 import { h } from "./dom.js";
 
@@ -26,16 +27,9 @@ const SIGNS = [
 
 /** Show the sheet. */
 export function showHelp() {
-  return show(
-    "Keys",
-    () => [
-      table(KEYS),
-      h("h3", {}, "Quick add"),
-      h("p", { class: "hint" }, "Water the plants !high #home @Garden tomorrow 18:00"),
-      table(SIGNS),
-    ],
-    { wide: true },
-  );
+  return show("Keys", () => [table(KEYS), h("h3", {}, "Quick add"), h("p", { class: "hint" }, HINT), table(SIGNS)], {
+    wide: true,
+  });
 }
 
 function table(rows) {

@@ -82,7 +82,7 @@ function draw() {
   const view = VIEWS[place().view];
   if (!view || !listing) return;
   reconcile(rows, parted(shown(view), view), {
-    key: (thing) => thing.id ?? `heading ${thing.heading}`,
+    key: (thing) => (thing.id ? tasks.keyOf(thing) : `heading ${thing.heading}`),
     make: (thing) => (thing.id ? makeRow() : h("li", { class: "part" }, h("h2", {}))),
     update: (element, thing) => (thing.id ? updateRow(element, thing) : fill(element.firstChild, thing.heading)),
   });

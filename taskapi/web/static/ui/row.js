@@ -10,57 +10,55 @@ import { canWrite } from "./standing.js";
 
 /** Make the element of a task. */
 export function makeRow() {
-  return h("li", { class: "row" });
+  return h(
+    "li",
+    { class: "row" },
+    circle(),
+    h("a", { class: "title", data: { part: "title" } }),
+    h("div", { class: "about" }),
+  );
 }
 
-/** Bring a task's element up to date; one whose title is being edited is left alone. */
+/** Bring a task's element up to date. */
 export function updateRow(row, task) {
-  if (row.querySelector(".title-input")) return;
   const shown = JSON.stringify([task, place(), project(task.project_id)]);
   if (row.dataset.shown === shown) return;
-  const focused = row.contains(document.activeElement) ? document.activeElement.dataset.part : null;
-  Object.assign(row.dataset, {
-    shown,
-    status: task.status,
-    priority: task.priority,
-    pending: Boolean(task.pending),
-    id: task.id,
-  });
-  row.toggleAttribute("data-open", place().task === task.id);
-  fill(row, circle(task), link(task), details(task));
-  if (focused) row.querySelector(`[data-part="${focused}"]`)?.focus();
+  const { id, status, priority } = task;
+  Object.assign(row.dataset, { shown, id, status, priority });
+  row.toggleAttribute("data-open", place().task === id);
+  const about = row.querySelector(".about");
+  about.id = `about-${id}`;
+  fill(about, details(task));
+  updateCircle(row.querySelector(".circle"), task);
+  updateLink(row.querySelector(".title"), task);
 }
 
 /** Make the circle that completes a task. */
-export function circle(task) {
-  const done = task.status === "done";
+export function circle() {
+  const complete = (event) => tasks.toggle(event.currentTarget.dataset.id);
   return h(
     "button",
-    {
-      class: "circle",
-      role: "checkbox",
-      "aria-checked": String(done),
-      "aria-label": `Complete “${task.title}”`,
-      disabled: !canWrite() || Boolean(task.deleted_at),
-      data: { part: "circle", status: task.status },
-      on: { click: () => tasks.toggle(task.id) },
-    },
+    { class: "circle", role: "checkbox", data: { part: "circle" }, on: { click: complete } },
     icon("check"),
   );
 }
 
-function link(task) {
-  return h(
-    "a",
-    {
-      class: "title",
-      href: address({ ...place(), task: task.id }),
-      data: { part: "title" },
-      "aria-describedby": `about-${task.id}`,
-      "aria-current": place().task === task.id ? "true" : null,
-    },
-    task.title,
-  );
+/** Bring a circle up to date. */
+export function updateCircle(element, task) {
+  Object.assign(element.dataset, { id: task.id, status: task.status });
+  element.setAttribute("aria-checked", String(task.status === "done"));
+  element.setAttribute("aria-label", `Complete “${task.title}”`);
+  element.disabled = !canWrite() || Boolean(task.deleted_at);
+}
+
+/** Bring the link that opens a task up to date; a title that is being edited in its place is left alone. */
+export function updateLink(element, task) {
+  if (!element) return;
+  element.textContent = task.title;
+  element.href = address({ ...place(), task: task.id });
+  element.setAttribute("aria-describedby", `about-${task.id}`);
+  if (place().task === task.id) element.setAttribute("aria-current", "true");
+  else element.removeAttribute("aria-current");
 }
 
 function details(task) {

@@ -3,9 +3,9 @@
 import { feed } from "../data/follow.js";
 import { Listing } from "../data/listing.js";
 import * as tasks from "../data/tasks.js";
-import { fill, h, reconcile } from "./dom.js";
+import { h, reconcile } from "./dom.js";
 import { address, place } from "./router.js";
-import { circle } from "./row.js";
+import { circle, updateCircle } from "./row.js";
 import { canWrite } from "./standing.js";
 
 let current = null; // {id, listing, rows, progress}
@@ -57,23 +57,22 @@ function draw() {
       .reverse()
       .filter((task) => task.parent_id === current.id),
   ];
-  reconcile(current.rows, found, { key: (task) => task.id, make: () => h("li", {}), update });
+  reconcile(current.rows, found, { key: tasks.keyOf, make, update });
   current.progress.textContent = found.length
     ? `${found.filter((task) => task.status === "done").length} of ${found.length}`
     : "";
 }
 
+function make() {
+  return h("li", {}, circle(), h("a", { data: { part: "title" } }));
+}
+
 function update(element, task) {
-  const shown = JSON.stringify(task);
-  if (element.dataset.shown === shown) return;
-  const part = element.contains(document.activeElement) ? document.activeElement.dataset.part : null;
-  Object.assign(element.dataset, { shown, status: task.status });
-  fill(
-    element,
-    circle(task),
-    h("a", { href: address({ ...place(), task: task.id }), data: { part: "title" } }, task.title),
-  );
-  if (part) element.querySelector(`[data-part="${part}"]`)?.focus();
+  element.dataset.status = task.status;
+  updateCircle(element.firstChild, task);
+  const link = element.lastChild;
+  link.textContent = task.title;
+  link.href = address({ ...place(), task: task.id });
 }
 
 feed.addEventListener("change", refresh);

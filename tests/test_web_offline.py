@@ -1,0 +1,121 @@
+"""The browser client without the server, and after it: edits wait, go out once, and meet those of others."""
+
+import pytest
+from playwright.sync_api import expect
+from visiting import add, row, saved
+
+TASKS = "/api/v1/tasks"
+
+
+@pytest.fixture
+def task(person):
+    """A task of theirs."""
+    return person.post(TASKS, json={"title": "Water the plants"}).json
+
+
+def edit_title(page, old, new):
+    """Edit a title where it stands."""
+    page.get_by_role("link", name=old, exact=True).focus()
+    page.keyboard.press("e")
+    page.get_by_label(f"Title of “{old}”").fill(new)
+    page.keyboard.press("Enter")
+
+
+def test_edits_without_a_network_are_shown_at_once_and_sent_later(person, context, visit, task):
+    page = visit("all")
+    context.set_offline(True)
+    add(page, "Buy bulbs #garden")
+    edit_title(page, "Buy bulbs", "Buy tulips")
+    page.get_by_role("checkbox", name="Water the plants").click()
+    expect(row(page, "Buy tulips")).to_contain_text("Not saved yet")
+    expect(page.get_by_role("button", name="Offline")).to_contain_text("3 waiting")
+    context.set_offline(False)
+    saved(page)
+    found = {each["title"]: each for each in person.get(TASKS).json["items"]}
+    assert (found["Buy tulips"]["status"], found["Water the plants"]["status"]) == ("todo", "done")
+    assert found["Buy tulips"]["labels"] == ["garden"]
+    expect(page.get_by_role("button", name="Offline")).to_have_count(0)
+
+
+def test_edits_that_wait_outlast_the_page(person, context, visit, task):
+    page = visit("all")
+    context.set_offline(True)
+    add(page, "Buy bulbs")
+    edit_title(page, "Water the plants", "Water the roses")
+    page.close()
+    context.set_offline(False)
+    again = visit("all")
+    saved(again)
+    assert {each["title"] for each in person.get(TASKS).json["items"]} == {"Buy bulbs", "Water the roses"}
+
+
+def test_a_busy_server_gets_what_waits_when_it_is_back(person, context, visit):
+    page = visit("all")
+    busy = {"status": 503, "headers": {"Retry-After": "1"}, "json": {"code": "unavailable"}}
+    context.route(f"**{TASKS}", lambda route: route.fulfill(**busy), times=1)
+    add(page, "Buy bulbs")
+    saved(page)
+    assert [each["title"] for each in person.get(TASKS).json["items"]] == ["Buy bulbs"]
+
+
+def test_an_answer_that_was_lost_does_nothing_twice(person, context, visit, task):
+    page = visit("all")
+
+    def lose(route):
+        route.fetch()
+        route.abort()
+
+    context.route(f"**{TASKS}", lose, times=1)
+    add(page, "Buy bulbs")
+    saved(page)
+    context.route(f"**{TASKS}/{task['id']}", lose, times=1)
+    edit_title(page, "Water the plants", "Water the roses")
+    saved(page)
+    assert sorted(each["title"] for each in person.get(TASKS).json["items"]) == ["Buy bulbs", "Water the roses"]
+    assert not page.get_by_text("Needs a look").count()
+
+
+def test_edits_of_different_fields_are_merged_without_a_question(person, context, visit, task):
+    page = visit("all")
+    context.set_offline(True)
+    edit_title(page, "Water the plants", "Water the roses")
+    person.patch(f"{TASKS}/{task['id']}", json={"priority": "high"})
+    context.set_offline(False)
+    saved(page)
+    now = person.get(f"{TASKS}/{task['id']}").json
+    assert (now["title"], now["priority"]) == ("Water the roses", "high")
+
+
+CHOICES = {"Mine": "Water the roses", "Theirs": "Water the cactus"}
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_edits_of_one_field_are_shown_side_by_side_and_one_is_chosen(person, context, visit, task, choice):
+    page = visit(f"all?task={task['id']}")
+    context.set_offline(True)
+    page.get_by_label("Title", exact=True).fill("Water the roses")
+    page.get_by_label("Title", exact=True).blur()
+    page.get_by_label("Priority").select_option("low")
+    person.patch(f"{TASKS}/{task['id']}", json={"title": "Water the cactus"})
+    context.set_offline(False)
+    page.get_by_role("complementary").get_by_role("button", name="Have a look").click()
+    dialog = page.get_by_role("dialog", name="Two edits of one task")
+    for title in CHOICES.values():
+        expect(dialog.get_by_role("group", name="Title")).to_contain_text(title)
+    dialog.get_by_label(choice).check()
+    dialog.get_by_role("button", name="Save").click()
+    saved(page)
+    now = person.get(f"{TASKS}/{task['id']}").json
+    assert (now["title"], now["priority"]) == (CHOICES[choice], "low")
+
+
+def test_what_the_server_does_not_take_is_kept_and_said(person, visit, task):
+    page = visit("all")
+    person.delete(f"{TASKS}/{task['id']}?permanent=true")
+    edit_title(page, "Water the plants", "Water the roses")
+    page.get_by_role("button", name="1 to look at").click()
+    dialog = page.get_by_role("dialog", name="Not saved yet")
+    expect(dialog).to_contain_text("Water the roses")
+    expect(dialog).to_contain_text("There is no such thing here.")
+    dialog.get_by_role("button", name="Discard").click()
+    saved(page)

@@ -1,0 +1,150 @@
+"""The browser client when its token ends, its session ends, or there are two of it: nothing is lost, nobody notices."""
+
+import secrets
+
+import pytest
+from conftest import PASSWORD
+from playwright.sync_api import expect
+from visiting import add, expire, row, saved
+
+TASKS = "/api/v1/tasks"
+
+
+@pytest.fixture
+def task(person):
+    """A task of theirs."""
+    return person.post(TASKS, json={"title": "Water the plants"}).json
+
+
+@pytest.fixture
+def refreshes(context):
+    """The refreshes that the browser asked for, in any tab."""
+    seen = []
+    context.on("request", lambda request: seen.append(request) if request.url.endswith("/auth/refresh") else None)
+    return seen
+
+
+def test_what_is_done_in_one_tab_shows_in_the_other(visit, task):
+    one, other = visit("all"), visit("all")
+    add(one, "Buy bulbs")
+    expect(row(other, "Buy bulbs")).to_have_count(1)
+    other.get_by_role("checkbox", name="Water the plants").click()
+    expect(row(one, "Water the plants")).to_have_count(0)
+
+
+def test_what_another_device_does_shows_when_one_looks(person, visit, task):
+    page = visit("all")
+    person.patch(f"{TASKS}/{task['id']}", json={"title": "Water the roses"})
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    expect(row(page, "Water the roses")).to_have_count(1)
+
+
+def test_counts_follow(person, visit, task):
+    page = visit("today")
+    link = page.get_by_role("navigation", name="Lists").get_by_role("link", name="Today")
+    expect(link).to_have_text("Today")
+    add(page, "Buy bulbs")
+    expect(link).to_have_text("Today1 open")
+    page.get_by_role("checkbox", name="Buy bulbs").click()
+    expect(link).to_have_text("Today")
+
+
+def test_an_expired_token_is_renewed_once_for_all_tabs_and_requests(context, visit, task, refreshes):
+    pages = [visit("all"), visit("all")]
+    expire(context)
+    for page in pages:  # each asks several things at once
+        page.evaluate("location.hash = '#/today'; window.dispatchEvent(new Event('focus'))")
+        page.evaluate("location.hash = '#/completed'")
+        page.evaluate("location.hash = '#/all'")
+    for page in pages:
+        add(page, "Buy bulbs")
+        saved(page)
+    expect(row(pages[0], "Buy bulbs")).to_have_count(2)
+    assert len(refreshes) == 1
+    assert not pages[0].get_by_role("dialog").count()
+
+
+def test_a_token_that_ends_while_one_writes_loses_nothing(person, context, visit, task, refreshes):
+    page = visit(f"all?task={task['id']}")
+    page.get_by_label("Description").fill("The ones on the balcony")
+    expire(context)
+    page.get_by_label("Description").blur()
+    saved(page)
+    assert person.get(f"{TASKS}/{task['id']}").json["description"] == "The ones on the balcony"
+    assert len(refreshes) == 1
+
+
+def test_a_session_that_ends_asks_for_the_password_over_the_page_and_loses_nothing(person, visit, task):
+    page = visit(f"all?task={task['id']}")
+    page.get_by_label("Add a task").fill("Half a thought")
+    person.delete("/api/v1/auth/sessions")
+    page.get_by_label("Description").fill("The ones on the balcony")
+    page.get_by_label("Description").blur()
+    dialog = page.get_by_role("dialog", name="Sign in again")
+    dialog.get_by_label("Password").fill("wrong, this one")
+    dialog.get_by_role("button", name="Sign in").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("wrong")
+    dialog.get_by_label("Password").fill(PASSWORD)
+    dialog.get_by_role("button", name="Sign in").click()
+    expect(dialog).to_have_count(0)
+    saved(page)
+    assert person.get(f"{TASKS}/{task['id']}").json["description"] == "The ones on the balcony"
+    assert page.get_by_label("Add a task").input_value() == "Half a thought"
+
+
+def test_signing_in_again_in_one_tab_serves_the_other(person, visit, task):
+    pages = [visit("all"), visit("all")]
+    person.delete("/api/v1/auth/sessions")
+    for page in pages:
+        page.evaluate("window.dispatchEvent(new Event('focus'))")
+        page.get_by_role("dialog", name="Sign in again").wait_for()
+    pages[0].get_by_label("Password").fill(PASSWORD)
+    pages[0].get_by_role("button", name="Sign in").click()
+    for page in pages:
+        expect(page.get_by_role("dialog")).to_have_count(0)
+    add(pages[1], "Buy bulbs")
+    saved(pages[1])
+
+
+def test_a_server_that_is_away_signs_nobody_out(context, visit, task):
+    page = visit("all")
+    context.route("**/api/v1/auth/refresh", lambda route: route.fulfill(status=503, json={"code": "unavailable"}))
+    expire(context)
+    add(page, "Buy bulbs")
+    expect(row(page, "Buy bulbs")).to_contain_text("Not saved yet")
+    assert not page.get_by_role("dialog").count()
+    context.unroute("**/api/v1/auth/refresh")
+    page.evaluate("window.dispatchEvent(new Event('online'))")
+    saved(page)
+
+
+HEARD = """
+const real = fetch;
+window.fetch = async (...call) => {
+    const answer = await real(...call);
+    heard.push(await answer.clone().text());
+    return answer;
+};
+window.heard = [];
+"""
+READABLE = "document.cookie + JSON.stringify([{...localStorage}, {...sessionStorage}, heard])"
+
+
+def test_no_script_can_read_a_token(context, page, site):
+    page.add_init_script(HEARD)
+    page.goto(site)
+    page.get_by_role("button", name="Create an account").click()
+    page.get_by_label("Username").fill(f"person-{secrets.token_hex(6)}")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Create account").click()
+    page.get_by_role("heading", name="Today").wait_for()
+    read = page.evaluate(READABLE)
+    expire(context)
+    page.reload()
+    page.get_by_role("heading", name="Today").wait_for()
+    read += page.evaluate(READABLE)
+    tokens = [each["value"] for each in context.cookies() if "token_cookie" in each["name"]]
+    assert len(tokens) == 2
+    assert read.count("refresh_expires_in") == 2  # a sign-in and a refresh were heard
+    assert not [token for token in tokens if token in read]
+    assert "eyJ" not in read
