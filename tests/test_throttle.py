@@ -1,11 +1,13 @@
 """Rate limits: counted in memory and in Redis, for addresses, names and persons."""
 
 import secrets
+from datetime import UTC, datetime
 from itertools import count
 
 import pytest
 import time_machine
 from conftest import PASSWORD
+from forging import SECRET
 
 LOGIN = "/api/v1/auth/login"
 ADDRESSES = (f"2001:db8:{n >> 16:x}:{n & 0xFFFF:x}::1" for n in count(secrets.randbelow(2**30)))
@@ -147,3 +149,12 @@ def test_switched_off_nothing_is_limited(make_app):
     answers = [client.post(LOGIN, json={"username": name, "password": "wrong"}) for _ in range(7)]
     assert {answer.status_code for answer in answers} == {401}
     assert "RateLimit" not in answers[-1].headers
+
+
+def test_processes_share_a_persons_limit_a_hundredth_at_a_time(make_app, redis_url, token):
+    shared = {"REDIS_URL": redis_url, "JWT_SECRET_KEY": SECRET, "RATELIMIT_ENABLED": True}
+    one, another = make_app(**shared).test_client(), make_app(**shared).test_client()
+    headers = {"Authorization": f"Bearer {token}"}
+    with time_machine.travel(datetime.now(UTC), tick=False):
+        left = [remaining(client.get("/api/v1/me", headers=headers).headers) for client in (one, one, another)]
+    assert left == [left[0], left[0] - 1, left[0] - 60]
