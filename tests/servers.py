@@ -172,7 +172,8 @@ class Postgres:
 class Gunicorn:
     """The API as production serves it, on a port that it keeps from one start to the next; stopped without a delay."""
 
-    def __init__(self, environment: dict[str, str], folder: Path, *options: str) -> None:
+    def __init__(self, environment: dict[str, str], folder: Path, *options: str, application: str = "wsgi:app") -> None:
+        self.application = application
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.environment = {**os.environ, "DRAIN_SECONDS": "0", **environment}
@@ -189,7 +190,15 @@ class Gunicorn:
 
     def start(self) -> None:
         """Start it; what connects before its workers are up waits for them."""
-        command = [sys.executable, "-m", "gunicorn", "wsgi:app", "--bind", f"127.0.0.1:{self.port}", *self.options]
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            self.application,
+            "--bind",
+            f"127.0.0.1:{self.port}",
+            *self.options,
+        ]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
         wait_until(lambda: connects(self.port))
