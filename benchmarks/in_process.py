@@ -9,8 +9,8 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Callable
-from contextlib import redirect_stderr
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr
 from io import BytesIO
 from itertools import cycle
 from pathlib import Path
@@ -37,7 +37,7 @@ def main() -> None:
 
 def measure(database: str = "", redis: str = "", rounds: int = 100, each: int = 20) -> dict[str, list[float]]:
     """Return the microseconds that a call took in each round, by its name; `bare` is one of them."""
-    with subject.environment(database, redis) as settings, Path(os.devnull).open("w") as log, redirect_stderr(log):
+    with subject.environment(database, redis) as settings, quietly():
         calls = requests_of(subject.application(settings, BCRYPT_ROUNDS=4))
         times: dict[str, list[float]] = {name: [] for name in calls}
         for _ in range(rounds):
@@ -47,6 +47,13 @@ def measure(database: str = "", redis: str = "", rounds: int = 100, each: int = 
                     run()
                 times[name].append((time.perf_counter() - start) / each * 1e6)
     return times
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Let the log lines be written, but nowhere."""
+    with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
+        yield
 
 
 def requests_of(app: Flask) -> dict[str, Call]:

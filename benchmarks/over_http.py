@@ -57,8 +57,8 @@ def measure(
     with subject.environment(database, redis) as settings, ExitStack() as started:
         people = subject.people(subject.application(settings, BCRYPT_ROUNDS=4, LOG_LEVEL="warning"))
         folder = Path(settings["TASKAPI_INSTANCE_PATH"])
-        bare = started.enter_context(serving("benchmarks.subject:bare", {}, folder))
-        served = started.enter_context(serving("wsgi:app", settings, folder))
+        bare = started.enter_context(serving("benchmarks.subject:bare", {}, folder)).address
+        served = started.enter_context(serving("wsgi:app", settings, folder)).address
         times: dict[str, list[float]] = {name: [] for name in ("bare", *REQUESTS)}
         for _ in range(rounds):
             for name, taken in times.items():
@@ -67,14 +67,14 @@ def measure(
 
 
 @contextmanager
-def serving(application: str, settings: dict[str, str], folder: Path) -> Iterator[str]:
-    """Serve an application by one gthread worker; yields its address."""
+def serving(application: str, settings: dict[str, str], folder: Path) -> Iterator[servers.Gunicorn]:
+    """Serve an application by one gthread worker, which is there."""
     options = ("--workers", "1", "--threads", str(THREADS))
     with servers.Gunicorn(settings, folder, *options, application=application) as server:
         connection = HTTPConnection("127.0.0.1", server.port)
         connection.request("GET", "/")  # is answered once the worker is there
         connection.getresponse().read()
-        yield server.address
+        yield server
 
 
 def script(name: str, people: list[subject.Person], folder: Path) -> list[str]:
@@ -82,17 +82,28 @@ def script(name: str, people: list[subject.Person], folder: Path) -> list[str]:
     if name == "bare":
         return []
     path = folder / f"{name}.lua"
-    path.write_text(SCRIPT % (", ".join(f'{{"{token}", "{task}"}}' for token, task in people), REQUESTS[name]))
+    rows = ", ".join(f'{{"{person.token}", "{person.task_id}"}}' for person in people)
+    path.write_text(SCRIPT % (rows, REQUESTS[name]))
     return ["--script", str(path)]
 
 
 def rate(address: str, options: list[str], seconds: int) -> float:
-    """Return the requests a second that wrk counts, once the server is warm. Raises where one failed."""
-    command = [str(shutil.which("wrk")), "-t1", f"-c{CLIENTS}", *options, address]
-    subprocess.run([*command, "-d1s"], capture_output=True, check=True)
-    said = subprocess.run([*command, f"-d{seconds}s"], capture_output=True, text=True, check=True).stdout
+    """Return requests a second, once the server is warm."""
+    wrk(address, options, 1)
+    return rate_of(wrk(address, options, seconds))
+
+
+def wrk(address: str, options: list[str], seconds: int) -> str:
+    """Return what wrk says of so many seconds of load. Raises where a request failed."""
+    command = [str(shutil.which("wrk")), "-t1", f"-c{CLIENTS}", f"-d{seconds}s", *options, address]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "Non-2xx" not in said, said
     assert "Socket errors" not in said, said
+    return said
+
+
+def rate_of(said: str) -> float:
+    """Return the requests a second of what wrk said."""
     return float(re.findall(r"Requests/sec:\s+([\d.]+)", said)[0])
 
 

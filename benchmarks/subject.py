@@ -32,6 +32,7 @@ bare.add_url_rule("/", view_func=lambda: {"hello": "world"})
 class Person(NamedTuple):
     """Somebody who is signed in, and one of their tasks."""
 
+    username: str
     token: str
     task_id: str
 
@@ -91,7 +92,7 @@ def _person(app: Flask, number: int, tasks: int) -> Person:
     headers = {"Authorization": f"Bearer {token}"}
     create = [{"op": "create", "data": {**NEW_TASK, "labels": LABELS[i % 2 : i % 2 + 2]}} for i in range(tasks)]
     made = client.post("/api/v1/tasks/batch", json={"operations": create}, headers=headers)
-    return Person(token, made.json["results"][-1]["id"])
+    return Person(username, token, made.json["results"][-1]["id"])
 
 
 def about(settings: dict[str, str]) -> str:
