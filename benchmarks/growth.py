@@ -17,7 +17,7 @@ from flask_migrate import upgrade
 
 from taskapi import create_app
 from taskapi.accounts.models import create_user
-from taskapi.database import db
+from taskapi.database import READER, act_for, acting_for, db
 from taskapi.owned import ChangeCounter
 from taskapi.security.cursor import seal
 from taskapi.security.tokens import verify
@@ -65,7 +65,7 @@ def main() -> None:
             upgrade()
         print(f"{'ms, median of ' + str(ROUNDS):32}" + "".join(f"{size:>12,}" for size in SIZES) + "   growth")
         people = [fill(app, size) for size in SIZES]
-        with app.app_context(), db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with app.app_context(), db.engines[READER].connect() as connection:
             connection.exec_driver_sql("ANALYZE")
         for name, question in QUESTIONS.items():
             for place in ("start", "deep"):
@@ -83,9 +83,10 @@ def fill(app: Flask, count: int) -> FlaskClient:
         name = db.engine.dialect.name
         statement = FILL.format(series=SERIES[name], **DIALECTS[name])
         owner = user.id.hex if name == "sqlite" else user.id
-        db.session.execute(sa.text(statement), {"owner": owner, "count": count})
         counter = sa.update(ChangeCounter).where(ChangeCounter.owner_id == user.id)
-        db.session.execute(counter.values(value=count, tasks=count))
+        with acting_for(user.id):
+            db.session.execute(sa.text(statement), {"owner": owner, "count": count})
+            db.session.execute(counter.values(value=count, tasks=count))
         db.session.commit()
     client = app.test_client()
     login = client.post("/api/v1/auth/login", json={"username": f"owner-{count}", "password": PASSWORD})
@@ -109,6 +110,7 @@ def middle(client: FlaskClient, sort: str, filters: dict[str, object]) -> str:
     key = {"-created_at": Task.created_at, "due": Task.due_first, "title": Task.title_key}[sort]
     with client.application.test_request_context("/api/v1/tasks"):
         g.caller = verify(client.environ_base["HTTP_AUTHORIZATION"].removeprefix("Bearer "))
+        act_for(g.caller.id)
         count = db.session.execute(sa.select(sa.func.count()).where(Task.owner_id == g.caller.id)).scalar_one()
         row = db.session.execute(
             sa.select(key, Task.id).where(Task.owner_id == g.caller.id, Task.id == UUID(int=count // 2))

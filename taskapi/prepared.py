@@ -127,6 +127,15 @@ def _is(kind: TypeEngine[Any], type_: type) -> bool:
     return isinstance(getattr(kind, "impl", kind), type_)
 
 
+def send(connection: Connection, sql: str, **options: Any) -> None:
+    """Run what has no parameters and no rows on the driver's own cursor. Raises what SQLAlchemy would."""
+    driver: Any = connection.connection.driver_connection
+    try:
+        driver.execute(sql, **options)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _as_of_sqlalchemy(error, connection, sql) from error
+
+
 def _as_of_sqlalchemy(error: Any, connection: Connection, sql: str) -> BaseException:
     """Return the driver's error as SQLAlchemy raises it; a connection that broke is given up, with its pool."""
     dialect = connection.dialect

@@ -77,7 +77,7 @@ def test_errors_leave_by_problem_alone():
 
 
 def test_statements_are_never_put_together_from_text():
-    texts = {name: text for name, text in OURS.items() if name != "database.py"}  # a PRAGMA takes no parameters
+    texts = {name: text for name, text in OURS.items() if name != "database/sqlite.py"}  # a PRAGMA takes no parameters
     assert [name for name, text in texts.items() if re.search(r"\b(text|execute)\(\s*f[\"']", text)] == []
 
 

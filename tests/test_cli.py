@@ -111,7 +111,9 @@ def test_doctor_tells_a_line_for_each_matter(flask):
     result = flask("doctor")
     assert result.exit_code == 0, result.output
     lines = [line.split()[:2] for line in result.output.splitlines()]
-    assert lines == [["ok", name] for name in ("settings", "database", "migrations", "signing_key", "redis")]
+    assert lines == [
+        ["ok", name] for name in ("settings", "database", "migrations", "signing_key", "redis", "row_security")
+    ]
 
 
 def test_doctor_tells_a_misspelt_setting_and_which_was_meant(flask, monkeypatch):

@@ -12,7 +12,7 @@ from taskapi.accounts.models import User
 from taskapi.accounts.schemas import ACCOUNT
 from taskapi.audit.models import AuditEntry
 from taskapi.audit.schemas import AuditEntrySchema
-from taskapi.database import db
+from taskapi.database import acting_for, db
 from taskapi.labels.models import Label
 from taskapi.labels.schemas import LABEL
 from taskapi.projects.models import Project
@@ -28,6 +28,7 @@ TASK_BODY = {
     "due_at": "2030-06-01T12:00:00+02:00",
     "labels": ["garden", "Home"],
 }
+NOBODY = UUID(int=0)
 MADE = {
     "/api/v1/tasks": (Task, TASK, TASK_BODY),
     "/api/v1/projects": (Project, PROJECT, {"name": "Garden", "color": "#00ff00"}),
@@ -35,9 +36,9 @@ MADE = {
 }
 
 
-def dumped(app, schema, model, where):
+def dumped(app, schema, model, where, person=NOBODY):
     """Return what marshmallow makes of a row, in UTC as we write it."""
-    with app.app_context():
+    with app.app_context(), acting_for(person):
         row = db.session.scalars(sa.select(model).where(where)).one()
         return json.loads(json.dumps(schema.dump(row)).replace("+00:00", "Z"))
 
@@ -46,7 +47,7 @@ def dumped(app, schema, model, where):
 def test_what_is_made_is_answered_as_its_schema_dumps_it(app, owner, url):
     model, schema, body = MADE[url]
     made = owner.post(url, json=body).json
-    expected = dumped(app, schema, model, model.id == UUID(made["id"]))
+    expected = dumped(app, schema, model, model.id == UUID(made["id"]), UUID(owner.get("/api/v1/me").json["id"]))
     assert made == expected
     assert owner.get(f"{url}/{made['id']}").json == expected
     assert owner.get(url).json["items"][0] == expected

@@ -7,7 +7,7 @@ import time_machine
 from sqlalchemy import delete, select
 
 from taskapi.accounts.models import User
-from taskapi.database import db, now
+from taskapi.database import acting_for, db, now
 from taskapi.tasks.models import Task
 
 
@@ -105,4 +105,5 @@ def test_an_account_goes_with_all_it_owns(app, owner, add):
         user_id = db.session.execute(select(User.id).where(User.username == owner.username)).scalar_one()
         db.session.execute(delete(User).where(User.id == user_id))
         db.session.commit()
-        assert db.session.execute(select(Task.id).where(Task.owner_id == user_id)).all() == []
+        with acting_for(user_id):
+            assert db.session.execute(select(Task.id).where(Task.owner_id == user_id)).all() == []

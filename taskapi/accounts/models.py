@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
 from taskapi.audit import Event, record
-from taskapi.database import Model, db, now
+from taskapi.database import Model, acting_for, db, now
 from taskapi.owned import ChangeCounter
 from taskapi.security.passwords import hash_password
 from taskapi.security.rbac import Role
@@ -59,6 +59,7 @@ def create_user(username: str, password: str, *, actor_id: UUID | None = None, *
     user.apply({"username": username, **fields})
     db.session.add(user)
     db.session.flush()
-    db.session.add(ChangeCounter(owner_id=user.id, value=0))
+    with acting_for(user.id):
+        db.session.add(ChangeCounter(owner_id=user.id, value=0))
     record(Event.CREATED, actor_id=actor_id, subject_id=user.id, roles=user.roles)
     return user

@@ -1,6 +1,6 @@
 """Changing how a person stands, in the order that security asks for: lock, look, void what was issued, record."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from sqlalchemy import and_, or_, select
@@ -8,12 +8,21 @@ from sqlalchemy import and_, or_, select
 from taskapi.accounts.models import User, holds
 from taskapi.api import invalid, problem
 from taskapi.audit import Event, record
-from taskapi.database import db
+from taskapi.database import acting_for, db, reader
 from taskapi.owned import lock_owner
 from taskapi.security.denylist import revoke_user
 from taskapi.security.rbac import Role
 
 _IN_POWER = and_(User.active, holds(Role.ADMIN))
+_AT_ONCE = 1000
+
+
+def everybody() -> Iterator[UUID]:
+    """Yield the ids of all accounts, a few at a time."""
+    last = UUID(int=0)
+    while ids := reader().scalars(select(User.id).where(User.id > last).order_by(User.id).limit(_AT_ONCE)).all():
+        yield from ids
+        last = ids[-1]
 
 
 def lock_account(user_id: UUID) -> User:
@@ -57,7 +66,8 @@ def change_active(user: User, active: bool, actor_id: UUID | None = None) -> Non
 def erase(user: User, actor_id: UUID | None = None) -> None:
     """Delete a locked account and every row that it owns; the database takes them along."""
     _keep_an_admin(user)
-    lock_owner(user.id, 0)  # as every writer of the person's rows does first, or the two would wait for each other
+    with acting_for(user.id):
+        lock_owner(user.id, 0)  # as every writer of the person's rows does first, or the two would wait for each other
     revoke_user(user.id)
     record(Event.DELETED, actor_id=actor_id, subject_id=user.id)
     db.session.delete(user)

@@ -9,8 +9,8 @@ from flask.cli import with_appcontext
 from taskapi.cli.command import Command
 from taskapi.config import PREFIX, SETTINGS, settings
 from taskapi.config.sources import unknown_names
-from taskapi.database import db
-from taskapi.migrations import applied, newest
+from taskapi.database import db, reader, row_security
+from taskapi.migrations import applied, check_database, newest
 from taskapi.ops.health import findings
 from taskapi.security.keys import ring
 
@@ -19,7 +19,7 @@ from taskapi.security.keys import ring
 @with_appcontext
 def doctor() -> None:
     """Look at settings, database, migrations and keys; exit 1 on trouble."""
-    lines = [*_settings(), *_services()]
+    lines = [*_settings(), *_services(), *_row_security()]
     for well, matter, says in lines:
         click.echo(f"{'ok' if well else 'FAIL':5} {matter:12} {says}".rstrip())
     if not all(well for well, *_ in lines):
@@ -43,6 +43,13 @@ def _services() -> Iterator[tuple[bool, str, str]]:
     for name, down in findings().items():
         says = down or _DETAILS.get(name, lambda: "")()
         yield down is None, name, says
+
+
+def _row_security() -> Iterator[tuple[bool, str, str]]:
+    """In production a PostgreSQL whose role sees everybody's rows is a fault."""
+    if check_database() is None:
+        in_force, says = row_security(reader())
+        yield in_force or not settings().production or reader().dialect.name == "sqlite", "row_security", says
 
 
 def _database() -> str:

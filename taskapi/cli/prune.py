@@ -5,13 +5,14 @@ from datetime import timedelta
 import click
 from flask.cli import with_appcontext
 
+from taskapi.accounts.service import everybody
 from taskapi.audit.log import blank_old_origins
 from taskapi.auth.service import prune_sessions
 from taskapi.cli.command import Command
 from taskapi.config import settings
-from taskapi.database import db, now
+from taskapi.database import acting_for, db, now
 from taskapi.security.idempotency import prune_answers
-from taskapi.tasks.prune import empty_trash, owners_of_old_trash
+from taskapi.tasks.prune import empty_trash, is_due
 
 
 @click.command("prune", cls=Command)
@@ -19,12 +20,14 @@ from taskapi.tasks.prune import empty_trash, owners_of_old_trash
 def prune() -> None:
     """Remove what has had its time: old trash, ended sessions, stored answers, old addresses. Run it once a day."""
     before = now() - timedelta(days=settings().trash_days)
-    emptied = 0
-    for owner_id in owners_of_old_trash(before):
-        emptied += empty_trash(owner_id, before)
-        db.session.commit()
-    over = prune_sessions() + prune_answers()
+    emptied, over = 0, prune_sessions()
     blanked = blank_old_origins()
     db.session.commit()
+    for owner_id in everybody():
+        with acting_for(owner_id):
+            if is_due(owner_id, before):
+                emptied += empty_trash(owner_id, before)
+                over += prune_answers(owner_id)
+                db.session.commit()
     click.echo(f"Removed {emptied} rows from the trash, and {over} sessions, revocations and stored answers.")
     click.echo(f"Took addresses and agents out of {blanked} entries of the audit log.")

@@ -11,7 +11,7 @@ from taskapi.accounts.models import User, create_user
 from taskapi.auth.schemas import RegisterSchema
 from taskapi.cli.command import Command
 from taskapi.cli.lifelike import lifelike_tasks
-from taskapi.database import db, now
+from taskapi.database import acting_for, db, now
 from taskapi.owned import lock_owner
 from taskapi.tasks.models import Task
 
@@ -35,8 +35,9 @@ def seed(name: str, count: int) -> None:
 
 def fill(user: User, count: int) -> None:
     """Give a person that many tasks, with due days around today."""
-    lock_owner(user.id, count, tasks=count)
-    for values in lifelike_tasks(count, now(), Random(str(user.id))):  # noqa: S311 - nothing secret is drawn
-        task = Task(owner_id=user.id)
-        task.apply(values)
-        db.session.add(task)
+    with acting_for(user.id):
+        lock_owner(user.id, count, tasks=count)
+        for values in lifelike_tasks(count, now(), Random(str(user.id))):  # noqa: S311 - nothing secret is drawn
+            task = Task(owner_id=user.id)
+            task.apply(values)
+            db.session.add(task)

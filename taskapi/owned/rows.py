@@ -70,7 +70,7 @@ class Tombstone(Model):
     deleted_at: Mapped[datetime]
     type: Mapped[str] = mapped_column(String(16))
 
-    __table_args__ = (Index(None, "owner_id", "version", unique=True), Index(None, "deleted_at"))
+    __table_args__ = (Index(None, "owner_id", "version", unique=True), Index(None, "owner_id", "deleted_at"))
 
 
 def name_key(name: str) -> str:

@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError, NoResultFound
 
 from taskapi.api import problem
 from taskapi.api.problems import Problem, say_unexpected
+from taskapi.database import act_for
 from taskapi.security.cookies import ACCESS, SAFE, require_csrf
 from taskapi.security.denylist import is_revoked
 from taskapi.security.rbac import Permission, grants, roles_with
@@ -53,6 +54,7 @@ def admit() -> None:
     if access is None:
         problem("access_undeclared")
     g.caller = who = authenticate()
+    act_for(who.id)
     throttle(PERSON, str(who.id))
     if not grants(who.roles, access.permission):
         problem(

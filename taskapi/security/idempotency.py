@@ -14,7 +14,7 @@ from uuid import UUID
 
 from flask import Response, request
 from marshmallow import Schema
-from sqlalchemy import JSON, ForeignKey, LargeBinary, String, delete
+from sqlalchemy import JSON, ColumnElement, ForeignKey, LargeBinary, String, delete
 from sqlalchemy.orm import Mapped, mapped_column
 
 from taskapi.api import problem
@@ -42,7 +42,7 @@ class StoredAnswer(Model):
     status: Mapped[int]
     headers: Mapped[dict[str, str]] = mapped_column(JSON)
     body: Mapped[bytes]
-    created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 def idempotent(view: View) -> View:
@@ -71,9 +71,14 @@ def remembered(response: Response) -> Response:
     return response
 
 
-def prune_answers() -> int:
-    """Remove the answers that nobody may ask for again; returns how many."""
-    removed = db.session.execute(delete(StoredAnswer).where(StoredAnswer.created_at < now() - LIFE))
+def are_old(owner_id: UUID) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return the conditions of a person's answers that they may not ask for again."""
+    return StoredAnswer.owner_id == owner_id, StoredAnswer.created_at < now() - LIFE
+
+
+def prune_answers(owner_id: UUID) -> int:
+    """Remove a person's old answers; returns how many."""
+    removed = db.session.execute(delete(StoredAnswer).where(*are_old(owner_id)))
     count: int = removed.rowcount  # type: ignore[attr-defined]
     return count
 

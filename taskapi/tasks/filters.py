@@ -99,7 +99,7 @@ def _has_label(name: str) -> ColumnElement[bool]:
 def _words(words: list[str]) -> dict[str, str]:
     """Return what the words are found by: the index of trigrams, or a look at each of the owner's tasks.
 
-    PostgreSQL's serves LIKE, and its planner chooses; SQLite's is a table of its own, which knows no shorter words.
+    SQLite's is a table of its own, which knows no shorter words. PostgreSQL asks its policies before LIKE.
     """
     sought = [word for word in words if len(word) >= 3] if db.engine.dialect.name == "sqlite" else []
     phrases = {"phrases": " ".join(map(_quoted, sought))} if sought else {}

@@ -1,0 +1,104 @@
+"""The database: engines, the base of all models, and types that mean the same on SQLite and PostgreSQL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, g
+from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from taskapi.config import Settings
+from taskapi.database.acting import act_for, acting, acting_for, counting, guarded_tables, row_security
+from taskapi.database.orm import MIGRATIONS, Base, Model, db, migrate, now
+from taskapi.database.types import EXACT, INTERNAL, JsonObject, NameList, UtcDateTime, only
+
+__all__ = [
+    "EMBEDDED", "EXACT", "INTERNAL", "MIGRATIONS", "READER", "Base", "JsonObject", "Model", "NameList", "UtcDateTime",
+    "act_for", "acting_for", "counting", "db", "guarded_tables", "init_database", "now", "only", "reader",
+    "row_security", "snapshot", "writer",
+]  # fmt: skip
+
+READER = "reader"
+EMBEDDED = "taskapi.db"
+
+
+def reader() -> Connection:
+    """Return this request's connection for reading: every statement stands alone, and waits for no writer."""
+    connection: Connection | None = g.get("reader")
+    if connection is None:
+        connection = g.reader = db.engines[READER].connect()
+    return connection
+
+
+def writer() -> Connection:
+    """Return the connection of the session's transaction, which begins with it."""
+    session = db.session()
+    connection: Connection | None = session.info.get("connection")
+    return connection or session.connection()
+
+
+def _keep_connection(session: Session, _transaction: Any, connection: Connection) -> None:
+    session.info["connection"] = connection
+
+
+def _forget_connection(session: Session, *_: Any) -> None:
+    session.info.pop("connection", None)
+
+
+event.listen(Session, "after_begin", _keep_connection)
+event.listen(Session, "after_transaction_end", _forget_connection)
+
+
+@contextmanager
+def snapshot() -> Iterator[Connection]:
+    """Yield a connection for reading that sees all of the database as it is now, however long the reading takes."""
+    with db.engines[READER].connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with connection.begin():
+            first = "BEGIN" if connection.dialect.name == "sqlite" else acting()
+            if first:
+                connection.exec_driver_sql(first)
+            yield connection
+
+
+def _close_reader(_error: BaseException | None) -> None:
+    if (connection := g.pop("reader", None)) is not None:
+        connection.close()
+
+
+def _close_session(_error: BaseException | None) -> None:
+    """Give the session up, before Flask-SQLAlchemy does; the answer is made, even if the connection is gone by now."""
+    try:
+        db.session.remove()
+    except DBAPIError:
+        db.session().invalidate()
+
+
+def init_database(app: Flask, settings: Settings) -> None:
+    """Bind the application to its database: one engine for units of work, one for reading."""
+    url = make_url(settings.database_url or f"sqlite:///{Path(app.instance_path) / EMBEDDED}")
+    kind = _kind(url)
+    app.config["SQLALCHEMY_DATABASE_URI"] = url.set(drivername=kind.DRIVER)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True, **kind.WRITING}
+    app.config["SQLALCHEMY_BINDS"] = {
+        READER: {"url": url.set(drivername=kind.DRIVER), "hide_parameters": True, **kind.READING}
+    }
+    db.init_app(app)
+    migrate.init_app(app, db)
+    app.teardown_appcontext(_close_reader)
+    app.teardown_appcontext(_close_session)
+    with app.app_context():
+        if settings.embedded:
+            Path(app.instance_path, EMBEDDED).touch(mode=0o600)  # what SQLite puts beside it is given the same mode
+        kind.prepare(db.engine, db.engines[READER])
+
+
+def _kind(url: URL) -> Any:
+    """Return the module of a kind of database. PostgreSQL's driver takes a tenth of a second to load."""
+    name = "postgresql" if url.drivername.startswith("postgres") else "sqlite"
+    return import_module(f"taskapi.database.{name}")

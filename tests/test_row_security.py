@@ -1,0 +1,308 @@
+"""PostgreSQL itself keeps people's rows apart: also from statements that forget to ask for their owner."""
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from random import Random
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+from conftest import PASSWORD, TEST_DATABASE_URL
+from flask_migrate import upgrade
+from forging import SECRET
+from sqlalchemy.exc import DBAPIError, InternalError, ProgrammingError
+
+from taskapi.accounts.models import User
+from taskapi.database import READER, act_for, acting_for, counting, db, guarded_tables, reader, row_security
+
+pytestmark = pytest.mark.skipif(TEST_DATABASE_URL is None, reason="SQLite has no row-level security")
+
+OWNED = ["change_counters", "idempotency_keys", "labels", "projects", "task_labels", "tasks", "tombstones"]
+WHO = sa.text("SELECT current_setting('taskapi.user_id', true)")
+WHO_OF_TASKS = sa.text("SELECT current_setting('taskapi.user_id', true), (SELECT count(*) FROM tasks)")
+
+
+@pytest.fixture(scope="module")
+def app(make_app, database_url):
+    """An application whose role is subject to the policies: the suite's, or a new one where that is a superuser."""
+    app = make_app()
+    with app.app_context():
+        role = sa.text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+        exempt = db.session.execute(role).scalar_one()
+    return make_app(DATABASE_URL=_as_a_plain_role(database_url)) if exempt else app
+
+
+def _as_a_plain_role(database_url):
+    role, url = f"taskapi_test_{secrets.token_hex(6)}", sa.make_url(database_url)
+    engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'")
+        connection.exec_driver_sql(f"GRANT {role} TO CURRENT_USER")
+        for table in sa.inspect(connection).get_table_names():
+            connection.exec_driver_sql(f"ALTER TABLE {table} OWNER TO {role}")
+    engine.dispose()
+    return url.set(username=role, password=role).render_as_string(hide_password=False)
+
+
+def live(client):
+    """Leave a row in every owned table; returns the person's id."""
+    project = client.post("/api/v1/projects", json={"name": "Garden"}).json["id"]
+    body = {"title": "Task", "labels": ["home"], "project_id": project}
+    assert client.post("/api/v1/tasks", json=body, headers={"Idempotency-Key": "once"}).status_code == 201
+    gone = client.post("/api/v1/tasks", json={"title": "Gone"}).json["id"]
+    assert client.delete(f"/api/v1/tasks/{gone}?permanent=true").status_code == 204
+    return UUID(client.get("/api/v1/me").json["id"])
+
+
+@pytest.fixture(scope="module")
+def two(app):
+    """Two people who have a row in every owned table."""
+    return [live(register(app.test_client())) for _ in range(2)]
+
+
+def register(client):
+    """Open an account, and sign in."""
+    credentials = {"username": f"person-{secrets.token_hex(6)}", "password": PASSWORD}
+    assert client.post("/api/v1/auth/register", json=credentials).status_code == 201
+    token = client.post("/api/v1/auth/login", json=credentials).json["access_token"]
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    return client
+
+
+@pytest.fixture
+def people(app, two):
+    """Their ids, and a context to act in."""
+    with app.app_context():
+        yield two
+
+
+def owners(connection, table):
+    """Ask for all rows there are, and return whose they are."""
+    return {*connection.execute(sa.text(f"SELECT owner_id FROM {table}")).scalars()}
+
+
+def session():
+    return db.session.connection()
+
+
+def test_every_table_that_has_owners_is_known_here(app):
+    assert sorted(table.name for table in guarded_tables()) == OWNED
+
+
+def test_a_table_without_its_policy_is_noticed(app):
+    with app.app_context(), db.engine.connect() as connection:
+        assert row_security(connection) == (True, "in force")
+        connection.exec_driver_sql("ALTER TABLE labels DISABLE ROW LEVEL SECURITY")
+        assert row_security(connection) == (False, "off for labels")
+        connection.rollback()
+
+
+def test_each_table_has_no_policy_but_its_owners(app):
+    with app.app_context():
+        found = db.session.execute(sa.text("SELECT tablename, policyname, cmd FROM pg_policies ORDER BY 1, 2")).all()
+    assert found == sorted([(table, "owner", "ALL") for table in OWNED] + [("change_counters", "count", "SELECT")])
+
+
+def test_the_doctor_says_that_it_is_in_force(app):
+    result = app.test_cli_runner().invoke(args=["doctor"])
+    assert (result.exit_code, "ok    row_security in force" in result.output) == (0, True), result.output
+
+
+@pytest.fixture
+def unforced(app):
+    """The role that owns the labels is exempt from their policy for a while."""
+    with app.app_context():
+        engine = db.engines[READER]
+    with engine.connect() as connection:
+        connection.exec_driver_sql("ALTER TABLE labels NO FORCE ROW LEVEL SECURITY")
+        yield
+        connection.exec_driver_sql("ALTER TABLE labels FORCE ROW LEVEL SECURITY")
+
+
+def test_in_production_it_is_a_fault_where_it_is_not_in_force(app, make_app, unforced, redis_url):
+    url = app.config["SQLALCHEMY_DATABASE_URI"].render_as_string(hide_password=False)
+    production = {"ENV": "production", "JWT_SECRET_KEY": SECRET, "TRUSTED_HOSTS": "a.example", "REDIS_URL": redis_url}
+    results = [
+        make_app(DATABASE_URL=url, **settings).test_cli_runner().invoke(args=["doctor"])
+        for settings in ({}, production)
+    ]
+    assert [result.exit_code for result in results] == [0, 1]
+    assert "FAIL  row_security off for labels" in results[1].output
+
+
+@pytest.mark.parametrize("connection", [reader, session])
+@pytest.mark.parametrize("table", OWNED)
+def test_a_statement_without_an_owner_meets_ones_own_rows_alone(people, table, connection):
+    for person in people:
+        with acting_for(person):
+            assert owners(connection(), table) == {person}
+        db.session.rollback()
+
+
+@pytest.mark.parametrize("connection", [reader, session])
+@pytest.mark.parametrize("table", OWNED)
+def test_nobody_meets_no_row(people, table, connection):
+    assert owners(connection(), table) == set()
+
+
+@pytest.mark.parametrize("table", OWNED)
+def test_anothers_rows_can_be_neither_changed_nor_deleted(people, table):
+    mine, theirs = people
+    with acting_for(mine):
+        for change in (f"UPDATE {table} SET owner_id = owner_id", f"DELETE FROM {table}"):
+            result = session().execute(sa.text(f"{change} WHERE owner_id = :theirs"), {"theirs": theirs})
+            assert result.rowcount == 0
+    with acting_for(theirs):
+        assert owners(session(), table) == {theirs}
+
+
+def test_a_row_can_neither_be_made_for_another_nor_given_to_them(people):
+    mine, theirs = people
+    new = "INSERT INTO tombstones VALUES (:theirs, gen_random_uuid(), 99, now(), 'task')"
+    for statement in (new, "UPDATE tombstones SET owner_id = :theirs"):
+        with pytest.raises(ProgrammingError, match="row-level security"), acting_for(mine):
+            session().execute(sa.text(statement), {"theirs": theirs})
+
+
+def test_who_counts_sees_counters_and_nothing_else(people):
+    with counting():
+        assert owners(reader(), "change_counters") >= {*people}
+        assert [table for table in OWNED if owners(reader(), table)] == ["change_counters"]
+        assert session().execute(sa.text("UPDATE change_counters SET tasks = 0")).rowcount == 0
+    assert owners(reader(), "change_counters") == set()
+
+
+def test_acting_for_another_ends_where_it_ends(people):
+    mine, theirs = people
+    act_for(mine)
+    assert owners(session(), "tasks") == {mine}
+    with acting_for(theirs):
+        assert owners(session(), "tasks") == {theirs}
+        with counting():
+            assert len(owners(session(), "change_counters")) >= 2
+        assert owners(session(), "change_counters") == {theirs}
+    assert owners(session(), "tasks") == {mine}
+
+
+def test_what_fails_while_acting_for_another_is_not_done(people):
+    mine, theirs = people
+    act_for(mine)
+    with suppress(ZeroDivisionError), acting_for(theirs):
+        session().execute(sa.text("DELETE FROM task_labels"))
+        raise ZeroDivisionError
+    assert owners(session(), "task_labels") == {mine}
+    with acting_for(theirs):
+        assert owners(session(), "task_labels") == {theirs}
+
+
+def test_only_an_id_can_be_acted_for(app):
+    with app.app_context(), pytest.raises(AttributeError):
+        act_for("'; DROP TABLE tasks; --")
+
+
+def test_a_read_of_what_has_no_owner_is_sent_alone(people):
+    with acting_for(people[0]):
+        assert not reader().execute(WHO).scalar_one()
+        assert reader().execute(WHO_OF_TASKS).one() == (str(people[0]), 1)
+
+
+def _by_themselves(_app, client, _person):
+    assert client.delete("/api/v1/me").status_code == 204
+
+
+def _past_the_api(app, _client, person):
+    with app.app_context():
+        db.session.execute(sa.delete(User).where(User.id == person))
+        db.session.commit()
+
+
+@pytest.mark.parametrize("erase", [_by_themselves, _past_the_api])
+def test_an_account_that_is_erased_leaves_nothing_behind(app, signed_in, erase):
+    person = live(client := signed_in())
+    erase(app, client, person)
+    with app.app_context(), acting_for(person):
+        assert [table for table in OWNED if owners(reader(), table)] == []
+
+
+def idle(app, engine):
+    """Return what every connection of a pool that has been used tells of whom it serves."""
+    with app.app_context():
+        connections = [db.engines[engine].connect() for _ in range(db.engines[engine].pool.checkedin())]
+        seen = [(c.execute(WHO).scalar_one() or "", len(owners(c, "tasks"))) for c in connections]
+        for connection in connections:
+            connection.close()
+    return seen
+
+
+@pytest.mark.parametrize("engine", [None, READER])
+def test_a_connection_that_is_given_back_serves_nobody(app, owner, engine):
+    live(owner)
+    owner.get("/api/v1/tasks")
+    assert {*idle(app, engine)} == {("", 0)}
+
+
+@pytest.mark.parametrize("engine", [None, READER])
+def test_a_statement_that_fails_leaves_a_connection_that_works_and_serves_nobody(app, people, engine):
+    for connection in (reader, session):
+        with pytest.raises(DBAPIError), acting_for(people[0]):
+            connection().execute(sa.text("SELECT 1 / 0 FROM tasks"))
+        assert owners(connection(), "tasks") == set()
+        with acting_for(people[1]):
+            assert owners(connection(), "tasks") == {people[1]}
+        db.session.rollback()
+
+
+def test_a_read_that_is_cut_off_is_followed_by_one_that_works(app, people):
+    with app.app_context(), pytest.raises(DBAPIError), acting_for(people[0]):
+        reader().execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid()), (SELECT count(*) FROM tasks)"))
+    assert owners(reader(), "tasks") == set()
+    with acting_for(people[1]):
+        assert owners(reader(), "tasks") == {people[1]}
+
+
+def test_threads_that_share_a_pool_never_see_each_others_rows(app, people):
+    def read(seed):
+        random, seen = Random(seed), []
+        for _ in range(40):
+            with app.app_context():
+                person = random.choice([*people, None])
+                if person:
+                    act_for(person)
+                if random.random() < 0.3:
+                    with pytest.raises(DBAPIError):
+                        reader().execute(sa.text("SELECT 1 / (count(*) * 0) FROM tasks"))
+                connection = random.choice([reader, session])()
+                seen.append(owners(connection, "tasks") == ({person} if person else set()))
+        return all(seen)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(read, range(16)))
+
+
+def test_a_migration_that_would_change_the_rows_of_nobody_is_refused(app):
+    with app.app_context(), db.engine.connect() as connection:
+        connection.exec_driver_sql("SET LOCAL row_security = off")
+        with pytest.raises((InternalError, ProgrammingError), match="row-level security"):
+            connection.execute(sa.text("UPDATE tasks SET title = ''"))
+
+
+def test_what_is_exported_is_ones_own(people, owner, signed_in):
+    live(owner)
+    exported = owner.get("/api/v1/me/export").json
+    assert len(exported["tasks"]) == 1
+    assert len(owner.get("/api/v1/tasks/export?format=json").json["tasks"]) == 1
+
+
+def test_administrators_count_the_tasks_of_all(app, people, signed_in):
+    admin = signed_in("admin")
+    before = admin.get("/api/v1/admin/stats").json["tasks"]
+    signed_in().post("/api/v1/tasks", json={"title": "One more"})
+    assert admin.get("/api/v1/admin/stats").json["tasks"] == before + 1
+    assert before >= 2
+
+
+def test_upgrading_again_changes_nothing(app):
+    with app.app_context():
+        upgrade()
+        assert row_security(reader()) == (True, "in force")
