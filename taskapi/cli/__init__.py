@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from taskapi.cli.backup import backup, restore
 from taskapi.cli.doctor import doctor
 from taskapi.cli.keys import keys
 from taskapi.cli.prune import prune
@@ -9,7 +10,7 @@ from taskapi.cli.seed import seed
 from taskapi.cli.tokens import tokens
 from taskapi.cli.users import users
 
-COMMANDS = (doctor, keys, prune, seed, tokens, users)
+COMMANDS = (backup, doctor, keys, prune, restore, seed, tokens, users)
 
 
 def init_cli(app: Flask) -> None:
