@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from docs import postman
 from taskapi.api.catalogue import CATALOGUE
 from taskapi.config import PREFIX, SETTINGS
 
@@ -78,5 +79,5 @@ explanation below, at `/problems/<code>`.
 
 
 if __name__ == "__main__":
-    for path, text in documents().items():
+    for path, text in (documents() | postman.documents(postman.openapi())).items():
         path.write_text(text, encoding="utf-8")

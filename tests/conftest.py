@@ -241,14 +241,16 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         process.wait(10)
 
 
-def flask_process(*words: str, stdout: Any = None, stderr: Any = None, **environment: str) -> subprocess.Popen[str]:
+def flask_process(
+    *words: str, stdin: int = subprocess.DEVNULL, stdout: Any = None, stderr: Any = None, **environment: str
+) -> subprocess.Popen[str]:
     """Start `flask …` in the checkout, with an environment of its own."""
     outside = {name: value for name, value in os.environ.items() if not name.startswith(("TASKAPI_", "FLASK_"))}
     return subprocess.Popen(
         [sys.executable, "-m", "flask", *words],
         cwd=ROOT,
         env=outside | environment,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=stdout,
         stderr=stderr,
         text=True,

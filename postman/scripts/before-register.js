@@ -1,0 +1,1 @@
+pm.collectionVariables.set("username", `postman-${pm.variables.replaceIn("{{$guid}}")}`);

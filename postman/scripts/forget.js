@@ -1,0 +1,1 @@
+["access_token", "refresh_token"].forEach((name) => pm.collectionVariables.unset(name));
