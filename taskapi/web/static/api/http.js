@@ -8,6 +8,7 @@ import { inTurn } from "./turns.js";
 
 const BASE = "/api/v1";
 const RENEWABLE = new Set(["token_missing", "token_expired", "token_revoked", "token_invalid"]);
+const MENDS = 2; // a token is renewed, and then turns out not to be fresh
 const PASSING = new Set([429, 500, 502, 503, 504]);
 
 /** What the page does where a request needs the person; each returns a promise of having done it. */
@@ -39,13 +40,15 @@ export class Unreachable extends Error {
 
 /** Send a request and return `{status, data, etag}`. Raises Problem and Unreachable. */
 export async function request(method, path, options = {}) {
-  const csrf = cookie("csrf_access_token");
-  try {
-    return await send(method, path, options, csrf);
-  } catch (problem) {
-    await mend(problem, csrf);
+  for (let mended = 0; ; mended += 1) {
+    const csrf = cookie("csrf_access_token");
+    try {
+      return await send(method, path, options, csrf);
+    } catch (problem) {
+      if (mended === MENDS) throw problem;
+      await mend(problem, csrf);
+    }
   }
-  return send(method, path, options, cookie("csrf_access_token"));
 }
 
 /** Send a request once, as it is. */

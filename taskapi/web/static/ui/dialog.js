@@ -17,7 +17,7 @@ export function show(title, build, { wide = false, closable = true } = {}) {
     const cross =
       closable && h("button", { class: "quiet cross", "aria-label": "Close", on: { click: () => close() } }, "×");
     const dialog = h("dialog", { "aria-labelledby": heading.id, class: wide ? "wide" : null });
-    fill(dialog, h("header", {}, heading, cross), build(close));
+    fill(dialog, h("div", { class: "dialog-head" }, heading, cross), build(close));
     dialog.addEventListener("cancel", (event) => !closable && event.preventDefault());
     dialog.addEventListener("close", () => {
       settle();
@@ -33,8 +33,8 @@ export async function confirm(title, text, { action = "Delete", tone = "bad" } =
   const answer = await show(title, (close) => [
     h("p", {}, text),
     h(
-      "footer",
-      {},
+      "div",
+      { class: "buttons" },
       h("button", { on: { click: () => close(false) } }, "Cancel"),
       h("button", { class: "primary", data: { tone }, autofocus: true, on: { click: () => close(true) } }, action),
     ),

@@ -20,7 +20,13 @@ export function field(label, input, hint = null) {
 export function form({ send, action, children, extra = [] }) {
   const said = h("p", { class: "error", role: "alert" });
   const button = h("button", { class: "primary", type: "submit" }, action);
-  const element = h("form", { novalidate: true, on: { submit } }, ...children, said, h("footer", {}, ...extra, button));
+  const element = h(
+    "form",
+    { novalidate: true, on: { submit } },
+    ...children,
+    said,
+    h("div", { class: "buttons" }, ...extra, button),
+  );
 
   async function submit(event) {
     event.preventDefault();

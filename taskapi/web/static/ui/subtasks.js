@@ -32,7 +32,7 @@ export function subtasks(id) {
   return h(
     "section",
     { "aria-label": "Subtasks" },
-    h("h3", {}, "Subtasks ", progress),
+    h("h2", {}, "Subtasks ", progress),
     rows,
     canWrite() && h("form", { on: { submit: add } }, input),
   );

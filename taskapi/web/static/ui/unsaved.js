@@ -117,7 +117,7 @@ function merge(operation) {
             side(field, "theirs", "Theirs", wording(current, field), false),
           ),
         ),
-        h("footer", {}, h("button", { class: "primary", type: "submit" }, "Save")),
+        h("div", { class: "buttons" }, h("button", { class: "primary", type: "submit" }, "Save")),
       );
     },
     { wide: true },
@@ -139,8 +139,8 @@ function decide(operation) {
     h("p", {}, operation.trouble.detail),
     h("pre", {}, operation.changes.title ?? operation.changes.description ?? ""),
     h(
-      "footer",
-      {},
+      "div",
+      { class: "buttons" },
       h(
         "button",
         {

@@ -1,0 +1,118 @@
+"""The browser client: what people write runs nothing, everybody can use it, and it fits every screen."""
+
+import pytest
+from conftest import node_package
+from playwright.sync_api import expect
+
+ATTACKS = (
+    "<img src=x onerror=hit()>",
+    "<script>hit()</script>",
+    '"><svg onload=hit()>',
+    "javascript:hit()",
+    "{{hit()}}${hit()}",
+)
+VIEWS = (
+    "today", "inbox", "overdue", "upcoming", "all", "all?task={task}", "project/{project}", "label/{label}",
+    "search/hit", "completed", "trash", "account", "admin/people", "admin/audit", "admin/figures",
+)  # fmt: skip
+
+GO = """place => new Promise(arrived => {
+    addEventListener('hashchange', arrived, {once: true});
+    location.hash = place;
+})"""
+
+
+@pytest.fixture
+def filled(signed_in):
+    """Somebody with every kind of thing, and an attack in each text of theirs; returns what the views are asked by."""
+    person = signed_in("admin", name=ATTACKS[0])
+    projects = [
+        person.post("/api/v1/projects", json={"name": text, "description": text, "color": "#cc3366"}).json
+        for text in ATTACKS
+    ]
+    tasks = [
+        {
+            "title": ATTACKS[0],
+            "description": "\n".join(ATTACKS),
+            "labels": list(ATTACKS),
+            "project_id": projects[0]["id"],
+        },
+        {"title": ATTACKS[1], "due_date": "2020-01-01", "priority": "urgent"},
+        {"title": ATTACKS[2], "due_date": "2031-01-01", "priority": "high", "status": "in_progress"},
+        {"title": ATTACKS[3], "due_date": person.get("/api/v1/me").json["created_at"][:10], "priority": "low"},
+        {"title": ATTACKS[4], "status": "done"},
+        {"title": f"{ATTACKS[0]} gone"},
+    ]
+    made = [person.post("/api/v1/tasks", json=task).json for task in tasks]
+    person.post("/api/v1/tasks", json={"title": ATTACKS[2], "parent_id": made[0]["id"]})
+    person.delete(f"/api/v1/tasks/{made[5]['id']}")
+    person.places = {"task": made[0]["id"], "project": projects[0]["id"], "label": "%3Cimg%20src=x%20onerror=hit()%3E"}
+    return person
+
+
+def go_through(page, places):
+    """Go to each view in turn, and wait until it is there."""
+    for view in VIEWS:
+        page.evaluate(GO, f"#/{view.format(**places)}")
+        page.locator("main h1").wait_for()
+        expect(page.locator("main [aria-busy=true], main .hint[role=status]")).to_have_count(0)
+        yield view
+
+
+@pytest.mark.parametrize("bypass", [False, True])
+def test_what_people_write_is_shown_and_never_run(browser, visit, filled, bypass, subtests):
+    """Both as it is, and with the policy out of the way that would stop it."""
+    attacked = browser.new_context(bypass_csp=bypass, user_agent=ATTACKS[0])
+    attacked.add_init_script("window.hits = 0; window.hit = () => { hits += 1; }")
+    page = visit("search/nothing", who=filled, within=attacked)
+    for view in go_through(page, filled.places):
+        with subtests.test(view=view):
+            assert page.locator("img[src=x], script:not([src]), svg[onload], a[href^=javascript]").count() == 0
+            assert page.evaluate("hits") == 0
+    expect(page.get_by_role("navigation", name="Lists")).to_contain_text(ATTACKS[0])
+    attacked.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_view_fits_the_screen(visit, filled, width, subtests):
+    page = visit("search/nothing", who=filled)
+    page.set_viewport_size({"width": width, "height": 844})
+    for view in go_through(page, filled.places):
+        with subtests.test(view=view):
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_every_view_can_be_used_by_everybody(context, visit, filled, subtests):
+    """By the rules of axe: names, roles, order, contrast, in light and in dark."""
+    context.add_init_script(path=node_package("axe-core") / "axe.min.js")
+    page = visit("search/nothing", who=filled)
+    for view in go_through(page, filled.places):
+        for scheme, rules in {"light": None, "dark": ["color-contrast"]}.items():
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            with subtests.test(view=view, scheme=scheme):
+                assert violations(page, rules) == []
+        page.emulate_media(color_scheme="light")
+
+
+def test_signing_in_can_be_used_by_everybody(context, page, site):
+    context.add_init_script(path=node_package("axe-core") / "axe.min.js")
+    page.goto(site)
+    for mode in ("Create an account", "Sign in"):
+        page.get_by_role("button", name=mode, exact=True).last.click()
+        assert violations(page) == []
+
+
+def test_a_dialog_can_be_used_by_everybody(context, visit):
+    context.add_init_script(path=node_package("axe-core") / "axe.min.js")
+    page = visit("all")
+    page.emulate_media(reduced_motion="reduce")
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Keys").wait_for()
+    assert violations(page) == []
+
+
+def violations(page, rules=None):
+    """What axe has to say of a page."""
+    only = {"runOnly": {"type": "rule", "values": rules}} if rules else {}
+    found = page.evaluate("options => axe.run(document, options)", {"resultTypes": ["violations"], **only})
+    return [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in found["violations"]]
