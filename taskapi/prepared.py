@@ -64,17 +64,9 @@ class Form:
     def __init__(self, statement: Any, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self.sql = str(compiled)
-        self._in = [
-            (
-                name,
-                compiled.binds[name].effective_value,
-                compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect),
-            )
-            for name in compiled.positiontup or compiled.binds
-        ]
-        self._keys = (
-            None if compiled.positional else [compiled.escaped_bind_names.get(name, name) for name in compiled.binds]
-        )
+        names = compiled.positiontup or list(compiled.binds)
+        self._in = [(name, *_way_in(compiled.binds[name], dialect)) for name in names]
+        self._keys = None if compiled.positional else [compiled.escaped_bind_names.get(name, name) for name in names]
         columns = enumerate(_columns(statement))
         self._out = [(place, way) for place, column in columns if (way := _way_out(column.type, dialect))]
 

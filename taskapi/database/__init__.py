@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, g
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
 from taskapi.config import Settings
 from taskapi.database.acting import act_for, acting, acting_for, counting, guarded_tables, row_security
-from taskapi.database.orm import MIGRATIONS, Base, Model, db, migrate, now
+from taskapi.database.orm import MIGRATIONS, Base, Model, db, migrate, now, writer
 from taskapi.database.types import EXACT, INTERNAL, JsonObject, NameList, UtcDateTime, only
 
 __all__ = [
@@ -34,25 +33,6 @@ def reader() -> Connection:
     return connection
 
 
-def writer() -> Connection:
-    """Return the connection of the session's transaction, which begins with it."""
-    session = db.session()
-    connection: Connection | None = session.info.get("connection")
-    return connection or session.connection()
-
-
-def _keep_connection(session: Session, _transaction: Any, connection: Connection) -> None:
-    session.info["connection"] = connection
-
-
-def _forget_connection(session: Session, *_: Any) -> None:
-    session.info.pop("connection", None)
-
-
-event.listen(Session, "after_begin", _keep_connection)
-event.listen(Session, "after_transaction_end", _forget_connection)
-
-
 @contextmanager
 def snapshot() -> Iterator[Connection]:
     """Yield a connection for reading that sees all of the database as it is now, however long the reading takes."""
@@ -71,10 +51,12 @@ def _close_reader(_error: BaseException | None) -> None:
         connection.close()
 
 
-def _close_session(_error: BaseException | None) -> None:
-    """Give the session up, before Flask-SQLAlchemy does; the answer is made, even if the connection is gone by now."""
+def _close_writer(_error: BaseException | None) -> None:
+    """Give up what was not committed; the answer is made, even if the connection is gone by now."""
     try:
         db.session.remove()
+        if (connection := g.pop("writer", None)) is not None:
+            connection.close()
     except DBAPIError:
         db.session().invalidate()
 
@@ -91,7 +73,7 @@ def init_database(app: Flask, settings: Settings) -> None:
     db.init_app(app)
     migrate.init_app(app, db)
     app.teardown_appcontext(_close_reader)
-    app.teardown_appcontext(_close_session)
+    app.teardown_appcontext(_close_writer)
     with app.app_context():
         if settings.embedded:
             Path(app.instance_path, EMBEDDED).touch(mode=0o600)  # what SQLite puts beside it is given the same mode

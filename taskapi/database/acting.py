@@ -13,7 +13,7 @@ from uuid import UUID
 from flask import g, has_app_context
 from sqlalchemy import Connection, Table, text
 
-from taskapi.database.orm import db
+from taskapi.database.orm import db, writing
 from taskapi.prepared import send
 
 COUNTING: Final = "SET LOCAL taskapi.purpose = 'count'"
@@ -90,5 +90,6 @@ def _changed(setting: str) -> Iterator[None]:
 
 def _tell(setting: str) -> None:
     """Tell it to a transaction that has begun; one that begins later is told as it begins."""
-    if db.session().in_transaction() and db.engine.dialect.name == "postgresql":
-        send(db.session.connection(), "; ".join(filter(None, (NOBODY, setting))), prepare=False)
+    connection = writing()
+    if connection is not None and connection.dialect.name == "postgresql":
+        send(connection, "; ".join(filter(None, (NOBODY, setting))), prepare=False)

@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
+from flask import g
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import MetaData, Text
+from flask_sqlalchemy.session import Session
+from sqlalchemy import Connection, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, registry
 
 from taskapi.database.types import UtcDateTime
@@ -31,7 +33,54 @@ class Base(DeclarativeBase):
     )
 
 
-db = SQLAlchemy(model_class=Base, disable_autonaming=True, session_options={"expire_on_commit": False})
+def writer() -> Connection:
+    """Return this context's connection for writing, in a transaction that ends with `db.session.commit()`.
+
+    What the session does is in that transaction too; what needs no session is done without, in a third of the time.
+    """
+    connection: Connection | None = g.get("writer")
+    if connection is None:
+        connection = g.writer = db.engine.connect()
+    if not connection.in_transaction():
+        connection.begin()
+    return connection
+
+
+def writing() -> Connection | None:
+    """Return the connection for writing, where its transaction has begun."""
+    connection: Connection | None = g.get("writer")
+    return connection if connection is not None and connection.in_transaction() else None
+
+
+class WriterSession(Session):
+    """A session that works in the writer's transaction, and ends it."""
+
+    def get_bind(self, *_: Any, **__: Any) -> Connection:
+        """Return the writer."""
+        return writer()
+
+    def commit(self) -> None:
+        """Keep all that was done in the transaction, with the session or without."""
+        if self.in_transaction():
+            super().commit()
+        if connection := writing():
+            connection.commit()
+        _give_back()
+
+    def rollback(self) -> None:
+        """Undo all that was done in the transaction, with the session or without."""
+        super().rollback()
+        _give_back()
+
+
+def _give_back() -> None:
+    """Leave the connection to others, until there is more to write."""
+    if (connection := g.pop("writer", None)) is not None:
+        connection.close()
+
+
+SESSION: Final = {"class_": WriterSession, "join_transaction_mode": "control_fully", "expire_on_commit": False}
+db = SQLAlchemy(model_class=Base, disable_autonaming=True, session_options=SESSION)
 migrate = Migrate(directory=MIGRATIONS)
 if TYPE_CHECKING:
     Model = Base

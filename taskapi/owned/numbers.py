@@ -5,10 +5,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from flask import g
 from sqlalchemy import bindparam, event, update
 from sqlalchemy.orm import Session
 
-from taskapi.database import db, now, writer
+from taskapi.database import now, writer
 from taskapi.owned.rows import ChangeCounter, Owned
 from taskapi.prepared import Prepared
 
@@ -30,7 +31,7 @@ def lock_owner(owner_id: UUID, numbers: int = 1, **added: int) -> Counter:
     """
     counter = advance(owner_id, numbers, **added)
     taken = range(counter.value - numbers + 1, counter.value + 1)
-    db.session().info.setdefault("numbers", {})[owner_id] = iter(taken)
+    _taken()[owner_id] = iter(taken)
     return counter
 
 
@@ -43,14 +44,22 @@ def advance(owner_id: UUID, numbers: int, **added: int) -> Counter:
     return Counter(**moving.one(writer(), {"owner": owner_id, "by": numbers, **added}))
 
 
-def take_number(session: Session, owner_id: UUID, more: int = 1) -> int:
+def take_number(owner_id: UUID, more: int = 1) -> int:
     """Return the next of the numbers that were taken in this transaction; takes `more` where all are given out."""
-    taken: dict[UUID, Iterator[int]] = session.info.setdefault("numbers", {})
-    number = next(taken.get(owner_id, iter(())), None)
+    number = next(_taken().get(owner_id, iter(())), None)
     if number is None:
         lock_owner(owner_id, more)
-        number = next(taken[owner_id])
+        number = next(_taken()[owner_id])
     return number
+
+
+def _taken() -> dict[UUID, Iterator[int]]:
+    """Return the numbers that were taken in this transaction, by owner; those of an earlier one are void."""
+    transaction = writer().get_transaction()
+    if g.get("numbering") is not transaction:
+        g.numbering, g.numbers = transaction, {}
+    taken: dict[UUID, Iterator[int]] = g.numbers
+    return taken
 
 
 @lru_cache
@@ -68,15 +77,10 @@ def _number_changes(session: Session, _context: Any, _instances: Any) -> None:
     """Give every new or changed owned row its owner's next change number."""
     changed = [row for row in (*session.new, *session.dirty) if isinstance(row, Owned) and session.is_modified(row)]
     for row in changed:
-        row.version = take_number(session, row.owner_id, len(changed))
+        row.version = take_number(row.owner_id, len(changed))
         row.updated_at = now()
         if row in session.new:
             row.created_at = row.updated_at
 
 
-def _forget_numbers(session: Session, *_: Any) -> None:
-    session.info.pop("numbers", None)
-
-
 event.listen(Session, "before_flush", _number_changes)
-event.listen(Session, "after_transaction_end", _forget_numbers)

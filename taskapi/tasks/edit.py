@@ -25,7 +25,7 @@ def add_task(values: dict[str, Any]) -> Task:
     """Add a task of the caller's past the session, whose way takes as long as all the rest; return it."""
     make_room(Task)
     moment = now()
-    version = take_number(db.session(), caller().id)
+    version = take_number(caller().id)
     task = Task(id=uuid7(), owner_id=caller().id, created_at=moment, updated_at=moment, version=version)
     _apply(task, values)
     _INSERT.all(writer(), vars(task))

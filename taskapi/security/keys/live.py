@@ -69,4 +69,4 @@ class LiveRing:
         ring = read_ring(self._text)
         for advice in ring.advice:
             self._log.warning("%s", advice)
-        return ring if ring.sealing else replace(ring, sealing=(self._own_seal(),))
+        return ring if ring.sealing else replace(ring, sealing=(self._own_seal(),), derived={})

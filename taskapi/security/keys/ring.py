@@ -17,13 +17,14 @@ class KeyRing:
     """The keys in force. A ring never changes; another takes its place.
 
     `signing` is None where we only verify; `keys` verify tokens, by `kid`; the first of `sealing` is the one in use.
-    `verified` remembers whom the keys have verified, so that it goes with them.
+    `verified` remembers whom the keys have verified, and `derived` what was made of them, so that both go with them.
     """
 
     signing: Key | None
     keys: dict[str, Key]
     sealing: tuple[Key, ...]
     verified: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    derived: dict[str, list[bytes]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def published(self) -> Document:
@@ -41,7 +42,10 @@ class KeyRing:
 
     def secrets(self, purpose: str) -> list[bytes]:
         """Return 32-byte secrets for `purpose`: the first makes, and any may have made what is still about."""
-        return [key.derive(purpose) for key in self.sealing]
+        derived: list[bytes] | None = self.derived.get(purpose)
+        if derived is None:
+            derived = self.derived[purpose] = [key.derive(purpose) for key in self.sealing]
+        return derived
 
 
 def read_ring(text: str | bytes) -> KeyRing:
