@@ -53,5 +53,16 @@ def matches(printed: str, answer: str) -> bool:
     return re.fullmatch(pattern, _plain(answer), re.DOTALL) is not None
 
 
+def changed(text: str, hunks: list[str]) -> str:
+    """Return the text with hunks applied; one that is an addition alone goes to the end."""
+    for hunk in hunks:
+        lines = hunk.splitlines()
+        before = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("+"))
+        after = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("-"))
+        assert not before or text.count(before) == 1, f"the page shows lines that are not there: {before}"
+        text = text.replace(before, after) if before else f"{text}\n\n{after}"
+    return text
+
+
 def _plain(text: str) -> str:
     return re.sub(r"\s", "", text)

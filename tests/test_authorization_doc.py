@@ -5,13 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from guides import ROOT, changed
 
 from taskapi.security.rbac import GRANTS, Permission, Role
 
-ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "authorization.md").read_text(encoding="utf-8")
 DIFF = re.search(r"```diff\n(.*?)```", PAGE, re.DOTALL)[1]
 TRIAL = """
@@ -48,17 +47,6 @@ def copy(tmp_path):
         file = tmp_path / path
         file.write_text(changed(file.read_text(encoding="utf-8"), hunks), encoding="utf-8")
     return tmp_path
-
-
-def changed(text, hunks):
-    """Return the text with hunks applied; one that is an addition alone goes to the end."""
-    for hunk in hunks:
-        lines = hunk.splitlines()
-        before = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("+"))
-        after = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("-"))
-        assert not before or text.count(before) == 1, f"the page shows lines that are not there: {before}"
-        text = text.replace(before, after) if before else f"{text}\n\n{after}"
-    return text
 
 
 def test_the_page_has_the_table_of_the_code():

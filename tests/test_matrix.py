@@ -10,6 +10,7 @@ LOGIN = "/api/v1/auth/login"
 EVERY_ROLE, WRITERS, ADMINS = ["viewer", "editor", "admin"], ["editor", "admin"], ["admin"]
 ANYONE = "anyone"
 MATRIX = {
+    "GET /": ANYONE,
     "GET /.well-known/jwks.json": ANYONE,
     "GET /api/v1/admin/audit": ADMINS,
     "GET /api/v1/admin/stats": ADMINS,
@@ -64,6 +65,7 @@ MATRIX = {
     "GET /openapi.json": ANYONE,
     "GET /problems/<code_name>": ANYONE,
     "GET /readyz": ANYONE,
+    "GET /static/<release>/<path:name>": ANYONE,
 }
 FRESH = {
     "DELETE /api/v1/me",

@@ -18,6 +18,11 @@ def _is_declared(name: str | None, _kind: str, _parents: Any) -> bool:
     return not (name or "").startswith("task_search")
 
 
+def _number(_context: Any, _revision: Any, directives: list[Any]) -> None:
+    """Call a new revision by the number that comes next."""
+    directives[0].rev_id = f"{int(context.script.get_current_head() or 0) + 1:04}"
+
+
 def _configure(**options: Any) -> None:
     context.configure(
         target_metadata=db.metadata,
@@ -25,6 +30,7 @@ def _configure(**options: Any) -> None:
         render_as_batch=True,
         render_item=_render,
         include_name=_is_declared,
+        process_revision_directives=_number,
         transaction_per_migration=False,
         transactional_ddl=True,
         **options,
