@@ -63,6 +63,14 @@ class Log(Logger):
 class Worker(ThreadWorker):
     """A gthread worker that loses no connection as it stops, and refuses what is no HTTP in our words."""
 
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """Stop at the end of all; where others take over, a while later, for they have yet to load what they serve."""
+        if self.stopping[0] or not DRAIN_SECONDS or sig == signal.SIGALRM:
+            super().handle_exit(sig, frame)
+        elif not signal.getitimer(signal.ITIMER_REAL)[0]:  # the arbiter says it again and again
+            signal.signal(signal.SIGALRM, self.handle_exit)
+            signal.alarm(DRAIN_SECONDS)
+
     def set_accept_enabled(self, enabled: bool) -> None:
         """As the worker stops, take the connections that wait and close the door; left open, it would lose more."""
         super().set_accept_enabled(enabled)

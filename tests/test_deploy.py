@@ -91,7 +91,7 @@ def test_the_unit_starts_the_service_from_what_the_image_holds_starts_it_anew_an
     wait_until(lambda: is_healthy(port))
     subprocess.run(shlex.split(SERVICE["ExecReload"].replace("$MAINPID", str(process.pid))), check=True)
     wait_until(lambda: log.read_text().count("Booting worker") == 2)
-    assert is_healthy(port)
+    wait_until(lambda: is_healthy(port))
     process.terminate()
     assert process.wait(int(SERVICE["TimeoutStopSec"])) == 0
     assert not is_healthy(port)

@@ -1,0 +1,207 @@
+"""docs/operations.md: its commands run as they stand there, and what it names is there."""
+
+import os
+import re
+import secrets
+import ssl
+import subprocess
+import sys
+import urllib.request
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+from prometheus_client.metrics import MetricWrapperBase
+
+from taskapi import CHECKS
+from taskapi.config.sources import load_settings
+from taskapi.ops import metrics
+from tests.conftest import PASSWORD, program, unavailable
+from tests.servers import ROOT, Postgres, free_port, wait_until
+
+PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
+TASKS = "/api/v1/tasks"
+
+
+def block(word):
+    """The one block of commands that has this in it."""
+    (found,) = [commands for commands in COMMANDS if word in commands]
+    return found
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A checkout with an instance folder of its own."""
+    for name in ("wsgi.py", "gunicorn.conf.py", "taskapi", "deploy/postgres"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / ".venv").symlink_to(Path(sys.prefix))
+    return tmp_path
+
+
+@pytest.fixture
+def run(checkout):
+    """Run a block in it."""
+
+    def run(commands, **environment):
+        return subprocess.run(
+            ["bash", "-eu", "-o", "pipefail", "-c", commands],
+            cwd=checkout,
+            env=os.environ | {"TASKAPI_INSTANCE_PATH": str(checkout / "instance")} | environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+@contextmanager
+def running(commands, folder, **environment):
+    """Have a block's server run; yields the path of what it says."""
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["bash", "-c", f"exec env {commands}"],
+            cwd=folder,
+            env=os.environ | {"TASKAPI_INSTANCE_PATH": str(folder / "instance")} | environment,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        yield log
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def answers(url):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with urllib.request.urlopen(url, timeout=10, context=context if url.startswith("https") else None) as answer:
+        return answer.headers
+
+
+def test_flask_run_serves_https_by_a_certificate_made_up_on_the_spot(checkout):
+    port = free_port()
+    url = f"https://127.0.0.1:{port}/healthz"
+    with running(block("--cert=adhoc").replace("8000", str(port)), checkout):
+        wait_until(lambda: answers(url))
+        assert "Strict-Transport-Security" in answers(url)
+
+
+def test_the_stock_launcher_of_opentelemetry_names_spans_by_their_routes(checkout):
+    port = free_port()
+    settings = {"PORT": str(port), "WEB_CONCURRENCY": "1", "DRAIN_SECONDS": "0"}
+    with running(block("opentelemetry-instrument"), checkout, **settings) as log:
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}/problems/not_found"))
+    assert '"name": "GET /problems/<code_name>"' in log.read_text()
+
+
+def test_the_secrets_of_the_compose_file_are_made(run, checkout):
+    done = run(block("deploy/secrets"))
+    assert done.returncode == 0, done.stderr
+    files = {path.name: path.read_text() for path in (checkout / "deploy" / "secrets").iterdir()}
+    assert set(files) == {"database_password", "postgres_password", "database_url"}
+    assert re.fullmatch("[0-9a-f]{48}", files["database_password"])
+    assert files["database_url"] == f"postgresql://taskapi:{files['database_password']}@postgres/taskapi"
+
+
+def test_the_embedded_database_is_backed_up_and_restored(run, checkout):
+    assert run(".venv/bin/flask seed ada").returncode == 0
+    for commands in (block("flask backup"), block("flask restore")):
+        done = run(commands)
+        assert done.returncode == 0, done.stderr
+    assert len([*(checkout / "instance").glob("taskapi.db.*Z")]) == 1
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    """A PostgreSQL whose superuser we are."""
+    if not Postgres.program("initdb"):
+        unavailable("PostgreSQL's initdb")
+    program("pg_dump")
+    server = Postgres()
+    server.start()
+    yield server
+    server.remove()
+
+
+def people(app, username):
+    """Return somebody who is signed in."""
+    client, credentials = app.test_client(), {"username": username, "password": PASSWORD}
+    client.post("/api/v1/auth/register", json=credentials)
+    client.tokens = client.post("/api/v1/auth/login", json=credentials).json
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {client.tokens['access_token']}"
+    return client
+
+
+@pytest.fixture
+def migrated(postgres, run, tmp_path):
+    """The database that the compose file makes: its address, and what PostgreSQL's programs find it by."""
+    password, role = secrets.token_hex(8), (ROOT / "deploy" / "postgres" / "role.sh").read_text()
+    (tmp_path / "password").write_text(password)
+    at = {"PGHOST": "127.0.0.1", "PGPORT": str(postgres.port), "PGUSER": "postgres"}
+    url = f"postgresql://taskapi:{password}@127.0.0.1:{postgres.port}/taskapi"
+    for commands in (role.replace("/run/secrets/database_password", "password"), ".venv/bin/flask db upgrade"):
+        done = run(commands, TASKAPI_DATABASE_URL=url, **at)
+        assert done.returncode == 0, done.stderr
+    return url, at
+
+
+def test_postgresql_is_backed_up_by_a_role_that_reads_everything_and_restored(migrated, run, make_app):
+    url, at = migrated
+    before = people(make_app(DATABASE_URL=url), "ada")
+    before.post(TASKS, json={"title": "Before", "labels": ["home"]})
+    assert "row-level security" in run("pg_dump -U taskapi taskapi", **at).stderr
+    for word in ("CREATE ROLE taskapi_backup", "pg_dump -U"):
+        done = run(block(word), **at)
+        assert done.returncode == 0, done.stderr
+    task = before.post(TASKS, json={"title": "After"}).json
+    cursor = before.get("/api/v1/changes").json["cursor"]
+    done = run(block("pg_restore"), **at)
+    assert done.returncode == 0, done.stderr
+    restored = make_app(DATABASE_URL=f"{url}_restored")
+    assert restored.test_cli_runner().invoke(args=["doctor"]).exit_code == 0
+    again = people(restored, "ada")
+    assert [item["title"] for item in again.get(TASKS).json["items"]] == ["Before"]
+    assert again.get(f"/api/v1/changes?since={cursor}").status_code >= 400
+    assert again.post(TASKS, json={"title": "Later"}).json["version"] > task["version"]
+    assert again.post("/api/v1/auth/refresh", json={"refresh_token": before.tokens["refresh_token"]}).status_code == 401
+
+
+def test_the_settings_for_production_are_fit_for_it(tmp_path):
+    (shown,) = re.findall(r"```ini\n(.*?)```", PAGE, re.DOTALL)
+    given = {name.removeprefix("TASKAPI_"): value for name, value in dotenv_values(stream=StringIO(shown)).items()}
+    assert load_settings(given, str(tmp_path)).production
+
+
+def table(heading, column):
+    """The code in the first column of the table that begins so."""
+    rows = PAGE.split(heading, 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    return {re.findall(r"`([^`]+)`", row.split("|")[column])[0] for row in rows}
+
+
+def test_all_that_readiness_may_name_is_told():
+    assert table("| `/readyz` names |", 1) - {"shutdown"} == set(CHECKS)
+
+
+def test_all_metrics_are_told_and_alerts_name_no_others():
+    told = table("| name | labels |", 1)
+    ours = [value for value in vars(metrics).values() if isinstance(value, MetricWrapperBase)]
+    names = {f"{one.name}_total" if one.type == "counter" else one.name for own in ours for one in own.describe()}
+    assert told == names
+    asked = set(re.findall(r"taskapi_[a-z_]+(?=[{)\[])", PAGE))
+    assert {name.removesuffix("_bucket") for name in asked} <= told
+
+
+def test_the_environment_of_the_server_is_told_with_its_defaults():
+    told = table("| variable | default |", 1)
+    assert told == set(re.findall(r'environ\.get\("((?!TASKAPI)[A-Z_]+)"', (ROOT / "gunicorn.conf.py").read_text())) | {
+        "PORT"
+    }
+    assert "| `DRAIN_SECONDS` | 5 |" in PAGE
