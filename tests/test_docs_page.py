@@ -114,8 +114,8 @@ def test_a_token_can_be_brought_along(docs, credentials, address):
     answer = docs.request.post(f"{address}/api/v1/auth/login", data=credentials)
     docs.get_by_role("button", name="Authorize").click()
     docs.get_by_role("textbox", name="auth-bearer-value").fill(answer.json()["access_token"])
-    docs.get_by_role("button", name="Apply credentials").first.click()
-    docs.get_by_role("button", name="Close").first.click()
+    docs.get_by_role("button", name="Apply credentials").click()
+    docs.get_by_role("button", name="Close").click()
     assert try_out(docs, "create_task", {"title": "Water the plants"}) == 201
 
 

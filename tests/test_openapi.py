@@ -40,7 +40,8 @@ def documented_headers(_ctx, response, case):
     answer = case.operation.definition.raw["responses"][str(response.status_code)]
     if "$ref" in answer:
         answer = case.operation.schema.raw_schema["components"]["responses"][answer["$ref"].rsplit("/", 1)[1]]
-    known = EVERYWHERE | {name.lower() for name in answer.get("headers", {})}
+    of_errors = {"cache-control"} if response.status_code >= 400 else set()  # always no-store
+    known = EVERYWHERE | of_errors | {name.lower() for name in answer.get("headers", {})}
     assert {*response.headers} <= known, {*response.headers} - known
 
 

@@ -12,6 +12,7 @@ from marshmallow import Schema
 from taskapi.api.documenting import document_operation, path_parameters
 from taskapi.api.encoding import to_json
 from taskapi.api.examples import answers, bodies
+from taskapi.api.header_docs import LIMITS
 from taskapi.api.header_docs import headers as documented_headers
 from taskapi.api.parsing import JSON, Parser
 from taskapi.api.problems import problem
@@ -77,7 +78,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         are the names of `headers`, and `examples` by what is said of each.
         """
         shown = schema() if isinstance(schema, type) else schema
-        doc["headers"] = documented_headers(*headers, *(["ETag"] if etag else []))
+        doc["headers"] = documented_headers("Cache-Control", *LIMITS, *(["ETag"] if etag else []), *headers)
         document = super().response(status_code, shown, **answers(shown, doc.pop("examples", None)), **doc)
 
         def decorator(view: Callable[..., Any]) -> Callable[..., Any]:

@@ -20,20 +20,20 @@ SECURITY = {
         "type": "apiKey",
         "in": "cookie",
         "name": "access_token_cookie",
-        "description": "For browsers: signing in with `cookies: true` sets it. There is nothing to fill in here.",
+        "description": "For browsers: signing in with `cookies: true` sets it.",
     },
     "csrf": {
         "type": "apiKey",
         "in": "header",
         "name": "X-CSRF-TOKEN",
         "description": "With a cookie, what changes something needs the value of the cookie `csrf_access_token`; to "
-        "refresh and to log out, that of `csrf_refresh_token`. This page sends it by itself.",
+        "refresh and to log out, that of `csrf_refresh_token`.",
     },
     "refresh_cookie": {
         "type": "apiKey",
         "in": "cookie",
         "name": "refresh_token_cookie",
-        "description": "For browsers, to refresh and to log out. There is nothing to fill in here.",
+        "description": "For browsers, to refresh and to log out.",
     },
 }
 BY_REFRESH_COOKIE: dict[str, list[str]] = {"refresh_cookie": [], "csrf": []}
@@ -74,7 +74,7 @@ def _document_conditions(doc: dict[str, Any], doc_info: dict[str, Any], method: 
     """Add the precondition: of a read that it has changed, of a change that it has not."""
     if doc_info.get("conditional") and method == "get":
         _add_header(doc, "If-None-Match", "The `ETag` of what you have: 304 if it is still the same.")
-        doc["responses"][304] = {"description": "Not modified", "headers": headers("ETag")}
+        doc["responses"][304] = {"description": "Not modified", "headers": headers("Cache-Control", "ETag")}
     elif "version_mismatch" in doc_info.get("problems", ()):
         _add_header(doc, "If-Match", "The `ETag` of what you mean to change: 412 if it has changed since.")
 

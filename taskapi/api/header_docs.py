@@ -19,7 +19,6 @@ HEADERS = {
     "RateLimit-Policy": _text("On limited routes: each limit, and its window in seconds.", '"person";q=6000;w=60'),
     "Retry-After": _text("Try again after so many seconds.", "42"),
     "WWW-Authenticate": _text("What to authenticate by, and why not (RFC 6750).", 'Bearer error="invalid_token"'),
-    "Allow": _text("The methods that there are.", "GET, HEAD, OPTIONS, POST"),
     "ETag": _text("Send it back as `If-None-Match`, or as `If-Match` with a change.", '"7"'),
     "Location": _text("Where it is.", "/api/v1/tasks/01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03"),
     "Link": _text('The next page, `rel="next"` (RFC 8288).', '</api/v1/tasks?limit=20&cursor=…>; rel="next"'),
@@ -30,9 +29,9 @@ HEADERS = {
     "Content-Disposition": _text("The name of the file.", 'attachment; filename="tasks.json"'),
     "Idempotency-Replayed": _text("`true`: the answer of the first time, and nothing was done.", "true"),
 }
-EVERYWHERE = ("X-Request-ID", "Cache-Control", "RateLimit", "RateLimit-Policy")
+LIMITS = ("RateLimit", "RateLimit-Policy")
 
 
 def headers(*names: str) -> dict[str, Any]:
-    """Return the headers of an answer: those that are everywhere, and these."""
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in (*EVERYWHERE, *names)}
+    """Return the headers of an answer: its id, and these."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-ID", *names)}

@@ -18,12 +18,12 @@ from taskapi.config import VERSION
 DESCRIPTION = """Your own tasks behind JSON Web Tokens.
 
 1. `POST /api/v1/auth/register` opens an account, `POST /api/v1/auth/login` signs in.
-2. Every request then carries `Authorization: Bearer <access_token>`; on this page, signing in sees to that.
+2. Every request then carries `Authorization: Bearer <access_token>`; at `/docs/`, signing in sees to that.
 3. The answer `token_expired` asks for `POST /api/v1/auth/refresh`, with the refresh token that the login gave.
 
 Bodies are JSON; what is not known in them, or in a query, is refused. Every error has the one shape of RFC 9457:
-programs go by its `code`, and its `type` is a page that explains it. What is another person's answers 404, as what
-never was."""
+programs go by its `code`, its `type` is a page that explains it, and nobody keeps it (`Cache-Control: no-store`). What
+is another person's answers 404, as what never was."""
 
 document = Blueprint("openapi", __name__)
 

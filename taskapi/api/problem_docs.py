@@ -8,7 +8,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from taskapi.api.catalogue import CATALOGUE, Entry
 from taskapi.api.examples import REQUEST_ID
-from taskapi.api.header_docs import headers
+from taskapi.api.header_docs import LIMITS, headers
 from taskapi.api.problems import MEDIA_TYPE
 
 BODY = ("malformed_request", "malformed_json", "body_too_large", "unsupported_media_type")
@@ -45,7 +45,7 @@ _MEMBERS: dict[str, dict[str, Any]] = {
     "permission_denied": {"permission": "task:write"},
     "version_mismatch": {"current": {"title": "Water the plants", "version": 8}},
 }
-_HEADERS = {405: {"Allow"}, 412: {"ETag"}, 429: {"Retry-After"}}  # beside those that the catalogue gives
+_HEADERS = {412: {"ETag"}, 429: {"Retry-After", *LIMITS}}  # beside those that the catalogue gives
 
 
 def codes_of(doc: dict[str, Any], doc_info: dict[str, Any], method: str) -> set[str]:

@@ -12,7 +12,14 @@ const ui = SwaggerUIBundle({
   validatorUrl: null,
   requestInterceptor: proveOrigin,
   responseInterceptor: authorize,
+  plugins: [askForTokenAlone],
 });
+
+// Cookies are the browser's own business, and their header is sent below: there is only a token to ask for
+function askForTokenAlone() {
+  const definitionsToAuthorize = (original) => (state) => original(state).filter((scheme) => scheme.has("bearer"));
+  return { statePlugins: { auth: { wrapSelectors: { definitionsToAuthorize } } } };
+}
 
 // Signed in by cookies, a request that changes something needs the value of the one that scripts can read
 function proveOrigin(request) {
