@@ -16,13 +16,13 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
-from forging import SECRET
 from redis import Redis
 from redis.exceptions import RedisError
 
 from taskapi import create_app
 from taskapi.accounts.models import create_user
 from taskapi.database import db
+from tests.forging import SECRET
 
 pytest_plugins = ["tests.rings", "tests.browser", "tests.visiting"]
 

@@ -4,10 +4,11 @@ What was acknowledged goes into a ledger on disk.
 """
 
 import json
+import ssl
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from itertools import count, cycle
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -53,6 +54,14 @@ class Ledger:
         return [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
 
 
+def connection_to(address: str) -> HTTPConnection:
+    """Return a connection, to be opened when it is used; whose certificate it is matters to no test of faults."""
+    scheme, netloc, *_ = urlsplit(address)
+    if scheme == "http":
+        return HTTPConnection(netloc, timeout=PATIENCE_SECONDS)
+    return HTTPSConnection(netloc, timeout=PATIENCE_SECONDS, context=ssl._create_unverified_context())
+
+
 class Client(Thread):
     """A person's client: makes tasks and changes them until it is told to stop, at each address by turns."""
 
@@ -64,9 +73,7 @@ class Client(Thread):
         self.slowest = 0.0
         self.acknowledged = 0
         self.person = f"person-{uuid4().hex}"
-        self._connections = [
-            HTTPConnection(urlsplit(address).netloc, timeout=PATIENCE_SECONDS) for address in addresses
-        ]
+        self._connections = [connection_to(address) for address in addresses]
         self._turns = cycle(self._connections)
         self.headers = {"Content-Type": "application/json"}
 

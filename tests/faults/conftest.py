@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import unavailable
+from tests.conftest import program, unavailable
 from tests.servers import Postgres, Redis
 
 
@@ -28,3 +28,9 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     server.start()
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="session")
+def nginx() -> str:
+    """The program."""
+    return program("nginx", "/usr/sbin/nginx")

@@ -6,13 +6,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from socket import create_connection
 from urllib.request import urlopen
 
 from tests.faults.load import Figures, load
-from tests.servers import ROOT, Gunicorn, Postgres, Redis
+from tests.proxy import Nginx
+from tests.servers import ROOT, Gunicorn, Postgres, Redis, wait_until
+
+SIZES = ("--workers", "2", "--threads", "8")
 
 
 @contextmanager
@@ -28,7 +32,7 @@ def service(database_url: str, folder: Path, *options: str, **settings: str) -> 
     }
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"]
     subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=True, capture_output=True)
-    with Gunicorn(environment, folder, *(options or ("--workers", "2", "--threads", "8"))) as server:
+    with Gunicorn(environment, folder, *(options or SIZES)) as server:
         yield server
 
 
@@ -47,6 +51,45 @@ def stopped_and_started(postgres: Postgres, folder: Path, *, times: int) -> Figu
         for _ in range(times):
             server.stop()
             server.start()
+        return running.recovery()
+
+
+def rolling_restarts(postgres: Postgres, folder: Path, *, restarts: int, drain_seconds: int) -> Figures:
+    """Restart two instances behind nginx, one after the other, over and over.
+
+    They drain for longer than nginx leaves alone an instance that was down, so that it never has none to ask.
+    """
+    with (
+        service(postgres.new_database(), folder, DRAIN_SECONDS=str(drain_seconds)) as one,
+        Gunicorn(one.environment, folder, *SIZES) as two,
+        Nginx(folder, one.port, two.port) as proxy,
+        load(f"https://127.0.0.1:{proxy.https}", folder=folder) as running,
+    ):
+        for turn in range(restarts):
+            restart((one, two)[turn % 2])
+        return running.recovery()
+
+
+def restart(server: Gunicorn) -> None:
+    """Stop it and start it, as an operator does who waits until it is ready before they turn to the next."""
+    server.stop()
+    server.start()
+    wait_until(lambda: urlopen(f"{server.address}/readyz").status == 200)
+
+
+def slow_senders(postgres: Postgres, folder: Path, *, seconds: int) -> Figures:
+    """Have more clients than there are threads send a byte each second, through nginx."""
+    with (
+        service(postgres.new_database(), folder) as server,
+        Nginx(folder, server.port, server.port) as proxy,
+        ExitStack() as connections,
+        load(f"https://127.0.0.1:{proxy.https}", folder=folder) as running,
+    ):
+        senders = [connections.enter_context(create_connection(("127.0.0.1", proxy.http))) for _ in range(64)]
+        for data in (b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n", *[b" "] * seconds):
+            for sender in senders:
+                sender.sendall(data)
+            time.sleep(1)
         return running.recovery()
 
 
@@ -157,7 +200,7 @@ def clocks_apart(postgres: Postgres, folder: Path, *, seconds: float, apart: int
     """Let each client ask by turns at two instances, one of whose clocks is ahead."""
     url = postgres.new_database()
     with service(url, folder) as server:
-        ahead = Gunicorn(server.environment | clock_ahead(folder, apart), folder, "--workers", "2", "--threads", "8")
+        ahead = Gunicorn(server.environment | clock_ahead(folder, apart), folder, *SIZES)
         with ahead, load(server.address, ahead.address, folder=folder) as running:
             assert clock_of(ahead.address) - clock_of(server.address) > apart - 1
             time.sleep(seconds)
