@@ -1,0 +1,90 @@
+"""Break what the service stands on, one thing after the other and for longer than the tests do: a table of all figures.
+
+Needs PostgreSQL's and Redis's servers and nginx installed; starts its own. A small disk is mounted by root alone.
+
+python -m benchmarks.faults              # all
+python -m benchmarks.faults clocks disk  # those whose name has one of these words
+"""
+
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import astuple, fields
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.faults import scenarios
+from tests.faults.load import Figures
+from tests.servers import ROOT, Postgres, Redis
+
+
+def main() -> None:
+    words = sys.argv[1:]
+    print(*about(), sep="\n")
+    print("\n| fault | " + " | ".join(field.name.replace("_", " ") for field in fields(Figures)) + " | took |")
+    print("| --- |" + " ---: |" * (len(fields(Figures)) + 1))
+    with servers() as (postgres, redis):
+        for name, run in faults(postgres, redis):
+            if not words or any(word in name for word in words):
+                report(name, run)
+
+
+def faults(postgres: Postgres, redis: Redis) -> Iterator[tuple[str, Callable[[Path], Figures]]]:
+    yield "a worker killed each 2 s", partial(scenarios.workers_killed, postgres, kills=15)
+    yield "SIGTERM and start, five times", partial(scenarios.stopped_and_started, postgres, times=5)
+    for how in ("fast", "immediate"):
+        yield f"PostgreSQL restarted, {how}", partial(scenarios.postgres_restarted, postgres, how=how, down_seconds=5)
+    yield "PostgreSQL frozen for 10 s", partial(scenarios.postgres_frozen, postgres, seconds=10)
+    yield "PostgreSQL reads only for 10 s", partial(scenarios.postgres_read_only, postgres, seconds=10)
+    yield "Redis killed for 10 s, then empty", partial(scenarios.redis_killed, postgres, redis, seconds=10)
+    yield "Redis frozen for 10 s", partial(scenarios.redis_frozen, postgres, redis, seconds=10)
+    yield "4 × 16 writers on SQLite for 20 s", partial(scenarios.many_writers_on_sqlite, seconds=20)
+    yield "disk full for 10 s", on_small_disk
+    yield "20 rolling restarts", partial(scenarios.rolling_restarts, postgres, restarts=20, drain_seconds=5)
+    yield "64 slow senders for 20 s", partial(scenarios.slow_senders, postgres, seconds=20)
+    yield "clocks 5 s apart for 20 s", partial(scenarios.clocks_apart, postgres, seconds=20)
+
+
+def on_small_disk(folder: Path) -> Figures:
+    with scenarios.small_disk(folder) as disk:
+        return scenarios.disk_full(disk, folder, seconds=10)
+
+
+def report(name: str, run: Callable[[Path], Figures]) -> None:
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            figures = [
+                f"{figure:.1f}" if isinstance(figure, float) else figure for figure in astuple(run(Path(folder)))
+            ]
+        except (TimeoutError, subprocess.CalledProcessError) as error:
+            figures = [error]
+    print("|", name, "|", *(f"{figure} |" for figure in figures), f"{time.monotonic() - started:.0f} s |", flush=True)
+
+
+@contextmanager
+def servers() -> Iterator[tuple[Postgres, Redis]]:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
+        postgres, redis = Postgres(), Redis(Path(folder))
+        for server, end in ((postgres, postgres.remove), (redis, redis.kill)):
+            running.callback(end)
+            server.start()
+        yield postgres, redis
+
+
+def about() -> list[str]:
+    programs = (["git", "describe", "--always", "--dirty"], [Postgres.program("postgres"), "--version"])
+    programs += (["redis-server", "--version"], ["uname", "-srm"])
+    outputs = [subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True) for words in programs]
+    lines = [output.stdout.strip() for output in outputs]
+    return [*lines, f"Python {platform.python_version()}", f"gunicorn {version('gunicorn')}", f"{os.cpu_count()} cores"]
+
+
+if __name__ == "__main__":
+    main()
