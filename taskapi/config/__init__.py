@@ -105,6 +105,14 @@ class Settings:
         ),
         secret=True,
     )
+    database_pool_size: int = _setting(
+        8,
+        "Connections that a process keeps for reading, and as many for writing: one for each thread.",
+        _whole(1, 1000),
+    )
+    database_timeout_seconds: int = _setting(
+        10, "How long a request waits for PostgreSQL to answer, or for a connection to it.", _whole(1, 600)
+    )
     jwt_secret_key: str = _setting(
         "",
         "Secret that signs tokens by HMAC, at least 32 bytes; empty: generated into the instance folder.",

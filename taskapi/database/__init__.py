@@ -65,11 +65,10 @@ def init_database(app: Flask, settings: Settings) -> None:
     """Bind the application to its database: one engine for units of work, one for reading."""
     url = make_url(settings.database_url or f"sqlite:///{Path(app.instance_path) / EMBEDDED}")
     kind = _kind(url)
-    app.config["SQLALCHEMY_DATABASE_URI"] = url.set(drivername=kind.DRIVER)
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True, **kind.WRITING}
-    app.config["SQLALCHEMY_BINDS"] = {
-        READER: {"url": url.set(drivername=kind.DRIVER), "hide_parameters": True, **kind.READING}
-    }
+    url, options = url.set(drivername=kind.DRIVER), {"hide_parameters": True, **kind.options(settings)}
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
+    app.config["SQLALCHEMY_BINDS"] = {READER: {"url": url, **options}}
     db.init_app(app)
     migrate.init_app(app, db)
     app.teardown_appcontext(_close_reader)
@@ -77,7 +76,7 @@ def init_database(app: Flask, settings: Settings) -> None:
     with app.app_context():
         if settings.embedded:
             Path(app.instance_path, EMBEDDED).touch(mode=0o600)  # what SQLite puts beside it is given the same mode
-        kind.prepare(db.engine, db.engines[READER])
+        kind.prepare(db.engine, db.engines[READER], settings)
 
 
 def _kind(url: URL) -> Any:

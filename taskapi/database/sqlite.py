@@ -7,15 +7,19 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, event
 
+from taskapi.config import Settings
 from taskapi.prepared import send
 
 DRIVER: Final = "sqlite"
-WRITING: Final[dict[str, Any]] = {}
-READING: Final[dict[str, Any]] = {"isolation_level": "AUTOCOMMIT"}
 BUSY_SECONDS: Final = 5  # how long a writer waits for its turn
 
 
-def prepare(writer: Engine, reading: Engine) -> None:
+def options(_settings: Settings) -> dict[str, Any]:
+    """Return the options of either engine."""
+    return {"isolation_level": "AUTOCOMMIT"}
+
+
+def prepare(writer: Engine, reading: Engine, _settings: Settings) -> None:
     """Writers begin IMMEDIATE: a read that turned into a write would fail at once, whatever the timeout."""
     event.listen(writer, "connect", _configure)
     event.listen(reading, "connect", _configure)

@@ -1,0 +1,145 @@
+"""No request waits for PostgreSQL for ever: not for a frozen one, a slow statement, a lock, or a connection."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+from conftest import TEST_DATABASE_URL, unavailable
+from flask_migrate import upgrade
+from servers import Gunicorn, Postgres, wait_until
+from sqlalchemy.exc import OperationalError
+
+from taskapi.database import READER, db, reader
+
+pytestmark = pytest.mark.skipif(TEST_DATABASE_URL is None, reason="SQLite has no server to wait for")
+TASKS = "/api/v1/tasks"
+SLEEP = sa.text("SELECT pg_sleep(60)")
+SLEEPING = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep%'"
+BOUND = (
+    5  # seconds: the one that is set, another until we give up, another for the cancelling, and two for this machine
+)
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A PostgreSQL of the module's own."""
+    if not Postgres.program("initdb"):
+        unavailable("PostgreSQL's initdb")
+    server = Postgres()
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="module")
+def url(server):
+    """The address of an empty database on it."""
+    return f"{server.new_database()}?connect_timeout=2"
+
+
+@pytest.fixture(scope="module")
+def app(make_app, url):
+    """An application that waits for a second."""
+    app = make_app(DATABASE_URL=url, DATABASE_TIMEOUT_SECONDS=1, DATABASE_POOL_SIZE=4)
+    with app.app_context():
+        upgrade()
+    return app
+
+
+def taken(act):
+    """Return what an act comes to, and how many seconds it takes."""
+    started = time.monotonic()
+    return act(), time.monotonic() - started
+
+
+def is_unavailable(answer):
+    return (answer.status_code, answer.json["code"]) == (503, "unavailable")
+
+
+def sleeping(app):
+    with app.app_context():
+        return reader().execute(sa.text(SLEEPING)).scalar_one()
+
+
+def another(app, owner):
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {owner.token}"
+    return client
+
+
+def test_while_it_is_frozen_every_request_is_refused_soon_and_none_afterwards(app, server, owner, task):
+    acts = [lambda c: c.get(TASKS), lambda c: c.post(TASKS, json={"title": "Task"})] * 6
+    with ThreadPoolExecutor(len(acts)) as pool:
+        server.freeze()
+        try:
+            answers = list(pool.map(lambda act: taken(lambda: act(another(app, owner))), acts))
+        finally:
+            server.thaw()
+    assert all(is_unavailable(answer) for answer, _ in answers)
+    assert max(seconds for _, seconds in answers) < BOUND
+    assert [owner.get(f"{TASKS}/{task['id']}").status_code for _ in range(8)] == [200] * 8
+
+
+def test_a_read_that_takes_too_long_is_ended_on_the_server_too(app):
+    with app.test_request_context(), pytest.raises(OperationalError):
+        reader().execute(SLEEP)
+    wait_until(lambda: sleeping(app) == 0, BOUND)
+
+
+def test_a_write_that_takes_too_long_is_ended_by_the_server(app):
+    with app.test_request_context(), pytest.raises(OperationalError, match="statement timeout"):
+        db.session.execute(SLEEP)
+    assert sleeping(app) == 0
+
+
+def test_a_writer_waits_for_another_no_longer_than_that(app, server, owner, task):
+    with app.app_context(), db.engine.connect() as connection:
+        connection.exec_driver_sql("ALTER TABLE tombstones DISABLE TRIGGER USER")  # takes a lock, and keeps it
+        answer, seconds = taken(lambda: owner.delete(f"{TASKS}/{task['id']}?permanent=true"))
+    assert is_unavailable(answer)
+    assert seconds < BOUND
+    assert owner.delete(f"{TASKS}/{task['id']}?permanent=true").status_code == 204
+
+
+def test_a_request_that_is_gone_holds_its_locks_for_half_a_minute_and_no_longer(app):
+    show = sa.text("SHOW idle_in_transaction_session_timeout")
+    with app.test_request_context():
+        assert db.session.execute(show).scalar_one() == "30s"
+
+
+def test_a_command_may_take_its_time(app):
+    with app.app_context():
+        for connection in (reader(), db.session):
+            assert connection.execute(sa.text("SELECT 1 FROM pg_sleep(2.2)")).scalar_one() == 1
+
+
+def test_a_connection_that_was_ended_while_it_lay_idle_is_not_used(app, server, owner):
+    owner.post(TASKS, json={"title": "Task"})
+    server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'taskapi%'")
+    assert owner.get(TASKS).status_code == 200
+    assert owner.post(TASKS, json={"title": "Task"}).status_code == 201
+
+
+@pytest.mark.parametrize("engine", [None, READER])
+def test_a_process_takes_so_many_connections_and_no_more(app, engine):
+    with app.app_context():
+        pool = db.engines[engine].pool
+        taken_ = [pool.connect() for _ in range(8)]
+        with pytest.raises(sa.exc.TimeoutError):
+            pool.connect()
+    for connection in taken_:
+        connection.close()
+    assert pool.checkedin() == 4
+
+
+def test_workers_share_no_connection_that_was_made_before_they_were_forked(app, server, url, tmp_path):
+    environment = {"TASKAPI_DATABASE_URL": url, "TASKAPI_INSTANCE_PATH": str(tmp_path)}
+    with app.app_context():
+        for engine in db.engines.values():
+            engine.dispose()
+    with Gunicorn(environment, tmp_path, "--preload", "--workers", "2") as gunicorn:
+        wait_until(lambda: len(gunicorn.workers()) == 2)
+        count = sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        with app.app_context():
+            assert reader().execute(count).scalar_one() == 1
