@@ -56,3 +56,23 @@ def test_the_index_of_decisions_has_them_all():
     folder = ROOT / "docs" / "adr"
     listed = re.findall(r"\]\((.+?)\)", (folder / "README.md").read_text(encoding="utf-8"))
     assert listed == sorted(path.name for path in folder.glob("0*.md"))
+
+
+def test_every_test_that_a_page_names_is_there():
+    named = {
+        found for page in PAGES for found in re.findall(r"`(test_\w+\.py)::(\w+)`", page.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 80
+    tests = {file: (ROOT / "tests" / file).read_text(encoding="utf-8") for file, _ in named}
+    assert [f"{file}::{name}" for file, name in sorted(named) if f"def {name}(" not in tests[file]] == []
+
+
+def test_no_requirement_is_judged_twice():
+    page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    judged = [
+        number
+        for row in re.findall(r"^\| (V[^|]+)\|", page, re.MULTILINE)
+        for number in re.findall(r"V\d+\.\d+\.\d+", row)
+    ]
+    assert len(judged) > 90
+    assert len(judged) == len(set(judged))
