@@ -46,7 +46,8 @@ class Nginx:
         user = "user root;" if os.geteuid() == 0 else ""
         main = f"{user} daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}}"
         (folder / "nginx.conf").write_text(f"{main} http {{ {paths} access_log off; include {folder}/site.conf; }}")
-        self.command = [program("nginx", "/usr/sbin/nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
+        self.command = [program("nginx", "/usr/sbin/nginx"), "-p", str(folder), "-e", str(folder / "error.log")]
+        self.command += ["-c", str(folder / "nginx.conf")]
 
     def __enter__(self):
         done = subprocess.run([*self.command, "-t"], capture_output=True, text=True, check=False)
