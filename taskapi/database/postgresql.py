@@ -108,9 +108,18 @@ def prepare(writer: Engine, reading: Engine, settings: Settings) -> None:
 
 
 def _connect(seconds: int, cursor: Any, _dialect: Any, _record: Any, where: Any, parameters: Any) -> Bounded:
-    connection = Bounded.connect(*where, **{**LIBPQ, **parameters}, cursor_factory=cursor)
+    threshold = parameters.pop("prepare_threshold", None)
+    connection = Bounded.connect(*where, **{**LIBPQ, **parameters}, autocommit=True, cursor_factory=cursor)
     connection.patience = seconds + CANCEL_SECONDS  # the server's own limit comes first, where it lives
+    if threshold is not None or _is_pooled(connection):
+        connection.prepare_threshold = threshold and int(threshold)
     return connection
+
+
+def _is_pooled(connection: Bounded) -> bool:
+    """Tell whether a pooler answers: the next transaction may meet a server that knows nothing that was prepared."""
+    (process,) = connection.execute("SELECT pg_backend_pid()").fetchone() or (None,)
+    return bool(process != connection.info.backend_pid)
 
 
 def _look(connection: Bounded, _record: Any, _proxy: Any) -> None:

@@ -1,0 +1,137 @@
+"""Behind PgBouncer in transaction mode: many connections over few, none of which keeps anything of a person's."""
+
+import secrets
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import mkdtemp
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+from conftest import PASSWORD, TEST_DATABASE_URL, program
+from servers import AS_POSTGRES, connects, free_port, wait_until
+
+from taskapi.database import READER, act_for, acting_for, db, reader
+
+pytestmark = pytest.mark.skipif(TEST_DATABASE_URL is None, reason="SQLite has no server to stand before")
+TASKS = "/api/v1/tasks"
+SERVERS = 2
+CONFIGURATION = """
+[databases]
+* = host={host} port={port} user={user} password={password}
+
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {own_port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = {servers}
+query_wait_timeout = 10
+logfile = {folder}/log
+"""
+
+
+@pytest.fixture(scope="module")
+def pooled(database_url):
+    """The address of the suite's database behind a PgBouncer that has two connections to it."""
+    binary, url = program("pgbouncer"), sa.make_url(database_url)
+    folder, own_port = Path(mkdtemp(prefix="taskapi-pgbouncer-")), free_port()
+    (folder / "ini").write_text(
+        CONFIGURATION.format(
+            host=url.host or "127.0.0.1",
+            port=url.port or 5432,
+            user=url.username,
+            password=url.password or "none",
+            own_port=own_port,
+            servers=SERVERS,
+            folder=folder,
+        )
+    )
+    for path in (folder, folder / "ini") if AS_POSTGRES else ():
+        shutil.chown(path, **AS_POSTGRES)
+    process = subprocess.Popen([binary, "-q", folder / "ini"], stderr=subprocess.DEVNULL, **AS_POSTGRES)
+    wait_until(lambda: connects(own_port))
+    yield url.set(host="127.0.0.1", port=own_port).render_as_string(hide_password=False)
+    process.terminate()
+    process.wait(10)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def app(make_app, pooled):
+    """An application that knows nothing of PgBouncer."""
+    return make_app(DATABASE_URL=pooled, DATABASE_TIMEOUT_SECONDS=5)
+
+
+def me(person):
+    return UUID(person.get("/api/v1/me").json["id"])
+
+
+def test_it_is_noticed_and_nothing_is_prepared_that_another_connection_would_not_know(app):
+    with app.app_context():
+        assert reader().connection.driver_connection.prepare_threshold is None
+
+
+def test_an_address_may_say_that_statements_are_prepared_all_the_same(make_app, pooled):
+    with make_app(DATABASE_URL=f"{pooled}?prepare_threshold=3").app_context():
+        assert reader().connection.driver_connection.prepare_threshold == 3
+
+
+def test_without_it_statements_are_prepared(make_app, database_url):
+    with make_app(DATABASE_URL=database_url).app_context():
+        assert reader().connection.driver_connection.prepare_threshold == 5
+
+
+def test_an_idle_connection_holds_none_of_its_own(app, owner):
+    owner.get(TASKS)
+    with app.app_context():
+        engine = db.engines[READER]
+        connections = [engine.connect() for _ in range(SERVERS * 3)]
+        with acting_for(me(owner)):
+            for connection in connections * 2:
+                connection.execute(sa.text("SELECT count(*) FROM tasks"))
+        for connection in connections:
+            connection.close()
+
+
+def test_what_many_do_at_once_over_two_connections_is_done_for_each(app, signed_in):
+    people = [signed_in() for _ in range(6)]
+
+    def live(person):
+        for number in range(8):
+            made = person.post(TASKS, json={"title": f"Task {number}", "labels": ["home"]})
+            assert made.status_code == 201, made.text
+            assert person.get(made.headers["Location"]).json == made.json
+        seen = person.get(TASKS).json["items"]
+        exported = person.get(f"{TASKS}/export?format=json").json["tasks"]
+        return len(seen), len(exported), len(person.get("/api/v1/changes").json["changes"])
+
+    with ThreadPoolExecutor(6) as pool:
+        assert {*pool.map(live, people)} == {(8, 8, 9)}
+
+
+def test_no_connection_of_its_own_keeps_whom_it_served(app, signed_in):
+    people = [me(person) for person in (signed_in(), signed_in()) if person.post(TASKS, json={"title": "Task"})]
+
+    def look(number):
+        with app.app_context():
+            person = [*people, None][number % 3]
+            if person:
+                act_for(person)
+            connection = reader() if number % 2 else db.session
+            return {*connection.execute(sa.text("SELECT owner_id FROM tasks")).scalars()} == ({person} - {None})
+
+    with ThreadPoolExecutor(6) as pool:
+        assert all(pool.map(look, range(120)))
+
+
+def test_signing_up_in_and_out_works(app, client):
+    credentials = {"username": f"person-{secrets.token_hex(6)}", "password": PASSWORD}
+    assert client.post("/api/v1/auth/register", json=credentials).status_code == 201
+    tokens = client.post("/api/v1/auth/login", json=credentials).json
+    bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+    assert client.delete("/api/v1/me", headers=bearer).status_code == 204
+    assert client.get("/api/v1/me", headers=bearer).status_code == 401
