@@ -1,8 +1,10 @@
 """Migrations: up from nothing, down to nothing, and what they build is what the models say."""
 
 import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -92,6 +94,52 @@ def test_migrating_leaves_foreign_keys_on(empty):
     if db.engine.dialect.name == "sqlite":
         with db.engine.connect() as connection:
             assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+@pytest.fixture
+def on_postgresql(empty):
+    """Skip what SQLite has no need of: it has one writer at a time, and no locks of tables."""
+    if db.engine.dialect.name != "postgresql":
+        pytest.skip("PostgreSQL alone")
+
+
+@pytest.fixture
+def revise(tmp_path):
+    """Return a copy of the history with one more revision, which upgrades by these lines."""
+
+    def revise(*lines):
+        folder = tmp_path / "migrations"
+        shutil.copytree(MIGRATIONS, folder)
+        head = f"revision, down_revision = '9999', '{REVISIONS[-1]}'"
+        body = "".join(f"    {line}\n" for line in lines)
+        text = f"from alembic import op\n{head}\n\n\ndef upgrade():\n{body}"
+        (folder / "versions" / "9999_more.py").write_text(text)
+        return str(folder)
+
+    return revise
+
+
+def test_a_migration_that_waits_for_a_long_transaction_gives_up_before_requests_do(on_postgresql, revise, caplog):
+    upgrade()
+    with db.engine.connect() as other:
+        other.exec_driver_sql("SELECT count(*) FROM users")
+        started = time.monotonic()
+        with pytest.raises(SystemExit):
+            upgrade(revise("op.execute('ALTER TABLE users ADD COLUMN more int')"))
+        assert time.monotonic() - started < 5
+    assert "try again" in caplog.text
+    assert "more" not in {column["name"] for column in sa.inspect(db.engine).get_columns("users")}
+
+
+def test_an_index_can_be_built_outside_of_the_transaction(on_postgresql, revise):
+    upgrade()
+    upgrade(
+        revise(
+            "with op.get_context().autocommit_block():",
+            "    op.create_index('more', 'tasks', ['owner_id', 'status'], postgresql_concurrently=True)",
+        )
+    )
+    assert "more" in {index["name"] for index in sa.inspect(db.engine).get_indexes("tasks")}
 
 
 def test_processes_that_start_at_once_migrate_the_embedded_database_once(tmp_path):

@@ -141,5 +141,7 @@ def _is_readable(descriptor: int) -> bool:
 
 def _begin(limits: str, connection: Connection) -> None:
     """Begin a unit of work: one query of several statements, which the driver must never prepare."""
+    if "isolation_level" in connection.get_execution_options():
+        return  # a migration, which has the driver begin, or nobody
     words = ("BEGIN", acting(), limits if has_request_context() else "")
     send(connection, "; ".join(filter(None, words)), prepare=False)

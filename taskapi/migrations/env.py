@@ -1,11 +1,20 @@
 """How migrations run: in one transaction, on the application's own engine."""
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from alembic import context
+from alembic.util import CommandError
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from taskapi.database import UtcDateTime, db
+
+# Whoever waits for a table's lock has everybody else wait behind them: no longer than requests will
+LOCK_SECONDS: Final = 2
+NO_LOCK: Final = "55P03"
+RETRY: Final = (
+    f"A lock was not to be had within {LOCK_SECONDS} s: a long transaction holds it. Nothing was changed; try again."
+)
 
 
 def _render(kind: str, thing: Any, autogen: Any) -> str | Literal[False]:
@@ -47,7 +56,12 @@ def _run(connection: Connection) -> None:
         with context.begin_transaction():
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql("SET LOCAL row_security = off")  # rather refused than nobody's rows changed
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
             context.run_migrations()
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) == NO_LOCK:
+            raise CommandError(RETRY) from None
+        raise
     finally:
         if sqlite:
             connection.connection.execute("PRAGMA foreign_keys = ON")
@@ -59,4 +73,6 @@ if context.is_offline_mode():
         context.run_migrations()
 else:
     with db.engine.connect() as connection:
+        if connection.dialect.name == "postgresql":  # begin as the driver does, so that a step can do without
+            connection.execution_options(isolation_level="READ COMMITTED")
         _run(connection)
