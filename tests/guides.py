@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
+FOLDERS = ("docs", "examples", "deploy", "postman", "benchmarks")
+PAGES = [*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))]
 ADDRESS = "http://127.0.0.1:8000"
 BIN = ".venv/bin/"
 BLOCK = re.compile(r"^```bash\n(.*?)^```$(?:\n+^```(?:json|text)\n(.*?)^```$)?", re.DOTALL | re.MULTILINE)

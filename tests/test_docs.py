@@ -1,17 +1,14 @@
 """The documents: those made from the code are as it is now, and links between them lead somewhere."""
 
 import re
-from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
+from guides import PAGES, ROOT
 
 from docs.generate import documents
 from taskapi.config.sources import load_settings
 
-ROOT = Path(__file__).parent.parent
-FOLDERS = ("docs", "examples", "deploy", "postman", "benchmarks")
-PAGES = [*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))]
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
 BLOCK = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
 

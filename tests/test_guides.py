@@ -1,9 +1,10 @@
 """The guides: each command of theirs runs, in order, against a real server, and answers what is printed below it."""
 
 import pytest
-from guides import ADDRESS, ROOT, follow, matches, steps_of
+from guides import ADDRESS, PAGES, ROOT, follow, matches, steps_of
 
-GUIDES = ["README.md", "docs/jwt.md"]
+GUIDES = ["README.md", "docs/jwt.md", "docs/keys.md", "docs/exchange.md"]
+ELSEWHERE = {"docs/operations.md": "test_operations_doc.py"}  # beside what each of its commands needs
 SERVER = {"TASKAPI_BCRYPT_ROUNDS": "4"}
 
 
@@ -31,7 +32,7 @@ def test_every_answer_ends_its_line(answers):
 
 
 def test_it_is_for_the_port_that_make_run_serves(guide):
-    assert guide.read_text(encoding="utf-8").count(ADDRESS) > 0
+    assert ADDRESS in guide.read_text(encoding="utf-8") or guide.name == "keys.md"  # which needs no server
     assert "PORT ?= 8000" in (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
@@ -39,3 +40,15 @@ def test_an_answer_that_differs_is_noticed():
     assert matches('{"id":"…",\n "a":1}\n', '{"id":"x", "a":1}')
     assert not matches('{"id":"…","a":1}', '{"id":"x","a":2}')
     assert not matches("", "more than was printed")
+
+
+def test_no_page_has_commands_that_are_not_run():
+    pages = {page.relative_to(ROOT).as_posix() for page in PAGES if steps_of(page)}
+    assert pages == {*GUIDES, *ELSEWHERE}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_a_block_says_what_it_is(page):
+    """Commands that need what a test has not, say a machine of one's own, are `console`."""
+    fences = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("```")]
+    assert [line for line in fences[::2] if line == "```"] == []
