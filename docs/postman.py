@@ -22,8 +22,9 @@ VARIABLES = {  # what examples call somebody or something, and the variable that
     cast.REFRESH_TOKEN: "{{refresh_token}}",
     cast.PASSWORD: "{{password}}",
     cast.NEW_PASSWORD: "{{new_password}}",
+    f'"{cast.USERNAME}"': '"{{username}}"',
+    f'"{cast.GUEST}"': '"guest-{{$guid}}"',
 }
-USERNAMES = {"create_user": "guest-{{$guid}}"}  # else that of whoever uses the collection
 ASKED = {("import_tasks", "dry_run"): "true"}  # the parameters that a request has from the start
 ENDING = {"logout", "end_session", "delete_account"}  # the session in use
 LAST = "delete_user"  # of its folder
@@ -164,7 +165,7 @@ def _bodies(operation: Operation) -> dict[str, str]:
     content = operation.said.get("requestBody", {}).get("content", {}).get(JSON)
     if content is None:
         return {}
-    return {said: _with_variables(operation, value) for said, value in _examples(content).items()}
+    return {said: _with_variables(value) for said, value in _examples(content).items()}
 
 
 def _examples(content: dict[str, Any]) -> dict[str, Any]:
@@ -173,10 +174,9 @@ def _examples(content: dict[str, Any]) -> dict[str, Any]:
     return {"": content["example"]}
 
 
-def _with_variables(operation: Operation, value: Any) -> str:
+def _with_variables(value: Any) -> str:
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    username = USERNAMES.get(operation.id, "{{username}}")
-    for example, variable in {**VARIABLES, f'"{cast.USERNAME}"': f'"{username}"'}.items():
+    for example, variable in VARIABLES.items():
         text = text.replace(example, variable)
     return text
 

@@ -98,6 +98,11 @@ def test_every_operation_says_what_it_does_and_what_it_answers(document, operati
                 assert ("RateLimit" in answer["headers"]) == (status in {"200", "201", "204", "429"})
 
 
+def test_every_schema_says_what_it_is(document):
+    silent = [name for name, schema in document["components"]["schemas"].items() if not schema.get("description")]
+    assert silent == []
+
+
 def test_every_parameter_says_what_it_is(document, operations, subtests):
     for name, operation in operations.items():
         for parameter in (*document["paths"][name[1]].get("parameters", ()), *operation.get("parameters", ())):

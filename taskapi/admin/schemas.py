@@ -6,7 +6,7 @@ from marshmallow import Schema, fields
 from marshmallow.validate import Length
 
 from taskapi.accounts.schemas import ROLES, AccountSchema
-from taskapi.api.examples import body_of
+from taskapi.api.examples import GUEST, body_of
 from taskapi.api.fields import Choice, Text
 from taskapi.api.pages import PageSchema
 from taskapi.auth.schemas import RegisterSchema
@@ -41,8 +41,8 @@ class UserChangesSchema(Schema):
 
 
 OPENED = {
-    "The least": body_of(NewUserSchema()),
-    "With a role": {**body_of(NewUserSchema()), "name": "Ada Lovelace", "roles": ["viewer"]},
+    "The least": {**body_of(NewUserSchema()), "username": GUEST},
+    "With a role": {**body_of(NewUserSchema()), "username": GUEST, "name": "Charles Babbage", "roles": ["viewer"]},
 }
 CHANGED = {
     "Another role": {"roles": ["viewer"]},

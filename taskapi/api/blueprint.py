@@ -11,7 +11,7 @@ from marshmallow import Schema
 
 from taskapi.api.documenting import document_operation, path_parameters
 from taskapi.api.encoding import to_json
-from taskapi.api.examples import answers, bodies
+from taskapi.api.examples import answers, bodies, said_of
 from taskapi.api.header_docs import LIMITS
 from taskapi.api.header_docs import headers as documented_headers
 from taskapi.api.parsing import JSON, Parser
@@ -79,6 +79,8 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         """
         shown = schema() if isinstance(schema, type) else schema
         doc["headers"] = documented_headers("Cache-Control", *LIMITS, *(["ETag"] if etag else []), *headers)
+        if shown is not None:
+            doc.setdefault("description", said_of(shown))
         document = super().response(status_code, shown, **answers(shown, doc.pop("examples", None)), **doc)
 
         def decorator(view: Callable[..., Any]) -> Callable[..., Any]:

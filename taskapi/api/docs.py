@@ -10,6 +10,7 @@ from taskapi.api.problems import problem
 _OURS = Path(__file__).parent / "static" / "docs"
 _DIST = Path(str(files("flask_swagger_ui"))) / "dist"
 FILES = {
+    "docs.css": _OURS / "docs.css",
     "docs.js": _OURS / "docs.js",
     "swagger-ui-bundle.js": _DIST / "swagger-ui-bundle.js",
     "swagger-ui.css": _DIST / "swagger-ui.css",

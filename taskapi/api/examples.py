@@ -16,6 +16,7 @@ LABEL_ID = "01980a5c-3f00-7a10-8c4e-5d1f0a2b3c05"
 ENTRY_ID = "01980a5c-3f00-7a10-8c4e-5d1f0a2b3c06"
 REQUEST_ID = "5fb4e1a743cd4f67b112c2c10d7fe9d8"
 USERNAME = "ada"
+GUEST = "charles"
 PASSWORD = "correct horse battery staple"  # noqa: S105
 NEW_PASSWORD = "analytical engine no 9"  # noqa: S105
 ACCESS_TOKEN = "eyJhbGciOiJIUzI1NiIsImtpZCI6IjEiLCJ0eXAiOiJhdCtqd3QifQ.eyJzdWIiOiIwMTk4In0.c2lnbmF0dXJl"  # noqa: S105
@@ -31,6 +32,11 @@ def body_of(schema: Schema) -> dict[str, Any]:
 def answer_of(schema: Schema) -> dict[str, Any]:
     """Return an answer as `schema` shows it."""
     return {name: _value(field) for name, field in schema.dump_fields.items()}
+
+
+def said_of(schema: Schema) -> str:
+    """Return what a schema's docstring says of what it shows."""
+    return " ".join((type(schema).__doc__ or "").split())
 
 
 def bodies(schema: Schema, examples: dict[str, Any] | None) -> dict[str, Any]:

@@ -114,7 +114,8 @@ class DayOrInstant(fields.Field[date | datetime]):
     """A day or an instant, told apart by its form."""
 
     def __init__(self, description: str, **kwargs: Any) -> None:
-        day, instant = {"format": "date", "pattern": DAY_PATTERN}, {"format": "date-time", "pattern": INSTANT_PATTERN}
+        day = {"type": "string", "format": "date", "pattern": DAY_PATTERN}
+        instant = {"type": "string", "format": "date-time", "pattern": INSTANT_PATTERN}
         super().__init__(metadata={"anyOf": [day, instant], "description": description}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date | datetime:

@@ -1,8 +1,9 @@
 """The OpenAPI document, made from the schemas and the routes."""
 
 from functools import cache, partial
+from typing import Any
 
-from apispec import APISpec
+from apispec import APISpec, BasePlugin
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Blueprint, Flask, Response, current_app, request
 from flask_smorest import Api as SmorestApi
@@ -11,6 +12,7 @@ from marshmallow import Schema
 from taskapi.api import fields
 from taskapi.api.documenting import SECURITY
 from taskapi.api.encoding import to_json
+from taskapi.api.examples import said_of
 from taskapi.api.header_docs import HEADERS
 from taskapi.api.problem_docs import init_problem_docs
 from taskapi.config import VERSION
@@ -22,8 +24,8 @@ DESCRIPTION = """Your own tasks behind JSON Web Tokens.
 3. The answer `token_expired` asks for `POST /api/v1/auth/refresh`, with the refresh token that the login gave.
 
 Bodies are JSON; what is not known in them, or in a query, is refused. Every error has the one shape of RFC 9457:
-programs go by its `code`, its `type` is a page that explains it, and nobody keeps it (`Cache-Control: no-store`). What
-is another person's answers 404, as what never was."""
+programs go by its `code`, and its `type` is a page that explains it. No error may be stored (`no-store`). What is
+another person's answers 404, as what never was."""
 
 document = Blueprint("openapi", __name__)
 
@@ -40,6 +42,14 @@ def show_openapi() -> Response:
 
 
 show_openapi.access = "public"  # type: ignore[attr-defined]
+
+
+class Descriptions(BasePlugin):
+    """Schemas say in the document what they say in the code."""
+
+    def schema_helper(self, name: str, definition: Any, schema: Any = None, **_: Any) -> dict[str, str] | None:
+        """Return the docstring of a schema; of one that is written out there is none."""
+        return {"description": said_of(schema() if isinstance(schema, type) else schema)} if schema else None
 
 
 class Api(SmorestApi):  # type: ignore[misc]
@@ -79,6 +89,7 @@ def init_api(app: Flask) -> Api:
             "title": "Task API",
             "version": VERSION,
             "openapi_version": "3.1.0",
+            "extra_plugins": [Descriptions()],
             "marshmallow_plugin": MarshmallowPlugin(schema_name_resolver=schema_name),
             "info": {"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
         },

@@ -26,7 +26,7 @@ class LabelSchema(Schema):
 
 LABEL = LabelSchema()
 LABEL_CHANGES = LabelSchema(partial=True)
-CREATED = {"A name is enough": {"name": "home"}, "With a colour": {"name": "garden", "color": "#3366ff"}}
+CREATED = {"A name is enough": {"name": "errand"}, "With a colour": {"name": "call", "color": "#3366ff"}}
 CHANGED = {"Another name": {"name": "household"}, "No colour": {"color": None}}
 NAMES = tuple(LABEL.dump_fields)
 

@@ -110,7 +110,9 @@ class IdOrNone(fields.String):
     """An id, or the word `none`."""
 
     def __init__(self, description: str) -> None:
-        super().__init__(metadata={"anyOf": [{"format": "uuid"}, {"const": "none"}], "description": description})
+        super().__init__(
+            metadata={"anyOf": [{"type": "string", "format": "uuid"}, {"const": "none"}], "description": description}
+        )
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         return value if value == "none" else fields.UUID().deserialize(value)

@@ -27,7 +27,7 @@ class FileTaskSchema(TaskSchema):
         1,
         100,
         allow_none=True,
-        metadata={"description": "A project's name; an unknown one is made.", "example": "Garden"},
+        metadata={"description": "A project's name; an unknown one is made.", "example": "Balcony"},
     )
     parent_id = Text(  # type: ignore[assignment]
         1, 64, allow_none=True, metadata={"description": "The id of another row of the file."}
@@ -69,7 +69,7 @@ class FileSchema(Schema):
 FILE = FileSchema()
 FILE_EXAMPLE = answer_of(FILE)
 TABLE_EXAMPLE = f"""{",".join(NAMES)}
-1,Water the plants,Those on the balcony too.,todo,high,2030-06-01,,,home,{MOMENT},{MOMENT},,Garden
+1,Water the plants,Those on the balcony too.,todo,high,2030-06-01,,,home,{MOMENT},{MOMENT},,Balcony
 """
 CALENDAR_EXAMPLE = """BEGIN:VCALENDAR
 VERSION:2.0

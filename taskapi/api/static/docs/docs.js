@@ -35,3 +35,9 @@ function authorize(response) {
   if (token) ui.preauthorizeApiKey("bearer", token);
   return response;
 }
+
+// Light or dark as the reader has it
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const adapt = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", adapt);
+adapt();
