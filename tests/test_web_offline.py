@@ -119,3 +119,20 @@ def test_what_the_server_does_not_take_is_kept_and_said(person, visit, task):
     expect(dialog).to_contain_text("There is no such thing here.")
     dialog.get_by_role("button", name="Discard").click()
     saved(page)
+
+
+def test_edits_of_several_fields_meet_others_in_one_question(person, context, visit, task):
+    page = visit(f"all?task={task['id']}")
+    context.set_offline(True)
+    page.get_by_label("Title", exact=True).fill("Water the roses")
+    page.get_by_label("Description").fill("Those on the balcony")
+    page.get_by_label("Description").blur()
+    person.patch(f"{TASKS}/{task['id']}", json={"title": "Water the cactus", "description": "That on the sill"})
+    context.set_offline(False)
+    page.get_by_role("complementary").get_by_role("button", name="Have a look").click()
+    dialog = page.get_by_role("dialog", name="Two edits of one task")
+    dialog.get_by_role("group", name="Description").get_by_label("Theirs").check()
+    dialog.get_by_role("button", name="Save").click()
+    saved(page)
+    now = person.get(f"{TASKS}/{task['id']}").json
+    assert (now["title"], now["description"]) == ("Water the roses", "That on the sill")

@@ -42,3 +42,234 @@ def test_what_was_deleted_can_be_brought_back_at_once(person, visit, task):
     expect(row(page, "Water the plants")).to_have_count(1)
     saved(page)
     assert person.get(f"{TASKS}/{task['id']}").json["deleted_at"] is None
+
+
+@pytest.fixture
+def three(person):
+    """Three tasks of theirs; the latest is listed first."""
+    return [person.post(TASKS, json={"title": title}).json for title in ("One", "Two", "Three")]
+
+
+def focused(page):
+    """The title of the task in focus."""
+    return page.locator(".row .title:focus")
+
+
+def test_arrows_and_letters_go_through_the_list(visit, three):
+    page = visit("all")
+    for key, title in {"j": "Three", "ArrowDown": "Two", "k": "Three"}.items():
+        page.keyboard.press(key)
+        expect(focused(page)).to_have_text(title)
+
+
+def test_a_title_is_edited_in_its_place_from_the_keyboard(person, visit, three):
+    page = visit("all")
+    for key in ("j", "e"):
+        page.keyboard.press(key)
+    page.keyboard.type("Three and a half")
+    page.keyboard.press("Enter")
+    expect(focused(page)).to_have_text("Three and a half")
+    page.keyboard.press("e")
+    page.keyboard.type("Something else")
+    page.keyboard.press("Escape")
+    expect(focused(page)).to_have_text("Three and a half")
+    saved(page)
+    assert person.get(f"{TASKS}/{three[2]['id']}").json["title"] == "Three and a half"
+
+
+def test_a_task_is_opened_and_closed_from_the_keyboard(visit, three):
+    page = visit("all")
+    for key in ("j", "j", "Enter"):
+        page.keyboard.press(key)
+    title = page.get_by_role("complementary").get_by_label("Title", exact=True)
+    expect(title).to_have_value("Two")
+    page.keyboard.press("Escape")
+    expect(title).to_have_count(0)
+    expect(focused(page)).to_have_text("Two")
+
+
+def test_what_is_completed_or_deleted_leaves_the_focus_to_the_next(person, visit, three):
+    page = visit("all")
+    for key in ("j", "Space"):
+        page.keyboard.press(key)
+    expect(focused(page)).to_have_text("Two")
+    page.keyboard.press("Delete")
+    expect(focused(page)).to_have_text("One")
+    page.keyboard.press("u")
+    expect(page.locator(".row .title")).to_have_text(["Two", "One"])
+    saved(page)
+    found = person.get(TASKS).json["items"]
+    assert {each["title"]: each["status"] for each in found} == {"One": "todo", "Two": "todo", "Three": "done"}
+
+
+def test_every_place_is_a_key_away(visit, three):
+    page = visit("all")
+    page.keyboard.press("n")
+    expect(page.get_by_label("Add a task")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("thre")
+    expect(page.get_by_role("heading", name="“thre”")).to_be_visible()
+    expect(page.locator(".row .title")).to_have_text(["Three"])
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    for key in ("Escape", "g", "t"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("heading", name="Today")).to_be_focused()
+
+
+def test_every_field_is_saved_as_it_is_left(person, visit, task):
+    project = person.post("/api/v1/projects", json={"name": "Garden"}).json
+    parent = person.post(TASKS, json={"title": "Summer"}).json
+    page = visit(f"all?task={task['id']}")
+    pane = page.get_by_role("complementary")
+    pane.get_by_label("Title", exact=True).fill("Water the roses")
+    pane.get_by_label("Description").fill("Twice\na day")
+    pane.get_by_label("Status").select_option("In progress")
+    pane.get_by_label("Priority").select_option("Urgent")
+    pane.get_by_label("Due", exact=True).fill("2031-03-01")
+    pane.get_by_label("Due time").fill("18:30")
+    pane.get_by_label("Part of").focus()
+    pane.get_by_label("Part of").select_option("Summer")
+    pane.get_by_label("Project").select_option("Garden")
+    for name in ("home", "balcony"):
+        pane.get_by_label("Labels").fill(name)
+        page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    saved(page)
+    now = person.get(f"{TASKS}/{task['id']}").json
+    names = ("title", "description", "status", "priority", "due_date", "due_at", "project_id", "parent_id", "labels")
+    assert tuple(now[name] for name in names) == (
+        "Water the roses", "Twice\na day", "in_progress", "urgent", None, "2031-03-01T18:30:00Z",
+        project["id"], parent["id"], ["balcony", "home"],
+    )  # fmt: skip
+
+
+def test_a_field_can_be_emptied_again(person, visit):
+    values = {"title": "Call", "due_at": "2031-03-01T18:30:00Z", "labels": ["home"], "description": "Soon"}
+    task = person.post(TASKS, json=values).json
+    page = visit(f"all?task={task['id']}")
+    page.get_by_role("button", name="Clear due date").click()
+    page.get_by_role("button", name="Remove label home").click()
+    page.get_by_label("Description").fill("")
+    page.keyboard.press("Escape")
+    saved(page)
+    now = person.get(f"{TASKS}/{task['id']}").json
+    assert (now["due_date"], now["due_at"], now["labels"], now["description"]) == (None, None, [], "")
+
+
+def test_subtasks_are_added_completed_and_opened(person, visit, task):
+    page = visit(f"all?task={task['id']}")
+    pane = page.get_by_role("complementary")
+    for title in ("Fill the can", "Carry it"):
+        pane.get_by_label("Add a subtask").fill(title)
+        page.keyboard.press("Enter")
+    pane.get_by_role("checkbox", name="Fill the can").click()
+    expect(pane.get_by_text("1 of 2")).to_be_visible()
+    saved(page)
+    parts = person.get(f"{TASKS}?parent_id={task['id']}&sort=created_at").json["items"]
+    assert [(each["title"], each["status"]) for each in parts] == [("Fill the can", "done"), ("Carry it", "todo")]
+    pane.get_by_role("link", name="Carry it").click()
+    expect(pane.get_by_label("Title", exact=True)).to_have_value("Carry it")
+    page.go_back()
+    expect(pane.get_by_label("Title", exact=True)).to_have_value("Water the plants")
+
+
+def test_due_days_part_the_lists(person, visit):
+    for title, due in {"Late": "2020-01-01", "Later": "2031-01-01"}.items():
+        person.post(TASKS, json={"title": title, "due_date": due})
+    page = visit("today")
+    add(page, "Now")
+    saved(page)
+    expect(page.locator(".part, .row .title")).to_have_text(["Overdue", "Late", "Today", "Now"])
+    page.get_by_role("link", name="Upcoming").click()
+    expect(page.locator(".part, .row .title")).to_have_text(["1 Jan 2031", "Later"])
+    page.get_by_role("link", name="Overdue").click()
+    expect(page.locator(".row .title")).to_have_text(["Late"])
+
+
+@pytest.fixture
+def garden(person):
+    """A project of theirs, with a task in it."""
+    made = person.post("/api/v1/projects", json={"name": "Garden"}).json
+    person.post(TASKS, json={"title": "Buy bulbs", "project_id": made["id"], "labels": ["errands"]})
+    person.post(TASKS, json={"title": "Call"})
+    return made
+
+
+def test_projects_and_labels_are_lists_of_their_own(visit, garden):
+    page = visit("all")
+    lists = page.get_by_role("navigation", name="Lists")
+    lists.get_by_role("link", name="errands").click()
+    expect(page.locator(".row .title")).to_have_text(["Buy bulbs"])
+    lists.get_by_role("link", name="Garden 1 open").click()
+    add(page, "Dig")
+    expect(page.locator(".row .title")).to_have_text(["Dig", "Buy bulbs"])
+    expect(lists.get_by_role("link", name="Garden 2 open")).to_be_visible()
+
+
+def test_a_project_is_renamed_deleted_and_brought_back(visit, garden):
+    page = visit(f"project/{garden['id']}")
+    page.get_by_role("button", name="Edit project").click()
+    page.get_by_label("Name").fill("Yard")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Yard")).to_be_visible()
+    page.get_by_role("button", name="Delete project").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("link", name="Yard")).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".row .title")).to_have_text(["Buy bulbs"])
+
+
+def test_what_is_done_is_shown_when_asked_for(person, visit, task):
+    person.patch(f"{TASKS}/{task['id']}", json={"status": "done"})
+    page = visit("all")
+    expect(page.get_by_text("No tasks yet.")).to_be_visible()
+    page.get_by_role("button", name="Show completed").click()
+    expect(row(page, "Water the plants")).to_have_count(1)
+
+
+def test_the_trash_gives_back_or_forgets_for_good(person, visit):
+    made = [person.post(TASKS, json={"title": title}).json for title in ("Back", "Gone")]
+    for task in made:
+        person.delete(f"{TASKS}/{task['id']}")
+    page = visit("trash")
+    row(page, "Back").get_by_role("button", name="Restore").click()
+    expect(row(page, "Back")).to_have_count(0)
+    page.get_by_role("link", name="Gone").focus()
+    page.keyboard.press("Delete")
+    page.get_by_role("dialog", name="Delete for good?").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("The trash is empty.")).to_be_visible()
+    saved(page)
+    assert [each["title"] for each in person.get(TASKS).json["items"]] == ["Back"]
+    assert person.get(f"{TASKS}/{made[1]['id']}").status_code == 404
+
+
+def test_a_long_list_comes_page_by_page(person, visit):
+    made = [{"op": "create", "data": {"title": f"Task {number}"}} for number in range(60)]
+    person.post(f"{TASKS}/batch", json={"operations": made})
+    page = visit("all")
+    expect(page.locator(".row")).to_have_count(50)
+    page.get_by_role("button", name="Show more").click()
+    expect(page.locator(".row")).to_have_count(60)
+    expect(page.locator(".row").nth(50).get_by_role("link")).to_be_focused()
+
+
+def test_a_list_that_fails_says_so_and_can_be_tried_again(context, visit, task):
+    page = visit("today")
+    context.route("**/api/v1/tasks?*", lambda route: route.fulfill(status=503, json={"detail": "Busy."}))
+    page.get_by_role("link", name="All tasks").click()
+    expect(page.get_by_role("alert")).to_contain_text("Busy.")
+    context.unroute("**/api/v1/tasks?*")
+    page.get_by_role("button", name="Try again").click()
+    expect(row(page, "Water the plants")).to_have_count(1)
+
+
+def test_the_colours_can_be_chosen_and_stay(visit):
+    page = visit("today")
+    page.emulate_media(color_scheme="light")
+    page.get_by_role("button", name="Use dark colours").click()
+    page.reload()
+    expect(page.get_by_role("button", name="Use light colours")).to_be_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(26, 27, 30)"

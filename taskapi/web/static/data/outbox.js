@@ -39,10 +39,15 @@ export function waiting() {
   return keys.map((key) => JSON.parse(localStorage.getItem(key)));
 }
 
+/** Return the id that the server gave a task made here, once it has. */
+export function idOf(id) {
+  return given.get(id) ?? id;
+}
+
 /** Put an operation in, and send it as soon as may be; returns its key. */
 export function put(kind, id, { base = null, changes = {} } = {}) {
   const key = freshKey();
-  keep({ key, kind, id: given.get(id) ?? id ?? `new-${key}`, base, changes });
+  keep({ key, kind, id: idOf(id) ?? `new-${key}`, base, changes });
   tell("change");
   flush();
   return key;
@@ -81,7 +86,7 @@ export function flush() {
 
 async function sendAll() {
   for (let next = sendable(); next; next = sendable()) {
-    await sendOne(next);
+    await sendOne(joined(next));
     pause = FIRST_PAUSE;
   }
 }
@@ -93,6 +98,18 @@ function sendable() {
     if (operation.trouble) held.add(operation.id);
     return !held.has(operation.id);
   });
+}
+
+/** Several edits of one task go out as one, so that a conflict shows all its fields at once. */
+function joined(operation) {
+  if (operation.kind !== "update") return operation;
+  const own = waiting().filter((each) => each.id === operation.id);
+  const others = own.findIndex((each) => each.kind !== "update" || each.trouble);
+  const edits = others < 0 ? own : own.slice(0, others);
+  const whole = { ...operation, changes: Object.assign({}, ...edits.map((each) => each.changes)) };
+  if (edits.length > 1) keep(whole);
+  for (const { key } of edits) if (key !== operation.key) localStorage.removeItem(prefix + key);
+  return whole;
 }
 
 async function sendOne(operation) {

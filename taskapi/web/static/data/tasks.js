@@ -43,7 +43,8 @@ export function forget() {
 }
 
 /** Return a task as it is to be shown, with `pending` where something of it waits; undefined if it is not known. */
-export function find(id) {
+export function find(asked) {
+  const id = waiting.idOf(asked);
   const operations = waiting.waiting().filter((each) => each.id === id);
   const created = operations.find((each) => each.kind === "create");
   const row = known.get(id) ?? (created && { ...NEW, id, ...created.changes });

@@ -2,13 +2,15 @@
 
 import { catalog } from "../data/catalog.js";
 import { same } from "../data/merge.js";
+import { idOf } from "../data/outbox.js";
 import * as tasks from "../data/tasks.js";
 import { describeInstant } from "../text/days.js";
 import { deleteTask } from "./acts.js";
-import { fill, h, icon } from "./dom.js";
+import { fill, h, icon, refill } from "./dom.js";
 import { fields } from "./fields.js";
 import { rowOf } from "./list.js";
 import { place, router, turn } from "./router.js";
+import { circle, updateCircle } from "./row.js";
 import { canWrite } from "./standing.js";
 import { subtasks } from "./subtasks.js";
 import { complain } from "./toast.js";
@@ -17,6 +19,7 @@ import { unsavedNote } from "./unsaved.js";
 const PAUSE = 1000;
 const pane = h("aside", { class: "detail", "aria-label": "Task", hidden: true });
 const editable = h("fieldset", {});
+const check = circle();
 const note = h("div", {});
 const dates = h("p", { class: "dates" });
 
@@ -52,8 +55,10 @@ export function focusDetail() {
 async function follow() {
   const { task } = place();
   if (task === shown) return;
-  saveAll();
+  const renamed = shown !== null && idOf(shown) === task;
+  if (!renamed) saveAll();
   shown = task;
+  if (renamed) return;
   pane.hidden = !task;
   document.body.toggleAttribute("data-detail", Boolean(task));
   if (!task) return;
@@ -69,7 +74,7 @@ function missing(problem) {
 }
 
 function build(id) {
-  parts = fields().map((part) => ({ ...part, base: null }));
+  parts = fields().map((part) => ({ ...part, id, base: null }));
   const [title, description, ...others] = parts;
   const named = ({ label, element }) => [h("label", { for: element.dataset.labelled ?? element.id }, label), element];
   fill(
@@ -80,7 +85,12 @@ function build(id) {
     subtasks(id),
     h("footer", {}, dates, canWrite() && remover()),
   );
-  fill(editable, title.element, description.element, h("div", { class: "grid" }, others.map(named)));
+  fill(
+    editable,
+    h("div", { class: "lead" }, check, title.element),
+    description.element,
+    h("div", { class: "grid" }, others.map(named)),
+  );
   editable.disabled = true; // until there is something in it
   parts.forEach(listen);
 }
@@ -91,7 +101,7 @@ function remover() {
 
 function listen(part) {
   part.element.addEventListener("focusin", () => {
-    part.base ??= tasks.find(shown);
+    part.base ??= tasks.find(part.id);
   });
   part.element.addEventListener("change", () => save(part));
   part.element.addEventListener("focusout", ({ relatedTarget }) => {
@@ -103,12 +113,15 @@ function listen(part) {
   });
 }
 
+/** Save what a field says, if that is news; its next edit begins from here. */
 function save(part, { leave = false } = {}) {
-  const task = tasks.find(shown);
+  clearTimeout(part.timer);
+  const task = tasks.find(part.id);
+  if (!task) return;
   const base = part.base ?? task;
   const changes = Object.entries(part.read()).filter(([name, value]) => !same(value, base[name]));
-  if (changes.length && canWrite()) tasks.change(shown, whole(Object.fromEntries(changes), part), base);
-  part.base = leave ? null : tasks.find(shown);
+  if (changes.length && canWrite()) tasks.change(part.id, whole(Object.fromEntries(changes), part), base);
+  part.base = leave || !part.element.contains(document.activeElement) ? null : tasks.find(part.id);
   if (leave) draw();
 }
 
@@ -118,8 +131,7 @@ function whole(changes, part) {
 }
 
 function saveAll() {
-  for (const part of parts) clearTimeout(part.timer);
-  if (shown && tasks.find(shown)) for (const part of parts) if (part.base) save(part, { leave: true });
+  for (const part of parts) if (part.base) save(part, { leave: true });
 }
 
 function draw() {
@@ -131,7 +143,8 @@ function draw() {
   }
   for (const part of parts) if (!isBeingWritten(part)) part.write(task);
   editable.disabled = !canWrite();
-  fill(note, unsavedNote(task));
+  updateCircle(check, task);
+  refill(note, task.trouble, () => unsavedNote(task));
   dates.textContent = task.created_at ? `Added ${describeInstant(task.created_at)}` : "Not saved yet";
 }
 

@@ -25,6 +25,7 @@ export function show(title, build, { wide = false, closable = true } = {}) {
     });
     document.body.append(dialog);
     dialog.showModal();
+    dialog.querySelector("[autofocus], form :is(input, select, textarea), .primary")?.focus();
   });
 }
 

@@ -2,6 +2,7 @@
 
 import { ICONS } from "./icons.js";
 
+const shownIn = new WeakMap();
 const SVG = "http://www.w3.org/2000/svg";
 
 /** Make an element: `on` has its listeners, `data` its data attributes; children are elements, text, or nothing. */
@@ -20,6 +21,14 @@ export function fill(element, ...children) {
     ...children.flat(Infinity).filter((each) => each !== null && each !== undefined && each !== false),
   );
   return element;
+}
+
+/** Fill an element where what it shows is news: a button in it that is being pressed would not feel the release. */
+export function refill(element, what, build) {
+  const key = JSON.stringify(what);
+  if (shownIn.get(element) === key) return;
+  shownIn.set(element, key);
+  fill(element, build());
 }
 
 /** Show a list of things by a keyed element each, so that what has the focus keeps it while things come and go.
@@ -45,9 +54,11 @@ export function reconcile(parent, things, { key, make, update }) {
     focusIn(parent.children[Math.min(focused, wanted.length - 1)]);
 }
 
-/** Focus the first thing in an element that takes the focus. */
+/** Focus what an element is about: its link, or else the first thing in it that takes the focus. */
 export function focusIn(element) {
-  element?.querySelector("[autofocus], a[href], button:not([disabled]), input, select, textarea")?.focus();
+  (
+    element?.querySelector("a[href]") ?? element?.querySelector("button:not([disabled]), input, select, textarea")
+  )?.focus();
 }
 
 /** Return an icon; it says nothing to those who cannot see it. */

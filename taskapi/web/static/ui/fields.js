@@ -5,7 +5,7 @@ import { lists } from "../data/catalog.js";
 import { OPEN } from "../data/views.js";
 import { dueDay, instantOf, timeOf } from "../text/days.js";
 import { PRIORITIES } from "../text/quickadd.js";
-import { fill, h } from "./dom.js";
+import { fill, h, refill } from "./dom.js";
 import { labelsField } from "./labels.js";
 
 const STATUSES = { todo: "To do", in_progress: "In progress", done: "Done", cancelled: "Cancelled" };
@@ -87,10 +87,7 @@ function project() {
 function choice(label, name, options) {
   const element = h("select", { name, id: `detail-${name}` });
   const write = (task) => {
-    fill(
-      element,
-      options().map(([value, words]) => h("option", { value }, words)),
-    );
+    refill(element, options(), () => options().map(([value, words]) => h("option", { value }, words)));
     element.value = task[name] ?? "";
   };
   return { label, element, read: () => ({ [name]: element.value || null }), write };

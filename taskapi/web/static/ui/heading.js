@@ -5,7 +5,7 @@ import { catalog, project, reload } from "../data/catalog.js";
 import { announce } from "../data/follow.js";
 import { hasDone, labelNamed, VIEWS } from "../data/views.js";
 import { confirm, show } from "./dialog.js";
-import { fill, h, icon } from "./dom.js";
+import { h, icon, refill } from "./dom.js";
 import { field, form } from "./form.js";
 import { go, place, turn } from "./router.js";
 import { canWrite } from "./standing.js";
@@ -35,12 +35,12 @@ function draw() {
   const note = shown.note?.(of);
   const title = shown.title(of);
   document.title = `${title} · Tasks`;
+  const found = view === "project" ? project(of) : view === "label" ? labelNamed(of) : null;
   const before = element.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
-  fill(
-    element,
+  refill(element, [view, title, note, done, found], () => [
     h("div", {}, h("h1", { tabindex: "-1" }, title), note && h("p", { class: "note" }, note)),
-    h("div", { class: "actions" }, hasDone(view) && doneSwitch(done), canWrite() && ownActions(view, of)),
-  );
+    h("div", { class: "actions" }, hasDone(view) && doneSwitch(done), canWrite() && found && ownActions(view, found)),
+  ]);
   if (before) element.querySelector(`[aria-label="${CSS.escape(before)}"]`)?.focus();
 }
 
@@ -59,9 +59,7 @@ function doneSwitch(done) {
   );
 }
 
-function ownActions(view, of) {
-  const found = view === "project" ? project(of) : view === "label" ? labelNamed(of) : null;
-  if (!found) return null;
+function ownActions(view, found) {
   const api = view === "project" ? projectsApi : labelsApi;
   return [
     h(

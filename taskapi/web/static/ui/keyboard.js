@@ -30,7 +30,7 @@ const ACTS = {
   Escape: leave,
 };
 
-let going = 0;
+let going = -Infinity;
 
 /** Listen to keys from now on. */
 export function listen() {
@@ -53,7 +53,7 @@ function press(event) {
 
 function keyAct({ key, target, timeStamp }) {
   if (timeStamp - going < GO_MS && PLACES[key]) return () => go({ view: PLACES[key] });
-  going = key === "g" ? timeStamp : 0;
+  going = key === "g" ? timeStamp : -Infinity;
   if (key === " " && target.matches("button, summary")) return null; // it presses what has the focus
   return ACTS[key];
 }

@@ -1,7 +1,7 @@
 /** The labels of the open task: each can be taken off, and more be written. */
 
 import { lists } from "../data/catalog.js";
-import { fill, h } from "./dom.js";
+import { h, refill } from "./dom.js";
 import { suggest } from "./suggest.js";
 
 /** Return the field. */
@@ -44,32 +44,17 @@ export function labelsField() {
     element.dispatchEvent(new Event("change", { bubbles: true }));
   }
 
+  function chip(name) {
+    const take = () => {
+      say(names.filter((each) => each !== name));
+      input.focus();
+    };
+    const attributes = { type: "button", class: "quiet", "aria-label": `Remove label ${name}`, on: { click: take } };
+    return h("span", { class: "chip label" }, name, h("button", attributes, "×"));
+  }
+
   function draw() {
-    fill(
-      chips,
-      names.map((name) =>
-        h(
-          "span",
-          { class: "chip label" },
-          name,
-          h(
-            "button",
-            {
-              type: "button",
-              class: "quiet",
-              "aria-label": `Remove label ${name}`,
-              on: {
-                click: () => {
-                  say(names.filter((each) => each !== name));
-                  input.focus();
-                },
-              },
-            },
-            "×",
-          ),
-        ),
-      ),
-    );
+    refill(chips, names, () => names.map(chip));
   }
 
   const read = () => ({ labels: names.concat(input.value.trim() || []) });

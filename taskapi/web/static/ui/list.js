@@ -6,7 +6,7 @@ import { Listing } from "../data/listing.js";
 import * as tasks from "../data/tasks.js";
 import { VIEWS } from "../data/views.js";
 import { composer } from "./composer.js";
-import { fill, h, icon, reconcile } from "./dom.js";
+import { fill, h, icon, reconcile, refill } from "./dom.js";
 import { heading } from "./heading.js";
 import { place, router } from "./router.js";
 import { makeRow, updateRow } from "./row.js";
@@ -23,6 +23,7 @@ export function list() {
   for (const [source, event, listener] of [
     [router, "change", open],
     [tasks.tasks, "change", soon],
+    [tasks.tasks, "renamed", stay],
     [catalog, "change", soon],
     [feed, "change", refresh],
   ])
@@ -87,7 +88,8 @@ function draw() {
     update: (element, thing) => (thing.id ? updateRow(element, thing) : fill(element.firstChild, thing.heading)),
   });
   rows.setAttribute("aria-busy", String(listing.state === "loading"));
-  fill(foot, footer(view));
+  const { state, more: hasMore, problem } = listing;
+  refill(foot, [place(), state, hasMore, problem?.message, rows.children.length > 0], () => footer(view));
   roam();
 }
 
@@ -98,6 +100,11 @@ function shown(view) {
   return [...fresh, ...made].filter(
     (task) => !task.removed && (!view.trash || task.deleted_at) && (!view.fits || view.fits(task)),
   );
+}
+
+/** A task that was made here stays where it is until the list comes with it. */
+function stay({ detail: { to } }) {
+  if (!VIEWS[place().view]?.closed && belongs(tasks.find(to))) listing?.ids.unshift(to);
 }
 
 function belongs(task) {

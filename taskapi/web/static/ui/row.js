@@ -4,7 +4,7 @@ import { lists, project } from "../data/catalog.js";
 import * as tasks from "../data/tasks.js";
 import { describeDue, dueDay, isOverdue, today } from "../text/days.js";
 import { restoreTask } from "./acts.js";
-import { fill, h, icon } from "./dom.js";
+import { h, icon, refill } from "./dom.js";
 import { address, place } from "./router.js";
 import { canWrite } from "./standing.js";
 
@@ -21,14 +21,12 @@ export function makeRow() {
 
 /** Bring a task's element up to date. */
 export function updateRow(row, task) {
-  const shown = JSON.stringify([task, place(), project(task.project_id)]);
-  if (row.dataset.shown === shown) return;
   const { id, status, priority } = task;
-  Object.assign(row.dataset, { shown, id, status, priority });
+  Object.assign(row.dataset, { id, status, priority });
   row.toggleAttribute("data-open", place().task === id);
   const about = row.querySelector(".about");
   about.id = `about-${id}`;
-  fill(about, details(task));
+  refill(about, [task, place().view, project(task.project_id), today()], () => details(task));
   updateCircle(row.querySelector(".circle"), task);
   updateLink(row.querySelector(".title"), task);
 }
@@ -102,6 +100,7 @@ function projectChip(task) {
 function due(task) {
   const day = dueDay(task);
   if (!day) return null;
+  if (place().view === "today" && task.due_date === today()) return null;
   const when = isOverdue(task) ? "overdue" : day === today() ? "today" : "";
   return h(
     "span",

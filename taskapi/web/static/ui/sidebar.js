@@ -1,7 +1,7 @@
 /** The lists there are, with what is open in each. */
 
 import { catalog, lists, openCount } from "../data/catalog.js";
-import { h, icon, reconcile } from "./dom.js";
+import { h, icon, reconcile, refill } from "./dom.js";
 import { addProject } from "./heading.js";
 import { address, go, place, router } from "./router.js";
 import { tint } from "./row.js";
@@ -112,11 +112,8 @@ function show(element, entries) {
 
 function update(element, entry) {
   const here = place().view === entry.view && (entry.view === "admin" || (entry.of ?? "") === place().of);
-  const shown = JSON.stringify([entry, here]);
-  if (element.dataset.shown === shown) return;
   const focused = element.contains(document.activeElement);
-  element.dataset.shown = shown;
-  element.replaceChildren(link(entry, here));
+  refill(element, [entry, here], () => link(entry, here));
   if (focused) element.firstChild.focus();
 }
 
@@ -131,7 +128,7 @@ function link(entry, here) {
           "span",
           { class: "count", data: { late: Boolean(entry.late) } },
           String(entry.count),
-          h("span", { class: "unseen" }, " open"),
+          h("span", { class: "unseen" }, entry.view === "label" ? " tasks" : " open"),
         )
       : null,
   );

@@ -2,6 +2,7 @@
 
 import { feed } from "../data/follow.js";
 import { Listing } from "../data/listing.js";
+import { idOf } from "../data/outbox.js";
 import * as tasks from "../data/tasks.js";
 import { h, reconcile } from "./dom.js";
 import { address, place } from "./router.js";
@@ -25,7 +26,7 @@ export function subtasks(id) {
   const add = (event) => {
     event.preventDefault();
     const title = input.value.trim();
-    if (title) tasks.add({ title, parent_id: id, project_id: tasks.find(id).project_id });
+    if (title) tasks.add({ title, parent_id: idOf(id), project_id: tasks.find(id).project_id });
     input.value = "";
   };
   refresh();
@@ -40,7 +41,10 @@ export function subtasks(id) {
 
 async function refresh() {
   const asked = current;
-  if (!asked || asked.id.startsWith("new-")) return;
+  if (!asked) return;
+  asked.id = idOf(asked.id);
+  if (asked.id.startsWith("new-")) return;
+  asked.listing.query.parent_id = asked.id;
   await asked.listing.reload();
   if (asked === current) draw();
 }
