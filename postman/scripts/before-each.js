@@ -4,7 +4,6 @@ const isAdmin = pm.request.url.getPath().startsWith("/api/v1/admin/");
 const isOpen = pm.request.auth && pm.request.auth.type === "noauth";
 const who = isAdmin ? "admin_" : "";
 const MARGIN = 3000; // milliseconds; for the way there
-const PATIENCE = 10000; // a refresh that takes longer has failed
 
 const get = (name) => pm.collectionVariables.get(who + name);
 const set = (name, value) => pm.collectionVariables.set(who + name, value);
@@ -17,7 +16,7 @@ function post(path, body, then) {
       header: { "Content-Type": "application/json" },
       body: { mode: "raw", raw: JSON.stringify(body) },
     },
-    (error, answer) => then(error ? 0 : answer.code, error ? {} : answer.json()),
+    (error, answer) => then(!error && answer.code === 200 ? answer.json() : null),
   );
 }
 
@@ -26,23 +25,16 @@ function keep(tokens, isFresh) {
   set("refresh_token", tokens.refresh_token);
   set("expires_at", Date.now() + tokens.expires_in * 1000);
   set("is_fresh", isFresh);
-  set("refreshing_until", 0);
 }
 
 function signIn() {
   const [username, password] = ["username", "password"].map((name) => pm.variables.get(who + name));
-  if (!username) return set("refreshing_until", 0);
-  post("login", { username, password }, (status, answer) => {
-    if (status === 200) keep(answer, true);
-    else set("refreshing_until", 0);
-  });
+  if (!username) return;
+  post("login", { username, password }, (tokens) => tokens && keep(tokens, true));
 }
 
 function refresh() {
-  post("refresh", { refresh_token: get("refresh_token") }, (status, answer) => {
-    if (status === 200) keep(answer, false);
-    else signIn();
-  });
+  post("refresh", { refresh_token: get("refresh_token") }, (tokens) => (tokens ? keep(tokens, false) : signIn()));
 }
 
 function isGood() {
@@ -50,11 +42,10 @@ function isGood() {
   return get("access_token") && get("expires_at") - MARGIN > Date.now() && isFreshEnough;
 }
 
-// Requests that are sent together refresh once: the first does, the others wait for its token
+// Once for each request. Postman hands a script a copy of the variables, so that two requests sent at the same moment
+// both refresh; the service then gives both the same successor
 function ensureToken() {
   if (isGood()) return;
-  if (get("refreshing_until") > Date.now()) return setTimeout(ensureToken, 50);
-  set("refreshing_until", Date.now() + PATIENCE);
   if (get("refresh_token") && !FRESH.includes(pm.info.requestName)) refresh();
   else signIn();
 }
