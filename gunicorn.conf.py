@@ -7,8 +7,14 @@ Nothing of ours is imported before the workers are there, so that a SIGHUP has t
 import os
 import shutil
 import signal
+import socket
 import tempfile
+import time
+from collections import deque
+from concurrent.futures import Future
+from functools import partial
 from mmap import mmap
+from selectors import EVENT_READ
 
 import structlog
 from gunicorn.arbiter import Arbiter
@@ -23,10 +29,11 @@ from gunicorn.http.errors import (
 )
 from gunicorn.http.message import Request
 from gunicorn.util import write_nonblock
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 DRAIN_SECONDS = int(os.environ.get("DRAIN_SECONDS", "5"))  # from the end of readiness to the end of the listener
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108 - a disk that stalls must stop nobody
+LEAVE_SECONDS = 2  # for a client to close, so that it has read its answer before what it still sends is refused
 JSON_LOGS = os.environ.get("TASKAPI_LOG_FORMAT") == "json" or (
     os.environ.get("TASKAPI_ENV") == "production" and not os.environ.get("TASKAPI_LOG_FORMAT")
 )
@@ -61,7 +68,12 @@ class Log(Logger):
 
 
 class Worker(ThreadWorker):
-    """A gthread worker that loses no connection as it stops, and refuses what is no HTTP in our words."""
+    """A gthread worker that loses no connection as it stops, waits for no client, and refuses in our words."""
+
+    def init_process(self) -> None:
+        """Begin with nobody about to leave."""
+        self.leaving: deque[TConn] = deque()
+        super().init_process()
 
     def handle_exit(self, sig: int, frame: object) -> None:
         """Stop at the end of all; where others take over, a while later, for they have yet to load what they serve."""
@@ -81,6 +93,44 @@ class Worker(ThreadWorker):
                     taken = self.nr_conns
                     self.accept(listener)
                 listener.close()
+
+    def finish_request(self, conn: TConn, fs: Future[object]) -> None:
+        """Say goodbye without waiting for the client: gunicorn's loop would, for two seconds, and all others with it."""
+        if fs.cancelled() or fs.exception() or fs.result():
+            super().finish_request(conn, fs)
+            return
+        try:
+            conn.sock.setblocking(False)
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:  # it has gone
+            self.nr_conns -= 1
+            conn.close()
+            return
+        conn.timeout = time.monotonic() + LEAVE_SECONDS
+        self.leaving.append(conn)
+        self.poller.register(conn.sock, EVENT_READ, partial(self.hear_out, conn))
+
+    def hear_out(self, conn: TConn, client: socket.socket) -> None:
+        """Read what a client still sends, until it closes."""
+        try:
+            gone = not client.recv(65536)
+        except OSError as error:
+            gone = not isinstance(error, BlockingIOError)
+        if gone:
+            self.part(conn)
+
+    def part(self, conn: TConn) -> None:
+        """Close a connection."""
+        self.leaving.remove(conn)
+        self.poller.unregister(conn.sock)
+        self.nr_conns -= 1
+        conn.close()
+
+    def murder_pending(self) -> None:
+        """Close what has had its time; called again and again."""
+        super().murder_pending()
+        while self.leaving and self.leaving[0].timeout < time.monotonic():
+            self.part(self.leaving[0])
 
     def handle_error(self, req: Request | None, client: object, addr: object, exc: Exception) -> None:
         """Answer a problem, and log it without what the client sent."""

@@ -222,6 +222,31 @@ def server(database_url, tmp_path_factory):
         yield server
 
 
+def test_clients_that_do_not_close_when_they_are_told_to_keep_nobody_waiting(server):
+    line = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    staying = [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in range(20)]
+    try:
+        for connection in staying:
+            connection.sendall(line)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")
+        assert get(server, "/healthz")[0] == 200
+        for connection in staying:  # and in the end it is closed for them
+            while connection.recv(65536):
+                pass
+        wait_until(lambda: _is_reset(staying[0]))
+    finally:
+        for connection in staying:
+            connection.close()
+
+
+def _is_reset(connection):
+    try:
+        connection.sendall(b"x")
+    except OSError:
+        return True
+    return False
+
+
 @pytest.mark.parametrize("header", ["X-Forwarded-Proto", "X-Forwarded-Ssl", "X-Forwarded-Protocol", "Forwarded"])
 def test_no_client_makes_plain_http_look_like_https(server, header):
     value = {"X-Forwarded-Ssl": "on", "X-Forwarded-Protocol": "ssl", "Forwarded": "proto=https"}.get(header, "https")
