@@ -8,6 +8,8 @@ import os
 import shutil
 import signal
 import socket
+import struct
+import sys
 import tempfile
 import time
 from collections import deque
@@ -33,6 +35,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 DRAIN_SECONDS = int(os.environ.get("DRAIN_SECONDS", "5"))  # from the end of readiness to the end of the listener
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108 - a disk that stalls must stop nobody
+PATIENCE_SECONDS = 30  # with a client that neither sends nor takes anything: it holds a thread meanwhile
 LEAVE_SECONDS = 2  # for a client to close, so that it has read its answer before what it still sends is refused
 JSON_LOGS = os.environ.get("TASKAPI_LOG_FORMAT") == "json" or (
     os.environ.get("TASKAPI_ENV") == "production" and not os.environ.get("TASKAPI_LOG_FORMAT")
@@ -66,6 +69,11 @@ class Log(Logger):
         for handler in self.error_log.handlers:
             handler.setFormatter(formatter)
 
+    def exception(self, msg: str, *args: object, **kwargs: object) -> None:
+        """Make no fault of ours of a client that was given up on."""
+        log = super().debug if isinstance(sys.exception(), BlockingIOError) else super().exception
+        log(msg, *args, **kwargs)
+
 
 class Worker(ThreadWorker):
     """A gthread worker that loses no connection as it stops, waits for no client, and refuses in our words."""
@@ -94,8 +102,14 @@ class Worker(ThreadWorker):
                     self.accept(listener)
                 listener.close()
 
+    def handle(self, conn: TConn) -> object:
+        """Serve a connection as long as its client sends or takes something now and then."""
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            conn.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", PATIENCE_SECONDS, 0))
+        return super().handle(conn)
+
     def finish_request(self, conn: TConn, fs: Future[object]) -> None:
-        """Say goodbye without waiting for the client: gunicorn's loop would, for two seconds, and all others with it."""
+        """Say goodbye without waiting for the client: gunicorn's loop would, for two seconds, and nobody be served."""
         if fs.cancelled() or fs.exception() or fs.result():
             super().finish_request(conn, fs)
             return

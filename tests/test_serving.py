@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from conftest import PASSWORD
-from servers import Gunicorn, connects, free_port, wait_until
+from servers import ROOT, Gunicorn, connects, free_port, wait_until
 
 PRODUCTION = {
     "TASKAPI_ENV": "production",
@@ -253,6 +253,34 @@ def test_no_client_makes_plain_http_look_like_https(server, header):
     status, headers, body = get(server, "/api/v1/me", **{header: value})
     assert (status, json.loads(body)["code"]) == (403, "https_required")
     assert "Strict-Transport-Security" not in headers
+
+
+@pytest.fixture
+def impatient(serve, tmp_path):
+    """One that gives clients a second."""
+    text = (ROOT / "gunicorn.conf.py").read_text()
+    (tmp_path / "conf.py").write_text(text.replace("PATIENCE_SECONDS = 30", "PATIENCE_SECONDS = 1"))
+    with serve("--config", str(tmp_path / "conf.py"), "--threads", "4") as server:
+        wait_until(lambda: ready(server))
+        yield server
+
+
+def test_a_client_that_stops_in_the_middle_is_given_up_on(impatient):
+    head = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    stopping = [
+        b"GET / HT",
+        head,
+        head + b"Content-Length: 99\r\n\r\n{",
+        head + b"Transfer-Encoding: chunked\r\n\r\n9\r\n{",
+    ]
+    connections = [socket.create_connection(("127.0.0.1", impatient.port), timeout=20) for _ in stopping]
+    for connection, data in zip(connections, stopping, strict=True):
+        connection.sendall(data)
+    assert [connection.recv(65536)[9:12] for connection in connections] == [b"", b"", b"400", b"400"]
+    assert get(impatient, "/healthz")[0] == 200
+    assert "Traceback" not in impatient.log.read_text()
+    for connection in connections:
+        connection.close()
 
 
 def test_in_production_all_that_it_logs_is_lines_of_json_and_one_for_each_request(server):
