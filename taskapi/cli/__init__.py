@@ -1,5 +1,7 @@
 """The command line, `flask …`: a module for each command or group of commands."""
 
+from importlib import import_module
+
 from flask import Flask
 
 from taskapi.cli.backup import backup, restore
@@ -7,6 +9,7 @@ from taskapi.cli.doctor import doctor
 from taskapi.cli.keys import keys
 from taskapi.cli.prune import prune
 from taskapi.cli.seed import seed
+from taskapi.cli.shard import shard
 from taskapi.cli.tokens import tokens
 from taskapi.cli.users import users
 
@@ -17,3 +20,4 @@ def init_cli(app: Flask) -> None:
     """Add our commands to `flask`."""
     for command in COMMANDS:
         app.cli.add_command(command)
+    import_module("flask_migrate.cli").db.add_command(shard)  # `flask db shard`

@@ -1,0 +1,77 @@
+"""flask db shard: distribute a migrated database over the nodes of a Citus cluster, owner by owner.
+
+Accounts are copied to every node. What has an owner lies where its owner's other rows lie. Sessions, revocations and
+the audit log stay on the coordinator: they are found by other keys, and with Redis no request but a sign-in needs them.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+from flask.cli import with_appcontext
+from sqlalchemy import ForeignKeyConstraint, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import AddConstraint, DropConstraint
+
+from taskapi.accounts.models import User
+from taskapi.cli.command import Command
+from taskapi.database import db, guarded_tables, reader
+from taskapi.migrations import check_migrations
+
+_HAS_CITUS = text("SELECT to_regproc('create_distributed_table') IS NOT NULL")
+_PASSES_SETTINGS_ON = text("SELECT current_setting('citus.propagate_set_commands', true) = 'local'")
+_IS_NEW = "WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = '{}'::regclass)"
+
+
+@click.command("shard", cls=Command)
+@click.option("--apply", "is_applied", is_flag=True, help="Run it, too; while nobody writes.")
+@with_appcontext
+def shard(is_applied: bool) -> None:
+    """Print the SQL that distributes the tables on Citus. What was broken off is run again from its start."""
+    if is_applied:
+        _refuse_unfit()
+    for statement in statements():
+        click.echo(f"{statement};")
+        if is_applied:
+            reader().exec_driver_sql(statement)
+
+
+def statements() -> Iterator[str]:
+    """Yield the statements, each a transaction of its own."""
+    owned = [table.name for table in guarded_tables()]
+    yield from (_text(DropConstraint(key, if_exists=True)) for key in _keys())
+    yield from (f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY" for table in owned)  # or no row would be moved
+    yield f"SELECT create_reference_table('{User.__tablename__}') {_IS_NEW.format(User.__tablename__)}"
+    for table in owned:
+        beside = "none" if table == owned[0] else owned[0]
+        call = f"create_distributed_table('{table}', 'owner_id', colocate_with => '{beside}')"
+        yield f"SELECT {call} {_IS_NEW.format(table)}"
+    yield from (_text(AddConstraint(key)) for key in _keys())
+    yield from (f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY" for table in owned)
+
+
+def _keys() -> list[ForeignKeyConstraint]:
+    """Return the foreign keys that have an end in what moves: Citus moves no table that has one."""
+    moving = {*guarded_tables(), User.__table__}
+    return [
+        key
+        for table in db.metadata.sorted_tables
+        for key in sorted(table.foreign_key_constraints, key=lambda key: str(key.name))
+        if table in moving or key.referred_table in moving
+    ]
+
+
+def _text(change: AddConstraint | DropConstraint) -> str:
+    dialect: Any = postgresql.dialect  # has no types
+    return " ".join(str(change.compile(dialect=dialect())).split())
+
+
+def _refuse_unfit() -> None:
+    """Refuse a database that has no Citus, or not this version's tables."""
+    if db.engine.dialect.name != "postgresql" or not reader().execute(_HAS_CITUS).scalar_one():
+        raise click.ClickException("There is no Citus in this database; nothing was changed. docs/scaling.md has more.")
+    if not reader().execute(_PASSES_SETTINGS_ON).scalar():
+        first = f"ALTER DATABASE {db.engine.url.database} SET citus.propagate_set_commands = 'local'"
+        raise click.ClickException(f"Policies would hide every row; first: {first}. Nothing was changed.")
+    if why := check_migrations():
+        raise click.ClickException(f"{why[0].upper()}{why[1:]}; nothing was changed.")
