@@ -40,7 +40,9 @@ def faults(postgres: Postgres, redis: Redis) -> Iterator[tuple[str, Callable[[Pa
     yield "SIGTERM and start, five times", partial(scenarios.stopped_and_started, postgres, times=5)
     for how in ("fast", "immediate"):
         yield f"PostgreSQL restarted, {how}", partial(scenarios.postgres_restarted, postgres, how=how, down_seconds=5)
-    yield "PostgreSQL frozen for 10 s", partial(scenarios.postgres_frozen, postgres, seconds=10)
+    for patience in (3, 10):
+        frozen = partial(scenarios.postgres_frozen, postgres, seconds=30, patience=patience)
+        yield f"PostgreSQL frozen for 30 s, given up after {patience} s", frozen
     yield "PostgreSQL reads only for 10 s", partial(scenarios.postgres_read_only, postgres, seconds=10)
     yield "Redis killed for 10 s, then empty", partial(scenarios.redis_killed, postgres, redis, seconds=10)
     yield "Redis frozen for 10 s", partial(scenarios.redis_frozen, postgres, redis, seconds=10)

@@ -102,9 +102,11 @@ def postgres_restarted(postgres: Postgres, folder: Path, *, how: str, down_secon
         return running.recovery()
 
 
-def postgres_frozen(postgres: Postgres, folder: Path, *, seconds: float) -> Figures:
+def postgres_frozen(postgres: Postgres, folder: Path, *, seconds: float, patience: int) -> Figures:
     """Stop every process of PostgreSQL where it stands, and let it go on after a while."""
-    with service(postgres.new_database(), folder) as server, load(server.address, folder=folder) as running:
+    settings = {"TASKAPI_DATABASE_TIMEOUT_SECONDS": str(patience)}
+    url = postgres.new_database()
+    with service(url, folder, **settings) as server, load(server.address, folder=folder) as running:
         postgres.freeze()
         try:
             time.sleep(seconds)
