@@ -119,6 +119,7 @@ def test_an_administrator_opens_an_account_reads_the_log_and_the_figures(signed_
     page.get_by_role("button", name="New person").click()
     fill_in(page, Username=name, Password=PASSWORD)
     page.get_by_role("button", name="Create account").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_label("Find people").fill(name)
     expect(page.get_by_role("list", name="People").get_by_role("listitem")).to_have_count(1)
     page.get_by_role("link", name="Audit log").click()

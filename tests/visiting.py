@@ -9,7 +9,7 @@ from conftest import PASSWORD, SignIn
 from flask import Flask
 from flask.testing import FlaskClient
 from forging import opened, sign
-from playwright.sync_api import BrowserContext, Locator, Page
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 from servers import wait_until
 from werkzeug.serving import make_server
 
@@ -44,6 +44,7 @@ def visit(site: str, context: BrowserContext, person: FlaskClient) -> Visit:
         page = within.new_page()
         page.goto(f"{site}/#/{place}")
         page.locator("main h1").wait_for()
+        expect(page.locator("main [aria-busy=true]")).to_have_count(0)
         return page
 
     return open_tab

@@ -7,6 +7,7 @@
 import { account } from "./api/calls.js";
 import { ask, hasSession } from "./api/http.js";
 import * as catalog from "./data/catalog.js";
+import * as courier from "./data/courier.js";
 import * as follow from "./data/follow.js";
 import * as outbox from "./data/outbox.js";
 import { setZone } from "./text/days.js";
@@ -50,6 +51,7 @@ async function enter(person) {
   followSignOut();
   await Promise.all([follow.start(), catalog.reload()]);
   outbox.open(person.id);
+  courier.start();
   follow.feed.addEventListener("change", () => catalog.reload().catch(() => {}));
   shell(root);
   listen();

@@ -1,7 +1,7 @@
 /** Follows what changes on the server, by whichever tab or device: the feed of changes, asked while somebody looks. */
 
 import { changes, tasks as api } from "../api/calls.js";
-import { outbox } from "./outbox.js";
+import { courier } from "./courier.js";
 import { learn } from "./tasks.js";
 
 const INTERVAL = 10_000;
@@ -18,7 +18,7 @@ const tabs = new BroadcastChannel("taskapi");
 /** Start to follow, from now on: what is read after the promise is kept will be kept up to date. */
 export function start() {
   tabs.addEventListener("message", ({ data }) => data === "changed" && look());
-  outbox.addEventListener("sent", () => {
+  courier.addEventListener("sent", () => {
     tabs.postMessage("changed");
     look();
   });

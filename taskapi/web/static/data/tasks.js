@@ -1,6 +1,7 @@
 /** The tasks that this page knows: as the server last showed them, and as they look with what waits in the outbox. */
 
 import { tasks as api } from "../api/calls.js";
+import { courier } from "./courier.js";
 import { conflicts } from "./merge.js";
 import * as waiting from "./outbox.js";
 
@@ -26,7 +27,7 @@ const known = new Map();
 const firstIds = new Map();
 
 waiting.outbox.addEventListener("change", () => tell("change"));
-waiting.outbox.addEventListener("sent", ({ detail: { operation, task } }) => {
+courier.addEventListener("sent", ({ detail: { operation, task } }) => {
   if (task) learn([task]);
   if (task && operation.kind === "create") rename(operation.id, task.id);
 });
@@ -35,11 +36,6 @@ waiting.outbox.addEventListener("sent", ({ detail: { operation, task } }) => {
 export function learn(rows) {
   for (const row of rows) if (!(known.get(row.id)?.version > row.version)) known.set(row.id, row);
   tell("change");
-}
-
-/** Forget everything. */
-export function forget() {
-  known.clear();
 }
 
 /** Return a task as it is to be shown, with `pending` where something of it waits; undefined if it is not known. */
@@ -67,7 +63,7 @@ export function unmade() {
 
 /** Add a task; returns its id until the server gives it one. */
 export function add(values) {
-  return `new-${waiting.put("create", null, { changes: values })}`;
+  return waiting.put("create", null, { changes: values });
 }
 
 /** Change a task; `base` is how it was when the edit began, so that it is seen who else changed it since. */
@@ -77,14 +73,9 @@ export function change(id, changes, base = find(id)) {
   waiting.put("update", id, { base: untouched ? row : base, changes });
 }
 
-/** Put a task into the trash; returns what brings it back. */
+/** Put a task into the trash. */
 export function remove(id) {
-  const key = waiting.put("remove", id);
-  return () => {
-    const unsent = waiting.waiting().find((each) => each.key === key);
-    if (unsent) waiting.discard(unsent);
-    else restore(id);
-  };
+  waiting.put("remove", id);
 }
 
 /** Take a task out of the trash. */

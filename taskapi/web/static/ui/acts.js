@@ -23,7 +23,10 @@ export async function deleteTask(id) {
   const task = tasks.find(id);
   if (!canWrite() || !task) return;
   if (task.deleted_at) await buryTask(task);
-  else toast(`Deleted “${task.title}”.`, { undo: tasks.remove(id) });
+  else {
+    tasks.remove(id);
+    toast(`Deleted “${task.title}”.`, { undo: () => tasks.restore(id) });
+  }
 }
 
 /** Take a task out of the trash. */
