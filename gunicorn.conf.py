@@ -94,13 +94,12 @@ class Worker(ThreadWorker):
     def set_accept_enabled(self, enabled: bool) -> None:
         """As the worker stops, take the connections that wait and close the door; left open, it would lose more."""
         super().set_accept_enabled(enabled)
-        if not self.alive:
-            for listener in self.sockets:
-                taken = -1
-                while taken != self.nr_conns:
-                    taken = self.nr_conns
-                    self.accept(listener)
-                listener.close()
+        while self.sockets and not (enabled or self.alive):
+            listener, taken = self.sockets.pop(), -1
+            while taken != self.nr_conns:
+                taken = self.nr_conns
+                self.accept(listener)
+            listener.close()
 
     def handle(self, conn: TConn) -> object:
         """Serve a connection as long as its client sends or takes something now and then."""

@@ -97,6 +97,14 @@ def test_told_a_second_time_it_stops_at_once_and_leaves_nothing_behind(serve, tm
     assert not [path for path in tmp_path.rglob("*") if path.is_socket() or path.name == ".gunicorn"]
 
 
+def test_told_to_stop_while_it_starts_it_answers_who_is_there_and_stops(serve):
+    with serve() as server, half_a_request(server) as finish:
+        server.process.terminate()
+        assert finish() == 201
+        assert server.process.wait(40) == 0
+        assert "Traceback" not in server.log.read_text()
+
+
 def test_no_connection_that_was_taken_goes_unanswered_as_it_stops(serve):
     answers = []
 
