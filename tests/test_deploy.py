@@ -146,7 +146,7 @@ def test_what_is_set_for_the_service_are_settings_of_it():
     texts = [path.read_text() for path in DEPLOY.rglob("*") if path.is_file()]
     named = {name for text in texts for name in re.findall(r"\bTASKAPI_([A-Z_]+)\b(?=[=:])", text)}
     assert named >= {"ENV", "DATABASE_URL_FILE", "JWT_KEYS"}
-    assert {name.removesuffix("_FILE") for name in named} - {"HOST"} <= set(SETTINGS)
+    assert {name.removesuffix("_FILE") for name in named} <= set(SETTINGS)
 
 
 def test_instances_wait_for_the_migration_and_all_are_asked_how_they_are():

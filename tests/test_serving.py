@@ -69,7 +69,7 @@ def half_a_request(server):
 
 
 def test_told_to_stop_it_ends_readiness_then_new_connections_then_what_is_in_flight(serve):
-    with serve(DRAIN_SECONDS="2") as server:
+    with serve(DRAIN_SECONDS="4") as server:
         wait_until(lambda: ready(server))
         with half_a_request(server) as finish:
             server.process.terminate()
@@ -265,9 +265,9 @@ def test_no_client_makes_plain_http_look_like_https(server, header):
 
 @pytest.fixture
 def impatient(serve, tmp_path):
-    """One that gives clients a second."""
+    """One that gives clients two seconds."""
     text = (ROOT / "gunicorn.conf.py").read_text()
-    (tmp_path / "conf.py").write_text(text.replace("PATIENCE_SECONDS = 30", "PATIENCE_SECONDS = 1"))
+    (tmp_path / "conf.py").write_text(text.replace("PATIENCE_SECONDS = 30", "PATIENCE_SECONDS = 2"))
     with serve("--config", str(tmp_path / "conf.py"), "--threads", "4") as server:
         wait_until(lambda: ready(server))
         yield server
