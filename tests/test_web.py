@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from conftest import ROOT
 
 from taskapi.web.routes import FILES, FOLDER, RELEASE
 
@@ -94,3 +95,9 @@ def test_a_module_is_short(subtests):
         with subtests.test(name=name):
             assert code.count("\n") <= 200
             assert max(map(len, code.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("picture", sorted((ROOT / "docs" / "images").glob("*.png")), ids=lambda path: path.name)
+def test_a_picture_of_it_is_light_to_load(picture):
+    assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert picture.stat().st_size < 150_000

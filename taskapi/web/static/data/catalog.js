@@ -5,6 +5,7 @@ import * as api from "../api/calls.js";
 /** Tells `change` when any of it is no longer as it was. */
 export const catalog = new EventTarget();
 
+const COLORS = ["#4361d8", "#2f9e62", "#d9822b", "#c2417c", "#2b8a9e", "#7a4fc9", "#8a6d3b", "#b3423a"];
 const EMPTY = { projects: [], labels: [], summary: { by_status: {}, overdue: 0, due_today: 0 } };
 
 /** What is known: `projects` and `labels` by name, and the `summary`. */
@@ -35,6 +36,11 @@ export function projectNamed(name) {
 /** Return how many tasks of a project are open. */
 export function openCount({ task_counts: counts }) {
   return counts.todo + counts.in_progress;
+}
+
+/** Return a colour for the next project, of those that go well together. */
+export function nextColor() {
+  return COLORS[lists.projects.length % COLORS.length];
 }
 
 async function all(collection) {

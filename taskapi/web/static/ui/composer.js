@@ -1,7 +1,7 @@
 /** Quick add: a line in which signs stand for priority, label and project, and the end says when. */
 
 import { projects as projectsApi } from "../api/calls.js";
-import { lists, projectNamed, reload } from "../data/catalog.js";
+import { lists, nextColor, projectNamed, reload } from "../data/catalog.js";
 import { announce } from "../data/follow.js";
 import * as tasks from "../data/tasks.js";
 import { VIEWS } from "../data/views.js";
@@ -73,7 +73,7 @@ function merged(started, values) {
 async function projectOf(name) {
   const known = projectNamed(name);
   if (known) return known.id;
-  const made = await projectsApi.create({ name });
+  const made = await projectsApi.create({ name, color: nextColor() });
   await reload();
   announce();
   return made.id;

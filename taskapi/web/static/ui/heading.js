@@ -1,7 +1,7 @@
 /** The head of a list: its name, a note, and what can be done with the whole. */
 
 import { labels as labelsApi, projects as projectsApi } from "../api/calls.js";
-import { catalog, project, reload } from "../data/catalog.js";
+import { catalog, nextColor, project, reload } from "../data/catalog.js";
 import { announce } from "../data/follow.js";
 import { hasDone, labelNamed, VIEWS } from "../data/views.js";
 import { confirm, show } from "./dialog.js";
@@ -117,7 +117,7 @@ function edit(title, found, save) {
           "Name",
           h("input", { name: "name", required: true, maxlength: 100, autofocus: true, value: found.name ?? "" }),
         ),
-        field("Colour", h("input", { type: "color", name: "color", value: found.color ?? "#4361d8" })),
+        field("Colour", h("input", { type: "color", name: "color", value: found.color ?? nextColor() })),
         ...("archived" in found || title === "New project"
           ? [
               field(
