@@ -103,8 +103,9 @@ class Worker(ThreadWorker):
 
     def handle(self, conn: TConn) -> object:
         """Serve a connection as long as its client sends or takes something now and then."""
-        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-            conn.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", PATIENCE_SECONDS, 0))
+        if not conn.initialized:
+            for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+                conn.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", PATIENCE_SECONDS, 0))
         return super().handle(conn)
 
     def finish_request(self, conn: TConn, fs: Future[object]) -> None:
