@@ -222,6 +222,25 @@ def test_a_project_is_renamed_deleted_and_brought_back(visit, garden):
     expect(page.locator(".row .title")).to_have_text(["Buy bulbs"])
 
 
+def test_a_project_is_put_out_of_the_way(person, visit, garden):
+    page = visit(f"project/{garden['id']}")
+    page.get_by_role("button", name="Edit project").click()
+    page.get_by_label("Archived").check()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Archived projects").click()
+    expect(page.get_by_role("link", name="Garden")).to_be_visible()
+    assert person.get("/api/v1/projects?archived=true").json["items"][0]["name"] == "Garden"
+
+
+def test_a_label_with_any_signs_has_a_place_of_its_own(person, visit):
+    for name in ("..", "a/b", "50%", "#x?y=1&z"):
+        person.post(TASKS, json={"title": f"Has {name}", "labels": [name]})
+    page = visit("all")
+    for name in ("..", "a/b", "50%", "#x?y=1&z"):
+        page.get_by_role("navigation", name="Lists").get_by_role("link", name=name).click()
+        expect(page.locator(".row .title")).to_have_text([f"Has {name}"])
+
+
 def test_what_is_done_is_shown_when_asked_for(person, visit, task):
     person.patch(f"{TASKS}/{task['id']}", json={"status": "done"})
     page = visit("all")

@@ -17,9 +17,11 @@ import { shell } from "./ui/shell.js";
 import { enterPassword, followSignOut, signInAgain, signInPage } from "./ui/signin.js";
 import { me, setPerson } from "./ui/standing.js";
 import { applyTheme } from "./ui/theme.js";
+import { complain } from "./ui/toast.js";
 
 const root = document.querySelector("#app");
 
+window.addEventListener("unhandledrejection", ({ reason }) => complain(reason));
 applyTheme();
 await start();
 

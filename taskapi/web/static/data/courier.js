@@ -13,6 +13,7 @@ export const courier = new EventTarget();
 
 let pause = FIRST_PAUSE;
 let timer = 0;
+let heldUp = false;
 
 /** Start to send. */
 export function start() {
@@ -22,6 +23,11 @@ export function start() {
 }
 
 /** Send what waits: in this tab or another, but in one alone. */
+/** Whether what was sent last met no answer, or one that said later. */
+export function isHeldUp() {
+  return heldUp;
+}
+
 function flush() {
   clearTimeout(timer);
   return inTurn("taskapi-outbox", sendAll).catch(later);
@@ -33,6 +39,7 @@ async function sendAll() {
     if (undoing) drop(next, undoing);
     else await sendOne(joined(next));
     pause = FIRST_PAUSE;
+    heldUp = false;
   }
 }
 
@@ -111,6 +118,8 @@ function sentence(problem) {
 
 function later(problem) {
   if (!problem.passing) throw problem;
+  heldUp = true;
+  outbox.dispatchEvent(new Event("change"));
   timer = setTimeout(flush, Math.max(pause, problem.retryAfter * 1000));
   pause = Math.min(pause * 2, LONGEST_PAUSE);
 }

@@ -6,7 +6,7 @@ import { paged } from "./pages.js";
 import { address } from "./router.js";
 import { addPerson, personEntry, ROLES } from "./people.js";
 import { complain } from "./toast.js";
-import { entryOfAudit, eventWords } from "./words.js";
+import { entryOfAll, eventWords } from "./words.js";
 
 const EVENTS = [
   "sign_in",
@@ -86,7 +86,7 @@ function audit() {
       h("input", { name: "actor", placeholder: "Who did it, by id", "aria-label": "Who did it, by id" }),
     ],
     admin.audit,
-    entryOfAudit,
+    entryOfAll,
   );
 }
 

@@ -23,6 +23,7 @@ export function show(title, build, { wide = false, closable = true } = {}) {
       settle();
       dialog.remove();
     });
+    if (closable) window.addEventListener("popstate", () => dialog.close(), { once: true });
     document.body.append(dialog);
     dialog.showModal();
     dialog.querySelector("[autofocus], form :is(input, select, textarea), .primary")?.focus();

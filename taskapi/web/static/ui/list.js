@@ -62,7 +62,9 @@ async function open() {
 }
 
 async function refresh() {
+  const { view, of, done } = place();
   const current = listing;
+  if (current && VIEWS[view]) current.query = VIEWS[view].query(of, done); // what is today may have changed
   await current?.reload();
   if (current === listing) draw();
 }

@@ -5,9 +5,10 @@ export const router = new EventTarget();
 
 /** Return `{view, of, task, done}`: the place. */
 export function place() {
-  const url = new URL(location.hash.slice(1) || "/today", "http://place");
-  const [view, of = ""] = url.pathname.slice(1).split("/").map(decodeURIComponent);
-  return { view, of, task: url.searchParams.get("task"), done: url.searchParams.has("done") };
+  const [path, query] = (location.hash.slice(1) || "/today").split("?");
+  const [, view, of = ""] = path.split("/").map(decoded);
+  const said = new URLSearchParams(query);
+  return { view, of, task: said.get("task"), done: said.has("done") };
 }
 
 /** Return the address of a place. */
@@ -32,4 +33,13 @@ export function turn(changes, options) {
 
 for (const event of ["hashchange", "popstate"]) {
   window.addEventListener(event, () => router.dispatchEvent(new Event("change")));
+}
+
+/** What somebody typed as an address need not be one. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }

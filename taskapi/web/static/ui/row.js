@@ -91,6 +91,11 @@ function labelColor(name) {
   return lists.labels.find((each) => each.name === name)?.color;
 }
 
+/** The heading above says it already. */
+function isUnderItsDay({ due_date: day }) {
+  return place().view === "upcoming" || (place().view === "today" && day === today());
+}
+
 function projectChip(task) {
   const found = project(task.project_id);
   if (!found || (place().view === "project" && place().of === found.id)) return null;
@@ -100,7 +105,7 @@ function projectChip(task) {
 function due(task) {
   const day = dueDay(task);
   if (!day) return null;
-  if (place().view === "today" && task.due_date === today()) return null;
+  if (task.due_date && isUnderItsDay(task)) return null;
   const when = isOverdue(task) ? "overdue" : day === today() ? "today" : "";
   return h(
     "span",

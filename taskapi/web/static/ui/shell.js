@@ -1,5 +1,6 @@
 /** The frame: sidebar, head, what the place shows, the open task; on a narrow screen one at a time. */
 
+import { isHeldUp } from "../data/courier.js";
 import { feed, isReachable } from "../data/follow.js";
 import { outbox, waiting } from "../data/outbox.js";
 import { VIEWS } from "../data/views.js";
@@ -82,7 +83,8 @@ function topbar() {
 
 function draw() {
   const { view, of } = place();
-  parts.nav.toggleAttribute("data-open", false);
+  const searching = view === "search" && parts.nav.contains(document.activeElement);
+  if (!searching) parts.nav.toggleAttribute("data-open", false);
   drawMenu();
   const page = JSON.stringify([view, of]);
   if (page === shown) {
@@ -106,10 +108,11 @@ function contents(view, of) {
 
 function drawState() {
   const operations = waiting();
+  const stuck = !isReachable() || isHeldUp();
   const troubled = operations.filter((each) => each.trouble).length;
   const words = [
     !isReachable() && "Offline",
-    troubled ? `${troubled} to look at` : operations.length && !isReachable() && `${operations.length} waiting`,
+    troubled ? `${troubled} to look at` : operations.length && stuck && `${operations.length} waiting`,
   ]
     .filter(Boolean)
     .join(" · ");

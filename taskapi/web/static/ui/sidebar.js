@@ -2,7 +2,7 @@
 
 import { catalog, lists, openCount } from "../data/catalog.js";
 import { h, icon, reconcile, refill } from "./dom.js";
-import { addProject } from "./heading.js";
+import { addProject } from "./gathering.js";
 import { address, go, place, router } from "./router.js";
 import { tint } from "./row.js";
 import { canWrite, isAdmin, me } from "./standing.js";
@@ -10,6 +10,8 @@ import { canWrite, isAdmin, me } from "./standing.js";
 const views = h("ul", {});
 const projects = h("ul", {});
 const labels = h("ul", {});
+const archived = h("ul", {});
+const archive = h("details", { class: "archive" }, h("summary", {}, "Archived projects"), archived);
 const account = h("ul", { class: "account" });
 const query = h("input", {
   type: "search",
@@ -25,6 +27,7 @@ export function sidebar() {
   catalog.addEventListener("change", draw);
   router.addEventListener("change", draw);
   query.addEventListener("input", search);
+  query.addEventListener("keydown", leave);
   draw();
   return h(
     "nav",
@@ -35,6 +38,7 @@ export function sidebar() {
     projects,
     h("div", { class: "section" }, h("h2", {}, "Labels")),
     labels,
+    archive,
     account,
   );
 }
@@ -53,6 +57,13 @@ function adder() {
   );
 }
 
+/** Enter goes from what is sought to what was found. */
+function leave({ key }) {
+  if (key !== "Enter") return;
+  document.querySelector("main h1").focus();
+  router.dispatchEvent(new Event("change"));
+}
+
 function search() {
   const of = query.value.trim();
   go(of ? { view: "search", of } : { view: "all" }, { replace: place().view === "search" });
@@ -63,19 +74,9 @@ function draw() {
   if (view === "search" && document.activeElement !== query) query.value = of;
   if (view !== "search" && document.activeElement !== query) query.value = "";
   show(views, mainViews());
-  show(
-    projects,
-    lists.projects
-      .filter((each) => !each.archived)
-      .map((each) => ({
-        view: "project",
-        of: each.id,
-        name: each.name,
-        dot: each.color,
-        count: openCount(each),
-        round: true,
-      })),
-  );
+  show(projects, lists.projects.filter((each) => !each.archived).map(projectEntry));
+  show(archived, lists.projects.filter((each) => each.archived).map(projectEntry));
+  archive.hidden = !archived.children.length;
   show(
     labels,
     lists.labels.map((each) => ({
@@ -90,6 +91,10 @@ function draw() {
     ...(isAdmin() ? [{ view: "admin", of: "people", name: "Administration", icon: "people" }] : []),
     { view: "account", name: me().name ?? me().username, icon: "person" },
   ]);
+}
+
+function projectEntry(each) {
+  return { view: "project", of: each.id, name: each.name, dot: each.color, count: openCount(each), round: true };
 }
 
 function mainViews() {

@@ -79,6 +79,7 @@ export async function enterPassword() {
 /** Sign out, here and in the other tabs. */
 export async function signOut() {
   await session.signOut().catch(unlessOver);
+  sessionStorage.clear(); // a half-written line is nobody else's to read
   tabs.postMessage("out");
   location.reload();
 }

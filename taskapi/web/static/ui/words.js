@@ -33,6 +33,17 @@ export function eventWords(event) {
   return words[0].toUpperCase() + words.slice(1);
 }
 
+/** Return the element of an entry of the whole audit log, which says of whom it is. */
+export function entryOfAll(entry) {
+  const whose = [
+    entry.subject_id && `of ${entry.subject_id}`,
+    entry.actor_id !== entry.subject_id && `by ${entry.actor_id ?? "nobody"}`,
+  ];
+  const element = entryOfAudit(entry);
+  element.firstChild.append(h("p", {}, whose.filter(Boolean).join(", ")));
+  return element;
+}
+
 /** Return the element of an entry of the audit log. */
 export function entryOfAudit(entry) {
   const about = [describeInstant(entry.at), entry.ip, entry.user_agent && browserOf(entry.user_agent)];

@@ -1,0 +1,88 @@
+/** Projects and labels: making, changing and deleting what tasks are gathered in. */
+
+import { labels, projects } from "../api/calls.js";
+import { nextColor, reload } from "../data/catalog.js";
+import { announce } from "../data/follow.js";
+import { confirm, show } from "./dialog.js";
+import { h } from "./dom.js";
+import { field, form } from "./form.js";
+import { go, place } from "./router.js";
+import { toast } from "./toast.js";
+
+const KINDS = {
+  project: { api: projects, lost: "It goes to the trash, its tasks with it." },
+  label: { api: labels, lost: "It is taken off its tasks." },
+};
+
+/** Ask for a new project, and go there. */
+export function addProject() {
+  return ask("New project", [nameField(), colorField(), descriptionField()], async (values) => {
+    const made = await projects.create(values);
+    go({ view: "project", of: made.id });
+  });
+}
+
+/** Ask what a project shall be like. */
+export function editProject(project) {
+  const fields = [nameField(project), colorField(project), descriptionField(project), archivedField(project)];
+  return ask("Edit project", fields, ({ archived, ...values }) =>
+    projects.update(project.id, { ...values, archived: archived === "on" }),
+  );
+}
+
+/** Ask what a label shall be like. */
+export function editLabel(label) {
+  return ask("Edit label", [nameField(label), colorField(label)], async (values) => {
+    const changed = await labels.update(label.id, values);
+    go({ view: "label", of: changed.name }, { replace: true });
+  });
+}
+
+/** Delete a project or a label, if so said; it can be brought back for a while. */
+export async function removeGathering(kind, { id, name }) {
+  const { api, lost } = KINDS[kind];
+  if (!(await confirm(`Delete “${name}”?`, lost))) return;
+  await api.remove(id);
+  const back = place();
+  go({ view: "today" }, { replace: true });
+  await settle();
+  const restore = async () => {
+    await api.restore(id);
+    await settle();
+    go(back);
+  };
+  toast(`Deleted “${name}”.`, { undo: restore });
+}
+
+function ask(title, children, save) {
+  return show(title, (close) => {
+    const send = async (values) => {
+      await save(values);
+      await settle();
+      close();
+    };
+    return form({ action: "Save", children, send });
+  });
+}
+
+function nameField({ name = "" } = {}) {
+  return field("Name", h("input", { name: "name", required: true, maxlength: 100, autofocus: true, value: name }));
+}
+
+function colorField({ color = null } = {}) {
+  return field("Colour", h("input", { type: "color", name: "color", value: color ?? nextColor() }));
+}
+
+function descriptionField({ description = "" } = {}) {
+  return field("Description", h("textarea", { name: "description", rows: 3, maxlength: 2000, value: description }));
+}
+
+function archivedField({ archived }) {
+  const box = h("input", { type: "checkbox", name: "archived", checked: archived });
+  return h("label", { class: "choices" }, box, "Archived: out of the way, with all that is in it");
+}
+
+async function settle() {
+  await reload();
+  announce();
+}
