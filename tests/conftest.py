@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import pytest
 import sqlalchemy as sa
+from documented import DocumentedClient
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
@@ -123,6 +124,7 @@ def make_app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
         }
         folder = {} if "INSTANCE_PATH" in settings else {"INSTANCE_PATH": str(tmp_path_factory.mktemp("instance"))}
         made.append(create_app({**defaults, **folder, **settings}))
+        made[-1].test_client_class = DocumentedClient
         if settings:
             with made[-1].app_context():
                 POOLS.extend(db.engines.values())
