@@ -12,6 +12,8 @@ from conftest import PASSWORD, program
 from werkzeug.http import HTTP_STATUS_CODES
 
 from taskapi.api.problems import CATALOGUE
+from taskapi.config import SETTINGS
+from taskapi.tasks.exchange.reading import MOST_BYTES
 from tests.proxy import SITE, Nginx
 from tests.servers import Gunicorn, Redis, free_port, wait_until
 
@@ -178,6 +180,11 @@ def test_the_words_of_nginx_are_those_of_the_catalogue():
             "detail": detail,
             "code": body["code"],
         }
+
+
+def test_nginx_takes_bodies_as_large_as_the_service_does():
+    given = {int(size) * 1024 * 1024 for size in re.findall(r"client_max_body_size (\d+)m;", SITE.read_text())}
+    assert given == {SETTINGS["MAX_BODY_BYTES"].default, MOST_BYTES}
 
 
 def test_what_reached_the_service_is_in_its_log_alone_and_what_did_not_in_that_of_nginx(nginx, instances):
