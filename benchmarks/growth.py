@@ -1,21 +1,24 @@
-"""A page of 20 tasks, at the start and deep inside, as its owner's tasks grow: the time must stay.
+"""What is asked most, as one person's tasks grow, and as people do: the time must stay.
 
-python -m benchmarks.growth [postgresql://…]   on SQLite without an address; the database must be empty
+python -m benchmarks.growth                                     # SQLite
+python -m benchmarks.growth --database postgresql:///name       # its role may create databases
 """
 
+import argparse
+import secrets
 import statistics
-import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from flask import Flask, g
 from flask.testing import FlaskClient
-from flask_migrate import upgrade
 
-from taskapi import create_app
+from benchmarks import subject
+from benchmarks.in_process import quietly
 from taskapi.accounts.models import create_user
 from taskapi.database import READER, act_for, acting_for, db
 from taskapi.owned import ChangeCounter
@@ -23,14 +26,13 @@ from taskapi.security.cursor import seal
 from taskapi.security.tokens import verify
 from taskapi.tasks.models import Task
 
-SIZES = (1_000, 100_000, 1_000_000)
-PASSWORD = "correct horse battery staple"
-ROUNDS = 100
-QUESTIONS = {
+TASKS = (1_000, 100_000, 1_000_000)
+PEOPLE = (10, 1_000, 10_000)
+ROUNDS = 60
+PAGES = {
     "newest first": ("-created_at", {}),
     "by due": ("due", {}),
     "by title, open": ("title", {"status": ["todo"]}),
-    "rare word": ("-created_at", {"q": "needle"}),
 }
 SERIES = {
     "sqlite": "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < :count) ",
@@ -40,85 +42,131 @@ FILL = """
 INSERT INTO tasks (owner_id, id, title, description, status, priority, created_at, updated_at, version, title_key,
                    words, priority_rank, due_first, due_last)
 {series}SELECT :owner, {id}, 'Task ' || i, '', CASE i % 4 WHEN 0 THEN 'todo' ELSE 'done' END, 'none', {at}, {at}, i,
-    'task ' || i, CASE i % 1000 WHEN 7 THEN 'task needle ' ELSE 'task hay ' END || i, 0, {at}, {at} FROM s
+    'task ' || i, CASE i WHEN 7 THEN 'task needle ' ELSE 'task hay ' END || i, 0, {at}, {at} FROM s
 """
 DIALECTS = {
     "sqlite": {"id": "printf('%032x', i)", "at": "strftime('%Y-%m-%d %H:%M:%f000', 946684800 + i, 'unixepoch')"},
     "postgresql": {"id": "lpad(to_hex(i), 32, '0')::uuid", "at": "to_timestamp(946684800 + i)"},
 }
+Ask = Callable[[], None]
 
 
 def main() -> None:
-    """Print the table."""
-    with tempfile.TemporaryDirectory() as folder:
-        url = sys.argv[1] if len(sys.argv) > 1 else f"sqlite:///{folder}/growth.db"
-        app = create_app(
-            {
-                "DATABASE_URL": url,
-                "INSTANCE_PATH": folder,
-                "BCRYPT_ROUNDS": 4,
-                "RATELIMIT_ENABLED": False,
-                "LOG_LEVEL": "warning",
-            }
-        )
-        with app.app_context():
-            upgrade()
-        print(f"{'ms, median of ' + str(ROUNDS):32}" + "".join(f"{size:>12,}" for size in SIZES) + "   growth")
-        people = [fill(app, size) for size in SIZES]
-        with app.app_context(), db.engines[READER].connect() as connection:
-            connection.exec_driver_sql("ANALYZE")
-        for name, question in QUESTIONS.items():
-            for place in ("start", "deep"):
-                times = measure([page(client, *question, place=place) for client in people])
-                print(
-                    f"{name + ', ' + place:32}" + "".join(f"{t:12.2f}" for t in times) + f"{times[-1] / times[0]:9.2f}"
-                )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--database", default="", help="postgresql://…; SQLite without")
+    print(report(parser.parse_args().database))
 
 
-def fill(app: Flask, count: int) -> FlaskClient:
+def report(database: str = "") -> str:
+    """Return what was measured, as Markdown."""
+    with quietly():
+        return "\n\n".join("\n".join(table) for table in (of_tasks(database), of_people(database)))
+
+
+def of_tasks(database: str) -> Iterator[str]:
+    """Yield the table of one person's tasks."""
+    with subject.environment(database) as settings:
+        app = subject.application(settings, BCRYPT_ROUNDS=4, RATELIMIT_ENABLED=False)
+        clients = [filled(app, count) for count in TASKS]
+        analyze(app)
+        yield from table("tasks of one person", TASKS, [questions(client) for client in clients])
+
+
+def of_people(database: str) -> Iterator[str]:
+    """Yield the table of people with a page of tasks each; one of them asks."""
+    with ExitStack() as open_:
+        clients = []
+        for count in PEOPLE:
+            settings = open_.enter_context(subject.environment(database))
+            app = subject.application(settings, BCRYPT_ROUNDS=4, RATELIMIT_ENABLED=False)
+            crowd(app, count - 1)
+            clients.append(filled(app, 25))
+            analyze(app)
+        yield from table("people", PEOPLE, [questions(client) for client in clients])
+
+
+def filled(app: Flask, count: int) -> FlaskClient:
     """Open an account with that many tasks, and sign it in."""
+    username = f"owner-{secrets.token_hex(4)}"
     with app.app_context():
-        user = create_user(f"owner-{count}", PASSWORD)
-        db.session.flush()
-        name = db.engine.dialect.name
-        statement = FILL.format(series=SERIES[name], **DIALECTS[name])
-        owner = user.id.hex if name == "sqlite" else user.id
-        counter = sa.update(ChangeCounter).where(ChangeCounter.owner_id == user.id)
-        with acting_for(user.id):
-            db.session.execute(sa.text(statement), {"owner": owner, "count": count})
-            db.session.execute(counter.values(value=count, tasks=count))
+        fill(create_user(username, subject.PASSWORD), count)
         db.session.commit()
     client = app.test_client()
-    login = client.post("/api/v1/auth/login", json={"username": f"owner-{count}", "password": PASSWORD})
+    login = client.post("/api/v1/auth/login", json={"username": username, "password": subject.PASSWORD})
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {login.json['access_token']}"
     return client
 
 
-def page(client: FlaskClient, sort: str, filters: dict[str, object], *, place: str) -> Callable[[], None]:
-    """Return what asks for a page, behind the middle of the list if it is to be deep."""
-    query = {**filters, "sort": sort} | ({"cursor": middle(client, sort, filters)} if place == "deep" else {})
+def fill(user: Any, count: int) -> None:
+    db.session.flush()
+    name = db.engine.dialect.name
+    with acting_for(user.id):
+        owner = user.id.hex if name == "sqlite" else user.id
+        statement = sa.text(FILL.format(series=SERIES[name], **DIALECTS[name]))
+        db.session.execute(statement, {"owner": owner, "count": count})
+        counter = sa.update(ChangeCounter).where(ChangeCounter.owner_id == user.id)
+        db.session.execute(counter.values(value=count, tasks=count))
 
-    def ask() -> None:
-        answer = client.get("/api/v1/tasks", query_string=query)
-        assert len(answer.json["items"]) == 20 or "q" in filters, answer.text
 
-    return ask
+def crowd(app: Flask, count: int) -> None:
+    """Open that many accounts, each with a page of tasks."""
+    with app.app_context():
+        for number in range(count):
+            fill(create_user(f"crowd-{number}", subject.PASSWORD), 25)
+            db.session.commit()
+            db.session.expunge_all()
 
 
-def middle(client: FlaskClient, sort: str, filters: dict[str, object]) -> str:
+def analyze(app: Flask) -> None:
+    with app.app_context(), db.engines[READER].connect() as connection:
+        connection.exec_driver_sql("ANALYZE")
+
+
+def questions(client: FlaskClient) -> dict[str, Ask]:
+    """Return what is asked, by name."""
+    newest = client.get("/api/v1/tasks?limit=1").json["items"][0]
+    asks = {}
+    for name, (sort, filters) in PAGES.items():
+        asks[f"page, {name}"] = get(client, "/api/v1/tasks", **filters, sort=sort)
+        cursor = middle(client, sort, filters)
+        asks[f"page, {name}, deep inside"] = get(client, "/api/v1/tasks", **filters, sort=sort, cursor=cursor)
+    return asks | {
+        "one task": get(client, f"/api/v1/tasks/{newest['id']}"),
+        "a new task": lambda: check(client.post("/api/v1/tasks", json=subject.NEW_TASK), 201),
+        "changes, the latest 20": get(client, "/api/v1/changes", since=max(0, newest["version"] - 20), limit=20),
+        "search, one of the tasks": get(client, "/api/v1/tasks", q="needle"),
+    }
+
+
+def get(client: FlaskClient, path: str, **query: Any) -> Ask:
+    return lambda: check(client.get(path, query_string=query), 200)
+
+
+def check(answer: Any, status: int) -> None:
+    assert answer.status_code == status, answer.text
+
+
+def middle(client: FlaskClient, sort: str, filters: dict[str, Any]) -> str:
     """Return the cursor of the middle of a person's list."""
     key = {"-created_at": Task.created_at, "due": Task.due_first, "title": Task.title_key}[sort]
     with client.application.test_request_context("/api/v1/tasks"):
         g.caller = verify(client.environ_base["HTTP_AUTHORIZATION"].removeprefix("Bearer "))
         act_for(g.caller.id)
-        count = db.session.execute(sa.select(sa.func.count()).where(Task.owner_id == g.caller.id)).scalar_one()
-        row = db.session.execute(
-            sa.select(key, Task.id).where(Task.owner_id == g.caller.id, Task.id == UUID(int=count // 2))
-        ).one()
+        mine = Task.owner_id == g.caller.id
+        count = db.session.execute(sa.select(sa.func.count()).where(mine)).scalar_one()
+        row = db.session.execute(sa.select(key, Task.id).where(mine, Task.id == UUID(int=count // 2))).one()
         return seal(list(row), {**filters, "sort": (sort,)})
 
 
-def measure(asks: list[Callable[[], None]]) -> list[float]:
+def table(of: str, sizes: tuple[int, ...], asked: list[dict[str, Ask]]) -> Iterator[str]:
+    yield f"| {of}, ms | " + " | ".join(f"{size:,}" for size in sizes) + " | growth |"
+    yield "| --- |" + " --- |" * (len(sizes) + 1)
+    for name in asked[0]:
+        taken = measure([asks[name] for asks in asked])
+        yield f"| {name} | " + " | ".join(f"{t:.2f}" for t in taken) + f" | × {taken[-1] / taken[0]:.2f} |"
+
+
+def measure(asks: list[Ask]) -> list[float]:
     """Return the median time of each in milliseconds; by turns, so that a busy moment meets all of them."""
     times: list[list[float]] = [[] for _ in asks]
     for _ in range(ROUNDS):
