@@ -10,10 +10,10 @@ DEV = $(VENV)/requirements-dev.stamp
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help run test faults node cover check format docs lock build clean
+.PHONY: help run test faults node cover check format docs lock bench bench-http build clean
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 
 run: $(RUNTIME) ## Serve the API on http://127.0.0.1:8000, or on PORT=…
 	@$(BIN)/python -c 'import socket; socket.create_server(("127.0.0.1", $(PORT))).close()' 2>/dev/null \
@@ -46,6 +46,12 @@ format: $(DEV) ## Format the code, and mend what can be mended by machine
 
 docs: $(RUNTIME) ## Write the documents that are made from the code
 	@$(BIN)/python -m docs.generate
+
+bench: $(DEV) ## Measure list, get and create beside bare Flask, in process; on PostgreSQL with ARGS='--database postgresql://…'
+	@$(BIN)/python -m benchmarks.in_process $(ARGS)
+
+bench-http: $(DEV) ## The same under gunicorn, loaded by wrk
+	@$(BIN)/python -m benchmarks.over_http $(ARGS)
 
 lock: $(DEV) ## Lock the dependencies anew; their newest versions with ARGS=--upgrade
 	$(LOCK) $(ARGS) requirements.in --output-file requirements.txt

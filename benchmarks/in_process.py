@@ -7,18 +7,18 @@ python -m benchmarks.in_process --database postgresql:///name       # its role m
 import argparse
 import json
 import os
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from io import BytesIO
 from itertools import cycle
 from pathlib import Path
+from statistics import median
 
 from flask import Flask
 from werkzeug.test import EnvironBuilder
 
-from benchmarks import subject
+from benchmarks import subject, tutorial
 
 Call = Callable[[], bytes]
 
@@ -38,7 +38,7 @@ def main() -> None:
 def measure(database: str = "", redis: str = "", rounds: int = 100, each: int = 20) -> dict[str, list[float]]:
     """Return the microseconds that a call took in each round, by its name; `bare` is one of them."""
     with subject.environment(database, redis) as settings, quietly():
-        calls = requests_of(subject.application(settings, BCRYPT_ROUNDS=4))
+        calls = requests_of(subject.application(settings, BCRYPT_ROUNDS=4)) | peers(settings["TASKAPI_INSTANCE_PATH"])
         times: dict[str, list[float]] = {name: [] for name in calls}
         for _ in range(rounds):
             for name, run in calls.items():
@@ -67,6 +67,18 @@ def requests_of(app: Flask) -> dict[str, Call]:
     }
 
 
+def peers(folder: str) -> dict[str, Call]:
+    """Return the same of the tutorial's application, which is on SQLite whatever ours is on."""
+    app = tutorial.create_app(Path(folder))
+    headers = {"Authorization": f"Bearer {app.config['TOKEN']}"}
+    new = EnvironBuilder("/tasks", headers=headers, method="POST", json=subject.NEW_TASK)
+    return {
+        "tutorial: list": call(app, [EnvironBuilder("/tasks", headers=headers)]),
+        "tutorial: get": call(app, [EnvironBuilder("/tasks/7", headers=headers)]),
+        "tutorial: create": call(app, [new]),
+    }
+
+
 def ask(person: subject.Person, path: str, **options) -> EnvironBuilder:
     return EnvironBuilder(f"/api/v1/tasks{path}", headers={"Authorization": f"Bearer {person.token}"}, **options)
 
@@ -92,13 +104,13 @@ def table(times: dict[str, list[float]]) -> str:
     """Return the medians, and the median share of the bare route's rate, round by round."""
     lines = ["| | µs | share of bare Flask's rate |", "| --- | --- | --- |"]
     for name, taken in times.items():
-        lines.append(f"| {name} | {statistics.median(taken):.0f} | {share(times, name):.1%} |")
+        lines.append(f"| {name} | {median(taken):.0f} | {share(times, name):.1%} |")
     return "\n".join(lines)
 
 
 def share(times: dict[str, list[float]], name: str) -> float:
     """Return the rate of a call over that of the bare route."""
-    return statistics.median(b / t for b, t in zip(times["bare"], times[name], strict=True))
+    return median(b / t for b, t in zip(times["bare"], times[name], strict=True))
 
 
 if __name__ == "__main__":

@@ -7,12 +7,12 @@ python -m benchmarks.over_http --database postgresql:///name        # its role m
 import argparse
 import re
 import shutil
-import statistics
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from statistics import median
 
 from benchmarks import subject
 from benchmarks.in_process import share
@@ -111,7 +111,7 @@ def table(times: dict[str, list[float]]) -> str:
     """Return requests a second, and the median share of the bare route's, round by round."""
     lines = ["| | requests/s | share of bare Flask's |", "| --- | --- | --- |"]
     for name, taken in times.items():
-        lines.append(f"| {name} | {1e6 / statistics.median(taken):,.0f} | {share(times, name):.2f} |")
+        lines.append(f"| {name} | {1e6 / median(taken):,.0f} | {share(times, name):.2f} |")
     return "\n".join(lines)
 
 
