@@ -9,7 +9,7 @@ from guides import PAGES, ROOT
 from docs.generate import documents
 from taskapi.config.sources import load_settings
 
-LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
+LINK = re.compile(r"(?:\]\(|src(?:set)?=\")(?!https?:)([^)#\s\"]*)(?:#([^)\s\"]+))?[)\"]")
 BLOCK = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
 
 
