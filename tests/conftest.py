@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 
 import pytest
 import sqlalchemy as sa
-from documented import DocumentedClient
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
@@ -23,6 +22,7 @@ from redis.exceptions import RedisError
 from taskapi import create_app
 from taskapi.accounts.models import create_user
 from taskapi.database import db
+from tests.documented import DocumentedClient
 from tests.forging import SECRET
 
 pytest_plugins = ["tests.rings", "tests.browser", "tests.visiting"]

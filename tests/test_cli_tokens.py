@@ -4,9 +4,9 @@ import json
 
 import pytest
 import time_machine
-from forging import SECRET, compact, opened, sign
 
 from taskapi.security.claims import CLAIMS, HEADER
+from tests.forging import SECRET, compact, opened, sign
 from tests.rings import new_key, public
 
 

@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy as sa
 import time_machine
 from conftest import PASSWORD
-from forging import compact, opened, sign
 
 from taskapi.accounts.models import User
 from taskapi.audit import service
 from taskapi.audit.models import AuditEntry
 from taskapi.database import db
+from tests.forging import compact, opened, sign
 
 ME = "/api/v1/me"
 USERS = "/api/v1/admin/users"

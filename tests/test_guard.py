@@ -1,11 +1,11 @@
 """The guard: nobody uses what declares nothing, and each role what the one table grants."""
 
 import pytest
-from forging import SECRET, opened, sign
 from surface import access, routes
 
 from taskapi.security.guard import PUBLIC, Access, requires
 from taskapi.security.rbac import Permission
+from tests.forging import SECRET, opened, sign
 
 VIEWER = {"account:read", "account:write", "task:read"}
 TABLE = {

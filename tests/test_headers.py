@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from forging import SECRET
+
+from tests.forging import SECRET
 
 TASKS = "/api/v1/tasks"
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from forging import SECRET, opened, sign
 
 from examples.python.client import SignInNeeded, TaskApi
 from tests.conftest import PASSWORD, node_package, program
+from tests.forging import SECRET, opened, sign
 
 ROOT = Path(__file__).parent.parent
 SCENARIOS = sorted((ROOT / "tests" / "recipes").glob("*.test.js"))

@@ -10,11 +10,11 @@ import pytest
 import sqlalchemy as sa
 from conftest import PASSWORD, TEST_DATABASE_URL
 from flask_migrate import upgrade
-from forging import SECRET
 from sqlalchemy.exc import DBAPIError, InternalError, ProgrammingError
 
 from taskapi.accounts.models import User
 from taskapi.database import READER, act_for, acting_for, counting, db, guarded_tables, reader, row_security
+from tests.forging import SECRET
 
 pytestmark = pytest.mark.skipif(TEST_DATABASE_URL is None, reason="SQLite has no row-level security")
 

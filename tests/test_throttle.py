@@ -7,7 +7,8 @@ from itertools import count
 import pytest
 import time_machine
 from conftest import PASSWORD
-from forging import SECRET
+
+from tests.forging import SECRET
 
 LOGIN = "/api/v1/auth/login"
 ADDRESSES = (f"2001:db8:{n >> 16:x}:{n & 0xFFFF:x}::1" for n in count(secrets.randbelow(2**30)))

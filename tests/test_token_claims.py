@@ -5,7 +5,8 @@ import time
 
 import pytest
 import time_machine
-from forging import SECRET, assert_refused, b64, compact, opened, sign
+
+from tests.forging import SECRET, assert_refused, b64, compact, opened, sign
 
 channels = pytest.mark.parametrize("channel", ["header", "cookie"])
 

@@ -5,7 +5,8 @@ import secrets
 import socket
 
 import pytest
-from forging import assert_refused, b64, opened, sign
+
+from tests.forging import assert_refused, b64, opened, sign
 
 ME = "/api/v1/me"
 channels = pytest.mark.parametrize("channel", ["header", "cookie"])

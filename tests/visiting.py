@@ -8,10 +8,11 @@ import pytest
 from conftest import PASSWORD, SignIn
 from flask import Flask
 from flask.testing import FlaskClient
-from forging import opened, sign
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 from servers import wait_until
 from werkzeug.serving import make_server
+
+from tests.forging import opened, sign
 
 Visit = Callable[..., Page]
 
