@@ -125,7 +125,7 @@ class Postgres:
     def new_database(self) -> str:
         """Make an empty database, whose owner is no superuser; returns its address."""
         name = f"taskapi_{secrets.token_hex(4)}"
-        self.execute(f"CREATE ROLE {name} LOGIN", f"CREATE DATABASE {name} OWNER {name}")
+        self.execute(f"CREATE ROLE {name} LOGIN CREATEDB", f"CREATE DATABASE {name} OWNER {name}")
         return f"postgresql://{name}@127.0.0.1:{self.port}/{name}"
 
     def execute(self, *statements: str) -> None:

@@ -1,0 +1,46 @@
+"""The release before passes its own tests on the schema of this one: both serve while one takes the other's place."""
+
+import os
+import subprocess
+import sys
+import tarfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from tests.servers import ROOT
+
+TESTS = ("test_tasks.py", "test_projects.py", "test_changes.py", "test_sessions.py", "test_idempotency.py")
+VERSIONS = "taskapi/migrations/versions"
+
+
+def git(*words: str) -> bytes:
+    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"git {words[0]}: {done.stderr.decode().strip()}")
+    return done.stdout.strip() if words[0] != "archive" else done.stdout
+
+
+@pytest.fixture(scope="module")
+def previous(tmp_path_factory) -> Path:
+    """The last release; before the first one, the code that the newest migration came with."""
+    if git("rev-parse", "--is-shallow-repository") == b"true":
+        pytest.skip("the clone is shallow")
+    tags = git("tag", "--list", "v*", "--merged", "HEAD", "--sort", "-version:refname").decode().split()
+    commit = tags[0] if tags else git("log", "-1", "--format=%H", "--", VERSIONS).decode()
+    folder = tmp_path_factory.mktemp("previous")
+    with tarfile.open(fileobj=BytesIO(git("archive", commit))) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_it_passes_its_tests(kind, previous, request):
+    environment = {**os.environ, "NEWER_CHECKOUT": str(ROOT), "PYTHONPATH": str(Path(__file__).parent)}
+    if kind == "postgresql":
+        environment["TASKAPI_TEST_DATABASE_URL"] = request.getfixturevalue("postgres").new_database()
+    tests = [f"tests/{name}" for name in TESTS if (previous / "tests" / name).exists()]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "newer_schema", "-p", "no:cacheprovider", *tests]
+    done = subprocess.run(command, cwd=previous, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]

@@ -1,0 +1,142 @@
+"""What a revision may do while the release before it still serves: docs/migrations.md, as code."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+
+from taskapi.config import VERSION
+from taskapi.database import MIGRATIONS
+
+FIRST_RELEASE = "0009"  # the schema that release 0.1.0 begins with; nobody ran anything before
+CONTRACTS = re.compile(r"drop_(table|column|constraint)|DROP (TABLE|COLUMN|CONSTRAINT|FUNCTION)\b")
+
+
+def release(name):
+    return tuple(map(int, name.split(".")))
+
+
+def option(call, name):
+    return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
+
+
+def is_false(node):
+    return isinstance(node, ast.Constant) and node.value is False
+
+
+def is_true(node):
+    return isinstance(node, ast.Constant) and node.value is True
+
+
+def said(call):
+    """Return the name of what is called, and of an `execute` the statement."""
+    strings = [part.value for part in ast.walk(call) if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+    return " ".join(strings).upper() if call.func.attr == "execute" else call.func.attr
+
+
+def calls_in(text):
+    """Return what `upgrade` calls, but for what it does to tables that it has made itself."""
+    (upgrade,) = (node for node in ast.parse(text).body if getattr(node, "name", None) == "upgrade")
+    calls = [call for call in ast.walk(upgrade) if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)]
+    made = {call.args[0].value for call in calls if call.func.attr == "create_table"}
+    batches = {
+        item.optional_vars.id: item.context_expr.args[0].value
+        for node in ast.walk(upgrade)
+        if isinstance(node, ast.With)
+        for item in node.items
+        if isinstance(item.optional_vars, ast.Name)
+    }
+    for call in calls:
+        target = call.func.value.id if isinstance(call.func.value, ast.Name) else None
+        table = batches.get(target) or next((w.value for w in call.args[:2] if getattr(w, "value", None) in made), None)
+        if table not in made:
+            yield call
+
+
+def needs_a_value(call):
+    columns = [part for part in ast.walk(call) if isinstance(part, ast.Call)]
+    return any(is_false(option(part, "nullable")) and not option(part, "server_default") for part in columns)
+
+
+BREAKS = {  # the release before could not go on
+    "the old code knows what is there by its name and type: add the new beside it": lambda call: (
+        re.search(r"^rename_table$|\bRENAME\b|\bALTER COLUMN \w+ TYPE\b", said(call))
+        or option(call, "new_column_name")
+        or option(call, "type_")
+    ),
+    "the old code leaves the column out: nullable, or with a server_default": lambda call: (
+        (said(call) in {"add_column", "alter_column"} and needs_a_value(call)) or "SET NOT NULL" in said(call)
+    ),
+    "a constraint refuses what the old code writes": lambda call: (
+        re.search(r"^create_.*_(constraint|key)$|\bADD CONSTRAINT\b", said(call)) or is_true(option(call, "unique"))
+    ),
+    "nobody writes while an index is built: postgresql_concurrently, in an autocommit_block": lambda call: (
+        said(call) == "create_index" and not option(call, "postgresql_concurrently")
+    ),
+}
+
+
+def faults(text):
+    """Return what is wrong with a revision."""
+    named = re.search(r'^unused_since = "([\d.]+)"', text, re.MULTILINE)
+    is_unused = named is not None and release(named[1]) < release(VERSION)
+    for call in calls_in(text):
+        if CONTRACTS.search(said(call)) and not is_unused:
+            yield f"{said(call)}: the release before uses it; say `unused_since`, a release that is out"
+        yield from (f"{said(call)}: {why}" for why, breaks in BREAKS.items() if breaks(call))
+
+
+def revisions():
+    scripts = ScriptDirectory(MIGRATIONS).walk_revisions(base=FIRST_RELEASE, head="heads")
+    return [Path(script.path) for script in scripts if script.revision != FIRST_RELEASE]
+
+
+def test_the_release_before_can_go_on_after_each_revision():
+    found = {path.name: [*faults(path.read_text())] for path in revisions()}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'op.drop_column("tasks", "title")',
+        'op.drop_table("tasks")',
+        'op.execute("ALTER TABLE tasks DROP COLUMN title")',
+        'op.rename_table("tasks", "things")',
+        'op.execute("ALTER TABLE tasks RENAME title TO name")',
+        'op.execute("ALTER TABLE tasks ALTER COLUMN title SET NOT NULL")',
+        'op.alter_column("tasks", "title", new_column_name="name")',
+        'op.alter_column("tasks", "title", type_=sa.Text())',
+        'op.alter_column("tasks", "title", nullable=False)',
+        'op.add_column("tasks", sa.Column("name", sa.Text(), nullable=False))',
+        'op.create_unique_constraint(None, "tasks", ["title"])',
+        'op.create_index("more", "tasks", ["title"])',
+        'op.create_index("more", "tasks", ["title"], unique=True, postgresql_concurrently=True)',
+        'with op.batch_alter_table("tasks") as batch_op:\n        batch_op.drop_column("title")',
+    ],
+)
+def test_what_would_break_it_is_found(line):
+    assert len([*faults(f"def upgrade():\n    {line}\n")]) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'op.add_column("tasks", sa.Column("name", sa.Text(), nullable=True))',
+        'op.add_column("tasks", sa.Column("size", sa.Integer(), nullable=False, server_default="0"))',
+        'op.create_table("things")\n    op.create_index("more", "things", ["title"])',
+        'op.create_index("more", "tasks", ["title"], unique=False, postgresql_concurrently=True)',
+        'op.drop_index("more", table_name="tasks")',
+        'op.execute("UPDATE tasks SET size = 1")',
+    ],
+)
+def test_what_it_does_not_notice_may_be(line):
+    assert [*faults(f"def upgrade():\n    {line}\n")] == []
+
+
+@pytest.mark.parametrize(("named", "expected"), [("0.0.9", 0), (VERSION, 1)])
+def test_what_a_release_that_is_out_has_left_may_be_dropped(named, expected):
+    text = f'unused_since = "{named}"\n\n\ndef upgrade():\n    op.drop_column("tasks", "title")\n'
+    assert len([*faults(text)]) == expected
