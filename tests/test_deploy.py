@@ -73,6 +73,7 @@ def started(database_url, image, tmp_path):
         told.bind(str(notify))
         told.settimeout(60)
         process = subprocess.Popen(command_of(SERVICE["ExecStart"]), cwd=image, env=environment, stderr=output)
+        process.environment, process.folder = environment, image
         yield process, told.recv(4096), port, log
         process.kill()
         process.wait()
@@ -85,11 +86,31 @@ def is_healthy(port):
     return subprocess.run(words, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
+def reload(process, **environment):
+    """Do what the unit says of a reload, until something of it fails; returns how the last of it ended."""
+    env = process.environment | environment
+    for line in re.findall("^ExecReload=(.+)$", (UNITS / "taskapi.service").read_text(), re.MULTILINE):
+        words = command_of(line.replace("$MAINPID", str(process.pid)))
+        if code := subprocess.run(
+            words, cwd=process.folder, env=env, stderr=subprocess.DEVNULL, check=False
+        ).returncode:
+            return code
+    return 0
+
+
+def test_a_reload_by_which_nothing_would_start_is_refused_and_the_service_goes_on(started):
+    process, _, port, log = started
+    wait_until(lambda: is_healthy(port))
+    assert reload(process, TASKAPI_LOG_LEVEL="loud") == 4
+    assert is_healthy(port)
+    assert "Handling signal: hup" not in log.read_text()
+
+
 def test_the_unit_starts_the_service_from_what_the_image_holds_starts_it_anew_and_stops_it(started):
     process, told, port, log = started
     assert b"READY=1" in told
     wait_until(lambda: is_healthy(port))
-    subprocess.run(shlex.split(SERVICE["ExecReload"].replace("$MAINPID", str(process.pid))), check=True)
+    assert reload(process) == 0
     wait_until(lambda: log.read_text().count("Booting worker") == 2)
     wait_until(lambda: is_healthy(port))
     process.terminate()
