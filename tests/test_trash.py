@@ -1,6 +1,8 @@
 """The trash: deleting for good, and what `flask prune` forgets."""
 
+import sys
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 import time_machine
@@ -107,3 +109,12 @@ def test_an_account_goes_with_all_it_owns(app, owner, add):
         db.session.commit()
         with acting_for(user_id):
             assert db.session.execute(select(Task.id).where(Task.owner_id == user_id)).all() == []
+
+
+def test_pruning_goes_on_where_somebody_leaves_meanwhile(owner, add, prune, monkeypatch):
+    owner.delete(f"/api/v1/tasks/{add()}")
+    module, mine = sys.modules["taskapi.cli.prune"], UUID(owner.get("/api/v1/me").json["id"])
+    monkeypatch.setattr(module, "everybody", lambda: [UUID(int=1), mine])
+    monkeypatch.setattr(module, "is_due", lambda *_: True)  # as it was when they were asked
+    prune(days=31)
+    assert ids(owner, "deleted=true") == set()

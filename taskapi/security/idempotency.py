@@ -14,7 +14,7 @@ from uuid import UUID
 
 from flask import Response, request
 from marshmallow import Schema
-from sqlalchemy import JSON, ColumnElement, ForeignKey, LargeBinary, String, delete
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String, delete
 from sqlalchemy.orm import Mapped, mapped_column
 
 from taskapi.api import problem
@@ -71,14 +71,10 @@ def remembered(response: Response) -> Response:
     return response
 
 
-def are_old(owner_id: UUID) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """Return the conditions of a person's answers that they may not ask for again."""
-    return StoredAnswer.owner_id == owner_id, StoredAnswer.created_at < now() - LIFE
-
-
 def prune_answers(owner_id: UUID) -> int:
     """Remove a person's old answers; returns how many."""
-    removed = db.session.execute(delete(StoredAnswer).where(*are_old(owner_id)))
+    old = (StoredAnswer.owner_id == owner_id, StoredAnswer.created_at < now() - LIFE)
+    removed = db.session.execute(delete(StoredAnswer).where(*old))
     count: int = removed.rowcount  # type: ignore[attr-defined]
     return count
 

@@ -3,23 +3,30 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import bindparam, exists, or_, select
 
-from taskapi.database import reader
+from taskapi.database import now, reader
 from taskapi.labels.models import Label
 from taskapi.owned import Tombstone, forget, lock_owner
+from taskapi.prepared import Prepared
 from taskapi.projects.models import Project
-from taskapi.security.idempotency import are_old
+from taskapi.security.idempotency import LIFE, StoredAnswer
 from taskapi.tasks.models import Task
 
 ORDER = (Task, Project, Label, Tombstone)  # tasks before the projects they are in
+_OLD = [
+    exists().where(model.owner_id == bindparam("owner_id"), model.deleted_at < bindparam("before")) for model in ORDER
+]
+_OLD.append(
+    exists().where(StoredAnswer.owner_id == bindparam("owner_id"), StoredAnswer.created_at < bindparam("answered"))
+)
+_IS_DUE = Prepared(select(or_(*_OLD).label("due")))
 
 
 def is_due(owner_id: UUID, before: datetime) -> bool:
     """Tell whether a person deleted something before that and still has it, or a tombstone of it; or old answers."""
-    trash = (exists().where(model.owner_id == owner_id, model.deleted_at < before) for model in ORDER)
-    found: bool = reader().execute(select(or_(*trash, exists().where(*are_old(owner_id))))).scalar_one()
-    return found
+    found = _IS_DUE.one(reader(), {"owner_id": owner_id, "before": before, "answered": now() - LIFE})
+    return bool(found["due"])
 
 
 def empty_trash(owner_id: UUID, before: datetime) -> int:
