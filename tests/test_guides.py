@@ -1,7 +1,11 @@
 """The guides: each command of theirs runs, in order, against a real server, and answers what is printed below it."""
 
+import re
+
 import pytest
 from guides import ADDRESS, PAGES, ROOT, follow, matches, steps_of
+
+from taskapi.security.keys import ALGORITHMS
 
 GUIDES = ["README.md", "docs/jwt.md", "docs/keys.md", "docs/exchange.md"]
 ELSEWHERE = {"docs/operations.md": "test_operations_doc.py"}  # beside what each of its commands needs
@@ -52,3 +56,8 @@ def test_a_block_says_what_it_is(page):
     """Commands that need what a test has not, say a machine of one's own, are `console`."""
     fences = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("```")]
     assert [line for line in fences[::2] if line == "```"] == []
+
+
+def test_the_page_on_jwt_measures_every_algorithm():
+    rows = re.findall(r"^\| `(\w+)` \| \d+ \|", (ROOT / "docs" / "jwt.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert rows == list(ALGORITHMS)
