@@ -1,6 +1,7 @@
 """The faults, each under load: what is set up, what is broken, and what the clients saw of it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,10 +13,13 @@ from pathlib import Path
 from socket import create_connection
 from urllib.request import urlopen
 
+import psycopg
+
 from tests.faults.load import Figures, load
 from tests.proxy import Nginx
 from tests.servers import ROOT, Gunicorn, Postgres, Redis, wait_until
 
+VERSIONS = ROOT / "taskapi" / "migrations" / "versions"
 SIZES = ("--workers", "2", "--threads", "8")
 
 
@@ -30,10 +34,33 @@ def service(database_url: str, folder: Path, *options: str, **settings: str) -> 
         "TASKAPI_LOG_LEVEL": "warning",
         **settings,
     }
-    command = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"]
-    subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=True, capture_output=True)
+    assert upgrade(environment)
     with Gunicorn(environment, folder, *(options or SIZES)) as server:
         yield server
+
+
+def upgrade(environment: dict[str, str], history: Path = VERSIONS.parent) -> bool:
+    """Bring the schema to the end of a history; tell whether that went well."""
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade", "--directory", str(history)]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def migrated(postgres: Postgres, folder: Path) -> Figures:
+    """Add a column to the busiest table, first while a forgotten transaction holds it, and then again."""
+    history = shutil.copytree(VERSIONS.parent, folder / "migrations")
+    head = max(path.name for path in VERSIONS.glob("*.py"))[:4]
+    (history / "versions" / "9999_more.py").write_text(f"""from alembic import op
+revision, down_revision = "9999", "{head}"
+def upgrade(): op.execute("ALTER TABLE tasks ADD COLUMN more integer")
+""")
+    url = postgres.new_database()
+    with service(url, folder) as server, load(server.address, folder=folder) as running:
+        with psycopg.connect(url) as forgotten:
+            forgotten.execute("SELECT count(*) FROM tasks")
+            assert not upgrade(server.environment, history)
+        assert upgrade(server.environment, history)
+        return running.recovery()
 
 
 def workers_killed(postgres: Postgres, folder: Path, *, kills: int) -> Figures:
