@@ -8,6 +8,7 @@ import pytest
 from conftest import ROOT, flask_process, node_package
 
 from docs import postman
+from docs.postman_requests import VARIABLES
 
 FOLDER = ROOT / "postman"
 ADMIN = {"admin_username": "root", "admin_password": "analytical engine no 9"}
@@ -46,7 +47,7 @@ def test_every_request_checks_its_answer_and_shows_one(document):
 
 def test_no_id_of_an_example_is_left_in_a_request(document):
     requests = json.dumps([item["request"] for item in items(postman.collection(document)).values()])
-    assert [example for example in postman.VARIABLES if example in requests] == []
+    assert [example for example in VARIABLES if example in requests] == []
 
 
 @pytest.fixture
