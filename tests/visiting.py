@@ -5,22 +5,26 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from conftest import PASSWORD, SignIn
-from flask import Flask
+from conftest import PASSWORD, POOLS, AppFactory, SignIn
 from flask.testing import FlaskClient
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 from servers import wait_until
 from werkzeug.serving import make_server
 
-from tests.forging import opened, sign
+from taskapi.database import db
+from tests.forging import SECRET, opened, sign
 
 Visit = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
-def site(served: Flask) -> Iterator[str]:
+def site(make_app: AppFactory) -> Iterator[str]:
     """The application on a port of its own, its key known; returns its address."""
-    server = make_server("127.0.0.1", 0, served, threaded=True)
+    app = make_app(JWT_SECRET_KEY=SECRET)
+    with app.app_context():
+        own = {*db.engines.values()}
+    POOLS[:] = [pool for pool in POOLS if pool not in own]  # a tab may still ask for something as its test ends
+    server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
