@@ -11,11 +11,7 @@ from taskapi.api import examples as cast
 SCRIPTS = Path(__file__).parent.parent / "postman" / "scripts"
 JSON = "application/json"
 VARIABLES = {  # what examples call somebody or something, and the variable that has its place
-    cast.TASK_ID: "{{task_id}}",
-    cast.PROJECT_ID: "{{project_id}}",
-    cast.LABEL_ID: "{{label_id}}",
-    cast.USER_ID: "{{user_id}}",
-    cast.SESSION_ID: "{{session_id}}",
+    **{value: f"{{{{{name.lower()}}}}}" for name, value in vars(cast).items() if name.endswith("_ID")},
     cast.REFRESH_TOKEN: "{{refresh_token}}",
     cast.PASSWORD: "{{password}}",
     cast.NEW_PASSWORD: "{{new_password}}",

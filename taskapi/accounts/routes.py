@@ -54,7 +54,10 @@ def update_account(changes: dict[str, Any]) -> User:
 @blp.problems("last_admin")
 @requires(Permission.ACCOUNT_WRITE, fresh=True)
 def delete_account() -> Response:
-    """Delete your account and everything that you own, for good."""
+    """Delete your account and everything that you own, for good.
+
+    There is no trash for accounts: `GET /api/v1/me/export` first. The last administrator stays.
+    """
     erase(lock_account(caller().id), actor_id=caller().id)
     db.session.commit()
     return clear_cookies(Response(status=204))

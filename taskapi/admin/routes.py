@@ -65,7 +65,10 @@ def show_user(user_id: UUID) -> dict[str, Any]:
 @blp.problems("last_admin")
 @requires(Permission.USER_MANAGE, fresh=True)
 def update_user(changes: dict[str, Any], user_id: UUID) -> User:
-    """Change a person's name or roles, or shut them out and let them in again; it counts from their next request."""
+    """Change a person's name or roles, or shut them out and let them in again; it counts from their next request.
+
+    New roles come with the next refresh. Whoever is shut out is signed out everywhere. One active administrator stays.
+    """
     user = service.change_account(user_id, changes, caller().id)
     db.session.commit()
     return user

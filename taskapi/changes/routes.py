@@ -17,5 +17,9 @@ blp = Blueprint("changes", __name__, url_prefix="/api/v1/changes", description="
 @blp.problems("invalid_cursor", "cursor_expired")
 @requires(Permission.TASK_READ)
 def list_changes(query: dict[str, Any]) -> dict[str, Any]:
-    """List what changed since, oldest first: nothing missed, nothing out of order."""
+    """List what changed since, oldest first: nothing missed, nothing out of order.
+
+    For a copy that is to stay in step: begin without `since`, keep the `cursor` with what came, and go on from there.
+    While `has_more`, ask again at once. 410 means: begin anew, and replace the copy.
+    """
     return find_changes(query)

@@ -86,7 +86,10 @@ def update_project(changes: dict[str, Any], project_id: UUID) -> Project:
 @blp.problems("version_mismatch")
 @requires(Permission.TASK_WRITE)
 def delete_project(query: dict[str, Any], project_id: UUID) -> None:
-    """Put one of your projects into the trash, its tasks with it; or delete them for good."""
+    """Put one of your projects into the trash, its tasks with it; or delete them for good.
+
+    `POST …/restore` brings back what went together.
+    """
     project = mine_or_404(Project, project_id)
     require_match(project, PROJECT)
     if "permanent" in query:

@@ -30,7 +30,12 @@ blp = Blueprint("tasks", __name__, url_prefix="/api/v1/tasks", description="Your
 @blp.response(200, TaskPageSchema, etag=True, headers=("Link",))
 @requires(Permission.TASK_READ)
 def list_tasks(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """List your tasks."""
+    """List your tasks.
+
+    Filters go together: a task meets all of them. `status`, `priority` and `label` may be given more than once. A page
+    ends with `next_cursor`, which gets the next one under the same filters and sort; none is skipped or shown twice
+    while tasks are added.
+    """
     page = find_tasks(query)
     return page, next_link(page["next_cursor"])
 
@@ -42,7 +47,10 @@ def list_tasks(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 @requires(Permission.TASK_WRITE)
 @idempotent
 def create_task(values: dict[str, Any]) -> Response:
-    """Add a task."""
+    """Add a task.
+
+    Only a title is needed. Labels that there are not yet are made. The answer's `ETag` is the task's version.
+    """
     task = add_task(values)
     answer = made(task, TASK, f"/api/v1/tasks/{task.id}")
     db.session.commit()
@@ -56,7 +64,11 @@ def create_task(values: dict[str, Any]) -> Response:
 @requires(Permission.TASK_WRITE)
 @idempotent
 def change_tasks(batch: dict[str, Any]) -> Response:
-    """Create, update and delete up to 100 tasks: all of them, or none."""
+    """Create, update and delete up to 100 tasks: all of them, or none.
+
+    They are done in the order given, and results come in that order. Where one fails, its error names it by `index`,
+    and nothing has changed.
+    """
     answer = remembered(respond({"results": run(batch["operations"])}, 200, {}, etag=False))
     db.session.commit()
     return answer
@@ -66,7 +78,10 @@ def change_tasks(batch: dict[str, Any]) -> Response:
 @blp.response(200, SummarySchema, etag=True)
 @requires(Permission.TASK_READ)
 def show_summary() -> dict[str, Any]:
-    """Count your tasks: by status, overdue, due today."""
+    """Count your tasks: by status, overdue, due today.
+
+    A day is over when it is over in the time zone of your account.
+    """
     return summarize()
 
 
@@ -84,7 +99,11 @@ def show_task(task_id: UUID) -> dict[str, Any]:
 @blp.problems("in_trash", "quota_exceeded", "version_mismatch")
 @requires(Permission.TASK_WRITE)
 def update_task(changes: dict[str, Any], task_id: UUID) -> Task:
-    """Change one of your tasks: what is named changes, null clears, all else stays."""
+    """Change one of your tasks: what is named changes, null clears, all else stays.
+
+    With `If-Match` it changes only if nobody changed it since you read it; else 412 shows it as it is now, under
+    `current`. Without, the last change wins.
+    """
     task = mine_or_404(Task, task_id)
     require_match(task, TASK)
     change_task(task, changes)
@@ -98,7 +117,10 @@ def update_task(changes: dict[str, Any], task_id: UUID) -> Task:
 @blp.problems("version_mismatch")
 @requires(Permission.TASK_WRITE)
 def delete_task(query: dict[str, Any], task_id: UUID) -> None:
-    """Put one of your tasks into the trash, all under it with it; or delete them for good."""
+    """Put one of your tasks into the trash, all under it with it; or delete them for good.
+
+    What lies in the trash is deleted for good after 30 days, or as many as this server was told.
+    """
     task = mine_or_404(Task, task_id)
     require_match(task, TASK)
     if "permanent" in query:

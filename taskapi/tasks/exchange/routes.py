@@ -40,7 +40,11 @@ blp = Blueprint("exchange", __name__, url_prefix="/api/v1/tasks", tag="tasks")
 @blp.response(200, FileSchema, headers=("Content-Disposition",))
 @requires(Permission.TASK_READ)
 def export_tasks(query: dict[str, Any]) -> Response:
-    """Take your tasks with you as a file, the oldest first; the trash stays."""
+    """Take your tasks with you as a file, the oldest first; the trash stays.
+
+    JSON and CSV can be imported again. In CSV, a cell that a spreadsheet would take for a formula has an apostrophe
+    before it. iCalendar is for calendars to read.
+    """
     form = query["format"]
     headers = {"Content-Disposition": f'attachment; filename="tasks.{form}"'}
     content_type = FORMATS[form].content_type
@@ -61,7 +65,11 @@ def export_tasks(query: dict[str, Any]) -> Response:
 @blp.problems("malformed_csv", "quota_exceeded")
 @requires(Permission.TASK_WRITE)
 def import_tasks(query: dict[str, Any]) -> dict[str, Any]:
-    """Add the tasks of a file: all of them, or none."""
+    """Add the tasks of a file: all of them, or none.
+
+    The JSON and CSV of the export, or a table of your own with a column `title`. What is wrong is told row by row; with
+    `dry_run` nothing else is done.
+    """
     made = add_tasks(read_tasks())
     dry_run = query["dry_run"] == "true"
     if dry_run:
