@@ -88,6 +88,19 @@ def test_everything_can_be_taken_along(visit):
     assert download.value.suggested_filename == "taskapi-export.json"
 
 
+def test_an_account_is_deleted_with_the_password_once_more(visit, person, context, client):
+    page = visit("account")
+    expire(context)
+    page.get_by_role("button", name="Delete account…").click()
+    page.get_by_role("dialog", name="Delete your account?").get_by_role("button", name="Delete").click()
+    dialog = page.get_by_role("dialog", name="Enter your password")
+    dialog.get_by_label("Password").fill(PASSWORD)
+    dialog.get_by_role("button", name="Continue").click()
+    page.get_by_role("heading", name="Sign in").wait_for()
+    credentials = {"username": person.username, "password": PASSWORD}
+    assert client.post("/api/v1/auth/login", json=credentials).status_code == 401
+
+
 def test_whoever_may_only_read_is_offered_nothing_to_write(signed_in, visit):
     viewer = signed_in("viewer")
     page = visit("all", who=viewer)

@@ -26,7 +26,7 @@ export function start() {
   window.addEventListener("offline", () => reach(false));
   document.addEventListener("visibilitychange", look);
   setInterval(look, INTERVAL);
-  return look();
+  return lookNow(); // even in a tab that nobody sees yet
 }
 
 /** Tell everybody that something was changed past the outbox. */
@@ -35,20 +35,24 @@ export function announce() {
   look();
 }
 
-/** Ask what changed; where that is being asked, once more behind it. */
+/** Ask what changed, while somebody looks. */
 export function look() {
-  if (document.visibilityState === "hidden") return asking;
+  return document.visibilityState === "hidden" ? asking : lookNow();
+}
+
+/** Whether the server answered when last asked. */
+export function isReachable() {
+  return reachable;
+}
+
+/** Ask at once; where that is being asked, once more behind it. */
+function lookNow() {
   again = asking !== null;
   asking ??= ask().finally(() => {
     asking = null;
     if (again) look();
   });
   return asking;
-}
-
-/** Whether the server answered when last asked. */
-export function isReachable() {
-  return reachable;
 }
 
 async function ask() {
