@@ -5,13 +5,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from conftest import program
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
     "--disable-sync",
 )  # fmt: skip
 HOME = {"127.0.0.1", "localhost"}
+PATIENCE = 30_000  # milliseconds, on machines that do much else
 REPORT = "addEventListener('securitypolicyviolation', e => console.error('CSP', e.effectiveDirective, e.blockedURI))"
 
 
@@ -50,7 +51,8 @@ def browser() -> Iterator[Browser]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A browser that knows nothing yet; at the end it must have kept its rules and asked nobody else."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     watch = Watch(context)
     yield context
     context.close()
