@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from conftest import PASSWORD, TEST_DATABASE_URL
 from flask_migrate import upgrade
+from psycopg.sql import SQL
 from sqlalchemy.exc import DBAPIError, InternalError, ProgrammingError
 
 from taskapi.accounts.models import User
@@ -34,10 +35,11 @@ def app(make_app, database_url):
 
 
 def _as_a_plain_role(database_url):
-    role, url = f"taskapi_test_{secrets.token_hex(6)}", sa.make_url(database_url)
+    role, url = "taskapi_test_plain", sa.make_url(database_url)  # which stays, as roles outlive databases
     engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'")
+        with suppress(DBAPIError):  # it is there
+            connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'")
         connection.exec_driver_sql(f"GRANT {role} TO CURRENT_USER")
         for table in sa.inspect(connection).get_table_names():
             connection.exec_driver_sql(f"ALTER TABLE {table} OWNER TO {role}")
@@ -205,6 +207,11 @@ def test_a_read_of_what_has_no_owner_is_sent_alone(people):
     with acting_for(people[0]):
         assert not reader().execute(WHO).scalar_one()
         assert reader().execute(WHO_OF_TASKS).one() == (str(people[0]), 1)
+
+
+def test_the_driver_may_ask_for_itself(people):
+    with acting_for(people[0]):
+        assert reader().connection.driver_connection.execute(SQL("SELECT 1")).fetchone() == (1,)
 
 
 def _by_themselves(_app, client, _person):

@@ -62,9 +62,12 @@ class Reading(psycopg.Cursor[Any]):
     """What reads. All reading passes here, by SQLAlchemy's ways or past them."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> "Reading":
-        """Read for whom the context says. What fails leaves no transaction behind, and with it no setting."""
+        """Read for whom the context says. What fails leaves no transaction behind, and with it no setting.
+
+        The driver asks for types of its own by what is no text.
+        """
         setting, connection = acting(), self.connection
-        if not setting or not connection.autocommit or not concerns_owners(query):
+        if not setting or not connection.autocommit or not isinstance(query, str) or not concerns_owners(query):
             return super().execute(query, params, **options)
         try:
             with connection.pipeline() as pipeline:
