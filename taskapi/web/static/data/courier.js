@@ -22,12 +22,12 @@ export function start() {
   flush();
 }
 
-/** Send what waits: in this tab or another, but in one alone. */
 /** Whether what was sent last met no answer, or one that said later. */
 export function isHeldUp() {
   return heldUp;
 }
 
+/** Send what waits: in this tab or another, but in one alone. */
 function flush() {
   clearTimeout(timer);
   return inTurn("taskapi-outbox", sendAll).catch(later);

@@ -17,7 +17,7 @@ import { complain } from "./toast.js";
 import { unsavedNote } from "./unsaved.js";
 
 const PAUSE = 1000;
-const pane = h("aside", { class: "detail", "aria-label": "Task", hidden: true });
+const pane = h("aside", { class: "detail", "aria-label": "Task", tabindex: "-1", hidden: true });
 const editable = h("fieldset", {});
 const check = circle();
 const note = h("div", {});
@@ -60,10 +60,10 @@ async function follow() {
   shown = task;
   if (renamed) return;
   pane.hidden = !task;
-  document.body.toggleAttribute("data-detail", Boolean(task));
   if (!task) return;
   build(task);
   draw();
+  pane.focus({ preventScroll: true });
   if (!task.startsWith("new-")) await tasks.load(task).catch(missing);
 }
 
@@ -142,7 +142,7 @@ function draw() {
     return;
   }
   for (const part of parts) if (!isBeingWritten(part)) part.write(task);
-  editable.disabled = !canWrite();
+  editable.disabled = !canWrite() || Boolean(task.deleted_at);
   updateCircle(check, task);
   refill(note, task.trouble, () => unsavedNote(task));
   dates.textContent = task.created_at ? `Added ${describeInstant(task.created_at)}` : "Not saved yet";

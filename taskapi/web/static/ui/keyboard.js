@@ -2,7 +2,7 @@
 
 import { deleteTask, editTitle, toggleTask } from "./acts.js";
 import { compose } from "./composer.js";
-import { closeDetail } from "./detail.js";
+import { closeDetail, focusDetail } from "./detail.js";
 import { showHelp } from "./help.js";
 import { listedIds, rowOf } from "./list.js";
 import { go, place } from "./router.js";
@@ -19,8 +19,8 @@ const ACTS = {
   ArrowUp: () => step(-1),
   " ": withTask(toggleTask),
   x: withTask(toggleTask),
-  e: withTask(editTitle),
-  F2: withTask(editTitle),
+  e: withTask(edit),
+  F2: withTask(edit),
   Delete: withTask(deleteTask),
   Backspace: withTask(deleteTask),
   n: compose,
@@ -71,6 +71,12 @@ function withTask(act) {
     act(id);
     return true;
   };
+}
+
+/** A title is edited where one is: in the list, or in the pane. */
+function edit(id) {
+  if (document.activeElement.closest(".detail")) focusDetail();
+  else editTitle(id);
 }
 
 function step(by) {
