@@ -25,6 +25,7 @@ RULES = (
     "row_security.py::test_every_table_that_has_owners_is_known_here",
     "row_security.py::test_each_table_has_no_policy_but_its_owners",
     "document.py",
+    "revisions.py",
     "account.py::test_no_row_names_a_person_who_left_but_the_log",
     "migrations.py::test_the_history_is_one_line",
     "migrations.py::test_each_step_can_be_taken_back_and_forth",

@@ -13,5 +13,10 @@ def test_the_commands_named_are_there(app):
     assert named <= set(app.cli.commands) | {"db", "run"}
 
 
+def test_it_leads_to_every_page():
+    pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")}
+    assert pages <= set(re.findall(r"\]\(([^)#]+)", README))
+
+
 def test_it_stays_short():
     assert len(README.splitlines()) < 240
