@@ -15,6 +15,7 @@ from taskapi.database import db
 from tests.forging import SECRET, opened, sign
 
 Visit = Callable[..., Page]
+expect.set_options(timeout=10_000)  # machines that test on all their cores are slow to draw
 
 
 @pytest.fixture(scope="session")
