@@ -21,8 +21,8 @@ def test_while_it_takes_no_writes_it_is_read(postgres, tmp_path):
 
 
 def test_while_it_is_frozen_the_answer_is_503_within_seconds(postgres, tmp_path):
-    figures = scenarios.postgres_frozen(postgres, tmp_path, seconds=10, patience=3)
+    figures = scenarios.postgres_frozen(postgres, tmp_path, seconds=15, patience=3)
     assert figures.harmless, figures
     assert figures.unavailable, figures
-    assert figures.slowest < 9, figures
+    assert figures.slowest < 13, figures  # 5 for itself, and 5 for a thread, if its worker has none left
     assert figures.recovered < 5, figures
