@@ -116,7 +116,8 @@ def test_a_command_may_take_its_time(app):
 
 def test_a_connection_that_was_ended_while_it_lay_idle_is_not_used(app, server, owner):
     owner.post(TASKS, json={"title": "Task"})
-    server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'taskapi%'")
+    ended = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname LIKE 'taskapi%'"
+    server.execute(ended)  # and waits until they are
     assert owner.get(TASKS).status_code == 200
     assert owner.post(TASKS, json={"title": "Task"}).status_code == 201
 
