@@ -1,12 +1,12 @@
 """Rate limits: so many a window, for a name, an address or a person; in Redis, or in memory where that is down."""
 
 import time
-from collections.abc import Iterator
+from collections import deque
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
 from itertools import count
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from flask import Flask, Response, current_app, g, request
 from redis import Redis
@@ -99,20 +99,25 @@ class Counters:
             except RedisError as error:
                 self._redis_down_until = time.monotonic() + RETRY_REDIS_SECONDS
                 current_app.logger.warning("rate limits are counted in memory: Redis did not answer: %s", error)
-        return next(self._numbers(self._here, limit, window).setdefault(who, count(1)))
+        used: int = next(self._numbers(self._here, limit, window).setdefault(who, count(1)))
+        return used
 
     def _add_in(self, store: Redis, limit: Limit, window: int, who: str) -> int:
-        """Take a hundredth of a large limit at once, so that few requests wait for it; of a small one, one."""
-        taken = self._numbers(self._taken, limit, window)
-        number = next(taken.get(who, iter(())), None)
-        if number is None:
+        """Take a hundredth of a large limit at once, so that few requests wait for it; of a small one, one.
+
+        What several threads take at once is all kept.
+        """
+        numbers = self._numbers(self._taken, limit, window).setdefault(who, deque())
+        try:
+            number: int = numbers.popleft()
+        except IndexError:
             step = max(1, limit.quota // 100)
             last = _take(store, f"taskapi:limit:{limit.name}:{window}:{who}", step, limit.seconds)
-            taken[who] = numbers = iter(range(last - step + 1, last + 1))
-            number = next(numbers)
+            numbers.extend(range(last - step + 2, last + 1))
+            number = last - step + 1
         return number
 
-    def _numbers(self, windows: "dict[str, _Window]", limit: Limit, number: int) -> dict[str, Iterator[int]]:
+    def _numbers(self, windows: "dict[str, _Window]", limit: Limit, number: int) -> dict[str, Any]:
         """Return the counters of the window that runs; what the last one counted is of no use any more."""
         with self._lock:
             window = windows.get(limit.name)
@@ -125,7 +130,7 @@ class _Window(NamedTuple):
     """A window, and for each person the numbers to come."""
 
     number: int
-    counters: dict[str, Iterator[int]]
+    counters: dict[str, Any]
 
 
 def _take(store: Redis, key: str, step: int, seconds: int) -> int:
