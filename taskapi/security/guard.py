@@ -91,9 +91,18 @@ def bearer_token() -> str | None:
 
 def excuse(error: Exception) -> Response:
     """Answer 401 where a request failed because its caller's account was deleted while it ran."""
-    if "caller" in g and is_revoked(g.caller):
+    try:
+        gone = "caller" in g and is_revoked(g.caller)
+    except Problem as unavailable:
+        return unavailable.answer()
+    if gone:
         return Problem("token_revoked", None, {}, {}).answer()
-    return say_unexpected(error)
+    return error.answer() if isinstance(error, Problem) else say_unexpected(error)
+
+
+def excuse_not_found(problem: Problem) -> Response:
+    """Answer so as well where it is the caller's own account that was not found."""
+    return excuse(problem) if problem.code_name == "not_found" else problem.answer()
 
 
 def init_guard(app: Flask) -> None:
@@ -101,3 +110,4 @@ def init_guard(app: Flask) -> None:
     app.before_request(admit)
     for kind in (NoResultFound, IntegrityError):
         app.register_error_handler(kind, excuse)
+    app.register_error_handler(Problem, excuse_not_found)
