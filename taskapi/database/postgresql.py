@@ -92,7 +92,7 @@ def options(settings: Settings) -> dict[str, Any]:
     """Return the options of either engine."""
     size, seconds = settings.database_pool_size, settings.database_timeout_seconds
     # An export reads on a connection of its own, beside its request's
-    pool = {"pool_size": size, "max_overflow": size, "pool_timeout": seconds}
+    pool = {"pool_size": size, "max_overflow": size, "pool_timeout": seconds, "pool_use_lifo": True}
     return {"isolation_level": "AUTOCOMMIT", **pool}
 
 

@@ -14,9 +14,10 @@ DRIVER: Final = "sqlite"
 BUSY_SECONDS: Final = 5  # how long a writer waits for its turn
 
 
-def options(_settings: Settings) -> dict[str, Any]:
-    """Return the options of either engine."""
-    return {"isolation_level": "AUTOCOMMIT"}
+def options(settings: Settings) -> dict[str, Any]:
+    """Return the options of either engine; the connection that was used last knows most pages by heart."""
+    size = settings.database_pool_size
+    return {"isolation_level": "AUTOCOMMIT", "pool_size": size, "max_overflow": size, "pool_use_lifo": True}
 
 
 def prepare(writer: Engine, reading: Engine, _settings: Settings) -> None:
