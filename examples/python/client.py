@@ -1,10 +1,12 @@
 """A client of the Task API for programs, with httpx: refreshes once for all threads, reads pages, keeps in step.
 
-with TaskApi("http://127.0.0.1:8000/api/v1") as api:
-api.sign_in("ada", "analytical engine no 9")
-task = api.create("/tasks", {"title": "Water the plants"})
-for task in api.pages("/tasks", status="todo"):
-print(task["title"])
+In use:
+
+    with TaskApi("http://127.0.0.1:8000/api/v1") as api:
+        api.sign_in("ada", "analytical engine no 9")
+        task = api.create("/tasks", {"title": "Water the plants"})
+        for task in api.pages("/tasks", status="todo"):
+            print(task["title"])
 """
 
 import random

@@ -162,7 +162,9 @@ async function leave() {
     unsent &&
     !(await confirm(
       "Sign out?",
-      `${unsent} changes are not saved yet. They stay on this device until you sign in again.`,
+      unsent === 1
+        ? "One change is not saved yet. It stays on this device until you sign in again."
+        : `${unsent} changes are not saved yet. They stay on this device until you sign in again.`,
       { action: "Sign out" },
     ));
   if (!stay && hasSession()) await signOut();

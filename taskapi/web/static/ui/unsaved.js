@@ -14,7 +14,7 @@ export function unsavedNote(task) {
   return h(
     "div",
     { class: "notice", role: "alert" },
-    h("p", {}, task.trouble.fields ? "Somebody else changed this task too." : task.trouble.detail),
+    h("p", {}, task.trouble.fields ? "This task was changed elsewhere too." : task.trouble.detail),
     h("button", { class: "primary", on: { click: () => look(task.id) } }, "Have a look"),
   );
 }
@@ -76,7 +76,7 @@ function entry(operation, close) {
 }
 
 function state({ trouble }) {
-  return trouble ? "Somebody else changed it too." : "Waits for the server.";
+  return trouble ? "It was changed elsewhere too." : "Waits for the server.";
 }
 
 function look(id) {
