@@ -4,6 +4,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID
 
@@ -12,7 +13,9 @@ import servers
 import time_machine
 from conftest import PASSWORD, unavailable
 from flask_jwt_extended import decode_token
+from redis import Redis
 
+from taskapi.accounts.models import User
 from taskapi.database import db, now
 from taskapi.security import denylist
 
@@ -178,3 +181,24 @@ def post(address, path, body, token=None):
     with urllib.request.urlopen(urllib.request.Request(address + path, data, headers, method="POST")) as answer:
         text = answer.read()
     return json.loads(text) if text else None
+
+
+def test_a_change_of_standing_that_is_refused_shuts_nobody_out(app, client, new_person):
+    name = new_person("admin")
+    credentials = {"username": name, "password": PASSWORD}
+    with app.app_context():
+        denylist.revoke_user(db.session.execute(db.select(User.id).where(User.username == name)).scalar_one())
+        db.session.rollback()
+    token = client.post("/api/v1/auth/login", json=credentials).json["access_token"]
+    assert client.get(ME, headers={"Authorization": f"Bearer {token}"}).status_code == 200
+
+
+def test_a_redis_that_loses_everything_while_a_revocation_is_committed_lets_nobody_in(app, signed_in, redis):
+    gone, other = signed_in(), signed_in()
+    with app.app_context():
+        denylist.revoke_user(UUID(gone.get(ME).json["id"]))
+        Redis.from_url(redis.url).flushall()
+        with ThreadPoolExecutor(1) as elsewhere:
+            assert elsewhere.submit(other.get, ME).result().status_code == 200  # and Redis is filled
+        db.session.commit()
+    assert gone.get(ME).json["code"] == "token_revoked"

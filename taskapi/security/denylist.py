@@ -4,6 +4,8 @@ The database has every entry. With Redis the look-up goes there; a Redis that ha
 the database before it is believed.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 from uuid import UUID
@@ -11,9 +13,9 @@ from uuid import UUID
 from flask import current_app
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import BigInteger, bindparam, delete, select, text
+from sqlalchemy import BigInteger, bindparam, delete, event, select, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column
 
 from taskapi.api import problem
 from taskapi.config import settings
@@ -98,16 +100,47 @@ def prune_denylist() -> int:
 
 
 def _revoke(subject: str, below_epoch: int) -> None:
-    """Write to Redis before the transaction ends: void too early is safe, too late is not."""
+    """Write to Redis before the transaction ends: for others, void too early is safe, too late is not."""
     life = settings().access_token_seconds + 2 * LEEWAY
     entry = {"subject": subject, "below_epoch": below_epoch, "expires_at": now() + timedelta(seconds=life)}
     db.session.execute(_PUT, entry)
     if store := redis():
+        db.session().info.setdefault("revoked", {})[PREFIX + subject] = (below_epoch, life)
         try:
             store.set(PREFIX + subject, below_epoch, ex=life)
         except RedisError as error:
             current_app.logger.warning("the denylist cannot be written: %s", error)
             problem("unavailable")
+
+
+def _say_again(session: Session) -> None:
+    """Write what was committed once more: a Redis that lost its entries meanwhile was filled without it."""
+    if revoked := session.info.pop("revoked", None):
+        with _tolerated("the denylist cannot be written again") as pipeline:
+            for key, (below_epoch, life) in revoked.items():
+                pipeline.set(key, below_epoch, ex=life)
+
+
+def _take_back(session: Session, transaction: SessionTransaction) -> None:
+    """Take out what was not committed after all, and have Redis filled with what holds."""
+    if transaction.parent is None and (revoked := session.info.pop("revoked", None)):
+        with _tolerated("the denylist holds more than was committed, until it expires") as pipeline:
+            pipeline.delete(READY, *revoked)
+
+
+@contextmanager
+def _tolerated(what: str) -> Iterator[Any]:
+    """Yield a pipeline that is run at the end; the log tells where Redis did not answer."""
+    pipeline = cast("Redis", redis()).pipeline(transaction=True)
+    yield pipeline
+    try:
+        pipeline.execute()
+    except RedisError as error:
+        current_app.logger.warning("%s: %s", what, error)
+
+
+event.listen(Session, "after_commit", _say_again)
+event.listen(Session, "after_transaction_end", _take_back)
 
 
 def _is_in_database(subjects: tuple[str, str, str], epoch: int) -> bool:
