@@ -169,6 +169,11 @@ def make_it_newer(file):
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
 
 
+def make_it_of_no_version(file):
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("DELETE FROM alembic_version")
+
+
 def make_it_another_database(file):
     file.unlink()
     with closing(sqlite3.connect(file)) as connection, connection:
@@ -178,6 +183,7 @@ def make_it_another_database(file):
 MISHAPS = {
     "damaged": (damage, "is damaged: "),
     "newer": (make_it_newer, "was written by a newer version; restore it with that."),
+    "of no version": (make_it_of_no_version, "is no backup of this service: it tells no version."),
     "another": (make_it_another_database, "is no backup of this service."),
     "text": (lambda file: file.write_text("a diary " * 100), "cannot be used: file is not a database."),
     "none": (lambda file: file.unlink(), "cannot be used: unable to open database file."),

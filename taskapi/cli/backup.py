@@ -114,6 +114,8 @@ def _require_ours(connection: sqlite3.Connection, path: Path) -> None:
     _require_whole(connection, path)
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'change_counters'").fetchone():
         raise click.ClickException(f"{path} is no backup of this service.")
-    (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    if is_newer(revision):
+    at = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    if at is None:
+        raise click.ClickException(f"{path} is no backup of this service: it tells no version.")
+    if is_newer(at[0]):
         raise click.ClickException(f"{path} was written by a newer version; restore it with that.")
