@@ -24,6 +24,12 @@ def test_quick_add_takes_priority_label_project_and_day_from_a_line(person, visi
     assert person.get(f"/api/v1/projects/{task['project_id']}").json["name"] == "Garden"
 
 
+def test_what_is_added_for_another_day_than_is_shown_is_told_of(visit):
+    page = visit("today")
+    add(page, "Oil the gate tomorrow")
+    expect(page.get_by_role("status").filter(has_text="Added for Tomorrow.")).to_be_visible()
+
+
 def test_a_click_on_the_circle_completes(person, visit, task):
     page = visit("all")
     page.get_by_role("checkbox", name="Water the plants").click()

@@ -10,7 +10,7 @@ import { finish, HINT, parse, PRIORITIES, wordAt } from "../text/quickadd.js";
 import { fill, h, icon } from "./dom.js";
 import { place } from "./router.js";
 import { suggest } from "./suggest.js";
-import { complain } from "./toast.js";
+import { complain, toast } from "./toast.js";
 
 const DRAFT = "taskapi.draft";
 
@@ -55,9 +55,11 @@ async function submit(event) {
   if (!values.title) return;
   try {
     const started = VIEWS[place().view]?.starts?.(place().of) ?? {};
-    tasks.add({ ...merged(started, values), ...(project && { project_id: await projectOf(project) }) });
+    const task = { ...merged(started, values), ...(project && { project_id: await projectOf(project) }) };
+    tasks.add(task);
     input.value = "";
     draw();
+    if (VIEWS[place().view]?.fits?.(task) === false) toast(`Added for ${describeDue(task)}.`);
   } catch (problem) {
     complain(problem);
   }
