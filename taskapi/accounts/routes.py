@@ -15,8 +15,7 @@ from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.audit import Event, record
 from taskapi.audit.queries import find_activity
 from taskapi.audit.schemas import AuditPageSchema
-from taskapi.database import db, reader
-from taskapi.prepared import Prepared
+from taskapi.database import Shown, Written, db, reader
 from taskapi.security.cookies import clear_cookies
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
@@ -25,13 +24,13 @@ from taskapi.security.tokens import caller
 
 blp = Blueprint("me", __name__, url_prefix="/api/v1/me", description="Your own account.")
 
-_ACCOUNT = Prepared(select(*(getattr(User, name) for name in ACCOUNT.dump_fields)).where(User.id == bindparam("id")))
+_ACCOUNT = Shown(select(*(getattr(User, name) for name in ACCOUNT.dump_fields)).where(User.id == bindparam("id")))
 
 
 @blp.get("")
 @blp.response(200, ACCOUNT)
 @requires(Permission.ACCOUNT_READ)
-def show_account() -> dict[str, Any]:
+def show_account() -> Written:
     """Show your account."""
     return shown_or_404(_ACCOUNT.first(reader(), {"id": caller().id}))
 

@@ -10,20 +10,19 @@ from taskapi.accounts.models import User, holds
 from taskapi.admin.schemas import UserSchema
 from taskapi.audit.models import AuditEntry, Event
 from taskapi.auth.models import Session
-from taskapi.database import counting, now, reader
+from taskapi.database import Shown, Written, counting, now, reader
 from taskapi.owned import ChangeCounter
-from taskapi.prepared import Prepared
 from taskapi.security.keyset import SortKey, find_page, in_pages
 from taskapi.security.rbac import Role
 
 NAMES = tuple(UserSchema().dump_fields)
 KEYS = (SortKey(User.username),)
 _USERS = select(*(getattr(User, name) for name in NAMES))
-_ONE = Prepared(_USERS.where(User.id == bindparam("id")))
+_ONE = Shown(_USERS.where(User.id == bindparam("id")))
 
 
-def find_user(user_id: UUID) -> Any:
-    """Return the columns of an account, or None."""
+def find_user(user_id: UUID) -> Written | None:
+    """Return an account as it is shown, or None."""
     return _ONE.first(reader(), {"id": user_id})
 
 

@@ -20,7 +20,7 @@ from taskapi.api.pages import next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.audit.queries import find_entries
 from taskapi.audit.schemas import AuditPageSchema, AuditQuerySchema
-from taskapi.database import db
+from taskapi.database import Written, db
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
 from taskapi.security.scope import shown_or_404
@@ -54,7 +54,7 @@ def create_user(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
 @blp.get("/users/<uuid:user_id>")
 @blp.response(200, UserSchema)
 @requires(Permission.USER_READ)
-def show_user(user_id: UUID) -> dict[str, Any]:
+def show_user(user_id: UUID) -> Written:
     """Show a person."""
     return shown_or_404(queries.find_user(user_id))
 

@@ -16,6 +16,7 @@ from taskapi.api.header_docs import LIMITS
 from taskapi.api.header_docs import headers as documented_headers
 from taskapi.api.parsing import JSON, Parser
 from taskapi.api.problems import problem
+from taskapi.database import Written
 
 OWNED = "private, no-cache"
 
@@ -105,8 +106,8 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
 
 
 def fields_of(row: Any, names: tuple[str, ...]) -> Any:
-    """Return what is shown of a row: a mapping as it is, an entity by its fields' names."""
-    return row if isinstance(row, dict) else {name: getattr(row, name) for name in names}
+    """Return what is shown of a row: a mapping and what is written as they are, an entity by its fields' names."""
+    return row if isinstance(row, dict | Written) else {name: getattr(row, name) for name in names}
 
 
 def _answering(view: Callable[..., Any], schema: Schema | None, say: Callable[..., Response]) -> Callable[..., Any]:
@@ -127,7 +128,7 @@ def respond(body: Any, status: int, headers: dict[str, str], *, etag: bool, deri
     """Return the response that says `body`, or 304 where the caller has it already."""
     if body is None or status == 204:
         return Response(status=status, headers=headers)
-    data = to_json(body)
+    data = to_json(body) if isinstance(body, dict) else f"{body.text}\n".encode()
     if etag:
         tag = _tag(body, data, derived=derived)
         conditional = {"ETag": f'"{tag}"', "Cache-Control": OWNED}
@@ -137,11 +138,12 @@ def respond(body: Any, status: int, headers: dict[str, str], *, etag: bool, deri
     return Response(data, status, headers, content_type="application/json")
 
 
-def _tag(body: dict[str, Any], data: bytes, *, derived: bool) -> str:
-    if "version" in body and not derived:
-        return str(body["version"])
+def _tag(body: dict[str, Any] | Written, data: bytes, *, derived: bool) -> str:
+    version = body.get("version") if isinstance(body, dict) else body.version
+    if version is not None and not derived:
+        return str(version)
     digest = blake2b(data, digest_size=12).hexdigest()
-    return f"{body['version']}-{digest}" if "version" in body else digest
+    return f"{version}-{digest}" if version is not None else digest
 
 
 def require_match(row: Any, schema: Schema) -> None:

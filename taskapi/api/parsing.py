@@ -14,6 +14,7 @@ from werkzeug.http import parse_options_header
 
 from taskapi.api.problems import invalid, problem
 from taskapi.config import settings
+from taskapi.context import current_request
 
 MAX_DEPTH = 64
 MOST_REMEMBERED = 200  # bytes of a query
@@ -64,7 +65,7 @@ class _QueryReader:
         self._loaded = lru_cache(maxsize=1024)(self._load)
 
     def __call__(self) -> Any:
-        query = request.query_string
+        query = current_request().query_string
         return dict(self._loaded(query) if len(query) <= MOST_REMEMBERED else self._load(query))
 
     def _load(self, _query: bytes) -> Any:
@@ -87,7 +88,8 @@ def load(schema: Schema, data: Any, place: str) -> Any:
 
 def check_query() -> None:
     """Answer 400 to a query that is not UTF-8, and 422 to one that the view does not ask for by `takes_query`."""
-    if request.endpoint is None or not request.args or request.method == "OPTIONS":
+    request = current_request()
+    if not (request.query_string and request.args) or request.endpoint is None or request.method == "OPTIONS":
         return
     try:
         unquote_to_bytes(request.query_string).decode()
@@ -104,6 +106,7 @@ def init_parsing(app: Flask) -> None:
 
 def require_type(media_types: tuple[str, ...]) -> None:
     """Answer 415 to a body of another type, to one that is not UTF-8, and to one that is encoded."""
+    request = current_request()
     if not _is_of(media_types, request.headers.get("Content-Type", "")) or request.content_encoding:
         problem("unsupported_media_type", f"The body must be {' or '.join(media_types)}, in UTF-8 and not encoded.")
 
@@ -130,6 +133,7 @@ def read_json(media_types: tuple[str, ...] = (JSON,), most: int | None = None) -
 def read_body(most: int | None = None) -> bytes:
     """Return the body; answers 413 for one of more than `most` bytes, 400 for one that breaks off."""
     most = most or settings().max_body_bytes
+    request = current_request()
     request.max_content_length = most + 1  # at its limit, Werkzeug cuts a chunked body off in silence
     body = _receive() if (request.content_length or 0) <= most else b""
     if max(request.content_length or 0, len(body)) > most:

@@ -111,7 +111,7 @@ class Settings:
         _whole(1, 1000),
     )
     database_timeout_seconds: int = _setting(
-        10, "How long a request waits for PostgreSQL to answer, or for a connection to it.", _whole(1, 600)
+        10, "How long a request waits for PostgreSQL to answer, or for a connection to the database.", _whole(1, 600)
     )
     jwt_secret_key: str = _setting(
         "",

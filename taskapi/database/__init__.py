@@ -6,19 +6,22 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, g
+from flask import Flask
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError
 
 from taskapi.config import Settings
+from taskapi.context import current_g
 from taskapi.database.acting import act_for, acting, acting_for, counting, guarded_tables, row_security
+from taskapi.database.json import JsonArray, JsonObject, in_lines
 from taskapi.database.orm import MIGRATIONS, Base, Model, db, migrate, now, writer
-from taskapi.database.types import EXACT, INTERNAL, JsonObject, NameList, UtcDateTime, only
+from taskapi.database.prepared import Prepared, Shown, Written
+from taskapi.database.types import EXACT, INTERNAL, NameList, UtcDateTime, only
 
 __all__ = [
-    "EMBEDDED", "EXACT", "INTERNAL", "MIGRATIONS", "READER", "Base", "JsonObject", "Model", "NameList", "UtcDateTime",
-    "act_for", "acting_for", "counting", "db", "guarded_tables", "init_database", "now", "only", "reader",
-    "row_security", "snapshot", "writer",
+    "EMBEDDED", "EXACT", "INTERNAL", "MIGRATIONS", "READER", "Base", "JsonArray", "JsonObject", "Model", "NameList",
+    "Prepared", "Shown", "UtcDateTime", "Written", "act_for", "acting_for", "counting", "db", "guarded_tables",
+    "in_lines", "init_database", "now", "only", "reader", "row_security", "snapshot", "writer",
 ]  # fmt: skip
 
 READER = "reader"
@@ -27,9 +30,10 @@ EMBEDDED = "taskapi.db"
 
 def reader() -> Connection:
     """Return this request's connection for reading: every statement stands alone, and waits for no writer."""
-    connection: Connection | None = g.get("reader")
+    here = current_g()
+    connection: Connection | None = here.get("reader")
     if connection is None:
-        connection = g.reader = db.engines[READER].connect()
+        connection = here.reader = db.engines[READER].connect()
     return connection
 
 
@@ -47,16 +51,17 @@ def snapshot() -> Iterator[Connection]:
 
 
 def _close_reader(_error: BaseException | None) -> None:
-    if (connection := g.pop("reader", None)) is not None:
+    if (connection := current_g().pop("reader", None)) is not None:
         connection.close()
 
 
 def _close_writer(_error: BaseException | None) -> None:
     """Give up what was not committed; the answer is made, even if the connection is gone by now."""
+    if (connection := current_g().pop("writer", None)) is None:
+        return
     try:
         db.session.remove()
-        if (connection := g.pop("writer", None)) is not None:
-            connection.close()
+        connection.close()
     except DBAPIError:
         db.session().invalidate()
 
@@ -65,10 +70,10 @@ def init_database(app: Flask, settings: Settings) -> None:
     """Bind the application to its database: one engine for units of work, one for reading."""
     url = make_url(settings.database_url or f"sqlite:///{Path(app.instance_path) / EMBEDDED}")
     kind = _kind(url)
-    url, options = url.set(drivername=kind.DRIVER), {"hide_parameters": True, **kind.options(settings)}
+    url, (writing, reading) = url.set(drivername=kind.DRIVER), kind.options(settings)
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
-    app.config["SQLALCHEMY_BINDS"] = {READER: {"url": url, **options}}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True, **writing}
+    app.config["SQLALCHEMY_BINDS"] = {READER: {"url": url, "hide_parameters": True, **reading}}
     db.init_app(app)
     migrate.init_app(app, db)
     app.teardown_appcontext(_close_reader)

@@ -13,8 +13,9 @@ from uuid import UUID
 from flask import g, has_app_context
 from sqlalchemy import Connection, Table, text
 
+from taskapi.context import current_g
 from taskapi.database.orm import db, writing
-from taskapi.prepared import send
+from taskapi.database.prepared import send
 
 COUNTING: Final = "SET LOCAL taskapi.purpose = 'count'"
 NOBODY: Final = "SET LOCAL taskapi.user_id = ''; SET LOCAL taskapi.purpose = ''"
@@ -24,7 +25,7 @@ _FORCED = text("SELECT relname FROM pg_class WHERE pg_table_is_visible(oid) AND 
 
 def act_for(user_id: UUID) -> None:
     """Let what follows in this context act for a person, whose rows alone are there."""
-    g.acting = _acting(user_id)
+    current_g().acting = _acting(user_id)
 
 
 @contextmanager

@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from flask import g
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from sqlalchemy import Connection, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, registry
 
+from taskapi.context import current_g
 from taskapi.database.types import UtcDateTime
 
 MIGRATIONS = str(Path(__file__).parents[1] / "migrations")
@@ -38,9 +38,10 @@ def writer() -> Connection:
 
     What the session does is in that transaction too; what needs no session is done without, in a third of the time.
     """
-    connection: Connection | None = g.get("writer")
+    here = current_g()
+    connection: Connection | None = here.get("writer")
     if connection is None:
-        connection = g.writer = db.engine.connect()
+        connection = here.writer = db.engine.connect()
     if not connection.in_transaction():
         connection.begin()
     return connection
@@ -48,7 +49,7 @@ def writer() -> Connection:
 
 def writing() -> Connection | None:
     """Return the connection for writing, where its transaction has begun."""
-    connection: Connection | None = g.get("writer")
+    connection: Connection | None = current_g().get("writer")
     return connection if connection is not None and connection.in_transaction() else None
 
 
@@ -75,7 +76,7 @@ class WriterSession(Session):
 
 def _give_back() -> None:
     """Leave the connection to others, until there is more to write."""
-    if (connection := g.pop("writer", None)) is not None:
+    if (connection := current_g().pop("writer", None)) is not None:
         connection.close()
 
 

@@ -53,23 +53,6 @@ def _name_array(element: NameList, compiler: Any, **options: Any) -> str:
     return f"ARRAY{compiler.process(element.clauses, **options)}"
 
 
-class JsonObject(FunctionElement[dict[str, Any]]):
-    """Names and values by turns, as an object."""
-
-    type: TypeEngine[dict[str, Any]] = JSON[dict[str, Any]]()
-    inherit_cache = True
-
-
-@compiles(JsonObject, "sqlite")
-def _json_object(element: JsonObject, compiler: Any, **options: Any) -> str:
-    return f"json_object({compiler.process(element.clauses, **options)})"
-
-
-@compiles(JsonObject, "postgresql")
-def _json_build_object(element: JsonObject, compiler: Any, **options: Any) -> str:
-    return f"json_build_object({compiler.process(element.clauses, **options)})"
-
-
 def only(condition: str) -> dict[str, Any]:
     """Return the options of an index that holds only the rows that meet the condition."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}

@@ -6,10 +6,9 @@ from uuid import UUID
 
 from sqlalchemy import Select, bindparam, select
 
-from taskapi.database import reader
+from taskapi.database import Prepared, Shown, Written, reader
 from taskapi.labels.models import Label
 from taskapi.labels.schemas import NAMES
-from taskapi.prepared import Prepared
 from taskapi.security.keyset import SortKey, find_page, in_pages
 from taskapi.security.tokens import caller
 
@@ -21,14 +20,14 @@ def find_labels(query: dict[str, Any]) -> dict[str, Any]:
     return find_page(partial(_statement, "deleted" in query), KEYS, query)
 
 
-def find_label(label_id: UUID) -> dict[str, Any] | None:
+def find_label(label_id: UUID) -> Written | None:
     """Return one of the caller's labels as it is shown, or None."""
     return _one().first(reader(), {"owner_id": caller().id, "id": label_id})
 
 
 @lru_cache
-def _one() -> Prepared:
-    return Prepared(_shown().where(Label.id == bindparam("id")))
+def _one() -> Shown:
+    return Shown(_shown().where(Label.id == bindparam("id")))
 
 
 @lru_cache

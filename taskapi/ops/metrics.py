@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from flask import Blueprint, Flask, Response, g, request
+from flask import Blueprint, Flask, Response
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     REGISTRY,
@@ -22,6 +22,7 @@ from sqlalchemy import Engine, event
 
 from taskapi.api.problems import Problem
 from taskapi.config import Settings
+from taskapi.context import current_g, current_request
 from taskapi.database import db
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -72,11 +73,12 @@ def init_metrics(app: Flask, _settings: Settings) -> None:
 
 
 def _count_request(response: Response) -> Response:
+    request = current_request()
     method = request.method if request.method in METHODS else "other"
     route = request.url_rule.rule if request.url_rule else "none"
     count, seconds = _series(method, route, response.status_code)
     count.inc()
-    seconds.observe(time.perf_counter() - g.started)
+    seconds.observe(time.perf_counter() - current_g().started)
     return response
 
 

@@ -5,13 +5,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from flask import g
 from sqlalchemy import bindparam, event, update
 from sqlalchemy.orm import Session
 
-from taskapi.database import now, writer
+from taskapi.context import current_g
+from taskapi.database import Prepared, now, writer
 from taskapi.owned.rows import ChangeCounter, Owned
-from taskapi.prepared import Prepared
 
 
 class Counter(NamedTuple):
@@ -56,9 +55,10 @@ def take_number(owner_id: UUID, more: int = 1) -> int:
 def _taken() -> dict[UUID, Iterator[int]]:
     """Return the numbers that were taken in this transaction, by owner; those of an earlier one are void."""
     transaction = writer().get_transaction()
-    if g.get("numbering") is not transaction:
-        g.numbering, g.numbers = transaction, {}
-    taken: dict[UUID, Iterator[int]] = g.numbers
+    here = current_g()
+    if here.get("numbering") is not transaction:
+        here.numbering, here.numbers = transaction, {}
+    taken: dict[UUID, Iterator[int]] = here.numbers
     return taken
 
 

@@ -6,8 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, bindparam, select
 
-from taskapi.database import reader
-from taskapi.prepared import Prepared
+from taskapi.database import Prepared, Shown, Written, reader
 from taskapi.projects.models import Project
 from taskapi.projects.schemas import NAMES
 from taskapi.security.keyset import SortKey, find_page, in_pages
@@ -22,14 +21,14 @@ def find_projects(query: dict[str, Any]) -> dict[str, Any]:
     return find_page(partial(_statement, shape), KEYS, query, archived=query.get("archived") == "true")
 
 
-def find_project(project_id: UUID) -> dict[str, Any] | None:
+def find_project(project_id: UUID) -> Written | None:
     """Return one of the caller's projects as it is shown, or None."""
     return _one().first(reader(), {"owner_id": caller().id, "id": project_id})
 
 
 @lru_cache
-def _one() -> Prepared:
-    return Prepared(_shown().where(Project.id == bindparam("id")))
+def _one() -> Shown:
+    return Shown(_shown().where(Project.id == bindparam("id")))
 
 
 @lru_cache

@@ -15,8 +15,8 @@ from taskapi.security.tokens import caller
 MAC_BYTES = 16
 
 
-def seal(position: list[Any], question: Any) -> str:
-    """Return the cursor for going on behind `position` in the answer to `question`."""
+def seal(position: Any, question: Any) -> str:
+    """Return the cursor for going on behind `position`, a list, in the answer to `question`."""
     data = to_json(position)
     return base64url.encode(_mac(_secrets()[0], data, question) + data)
 

@@ -19,9 +19,8 @@ from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column
 
 from taskapi.api import problem
 from taskapi.config import settings
-from taskapi.database import Model, UtcDateTime, db, now, reader
+from taskapi.database import Model, Prepared, UtcDateTime, db, now, reader
 from taskapi.ops.metrics import DENYLIST
-from taskapi.prepared import Prepared
 from taskapi.security.claims import LEEWAY
 from taskapi.security.redis import redis
 from taskapi.security.tokens import Caller

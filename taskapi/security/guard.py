@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError, NoResultFound
 
 from taskapi.api import problem
 from taskapi.api.problems import Problem, say_unexpected
+from taskapi.context import current_g, current_request
 from taskapi.database import act_for
 from taskapi.security.cookies import ACCESS, SAFE, require_csrf
 from taskapi.security.denylist import is_revoked
@@ -46,6 +47,7 @@ def public(view: View) -> View:
 
 def admit() -> None:
     """Let the request through to its view, or answer 401 or 403 before it is read."""
+    request = current_request()
     if request.endpoint is None or request.method == "OPTIONS":
         return  # nothing there: the answer is 404 or 405, or what methods there are
     access = getattr(current_app.view_functions[request.endpoint], "access", None)
@@ -53,7 +55,7 @@ def admit() -> None:
         return
     if access is None:
         problem("access_undeclared")
-    g.caller = who = authenticate()
+    current_g().caller = who = authenticate()
     act_for(who.id)
     throttle(PERSON, str(who.id))
     if not grants(who.roles, access.permission):
@@ -85,7 +87,7 @@ def authenticate() -> Caller:
 
 def bearer_token() -> str | None:
     """Return the token of the Authorization header, if there is one."""
-    scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
+    scheme, _, token = current_request().headers.get("Authorization", "").strip().partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, g, request
+from flask import Flask, request
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from taskapi.api import problem
 from taskapi.config import Settings
+from taskapi.context import current_g, current_request
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -46,7 +47,7 @@ HSTS = "max-age=31536000; includeSubDomains"
 
 def identify_request() -> None:
     """Give the request an id: the client's own, if it is well formed."""
-    g.request_id = _id_of(request.environ)
+    current_g().request_id = _id_of(current_request().environ)
 
 
 def _id_of(environ: "WSGIEnvironment") -> str:

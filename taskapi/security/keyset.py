@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, tuple_
+import orjson
+from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select, tuple_
 
-from taskapi.database import reader
-from taskapi.prepared import Prepared
+from taskapi.database import JsonArray, JsonObject, Prepared, in_lines, reader
 from taskapi.security.cursor import seal, unseal
 from taskapi.security.tokens import caller
 
@@ -29,7 +29,9 @@ def in_pages(statement: Select[Any], keys: tuple[SortKey, ...], *, behind: bool)
     labelled = [key.column.label(f"{POSITION}{i}") for i, key in enumerate(keys)]
     if behind:
         statement = statement.where(_behind(keys))
-    return Prepared(statement.add_columns(*labelled).order_by(*order).limit(bindparam("rows")))
+    page = statement.add_columns(*labelled).order_by(*order).limit(bindparam("rows")).subquery("page")
+    shown, position = page.c[: -len(keys)], page.c[-len(keys) :]
+    return Prepared(select(in_lines(JsonObject(*shown)), in_lines(JsonArray(*position))))
 
 
 def find_page(build: Build, keys: tuple[SortKey, ...], query: dict[str, Any], **parameters: Any) -> dict[str, Any]:
@@ -42,12 +44,11 @@ def find_page(build: Build, keys: tuple[SortKey, ...], query: dict[str, Any], **
     parameters |= {"owner_id": caller().id, "rows": limit + 1}
     if cursor:
         parameters |= _position(keys, unseal(cursor, question))
-    statement = build(bool(cursor))
-    rows = statement.all(reader(), parameters)
-    shown = statement.names[: -len(keys)]
-    page = [dict(zip(shown, row, strict=False)) for row in rows[:limit]]
-    position = list(rows[limit - 1][len(shown) :]) if len(rows) > limit else None
-    return {"items": page, "next_cursor": seal(position, question) if position else None}
+    ((rows, positions),) = build(bool(cursor)).all(reader(), parameters)
+    lines = rows.split("\n") if rows else []
+    page = orjson.Fragment(f"[{','.join(lines[:limit])}]")
+    last = orjson.Fragment(positions.split("\n")[limit - 1]) if len(lines) > limit else None
+    return {"items": page, "next_cursor": seal(last, question) if last else None}
 
 
 def _behind(keys: tuple[SortKey, ...]) -> ColumnElement[bool]:

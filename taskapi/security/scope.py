@@ -1,6 +1,6 @@
 """The scope: a person's own rows, and nobody else's. Every owned row is reached from here."""
 
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
@@ -12,7 +12,7 @@ from taskapi.owned import Named, Owned, Trashable, lock_owner, name_key
 from taskapi.security.tokens import caller
 
 T = TypeVar("T", bound=Owned)
-Thrown = TypeVar("Thrown", bound=Trashable)
+Shown = TypeVar("Shown")
 
 
 def is_mine(model: type[Owned]) -> ColumnElement[bool]:
@@ -64,6 +64,6 @@ def is_live(model: type[Trashable], row_id: UUID) -> bool:
     return db.session.execute(found).first() is not None
 
 
-def shown_or_404(row: Any) -> dict[str, Any]:
-    """Return a row that was read as a mapping of its columns, or answer 404 where there is none."""
-    return dict(row) if row is not None else problem("not_found")
+def shown_or_404(row: Shown | None) -> Shown:
+    """Return what was read, or answer 404 where there is nothing."""
+    return row or problem("not_found")

@@ -8,12 +8,13 @@ from itertools import count
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, request
 from redis import Redis
 from redis.exceptions import RedisError
 
 from taskapi.api import problem
 from taskapi.config import Settings, settings
+from taskapi.context import current_g
 from taskapi.security.redis import redis
 
 RETRY_REDIS_SECONDS: Final = 5.0
@@ -60,7 +61,7 @@ def hit(limit: Limit, *who: str) -> Count | None:
     counters: Counters = current_app.extensions["taskapi-limits"]
     used = counters.add(limit, window, _short(who))
     counted = Count(limit, limit.quota - used, max(1, int((window + 1) * limit.seconds - moment)))
-    g.setdefault("limits", []).append(counted)
+    current_g().setdefault("limits", []).append(counted)
     return counted
 
 
@@ -147,7 +148,7 @@ def _short(who: tuple[str, ...]) -> str:
 
 
 def _say_limits(response: Response) -> Response:
-    counts: list[Count] = g.get("limits", [])
+    counts: list[Count] = current_g().get("limits", [])
     if counts:
         response.headers["RateLimit-Policy"] = ", ".join(
             f'"{c.limit.name}";q={c.limit.quota};w={c.limit.seconds}' for c in counts

@@ -7,12 +7,13 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 import jwt
-from flask import Flask, g
+from flask import Flask
 from flask_jwt_extended import JWTManager, create_access_token, decode_token
 from flask_jwt_extended.exceptions import JWTExtendedException
 
 from taskapi.api import problem
 from taskapi.config import Settings, settings
+from taskapi.context import current_g
 from taskapi.security.claims import LEEWAY, TYP, claims_fault, header_fault, take_apart
 from taskapi.security.keys import ALGORITHMS, Key, live_ring, ring
 
@@ -48,7 +49,7 @@ class Standing:
 
 def caller() -> Caller:
     """Return who is calling; there is always one in a view that is not public."""
-    found: Caller = g.caller
+    found: Caller = current_g().caller
     return found
 
 

@@ -8,10 +8,9 @@ from sqlalchemy.orm.attributes import flag_modified, set_committed_value
 from uuid_utils.compat import uuid7
 
 from taskapi.api import invalid
-from taskapi.database import db, now, writer
+from taskapi.database import Prepared, db, now, writer
 from taskapi.labels.names import labels_named
 from taskapi.owned import change_all, name_key, take_number
-from taskapi.prepared import Prepared
 from taskapi.projects.models import Project
 from taskapi.security.scope import is_live, live_or_409, make_room
 from taskapi.security.tokens import caller

@@ -14,7 +14,6 @@ from sqlalchemy import (
     String,
     and_,
     func,
-    literal_column,
     select,
 )
 from sqlalchemy.orm import Mapped, column_property, mapped_column
@@ -151,9 +150,7 @@ _names = (
     .order_by(Label.name_key)
     .correlate(Task)
 )
-_counts: list[Any] = []
-for _status in Status:
-    _counts += [literal_column(f"'{_status}'"), func.count().filter(Task.status == _status)]
+_counts = (func.count().filter(Task.status == status).label(status) for status in Status)
 _by_status = (
     select(JsonObject(*_counts))
     .where(Task.owner_id == Project.owner_id, Task.project_id == Project.id, Task.deleted_at.is_(None))

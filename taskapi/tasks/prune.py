@@ -5,10 +5,9 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, exists, or_, select
 
-from taskapi.database import now, reader
+from taskapi.database import Prepared, now, reader
 from taskapi.labels.models import Label
 from taskapi.owned import Tombstone, forget, lock_owner
-from taskapi.prepared import Prepared
 from taskapi.projects.models import Project
 from taskapi.security.idempotency import LIFE, StoredAnswer
 from taskapi.tasks.models import Task

@@ -8,8 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, select
 
-from taskapi.database import reader
-from taskapi.prepared import Prepared
+from taskapi.database import Prepared, Shown, Written, reader
 from taskapi.security.keyset import SortKey, find_page, in_pages
 from taskapi.security.tokens import caller
 from taskapi.tasks.filters import conditions, parameters_of
@@ -25,10 +24,10 @@ COLUMNS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "priority": (Task.priority_rank, int),
     "title": (Task.title_key, str),
 }
-_ONE = Prepared(select(*SHOWN).where(Task.owner_id == bindparam("owner_id"), Task.id == bindparam("id")))
+_ONE = Shown(select(*SHOWN).where(Task.owner_id == bindparam("owner_id"), Task.id == bindparam("id")))
 
 
-def find_task(task_id: UUID) -> dict[str, Any] | None:
+def find_task(task_id: UUID) -> Written | None:
     """Return one of the caller's tasks as it is shown, or None."""
     return _ONE.first(reader(), {"owner_id": caller().id, "id": task_id})
 

@@ -6,8 +6,7 @@ from typing import Any
 from marshmallow import Schema, fields
 from sqlalchemy import and_, bindparam, func, or_, select
 
-from taskapi.database import reader
-from taskapi.prepared import Prepared
+from taskapi.database import Prepared, reader
 from taskapi.security.tokens import caller
 from taskapi.tasks.filters import FILTERS, is_open, moments
 from taskapi.tasks.models import Status, Task

@@ -1,0 +1,14 @@
+"""What Flask's `g` and `request` stand for here.
+
+Their proxies find it anew at each look, which takes ten times as long as the look itself. For what every request passes
+through; elsewhere the proxies do.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from flask import Request, g, request
+from flask.ctx import _AppCtxGlobals
+
+current_g: Final = cast("Callable[[], _AppCtxGlobals]", cast("Any", g)._get_current_object)
+current_request: Final = cast("Callable[[], Request]", cast("Any", request)._get_current_object)
