@@ -104,7 +104,10 @@ def run(operations: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _do(op: str, id: UUID | None = None, if_match: int | None = None, data: Any = None) -> dict[str, Any]:  # noqa: A002
-    task = add_task(data) if id is None else mine_or_404(Task, id)
+    if id is None:
+        added = add_task(data)
+        return {"op": op, "id": added["id"], "data": added}
+    task = mine_or_404(Task, id)
     if if_match is not None and if_match != task.version:
         refuse_version(task, TASK)
     if op == "delete":

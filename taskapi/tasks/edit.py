@@ -14,33 +14,35 @@ from taskapi.owned import change_all, name_key, take_number
 from taskapi.projects.models import Project
 from taskapi.security.scope import is_live, live_or_409, make_room
 from taskapi.security.tokens import caller
-from taskapi.tasks.models import Task, TaskLabel
+from taskapi.tasks.models import Task, TaskLabel, new_row
+from taskapi.tasks.schemas import NAMES
 from taskapi.tasks.tree import refuse_bad_parent
 
+PLACES = ("project_id", "parent_id")
 _INSERT = Prepared(insert(Task))
 
 
-def add_task(values: dict[str, Any]) -> Task:
-    """Add a task of the caller's past the session, whose way takes as long as all the rest; return it."""
+def add_task(values: dict[str, Any]) -> dict[str, Any]:
+    """Add a task of the caller's, and return it as it is shown."""
     make_room(Task)
-    moment = now()
-    version = take_number(caller().id)
-    task = Task(id=uuid7(), owner_id=caller().id, created_at=moment, updated_at=moment, version=version)
-    _apply(task, values)
-    _INSERT.all(writer(), vars(task))
-    set_committed_value(task, "labels", [])
-    if names := values.get("labels"):
-        _put_labels(task, names)
-    return task
+    moment, me = now(), caller().id
+    fixed = {"id": uuid7(), "owner_id": me, "created_at": moment, "updated_at": moment, "version": take_number(me)}
+    row = new_row(values, **fixed)
+    _refuse_bad_place(row["id"], row["project_id"], row["parent_id"])
+    _INSERT.all(writer(), row)
+    row["labels"] = _label(row["id"], values["labels"]) if values.get("labels") else []
+    return {name: row[name] for name in NAMES}
 
 
 def change_task(task: Task, changes: dict[str, Any]) -> None:
     """Change a task that was locked, and flush it."""
     live_or_409(task)
-    _apply(task, changes)
+    moved = {name: changes[name] for name in PLACES if changes.get(name) not in {None, getattr(task, name)}}
+    _refuse_bad_place(task.id, **moved)
+    task.apply({name: value for name, value in changes.items() if name != "labels"})
     if "labels" in changes and _keys(changes["labels"] or []) != _keys(task.labels):
         db.session.execute(delete(TaskLabel).where(TaskLabel.owner_id == task.owner_id, TaskLabel.task_id == task.id))
-        _put_labels(task, changes["labels"] or [])
+        set_committed_value(task, "labels", _label(task.id, changes["labels"] or []))
         flag_modified(task, "version")
     db.session.flush()
 
@@ -49,25 +51,20 @@ def _keys(names: list[str]) -> set[str]:
     return {name_key(name) for name in names}
 
 
-def _apply(task: Task, changes: dict[str, Any]) -> None:
-    _refuse_bad_place(task, changes)
-    task.apply({name: value for name, value in changes.items() if name != "labels"})
-
-
-def _refuse_bad_place(task: Task, changes: dict[str, Any]) -> None:
-    project_id, parent_id = changes.get("project_id"), changes.get("parent_id")
-    if project_id and project_id != task.project_id and not is_live(Project, project_id):
+def _refuse_bad_place(task_id: UUID, project_id: UUID | None = None, parent_id: UUID | None = None) -> None:
+    if project_id and not is_live(Project, project_id):
         invalid("json", {"project_id": ["There is no such project."]})
-    if parent_id and parent_id != task.parent_id:
-        refuse_bad_parent(task, parent_id)
+    if parent_id:
+        refuse_bad_parent(task_id, parent_id)
 
 
-def _put_labels(task: Task, names: list[str]) -> None:
+def _label(task_id: UUID, names: list[str]) -> list[str]:
+    """Put labels on a task that has none, and return their names as they are shown."""
     labels = labels_named(names)
-    rows = [{"owner_id": task.owner_id, "task_id": task.id, "label_id": label_id} for label_id in labels]
+    rows = [{"owner_id": caller().id, "task_id": task_id, "label_id": label_id} for label_id in labels]
     if rows:
         db.session.execute(insert(TaskLabel), rows)
-    set_committed_value(task, "labels", list(labels.values()))
+    return list(labels.values())
 
 
 def touch_labelled(label_id: UUID) -> None:

@@ -52,7 +52,7 @@ def create_task(values: dict[str, Any]) -> Response:
     Only a title is needed. Labels that there are not yet are made. The answer's `ETag` is the task's version.
     """
     task = add_task(values)
-    answer = made(task, TASK, f"/api/v1/tasks/{task.id}")
+    answer = made(task, TASK, f"/api/v1/tasks/{task['id']}")
     db.session.commit()
     return answer
 

@@ -25,14 +25,14 @@ def with_subtasks(roots: ColumnElement[bool]) -> CTE:
     return tree.union_all(below.where(is_mine(Task)))
 
 
-def refuse_bad_parent(task: Task, parent_id: UUID) -> None:
+def refuse_bad_parent(task_id: UUID, parent_id: UUID) -> None:
     """Answer 422 where the task cannot go under that one. Called under the owner's lock, so that it stays true."""
     if not is_live(Task, parent_id):
         _refuse("There is no such task.")
     above = _chain(parent_id)
-    if task.id in above:
+    if task_id in above:
         _refuse("A task cannot lie under itself.")
-    tree = with_subtasks(Task.id == task.id)
+    tree = with_subtasks(Task.id == task_id)
     height = db.session.execute(select(func.max(tree.c.depth))).scalar() or 1
     if len(above) + height > MAX_DEPTH:
         _refuse(f"Tasks go at most {MAX_DEPTH} deep.")

@@ -14,7 +14,7 @@ from taskapi.projects.models import Project
 from taskapi.security.scope import is_mine, make_room
 from taskapi.security.tokens import caller
 from taskapi.tasks.exchange.links import from_top
-from taskapi.tasks.models import Task, TaskLabel
+from taskapi.tasks.models import Task, TaskLabel, new_row
 
 Values = dict[str, Any]
 Ids = dict[str, UUID]  # of projects or labels, by what names that differ in case only have in common
@@ -70,15 +70,14 @@ def _give_ids(tasks: list[Values]) -> None:
 
 
 def _row(task: Values, moment: datetime) -> Values:
-    entity = Task(
+    return new_row(
+        {name: task.get(name) for name in TAKEN_OVER},
         id=task["new_id"],
         owner_id=caller().id,
         parent_id=task["new_parent_id"],
         created_at=task.get("created_at") or moment,
         updated_at=moment,
     )
-    entity.apply({name: task.get(name) for name in TAKEN_OVER})
-    return {name: value for name, value in vars(entity).items() if name != "_sa_instance_state"}
 
 
 def _label_rows(task: Values, labels: Ids) -> list[Values]:
