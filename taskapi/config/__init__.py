@@ -8,12 +8,13 @@ from dataclasses import fields as dataclass_fields
 from typing import Any
 
 import click
-from flask import current_app
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Length, OneOf, Range, Regexp
 from redis.connection import parse_url
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
+
+from taskapi.context import current_application
 
 VERSION = "0.1.0"
 PREFIX = "TASKAPI_"
@@ -196,5 +197,5 @@ SETTINGS = {f.name.upper(): f for f in dataclass_fields(Settings)}
 
 def settings() -> Settings:
     """Return the settings of the current application."""
-    found: Settings = current_app.config["SETTINGS"]
+    found: Settings = current_application().config["SETTINGS"]
     return found

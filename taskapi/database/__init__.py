@@ -73,7 +73,9 @@ def init_database(app: Flask, settings: Settings) -> None:
     url, (writing, reading) = url.set(drivername=kind.DRIVER), kind.options(settings)
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True, **writing}
-    app.config["SQLALCHEMY_BINDS"] = {READER: {"url": url, "hide_parameters": True, **reading}}
+    # What reads leaves no transaction behind, that would have to be undone
+    quick = {"hide_parameters": True, "pool_reset_on_return": None}
+    app.config["SQLALCHEMY_BINDS"] = {READER: {"url": url, **quick, **reading}}
     db.init_app(app)
     migrate.init_app(app, db)
     app.teardown_appcontext(_close_reader)

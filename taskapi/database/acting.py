@@ -69,6 +69,7 @@ def row_security(connection: Connection) -> tuple[bool, str]:
     return (False, f"off for {', '.join(open_)}") if open_ else (True, "in force")
 
 
+@lru_cache(maxsize=4096)
 def _acting(user_id: UUID) -> str:
     return f"SET LOCAL taskapi.user_id = '{UUID(int=user_id.int)}'"  # made of a number: no text gets into it
 

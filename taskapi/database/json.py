@@ -10,11 +10,11 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
-# An id has dashes; an instant is as RFC 3339 has it, without a fraction of nothing
+# An id has dashes; an instant is as RFC 3339 has it, without a fraction of nothing. Most that may be NULL are
 SQLITE: Final = {
-    Uuid: "substr({0}, 1, 8) || '-' || substr({0}, 9, 4) || '-' || substr({0}, 13, 4) || '-' || substr({0}, 17, 4)"
-    " || '-' || substr({0}, 21)",
-    DateTime: "replace(replace({0}, ' ', 'T') || 'Z', '.000000Z', 'Z')",
+    Uuid: "CASE WHEN {0} IS NOT NULL THEN substr({0}, 1, 8) || '-' || substr({0}, 9, 4) || '-' || substr({0}, 13, 4)"
+    " || '-' || substr({0}, 17, 4) || '-' || substr({0}, 21) END",
+    DateTime: "CASE WHEN {0} IS NOT NULL THEN replace(replace({0}, ' ', 'T') || 'Z', '.000000Z', 'Z') END",
     Boolean: "json(CASE {0} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END)",
     JSON: "json({0})",
 }

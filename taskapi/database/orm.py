@@ -8,7 +8,7 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from sqlalchemy import Connection, MetaData, Text
-from sqlalchemy.orm import DeclarativeBase, registry
+from sqlalchemy.orm import DeclarativeBase, registry, scoped_session
 
 from taskapi.context import current_g
 from taskapi.database.types import UtcDateTime
@@ -74,6 +74,18 @@ class WriterSession(Session):
         _give_back()
 
 
+class Work(scoped_session[Session]):
+    """The context's session, which is not made only to end what was done without it."""
+
+    def commit(self) -> None:
+        """Keep all that was done in the transaction, with the session or without."""
+        if self.registry.has():
+            super().commit()
+        elif connection := writing():
+            connection.commit()
+            _give_back()
+
+
 def _give_back() -> None:
     """Leave the connection to others, until there is more to write."""
     if (connection := current_g().pop("writer", None)) is not None:
@@ -82,6 +94,7 @@ def _give_back() -> None:
 
 SESSION: Final = {"class_": WriterSession, "join_transaction_mode": "control_fully", "expire_on_commit": False}
 db = SQLAlchemy(model_class=Base, disable_autonaming=True, session_options=SESSION)
+db.session = Work(db.session.session_factory, db.session.registry.scopefunc)
 migrate = Migrate(directory=MIGRATIONS)
 if TYPE_CHECKING:
     Model = Base

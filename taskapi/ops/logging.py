@@ -91,7 +91,7 @@ def _log_request(render: Render, response: Response) -> Response:
         "route": request.url_rule.rule if request.url_rule else None,
         "status": response.status_code,
         "ms": round((time.perf_counter() - here.started) * 1000, 2),
-        "person": str(who.id) if who else None,
+        "person": who.sub if who else None,
     }
     sys.stderr.write(f"{render(None, 'info', event)}\n")
     return response

@@ -80,7 +80,7 @@ def is_revoked(caller: Caller) -> bool:
 
 
 def _look_up(caller: Caller) -> bool:
-    subjects = (caller.token_id, str(caller.session_id), str(caller.id))
+    subjects = (caller.jti, caller.sid, caller.sub)
     store = redis()
     if store is None:
         return _is_in_database(subjects, caller.epoch)

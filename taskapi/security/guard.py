@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 from sqlalchemy.exc import IntegrityError, NoResultFound
 
 from taskapi.api import problem
 from taskapi.api.problems import Problem, say_unexpected
-from taskapi.context import current_g, current_request
+from taskapi.context import current_application, current_g, current_request
 from taskapi.database import act_for
 from taskapi.security.cookies import ACCESS, SAFE, require_csrf
 from taskapi.security.denylist import is_revoked
@@ -50,14 +50,14 @@ def admit() -> None:
     request = current_request()
     if request.endpoint is None or request.method == "OPTIONS":
         return  # nothing there: the answer is 404 or 405, or what methods there are
-    access = getattr(current_app.view_functions[request.endpoint], "access", None)
+    access = getattr(current_application().view_functions[request.endpoint], "access", None)
     if access == PUBLIC:
         return
     if access is None:
         problem("access_undeclared")
     current_g().caller = who = authenticate()
     act_for(who.id)
-    throttle(PERSON, str(who.id))
+    throttle(PERSON, who.sub)
     if not grants(who.roles, access.permission):
         problem(
             "permission_denied",

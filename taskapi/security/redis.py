@@ -2,20 +2,21 @@
 
 from typing import Final
 
-from flask import Flask, current_app
+from flask import Flask
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from taskapi.config import Settings
+from taskapi.context import current_application
 
 TIMEOUT_SECONDS: Final = 0.4
 
 
 def redis() -> Redis | None:
     """Return the client, or None where no Redis is set."""
-    client: Redis | None = current_app.extensions["taskapi-redis"]
+    client: Redis | None = current_application().extensions["taskapi-redis"]
     return client
 
 

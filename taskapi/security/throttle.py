@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from taskapi.api import problem
 from taskapi.config import Settings, settings
-from taskapi.context import current_g
+from taskapi.context import current_application, current_g
 from taskapi.security.redis import redis
 
 RETRY_REDIS_SECONDS: Final = 5.0
@@ -58,7 +58,7 @@ def hit(limit: Limit, *who: str) -> Count | None:
         return None
     moment = time.time()
     window = int(moment // limit.seconds)
-    counters: Counters = current_app.extensions["taskapi-limits"]
+    counters: Counters = current_application().extensions["taskapi-limits"]
     used = counters.add(limit, window, _short(who))
     counted = Count(limit, limit.quota - used, max(1, int((window + 1) * limit.seconds - moment)))
     current_g().setdefault("limits", []).append(counted)
@@ -150,10 +150,8 @@ def _short(who: tuple[str, ...]) -> str:
 def _say_limits(response: Response) -> Response:
     counts: list[Count] = current_g().get("limits", [])
     if counts:
-        response.headers["RateLimit-Policy"] = ", ".join(
-            f'"{c.limit.name}";q={c.limit.quota};w={c.limit.seconds}' for c in counts
-        )
-        response.headers["RateLimit"] = ", ".join(
-            f'"{c.limit.name}";r={max(0, c.remaining)};t={c.reset}' for c in counts
-        )
+        policies = [f'"{c.limit.name}";q={c.limit.quota};w={c.limit.seconds}' for c in counts]
+        left = [f'"{c.limit.name}";r={max(0, c.remaining)};t={c.reset}' for c in counts]
+        response.headers.add("RateLimit-Policy", ", ".join(policies))
+        response.headers.add("RateLimit", ", ".join(left))
     return response

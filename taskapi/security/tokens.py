@@ -24,11 +24,16 @@ jwt_manager = JWTManager()
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is calling, as their token says it. `valid_from` and `valid_until` are Unix seconds, leeway included."""
+    """Who is calling, as their token says it. `valid_from` and `valid_until` are Unix seconds, leeway included.
+
+    `sub`, `sid` and `jti` are the claims as they came; no request has to write an id out again.
+    """
 
     id: UUID
     session_id: UUID
-    token_id: str
+    sub: str
+    sid: str
+    jti: str
     roles: tuple[str, ...]
     epoch: int
     fresh: bool
@@ -129,6 +134,8 @@ def _verify_anew(token: str) -> Caller:
     return Caller(
         UUID(claims["sub"]),
         UUID(claims["sid"]),
+        claims["sub"],
+        claims["sid"],
         claims["jti"],
         tuple(claims["roles"]),
         claims["epoch"],

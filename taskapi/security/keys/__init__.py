@@ -5,9 +5,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from flask import Flask, current_app
+from flask import Flask
 
 from taskapi.config import PREFIX, Settings, SettingsError
+from taskapi.context import current_application
 from taskapi.security.keys.algorithms import ALGORITHMS, Jwk, UnfitKeyError
 from taskapi.security.keys.changes import member, new_members, new_seal
 from taskapi.security.keys.files import create
@@ -31,7 +32,7 @@ def ring() -> KeyRing:
 
 def live_ring() -> LiveRing:
     """Return what keeps the ring of the current application fresh."""
-    found: LiveRing = current_app.extensions["taskapi-keys"]
+    found: LiveRing = current_application().extensions["taskapi-keys"]
     return found
 
 
