@@ -16,6 +16,7 @@ from taskapi.api.header_docs import LIMITS
 from taskapi.api.header_docs import headers as documented_headers
 from taskapi.api.parsing import JSON, Parser
 from taskapi.api.problems import problem
+from taskapi.context import current_request
 from taskapi.database import Written
 
 OWNED = "private, no-cache"
@@ -132,7 +133,9 @@ def respond(body: Any, status: int, headers: dict[str, str], *, etag: bool, deri
     if etag:
         tag = _tag(body, data, derived=derived)
         conditional = {"ETag": f'"{tag}"', "Cache-Control": OWNED}
-        if request.method in {"GET", "HEAD"} and request.if_none_match.contains_weak(tag):
+        request = current_request()
+        given = "HTTP_IF_NONE_MATCH" in request.environ and request.method in {"GET", "HEAD"}
+        if given and request.if_none_match.contains_weak(tag):
             return Response(status=304, headers=conditional)
         headers = headers | conditional
     return Response(data, status, headers, content_type="application/json")

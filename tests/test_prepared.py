@@ -1,0 +1,107 @@
+"""What the database writes as JSON is what was stored; and what is prepared on PostgreSQL is kept in bounds."""
+
+from uuid import UUID
+
+import pytest
+from psycopg.errors import InvalidSqlStatementName, UniqueViolation
+from psycopg.pq import TransactionStatus
+
+from taskapi.database import acting_for, db, reader, writer
+
+TASKS = "/api/v1/tasks"
+TEXTS = [
+    "one\ntwo\n\nthree", 'she said "no"', "back\\slash \\n", "a\ttab", "{\"json\": [1, null]}", "<b>&amp;</b>",
+    "%s $1 ? :x", "Ünïcödé 🌱 牛奶", "line\u2028separator", "a" * 20_000,
+]  # fmt: skip
+INSTANTS = [
+    "2030-06-01T12:00:00Z",
+    "2030-06-01T12:00:00.120000Z",
+    "2030-06-01T12:00:00.000001Z",
+    "1970-01-01T00:00:00Z",
+    "9999-12-31T23:59:59.999999Z",
+]
+
+
+@pytest.fixture
+def postgresql(app):
+    with app.app_context():
+        if db.engine.dialect.name != "postgresql":
+            pytest.skip("SQLite has no server that keeps statements")
+
+
+def shown_everywhere(person, task_id):
+    """Return what a task looks like wherever it is shown."""
+    (listed,) = [task for task in person.get(TASKS).json["items"] if task["id"] == task_id]
+    (change,) = [change for change in person.get("/api/v1/changes").json["changes"] if change["id"] == task_id]
+    return person.get(f"{TASKS}/{task_id}").json, listed, change["data"]
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: ascii(text[:12]))
+def test_text_comes_back_as_it_was_given_wherever_it_is_shown(owner, text):
+    made = owner.post(TASKS, json={"title": "Water", "description": text})
+    assert made.status_code == 201, made.text
+    assert made.json["description"] == text
+    assert all(seen == made.json for seen in shown_everywhere(owner, made.json["id"]))
+
+
+@pytest.mark.parametrize("instant", INSTANTS)
+def test_an_instant_looks_the_same_wherever_it_is_shown(owner, instant):
+    made = owner.post(TASKS, json={"title": "Water", "due_at": instant, "status": "done"}).json
+    assert made["due_at"] == instant
+    assert all(seen == made for seen in shown_everywhere(owner, made["id"]))
+    changed = owner.patch(f"{TASKS}/{made['id']}", json={"title": "Water them"}).json
+    assert all(seen == changed for seen in shown_everywhere(owner, made["id"]))
+
+
+def test_what_is_shown_of_a_project_has_one_tag_whether_it_was_made_or_read(owner):
+    made = owner.post("/api/v1/projects", json={"name": 'A "project"'})
+    url = f"/api/v1/projects/{made.json['id']}"
+    assert owner.get(url).headers["ETag"] == made.headers["ETag"]
+    assert owner.get(url, headers={"If-None-Match": made.headers["ETag"]}).status_code == 304
+
+
+@pytest.mark.usefixtures("postgresql")
+def test_a_connection_keeps_a_hundred_statements_and_no_more(app):
+    with app.app_context():
+        driver = reader().connection.driver_connection
+        for number in range(130):
+            assert driver.ask(f"SELECT {number}".encode(), []).get_value(0, 0) == str(number).encode()
+        kept = driver.ask(b"SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'taskapi_%'", [])
+        assert (int(kept.get_value(0, 0)), len(driver.kept)) == (100, 100)
+        assert driver.ask(b"SELECT 0", []).get_value(0, 0) == b"0"  # one of those that had to go
+
+
+@pytest.mark.usefixtures("postgresql")
+def test_what_the_server_has_forgotten_is_prepared_anew(app):
+    with app.app_context():
+        driver = reader().connection.driver_connection
+        driver.ask(b"SELECT 7", [])
+        driver.execute("DEALLOCATE ALL")
+        with pytest.raises(InvalidSqlStatementName):
+            driver.ask(b"SELECT 7", [])
+        assert driver.ask(b"SELECT 7", []).get_value(0, 0) == b"7"
+
+
+@pytest.mark.usefixtures("postgresql")
+def test_a_statement_that_fails_leaves_no_transaction_and_no_setting(app, owner):
+    me = UUID(owner.get("/api/v1/me").json["id"])
+    owner.post(TASKS, json={"title": "Water"})
+    with app.app_context(), acting_for(me):
+        driver = reader().connection.driver_connection
+        setting = f"SET LOCAL taskapi.user_id = '{me}'".encode()
+        with pytest.raises(UniqueViolation):
+            driver.ask(b"INSERT INTO tasks SELECT * FROM tasks", [], setting)
+        assert driver.info.transaction_status == TransactionStatus.IDLE
+        assert not driver.ask(b"SELECT current_setting('taskapi.user_id', true)", []).get_value(0, 0)
+
+
+@pytest.mark.usefixtures("postgresql")
+def test_what_was_prepared_outlives_a_transaction_that_was_undone(app, owner):
+    with app.app_context():
+        driver = writer().connection.driver_connection
+        driver.ask(b"SELECT 8", [])
+        db.session.rollback()
+        again = writer().connection.driver_connection
+        assert again is driver
+        assert again.ask(b"SELECT 8", []).get_value(0, 0) == b"8"
+        db.session.rollback()
