@@ -1,5 +1,8 @@
 """The database fails in the midst of a request: 503 in the one shape, and service goes on when it can."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 import sqlalchemy as sa
 from flask import request_finished
@@ -84,3 +87,13 @@ def test_a_connection_that_is_lost_after_the_answer_was_made_changes_no_answer(o
     with request_finished.connected_to(end_sessions, app):
         assert owner.post(TASKS, json=nobodys).status_code == 422
     assert owner.post(TASKS, json={"title": "Task"}).status_code == 201
+
+
+def test_a_transaction_that_cannot_be_committed_is_over_all_the_same(on, app, owner, writes):
+    on("sqlite")
+    writes("PRAGMA defer_foreign_keys = ON")
+    writes("INSERT INTO task_labels (owner_id, task_id, label_id) VALUES ('of', 'nobody', 'at all')")
+    assert owner.post(TASKS, json={"title": "Task"}).status_code == 500
+    with app.app_context(), closing(sqlite3.connect(db.engine.url.database, timeout=0)) as another:
+        another.execute("BEGIN IMMEDIATE")
+    assert owner.get(TASKS).json["items"] == []

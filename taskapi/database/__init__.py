@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import orjson
 from flask import Flask
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError
@@ -72,10 +73,10 @@ def init_database(app: Flask, settings: Settings) -> None:
     kind = _kind(url)
     url, (writing, reading) = url.set(drivername=kind.DRIVER), kind.options(settings)
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True, **writing}
+    both = {"hide_parameters": True, "json_serializer": lambda value: orjson.dumps(value).decode()}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {**both, **writing}
     # What reads leaves no transaction behind, that would have to be undone
-    quick = {"hide_parameters": True, "pool_reset_on_return": None}
-    app.config["SQLALCHEMY_BINDS"] = {READER: {"url": url, **quick, **reading}}
+    app.config["SQLALCHEMY_BINDS"] = {READER: {"url": url, "pool_reset_on_return": None, **both, **reading}}
     db.init_app(app)
     migrate.init_app(app, db)
     app.teardown_appcontext(_close_reader)

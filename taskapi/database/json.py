@@ -19,6 +19,7 @@ SQLITE: Final = {
     JSON: "json({0})",
 }
 POSTGRESQL: Final = {
+    JSON: "replace({0}::text, '\n', ' ')::json",  # which is kept as it was written
     DateTime: """replace(to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '.000000Z', 'Z')""",
 }
 _LINE_END: Any = literal_column("'\n'")  # JSON in one line has none
@@ -69,6 +70,7 @@ def _array_on_postgresql(element: JsonArray, compiler: Any, **options: Any) -> s
 
 def _shown(value: Any, forms: dict[Any, str], compiler: Any, options: dict[str, Any]) -> str:
     """Return the SQL of a value as JSON shows it."""
-    kind = getattr(value.type, "impl", value.type)
+    kind = value.type.dialect_impl(compiler.dialect)
+    kind = getattr(kind, "impl", kind)
     form = next((form for type_, form in forms.items() if isinstance(kind, type_)), "{0}")
     return form.format(compiler.process(value, **options))

@@ -1,5 +1,7 @@
 """The base of all models, and the session that units of work are written by."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -62,10 +64,11 @@ class WriterSession(Session):
 
     def commit(self) -> None:
         """Keep all that was done in the transaction, with the session or without."""
-        if self.in_transaction():
-            super().commit()
-        if connection := writing():
-            connection.commit()
+        with _sound():
+            if self.in_transaction():
+                super().commit()
+            if connection := writing():
+                connection.commit()
         _give_back()
 
     def rollback(self) -> None:
@@ -82,8 +85,21 @@ class Work(scoped_session[Session]):
         if self.registry.has():
             super().commit()
         elif connection := writing():
-            connection.commit()
+            with _sound():
+                connection.commit()
             _give_back()
+
+
+@contextmanager
+def _sound() -> Iterator[None]:
+    """Give the connection up where its transaction did not end: nobody else may find themselves in it."""
+    try:
+        yield
+    except BaseException:
+        if connection := current_g().pop("writer", None):
+            connection.invalidate()
+            connection.close()
+        raise
 
 
 def _give_back() -> None:

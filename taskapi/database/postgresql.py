@@ -17,7 +17,7 @@ from uuid import UUID
 
 import psycopg
 from flask import has_request_context
-from psycopg.errors import InvalidSqlStatementName, error_from_result
+from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName, error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.waiting import Ready, Wait
@@ -33,6 +33,7 @@ IDLE_SECONDS: Final = 30  # how long a transaction of a request may do nothing, 
 CANCEL_SECONDS: Final = 1
 MOST_KEPT: Final = 100  # prepared statements of a connection, each of which takes memory of the server's
 NUMBERS: Final = count()
+STALE: Final = (FeatureNotSupported, InvalidSqlStatementName)  # said of what was prepared for tables that have changed
 # A server that has gone without a word is given up before long; an address may say otherwise, as ?connect_timeout=2
 LIBPQ: Final = {
     "connect_timeout": 5,
@@ -83,8 +84,18 @@ class Bounded(psycopg.Connection[Any]):
             raise
 
     def rollback(self) -> None:
-        """End the transaction, if there is one; the driver would have the server forget all prepared statements too."""
-        if self.pgconn.transaction_status != TransactionStatus.IDLE:
+        """End the transaction, if there is one.
+
+        The driver would have the server forget what was prepared. That is only done where a statement has failed: it
+        may have been prepared for tables that have changed.
+        """
+        status = self.pgconn.transaction_status
+        if status == TransactionStatus.INERROR:
+            super().rollback()
+            if self.kept:
+                self.kept.clear()
+                self._talk(partial(self.pgconn.send_query_params, b"DEALLOCATE ALL", None))
+        elif status != TransactionStatus.IDLE:
             self._talk(partial(self.pgconn.send_query_params, b"ROLLBACK", None))
 
     def _name_of(self, statement: bytes) -> bytes:
@@ -115,8 +126,8 @@ class Bounded(psycopg.Connection[Any]):
         for answer in answers:
             if answer.status == ExecStatus.FATAL_ERROR:
                 error = error_from_result(answer)
-                if isinstance(error, InvalidSqlStatementName):  # dropped by the driver, as it does after a migration
-                    self.kept.clear()
+                if isinstance(error, STALE):
+                    self.close()
                 raise error
         return answers
 
@@ -192,16 +203,20 @@ class Reading(psycopg.Cursor[Any]):
         The driver asks for types of its own by what is no text.
         """
         setting, connection = acting(), self.connection
-        if not setting or not connection.autocommit or not isinstance(query, str) or not concerns_owners(query):
-            return super().execute(query, params, **options)
+        alone = setting and connection.autocommit and isinstance(query, str) and concerns_owners(query)
         try:
+            if not alone:
+                return super().execute(query, params, **options)
             with connection.pipeline() as pipeline:
                 _put(pipeline, connection, "BEGIN")
                 _put(pipeline, connection, setting)
                 super().execute(query, params, **options)
                 _put(pipeline, connection, "COMMIT")
+        except STALE:
+            connection.close()
+            raise
         except BaseException:
-            if not connection.closed:
+            if alone and not connection.closed:
                 connection.rollback()
             raise
         return self
