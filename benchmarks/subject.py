@@ -102,6 +102,8 @@ def about(settings: dict[str, str]) -> str:
 
 
 def revision() -> str:
-    """Return the commit that is measured, marked where files differ from it."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=10"]
-    return subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True).stdout.strip()
+    """Return the commit that is measured, marked where code differs from it."""
+    here = {"cwd": Path(__file__).parent.parent, "text": True, "stdout": subprocess.PIPE}
+    commit = subprocess.run(["git", "rev-parse", "--short=10", "HEAD"], check=True, **here).stdout.strip()
+    changed = subprocess.run(["git", "status", "--porcelain", "--", "*.py"], check=True, **here).stdout
+    return f"{commit}-dirty" if changed else commit

@@ -46,7 +46,7 @@ def plans(app, owner, monkeypatch):
         if "cursor" not in url and answer.json.get("next_cursor"):
             mark = "&" if "?" in url else "?"
             owner.get(f"{url}{mark}cursor={answer.json['next_cursor']}")
-        questions = [question for question in asked if re.match(READS, text_of(question[0]), re.DOTALL)]
+        questions = [question for question in asked if re.match(READS, question[0], re.DOTALL)]
         return [explain(engine, *question) for question in questions]
 
     yield ask
@@ -71,17 +71,13 @@ def explain(engine, statement, parameters):
         return "\n".join(row[3] for row in rows)
     with engine.connect() as connection:
         connection.exec_driver_sql("SET enable_seqscan = off")
-        if isinstance(statement, bytes):
-            told = connection.connection.driver_connection.ask(b"EXPLAIN " + statement, parameters)
+        if isinstance(parameters, list):  # as prepared statements have them
+            told = connection.connection.driver_connection.ask(f"EXPLAIN {statement}".encode(), parameters)
             rows = [told.get_value(row, 0).decode() for row in range(told.ntuples)]
         else:
             rows = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars().all()
         connection.exec_driver_sql("SET enable_seqscan = on")
     return "\n".join(rows)
-
-
-def text_of(statement):
-    return statement.decode() if isinstance(statement, bytes) else statement
 
 
 def assert_no_scan(plans):

@@ -129,6 +129,9 @@ class Bounded(psycopg.Connection[Any]):
                 if isinstance(error, STALE):
                     self.close()
                 raise error
+        if len(answers) < len(messages):
+            self.close()
+            raise psycopg.OperationalError("the connection is lost")
         return answers
 
     def _give_up(self) -> None:
@@ -161,10 +164,10 @@ class Form:
     def __init__(self, statement: Any, dialect: Dialect) -> None:
         kind: Any = type(dialect)
         compiled = statement.compile(dialect=kind(paramstyle="numeric_dollar"))
-        self.sql = str(compiled).encode()
+        self.sql = str(compiled)
         self._in = [(name, compiled.binds[name].effective_value) for name in compiled.positiontup]
         self._out = [*enumerate(map(_way_out, getattr(statement, "exported_columns", ())))]
-        self._is_guarded = concerns_owners(str(compiled))
+        self._is_guarded = concerns_owners(self.sql)
 
     def values(self, parameters: Mapping[str, Any]) -> list[bytes | None]:
         """Return the parameters as the server reads them."""
@@ -172,7 +175,7 @@ class Form:
 
     def run(self, driver: Bounded, values: Sequence[bytes | None]) -> list[list[Any]]:
         """Return the rows."""
-        found = driver.ask(self.sql, values, acting().encode() if self._is_guarded else b"")
+        found = driver.ask(self.sql.encode(), values, acting().encode() if self._is_guarded else b"")
         return [
             [None if (text := found.get_value(row, place)) is None else way(text) for place, way in self._out]
             for row in range(found.ntuples)
@@ -195,7 +198,7 @@ def _way_out(column: Any) -> Callable[[bytes], Any]:
 
 
 class Reading(psycopg.Cursor[Any]):
-    """What reads. All reading passes here, by SQLAlchemy's ways or past them."""
+    """What reads by SQLAlchemy's ways."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> "Reading":
         """Read for whom the context says. What fails leaves no transaction behind, and with it no setting.

@@ -31,7 +31,7 @@ class Prepared:
         try:
             rows: Sequence[Sequence[Any]] = form.run(connection.connection.driver_connection, form.values(parameters))
         except connection.dialect.loaded_dbapi.Error as error:
-            raise _as_of_sqlalchemy(error, connection, str(form.sql)) from error
+            raise _as_of_sqlalchemy(error, connection, form.sql) from error
         return rows
 
     def first(self, connection: Connection, parameters: Mapping[str, Any]) -> Any:

@@ -19,9 +19,9 @@ CHECKPOINT_PAGES: Final = 4000  # a page that is written often is copied seldom;
 def options(settings: Settings) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the options of the engine that writes, and of the one that reads.
 
-    One connection writes, for which our threads wait in their order: SQLite would let them ask again and again, the
-    unlucky too long, and what one of several knows of the pages by heart is void once another has written. Of those
-    that read, the one that was used last knows most.
+    One connection writes, for which our threads wait: SQLite would let them ask again and again, the unlucky too long;
+    and what one of several knows of the pages by heart is void once another has written. Of those that read, the one
+    that was used last knows most.
     """
     size = settings.database_pool_size
     alone = {"pool_size": 1, "max_overflow": 0, "pool_timeout": settings.database_timeout_seconds}
