@@ -7,11 +7,10 @@ numbers below one that can be seen can be seen too.
 import re
 from typing import Any, NamedTuple
 
-import orjson
 from sqlalchemy import ColumnElement, Select, bindparam, case, literal, null, select, union_all
 
 from taskapi.api import problem
-from taskapi.database import JsonObject, Prepared, in_lines, reader
+from taskapi.database import JsonObject, Lines, Prepared, reader
 from taskapi.labels.models import Label
 from taskapi.labels.schemas import NAMES as LABEL_NAMES
 from taskapi.owned import ChangeCounter, Tombstone
@@ -44,17 +43,14 @@ def find_changes(query: dict[str, Any]) -> dict[str, Any]:
     since = _position(query["since"]) if "since" in query else None
     limit = query["limit"]
     parameters = {"owner_id": caller().id, "since": since.version if since else 0, "rows": limit + 1}
-    ((lines, versions),) = _CHANGES.all(reader(), parameters)
+    page = _CHANGES.page(reader(), parameters, limit)
     counter = _COUNTER.one(reader(), {"owner_id": caller().id})  # behind the rows: rather too late than early
     if since and (max(since) < counter["purged"] or since.version > counter["value"]):
         problem("cursor_expired")
     position = since or Position(0, counter["purged"])
-    changes = lines.split("\n") if lines else []
-    shown = changes[:limit]
-    if shown:
-        position = position._replace(version=int(versions.split("\n")[len(shown) - 1]))
-    written = orjson.Fragment(f"[{','.join(shown)}]")
-    return {"changes": written, "cursor": str(position), "has_more": len(changes) > limit}
+    if page.last:
+        position = position._replace(version=int(page.last))
+    return {"changes": page.items, "cursor": str(position), "has_more": page.more}
 
 
 def _position(cursor: str) -> Position:
@@ -81,7 +77,7 @@ def _shown(model: Any, names: tuple[str, ...]) -> ColumnElement[Any]:
 _parts = [_part(literal(name), model, _shown(model, names)) for name, model, names in SHOWN]
 _parts.append(_part(Tombstone.type, Tombstone, null()))
 _all = union_all(*_parts).order_by("version").limit(bindparam("rows")).subquery()
-_CHANGES = Prepared(select(in_lines(_all.c.change), in_lines(_all.c.version)))
+_CHANGES = Lines(_all.c.change, _all.c.version)
 _COUNTER = Prepared(
     select(ChangeCounter.value, ChangeCounter.purged).where(ChangeCounter.owner_id == bindparam("owner_id"))
 )

@@ -6,12 +6,13 @@ SQLAlchemy's way from a statement to its rows costs more than the database's ans
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Dialect, Select, select
+import orjson
+from sqlalchemy import ColumnElement, Connection, Dialect, Select, select
 from sqlalchemy.exc import DBAPIError, NoResultFound
 
-from taskapi.database.json import JsonObject
+from taskapi.database.json import JsonObject, in_lines
 
 
 class Prepared:
@@ -75,6 +76,29 @@ class Shown(Prepared):
         """Return the row, or None."""
         rows = self.all(connection, parameters)
         return Written(*rows[0]) if rows else None
+
+
+class Page(NamedTuple):
+    """Rows as a JSON array, the mark of the last of them, and whether there are more."""
+
+    items: orjson.Fragment
+    last: str
+    more: bool
+
+
+class Lines(Prepared):
+    """A statement of many rows, which the database writes as JSON, a line each; each has a mark, to go on behind it."""
+
+    def __init__(self, json: ColumnElement[Any], mark: ColumnElement[Any]) -> None:
+        super().__init__(select(in_lines(json), in_lines(mark)))
+
+    def page(self, connection: Connection, parameters: Mapping[str, Any], limit: int) -> Page:
+        """Return the first `limit` of the rows."""
+        ((text, marks),) = self.all(connection, parameters)
+        lines = text.split("\n") if text else []
+        shown = lines[:limit]
+        last = marks.split("\n")[len(shown) - 1] if shown else ""
+        return Page(orjson.Fragment(f"[{','.join(shown)}]"), last, len(lines) > limit)
 
 
 def send(connection: Connection, sql: str, **options: Any) -> None:

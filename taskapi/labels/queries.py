@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, bindparam, select
 
-from taskapi.database import Prepared, Shown, Written, reader
+from taskapi.database import Lines, Shown, Written, reader
 from taskapi.labels.models import Label
 from taskapi.labels.schemas import NAMES
 from taskapi.security.keyset import SortKey, find_page, in_pages
@@ -31,7 +31,7 @@ def _one() -> Shown:
 
 
 @lru_cache
-def _statement(deleted: bool, behind: bool) -> Prepared:
+def _statement(deleted: bool, behind: bool) -> Lines:
     live = Label.deleted_at.is_not(None) if deleted else Label.deleted_at.is_(None)
     return in_pages(_shown().where(live), KEYS, behind=behind)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, bindparam, select
 
-from taskapi.database import Prepared, Shown, Written, reader
+from taskapi.database import Lines, Shown, Written, reader
 from taskapi.projects.models import Project
 from taskapi.projects.schemas import NAMES
 from taskapi.security.keyset import SortKey, find_page, in_pages
@@ -32,7 +32,7 @@ def _one() -> Shown:
 
 
 @lru_cache
-def _statement(shape: frozenset[str], behind: bool) -> Prepared:
+def _statement(shape: frozenset[str], behind: bool) -> Lines:
     live = Project.deleted_at.is_not(None) if "deleted" in shape else Project.deleted_at.is_(None)
     archived = (Project.archived == bindparam("archived"),) if "archived" in shape else ()
     return in_pages(_shown().where(live, *archived), KEYS, behind=behind)

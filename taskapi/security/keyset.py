@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, tuple_
 
-from taskapi.database import JsonArray, JsonObject, Prepared, in_lines, reader
+from taskapi.database import JsonArray, JsonObject, Lines, reader
 from taskapi.security.cursor import seal, unseal
 from taskapi.security.tokens import caller
 
@@ -20,10 +20,10 @@ class SortKey(NamedTuple):
 
 
 POSITION = "position "
-Build = Callable[[bool], Prepared]
+Build = Callable[[bool], Lines]
 
 
-def in_pages(statement: Select[Any], keys: tuple[SortKey, ...], *, behind: bool) -> Prepared:
+def in_pages(statement: Select[Any], keys: tuple[SortKey, ...], *, behind: bool) -> Lines:
     """Order a statement by its keys and cut a page from it; `behind` a position, if it is not the first one."""
     order = [key.column.desc() if key.descends else key.column.asc() for key in keys]
     labelled = [key.column.label(f"{POSITION}{i}") for i, key in enumerate(keys)]
@@ -31,7 +31,7 @@ def in_pages(statement: Select[Any], keys: tuple[SortKey, ...], *, behind: bool)
         statement = statement.where(_behind(keys))
     page = statement.add_columns(*labelled).order_by(*order).limit(bindparam("rows")).subquery("page")
     shown, position = page.c[: -len(keys)], page.c[-len(keys) :]
-    return Prepared(select(in_lines(JsonObject(*shown)), in_lines(JsonArray(*position))))
+    return Lines(JsonObject(*shown), JsonArray(*position))
 
 
 def find_page(build: Build, keys: tuple[SortKey, ...], query: dict[str, Any], **parameters: Any) -> dict[str, Any]:
@@ -44,11 +44,8 @@ def find_page(build: Build, keys: tuple[SortKey, ...], query: dict[str, Any], **
     parameters |= {"owner_id": caller().id, "rows": limit + 1}
     if cursor:
         parameters |= _position(keys, unseal(cursor, question))
-    ((rows, positions),) = build(bool(cursor)).all(reader(), parameters)
-    lines = rows.split("\n") if rows else []
-    page = orjson.Fragment(f"[{','.join(lines[:limit])}]")
-    last = orjson.Fragment(positions.split("\n")[limit - 1]) if len(lines) > limit else None
-    return {"items": page, "next_cursor": seal(last, question) if last else None}
+    page = build(bool(cursor)).page(reader(), parameters, limit)
+    return {"items": page.items, "next_cursor": seal(orjson.Fragment(page.last), question) if page.more else None}
 
 
 def _behind(keys: tuple[SortKey, ...]) -> ColumnElement[bool]:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, select
 
-from taskapi.database import Prepared, Shown, Written, reader
+from taskapi.database import Lines, Shown, Written, reader
 from taskapi.security.keyset import SortKey, find_page, in_pages
 from taskapi.security.tokens import caller
 from taskapi.tasks.filters import conditions, parameters_of
@@ -41,7 +41,7 @@ def find_tasks(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1024)
-def _statement(shape: frozenset[str], sort: tuple[str, ...], behind: bool) -> Prepared:
+def _statement(shape: frozenset[str], sort: tuple[str, ...], behind: bool) -> Lines:
     return in_pages(select(*SHOWN).where(*conditions(shape)), _keys(sort), behind=behind)
 
 
