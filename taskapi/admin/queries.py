@@ -29,7 +29,7 @@ def find_user(user_id: UUID) -> Written | None:
 def find_users(query: dict[str, Any]) -> dict[str, Any]:
     """Return a page of people, by username."""
     statement = people(query)
-    return find_page(lambda behind: in_pages(statement, KEYS, behind=behind), KEYS, query)
+    return find_page(lambda behind, rows: in_pages(statement, KEYS, behind=behind, rows=rows), KEYS, query)
 
 
 def people(query: dict[str, Any]) -> Select[Any]:

@@ -46,4 +46,4 @@ def activity() -> Select[Any]:
 
 def _page(statement: Select[Any], filters: dict[str, Any], query: dict[str, Any]) -> dict[str, Any]:
     statement = statement.where(*(FILTERS[name] for name in filters))
-    return find_page(lambda behind: in_pages(statement, KEYS, behind=behind), KEYS, query, **filters)
+    return find_page(lambda behind, rows: in_pages(statement, KEYS, behind=behind, rows=rows), KEYS, query, **filters)

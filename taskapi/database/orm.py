@@ -1,7 +1,6 @@
 """The base of all models, and the session that units of work are written by."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -10,6 +9,7 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from sqlalchemy import Connection, MetaData, Text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, registry, scoped_session
 
 from taskapi.context import current_g
@@ -64,11 +64,16 @@ class WriterSession(Session):
 
     def commit(self) -> None:
         """Keep all that was done in the transaction, with the session or without."""
-        with _sound():
+        try:
             if self.in_transaction():
                 super().commit()
             if connection := writing():
                 connection.commit()
+        except BaseException:
+            with suppress(DBAPIError):
+                super().rollback()
+            _give_up()
+            raise
         _give_back()
 
     def rollback(self) -> None:
@@ -85,21 +90,19 @@ class Work(scoped_session[Session]):
         if self.registry.has():
             super().commit()
         elif connection := writing():
-            with _sound():
+            try:
                 connection.commit()
+            except BaseException:
+                _give_up()
+                raise
             _give_back()
 
 
-@contextmanager
-def _sound() -> Iterator[None]:
-    """Give the connection up where its transaction did not end: nobody else may find themselves in it."""
-    try:
-        yield
-    except BaseException:
-        if connection := current_g().pop("writer", None):
-            connection.invalidate()
-            connection.close()
-        raise
+def _give_up() -> None:
+    """Close the connection, whose transaction did not end: nobody else may find themselves in it."""
+    if connection := current_g().pop("writer", None):
+        connection.invalidate()
+        connection.close()
 
 
 def _give_back() -> None:

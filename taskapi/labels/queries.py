@@ -31,9 +31,9 @@ def _one() -> Shown:
 
 
 @lru_cache
-def _statement(deleted: bool, behind: bool) -> Lines:
+def _statement(deleted: bool, behind: bool, rows: int) -> Lines:
     live = Label.deleted_at.is_not(None) if deleted else Label.deleted_at.is_(None)
-    return in_pages(_shown().where(live), KEYS, behind=behind)
+    return in_pages(_shown().where(live), KEYS, behind=behind, rows=rows)
 
 
 @lru_cache

@@ -32,10 +32,10 @@ def _one() -> Shown:
 
 
 @lru_cache
-def _statement(shape: frozenset[str], behind: bool) -> Lines:
+def _statement(shape: frozenset[str], behind: bool, rows: int) -> Lines:
     live = Project.deleted_at.is_not(None) if "deleted" in shape else Project.deleted_at.is_(None)
     archived = (Project.archived == bindparam("archived"),) if "archived" in shape else ()
-    return in_pages(_shown().where(live, *archived), KEYS, behind=behind)
+    return in_pages(_shown().where(live, *archived), KEYS, behind=behind, rows=rows)
 
 
 @lru_cache

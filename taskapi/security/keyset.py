@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, tuple_
+from sqlalchemy import ColumnElement, Select, and_, bindparam, literal_column, or_, tuple_
 
 from taskapi.database import JsonArray, JsonObject, Lines, reader
 from taskapi.security.cursor import seal, unseal
@@ -20,31 +20,35 @@ class SortKey(NamedTuple):
 
 
 POSITION = "position "
-Build = Callable[[bool], Lines]
+Build = Callable[[bool, int], Lines]
 
 
-def in_pages(statement: Select[Any], keys: tuple[SortKey, ...], *, behind: bool) -> Lines:
-    """Order a statement by its keys and cut a page from it; `behind` a position, if it is not the first one."""
+def in_pages(statement: Select[Any], keys: tuple[SortKey, ...], *, behind: bool, rows: int) -> Lines:
+    """Order a statement by its keys and cut a page from it; `behind` a position, if it is not the first one.
+
+    The number of rows is part of the statement: of one that is a parameter PostgreSQL expects a tenth of the table, and
+    so plans it anew each time.
+    """
     order = [key.column.desc() if key.descends else key.column.asc() for key in keys]
     labelled = [key.column.label(f"{POSITION}{i}") for i, key in enumerate(keys)]
     if behind:
         statement = statement.where(_behind(keys))
-    page = statement.add_columns(*labelled).order_by(*order).limit(bindparam("rows")).subquery("page")
+    page = statement.add_columns(*labelled).order_by(*order).limit(literal_column(str(rows))).subquery("page")
     shown, position = page.c[: -len(keys)], page.c[-len(keys) :]
     return Lines(JsonObject(*shown), JsonArray(*position))
 
 
 def find_page(build: Build, keys: tuple[SortKey, ...], query: dict[str, Any], **parameters: Any) -> dict[str, Any]:
-    """Return a page and the cursor of the next. `build` tells the statement, of a first page or of one behind it.
+    """Return a page and the cursor of the next. `build` tells the statement: whether behind a position, how many rows.
 
     `query` is what was asked, `limit` and `cursor` included; `parameters` are the statement's.
     """
     limit, cursor = query["limit"], query.get("cursor")
     question = {name: value for name, value in query.items() if name not in {"limit", "cursor"}}
-    parameters |= {"owner_id": caller().id, "rows": limit + 1}
+    parameters["owner_id"] = caller().id
     if cursor:
         parameters |= _position(keys, unseal(cursor, question))
-    page = build(bool(cursor)).page(reader(), parameters, limit)
+    page = build(bool(cursor), limit + 1).page(reader(), parameters, limit)
     return {"items": page.items, "next_cursor": seal(orjson.Fragment(page.last), question) if page.more else None}
 
 

@@ -41,8 +41,8 @@ def find_tasks(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1024)
-def _statement(shape: frozenset[str], sort: tuple[str, ...], behind: bool) -> Lines:
-    return in_pages(select(*SHOWN).where(*conditions(shape)), _keys(sort), behind=behind)
+def _statement(shape: frozenset[str], sort: tuple[str, ...], behind: bool, rows: int) -> Lines:
+    return in_pages(select(*SHOWN).where(*conditions(shape)), _keys(sort), behind=behind, rows=rows)
 
 
 @lru_cache
