@@ -1,5 +1,6 @@
 """The database fails in the midst of a request: 503 in the one shape, and service goes on when it can."""
 
+import secrets
 import sqlite3
 from contextlib import closing
 
@@ -97,3 +98,25 @@ def test_a_transaction_that_cannot_be_committed_is_over_all_the_same(on, app, ow
     with app.app_context(), closing(sqlite3.connect(db.engine.url.database, timeout=0)) as another:
         another.execute("BEGIN IMMEDIATE")
     assert owner.get(TASKS).json["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "other"), [("change_counters", "tasks", "bigint"), ("tasks", "title", "text")]
+)
+def test_a_column_that_changes_its_type_costs_each_connection_one_answer_at_most(on, app, owner, table, column, other):
+    on("postgresql")
+    url = f"{TASKS}/{owner.post(TASKS, json={'title': 'Water'}).json['id']}"
+
+    def statuses():
+        return [owner.get(TASKS).status_code, owner.patch(url, json={"title": secrets.token_hex(4)}).status_code]
+
+    def change(kind):
+        with app.app_context():
+            db.session.execute(sa.text(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE {kind}"))
+            db.session.commit()
+
+    for _ in range(7):  # by then the driver has its own prepared too
+        assert statuses() == [200, 200]
+    change(other)
+    assert {*statuses(), *statuses()} <= {200, 503}
+    assert statuses() == [200, 200]

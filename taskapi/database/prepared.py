@@ -115,7 +115,7 @@ def _as_of_sqlalchemy(error: Any, connection: Connection, sql: str) -> BaseExcep
     dialect = connection.dialect
     if broken := dialect.is_disconnect(error, connection.connection.dbapi_connection, None):
         connection.invalidate(error)
-        connection.engine.dispose(close=False)
+        connection.engine.dispose()
     base = dialect.loaded_dbapi.Error
     options: Any = {"hide_parameters": True, "connection_invalidated": broken, "dialect": dialect}
     said: BaseException = DBAPIError.instance(sql, None, error, base, **options)
