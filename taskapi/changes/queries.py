@@ -5,9 +5,10 @@ numbers below one that can be seen can be seen too.
 """
 
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, literal, null, select, union_all
+from sqlalchemy import ColumnElement, Select, bindparam, case, literal, literal_column, null, select, union_all
 
 from taskapi.api import problem
 from taskapi.database import JsonObject, Lines, Prepared, reader
@@ -26,6 +27,9 @@ SHOWN: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
     ("label", Label, LABEL_NAMES),
 )
 CURSOR = re.compile(r"(\d{1,18})(?:-(\d{1,18}))?", re.ASCII)
+_COUNTER = Prepared(
+    select(ChangeCounter.value, ChangeCounter.purged).where(ChangeCounter.owner_id == bindparam("owner_id"))
+)
 
 
 class Position(NamedTuple):
@@ -42,8 +46,8 @@ def find_changes(query: dict[str, Any]) -> dict[str, Any]:
     """Return the changes behind a cursor, or answer 410 where some of those are forgotten."""
     since = _position(query["since"]) if "since" in query else None
     limit = query["limit"]
-    parameters = {"owner_id": caller().id, "since": since.version if since else 0, "rows": limit + 1}
-    page = _CHANGES.page(reader(), parameters, limit)
+    parameters = {"owner_id": caller().id, "since": since.version if since else 0}
+    page = _changes(limit + 1).page(reader(), parameters, limit)
     counter = _COUNTER.one(reader(), {"owner_id": caller().id})  # behind the rows: rather too late than early
     if since and (max(since) < counter["purged"] or since.version > counter["value"]):
         problem("cursor_expired")
@@ -58,7 +62,16 @@ def _position(cursor: str) -> Position:
     return Position(int(found[1]), int(found[2] or 0))
 
 
-def _part(type_: Any, model: Any, data: ColumnElement[Any]) -> Select[Any]:
+@lru_cache
+def _changes(rows: int) -> Lines:
+    most: ColumnElement[int] = literal_column(str(rows))
+    parts = [_part(literal(name), model, _shown(model, names), most) for name, model, names in SHOWN]
+    parts.append(_part(Tombstone.type, Tombstone, null(), most))
+    changes = union_all(*parts).order_by("version").limit(most).subquery()
+    return Lines(changes.c.change, changes.c.version)
+
+
+def _part(type_: Any, model: Any, data: ColumnElement[Any], most: ColumnElement[int]) -> Select[Any]:
     """Return one table's share; it needs no more rows than the whole. What lies in the trash is told as deleted."""
     change = JsonObject(
         type_.label("type"), model.id.label("id"), (model.deleted_at.is_not(None)).label("deleted"), data.label("data")
@@ -66,18 +79,9 @@ def _part(type_: Any, model: Any, data: ColumnElement[Any]) -> Select[Any]:
     behind = select(change.label("change"), model.version.label("version")).where(
         model.owner_id == bindparam("owner_id"), model.version > bindparam("since")
     )
-    return select(behind.order_by(model.version).limit(bindparam("rows")).subquery())
+    return select(behind.order_by(model.version).limit(most).subquery())
 
 
 def _shown(model: Any, names: tuple[str, ...]) -> ColumnElement[Any]:
     row = JsonObject(*(getattr(model, name).label(name) for name in names))
     return case((model.deleted_at.is_(None), row))
-
-
-_parts = [_part(literal(name), model, _shown(model, names)) for name, model, names in SHOWN]
-_parts.append(_part(Tombstone.type, Tombstone, null()))
-_all = union_all(*_parts).order_by("version").limit(bindparam("rows")).subquery()
-_CHANGES = Lines(_all.c.change, _all.c.version)
-_COUNTER = Prepared(
-    select(ChangeCounter.value, ChangeCounter.purged).where(ChangeCounter.owner_id == bindparam("owner_id"))
-)

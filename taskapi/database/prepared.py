@@ -87,7 +87,11 @@ class Page(NamedTuple):
 
 
 class Lines(Prepared):
-    """A statement of many rows, which the database writes as JSON, a line each; each has a mark, to go on behind it."""
+    """A statement of many rows, which the database writes as JSON, a line each; each has a mark, to go on behind it.
+
+    How many is part of the statement: of a number that is a parameter PostgreSQL expects a tenth of the table, so that
+    no plan that it could keep looks as cheap as one for the call, and it makes one for each.
+    """
 
     def __init__(self, json: ColumnElement[Any], mark: ColumnElement[Any]) -> None:
         super().__init__(select(in_lines(json), in_lines(mark)))

@@ -24,11 +24,7 @@ Build = Callable[[bool, int], Lines]
 
 
 def in_pages(statement: Select[Any], keys: tuple[SortKey, ...], *, behind: bool, rows: int) -> Lines:
-    """Order a statement by its keys and cut a page from it; `behind` a position, if it is not the first one.
-
-    The number of rows is part of the statement: of one that is a parameter PostgreSQL expects a tenth of the table, and
-    so plans it anew each time.
-    """
+    """Order a statement by its keys and cut a page from it; `behind` a position, if it is not the first one."""
     order = [key.column.desc() if key.descends else key.column.asc() for key in keys]
     labelled = [key.column.label(f"{POSITION}{i}") for i, key in enumerate(keys)]
     if behind:
