@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import date
 from functools import partial
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, Self
 from uuid import UUID
 
 import psycopg
@@ -84,18 +84,8 @@ class Bounded(psycopg.Connection[Any]):
             raise
 
     def rollback(self) -> None:
-        """End the transaction, if there is one.
-
-        The driver would have the server forget what was prepared. That is only done where a statement has failed: it
-        may have been prepared for tables that have changed.
-        """
-        status = self.pgconn.transaction_status
-        if status == TransactionStatus.INERROR:
-            super().rollback()
-            if self.kept:
-                self.kept.clear()
-                self._talk(partial(self.pgconn.send_query_params, b"DEALLOCATE ALL", None))
-        elif status != TransactionStatus.IDLE:
+        """End the transaction, if there is one; the driver would have the server forget what was prepared too."""
+        if self.pgconn.transaction_status != TransactionStatus.IDLE:
             self._talk(partial(self.pgconn.send_query_params, b"ROLLBACK", None))
 
     def _name_of(self, statement: bytes) -> bytes:
@@ -197,29 +187,39 @@ def _way_out(column: Any) -> Callable[[bytes], Any]:
     return int if isinstance(column.type, Integer) else bytes.decode
 
 
-class Reading(psycopg.Cursor[Any]):
-    """What reads by SQLAlchemy's ways."""
+class Cursor(psycopg.Cursor[Any]):
+    """What SQLAlchemy talks by."""
 
-    def execute(self, query: Any, params: Any = None, **options: Any) -> "Reading":
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        """Run a statement. A connection whose tables have changed under what was prepared is given up."""
+        try:
+            return super().execute(query, params, **options)
+        except STALE:
+            self.connection.close()
+            raise
+
+
+class Reading(Cursor):
+    """What SQLAlchemy reads by."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
         """Read for whom the context says. What fails leaves no transaction behind, and with it no setting.
 
         The driver asks for types of its own by what is no text.
         """
         setting, connection = acting(), self.connection
-        alone = setting and connection.autocommit and isinstance(query, str) and concerns_owners(query)
+        if not setting or not connection.autocommit or not isinstance(query, str) or not concerns_owners(query):
+            return super().execute(query, params, **options)
         try:
-            if not alone:
-                return super().execute(query, params, **options)
             with connection.pipeline() as pipeline:
                 _put(pipeline, connection, "BEGIN")
                 _put(pipeline, connection, setting)
                 super().execute(query, params, **options)
                 _put(pipeline, connection, "COMMIT")
-        except STALE:
-            connection.close()
-            raise
-        except BaseException:
-            if alone and not connection.closed:
+        except BaseException as error:
+            if isinstance(error, STALE):
+                connection.close()
+            if not connection.closed:
                 connection.rollback()
             raise
         return self
@@ -242,7 +242,7 @@ def options(settings: Settings) -> tuple[dict[str, Any], dict[str, Any]]:
 def prepare(writer: Engine, reading: Engine, settings: Settings) -> None:
     """Connect as said above, look at a connection before it is used, and let units of work begin by themselves."""
     seconds = settings.database_timeout_seconds
-    event.listen(writer, "do_connect", partial(_connect, seconds, psycopg.Cursor))
+    event.listen(writer, "do_connect", partial(_connect, seconds, Cursor))
     event.listen(reading, "do_connect", partial(_connect, seconds, Reading))
     for engine in (writer, reading):
         event.listen(engine, "checkout", _look)
