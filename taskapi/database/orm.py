@@ -56,46 +56,38 @@ def writing() -> Connection | None:
 
 
 class WriterSession(Session):
-    """A session that works in the writer's transaction, and ends it."""
+    """A session that works in the writer's transaction."""
 
     def get_bind(self, *_: Any, **__: Any) -> Connection:
         """Return the writer."""
         return writer()
 
+
+class Work(scoped_session[Session]):
+    """The context's session, and what is done without it in its transaction. None is made only to end that."""
+
     def commit(self) -> None:
-        """Keep all that was done in the transaction, with the session or without."""
+        """Keep all that was done."""
         try:
-            if self.in_transaction():
+            if self.registry.has() and self().in_transaction():
                 super().commit()
             if connection := writing():
                 connection.commit()
         except BaseException:
             with suppress(DBAPIError):
-                super().rollback()
+                self._undo()
             _give_up()
             raise
         _give_back()
 
     def rollback(self) -> None:
-        """Undo all that was done in the transaction, with the session or without."""
-        super().rollback()
+        """Undo all that was done."""
+        self._undo()
         _give_back()
 
-
-class Work(scoped_session[Session]):
-    """The context's session, which is not made only to end what was done without it."""
-
-    def commit(self) -> None:
-        """Keep all that was done in the transaction, with the session or without."""
+    def _undo(self) -> None:
         if self.registry.has():
-            super().commit()
-        elif connection := writing():
-            try:
-                connection.commit()
-            except BaseException:
-                _give_up()
-                raise
-            _give_back()
+            super().rollback()
 
 
 def _give_up() -> None:
