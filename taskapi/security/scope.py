@@ -12,7 +12,7 @@ from taskapi.owned import Named, Owned, Trashable, lock_owner, name_key
 from taskapi.security.tokens import caller
 
 T = TypeVar("T", bound=Owned)
-Shown = TypeVar("Shown")
+Found = TypeVar("Found")
 
 
 def is_mine(model: type[Owned]) -> ColumnElement[bool]:
@@ -64,6 +64,6 @@ def is_live(model: type[Trashable], row_id: UUID) -> bool:
     return db.session.execute(found).first() is not None
 
 
-def shown_or_404(row: Shown | None) -> Shown:
+def shown_or_404(row: Found | None) -> Found:
     """Return what was read, or answer 404 where there is nothing."""
     return row or problem("not_found")

@@ -16,6 +16,7 @@ from taskapi.tasks.models import NEVER, Status, Task, TaskLabel, due_key, fold
 _SEARCH = table("task_search", column("rowid"), column("task_search"))
 _SEARCH_ROWS = table("task_search_rows", column("number"), column("owner_id"), column("task_id", Uuid()))
 CHOICES = {"status": Task.status, "priority": Task.priority}
+OTHERWISE = {"limit", "cursor", "sort", "q", "label", *CHOICES}  # what is asked and no parameter by its own name
 
 
 def is_open() -> ColumnElement[bool]:
@@ -61,7 +62,7 @@ def conditions(shape: frozenset[str]) -> list[ColumnElement[bool]]:
 
 def parameters_of(question: dict[str, Any]) -> dict[str, Any]:
     """Return what was asked as parameters by name; the names are the shape of the question."""
-    parameters = {name: value for name, value in question.items() if name not in {"sort", "q", "label", *CHOICES}}
+    parameters = {name: value for name, value in question.items() if name not in OTHERWISE}
     for name in CHOICES:
         parameters |= {f"{name} {i}": value for i, value in enumerate(question.get(name, ()))}
     for name in ("project_id", "parent_id"):

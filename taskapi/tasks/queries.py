@@ -34,8 +34,7 @@ def find_task(task_id: UUID) -> Written | None:
 
 def find_tasks(query: dict[str, Any]) -> dict[str, Any]:
     """Return a page of the caller's tasks, and the cursor of the next."""
-    question = {name: value for name, value in query.items() if name not in {"limit", "cursor"}}
-    parameters = parameters_of(question)
+    parameters = parameters_of(query)
     build = partial(_statement, frozenset(parameters), query["sort"])
     return find_page(build, _keys(query["sort"]), query, **parameters)
 
