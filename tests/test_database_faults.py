@@ -81,8 +81,8 @@ def test_a_connection_that_is_lost_after_the_answer_was_made_changes_no_answer(o
 
     def end_sessions(*_args, **_kwargs):
         with db.engines[READER].connect() as connection:
-            statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-            connection.exec_driver_sql(f"{statement} AND pid <> pg_backend_pid()")
+            others = "datname = current_database() AND pid <> pg_backend_pid()"
+            connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {others}")
 
     nobodys = {"title": "Task", "project_id": "01890000-0000-7000-8000-000000000000"}
     with request_finished.connected_to(end_sessions, app):

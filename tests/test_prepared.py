@@ -6,8 +6,10 @@ import pytest
 import sqlalchemy as sa
 from psycopg.errors import InvalidSqlStatementName, UniqueViolation
 from psycopg.pq import TransactionStatus
+from sqlalchemy.exc import DBAPIError
 
-from taskapi.database import acting_for, db, reader, writer
+from taskapi.database import READER, acting_for, db, reader, writer
+from taskapi.database.prepared import send
 
 TASKS = "/api/v1/tasks"
 TEXTS = [
@@ -81,6 +83,20 @@ def test_a_connection_whose_server_has_forgotten_what_was_prepared_is_given_up(a
         with pytest.raises(InvalidSqlStatementName):
             driver.ask(b"SELECT 7", [])
         assert driver.closed
+
+
+@pytest.mark.usefixtures("postgresql")
+def test_when_a_connection_breaks_those_that_are_as_old_are_used_no_more(make_app):
+    app = make_app(LOG_LEVEL="error")
+    with app.app_context():
+        engine = db.engines[READER]
+        with engine.connect() as lent, engine.connect() as breaking:
+            as_old = lent.connection.driver_connection
+            with pytest.raises(DBAPIError):
+                send(breaking, "SELECT pg_terminate_backend(pg_backend_pid())")
+        with engine.connect() as connection, engine.connect() as another:
+            assert as_old not in {each.connection.driver_connection for each in (connection, another)}
+        assert as_old.closed
 
 
 def test_json_that_was_stored_over_several_lines_is_one_row_of_a_page(app, signed_in):

@@ -6,11 +6,11 @@ SQLAlchemy's way from a statement to its rows costs more than the database's ans
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, Dialect, Select, select
-from sqlalchemy.exc import DBAPIError, NoResultFound
+from sqlalchemy.exc import NoResultFound
 
 from taskapi.database.json import JsonObject, in_lines
 
@@ -32,7 +32,7 @@ class Prepared:
         try:
             rows: Sequence[Sequence[Any]] = form.run(connection.connection.driver_connection, form.values(parameters))
         except connection.dialect.loaded_dbapi.Error as error:
-            raise _as_of_sqlalchemy(error, connection, form.sql) from error
+            _raise_as_sqlalchemy(error, connection, form.sql)
         return rows
 
     def first(self, connection: Connection, parameters: Mapping[str, Any]) -> Any:
@@ -111,16 +111,9 @@ def send(connection: Connection, sql: str, **options: Any) -> None:
     try:
         driver.execute(sql, **options)
     except connection.dialect.loaded_dbapi.Error as error:
-        raise _as_of_sqlalchemy(error, connection, sql) from error
+        _raise_as_sqlalchemy(error, connection, sql)
 
 
-def _as_of_sqlalchemy(error: Any, connection: Connection, sql: str) -> BaseException:
-    """Return the driver's error as SQLAlchemy raises it; a connection that broke is given up, with its pool."""
-    dialect = connection.dialect
-    if broken := dialect.is_disconnect(error, connection.connection.dbapi_connection, None):
-        connection.invalidate(error)
-        connection.engine.dispose()
-    base = dialect.loaded_dbapi.Error
-    options: Any = {"hide_parameters": True, "connection_invalidated": broken, "dialect": dialect}
-    said: BaseException = DBAPIError.instance(sql, None, error, base, **options)
-    return said
+def _raise_as_sqlalchemy(error: BaseException, connection: Connection, sql: str) -> NoReturn:
+    """Raise the driver's error as SQLAlchemy does; a connection that broke is given up, and with it those as old."""
+    connection._handle_dbapi_exception(error, sql, None, None, None)
