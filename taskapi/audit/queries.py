@@ -1,6 +1,5 @@
 """Pages of the audit log, the latest entry first."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,10 +7,10 @@ from sqlalchemy import Select, bindparam, case, select
 
 from taskapi.audit.models import AuditEntry
 from taskapi.audit.schemas import AuditEntrySchema
-from taskapi.security.keyset import SortKey, find_page, in_pages
+from taskapi.security.keyset import SortKey, find_page, in_pages, instant
 
 NAMES = tuple(AuditEntrySchema().dump_fields)
-KEYS = (SortKey(AuditEntry.at, datetime.fromisoformat, descends=True), SortKey(AuditEntry.id, UUID, descends=True))
+KEYS = (SortKey(AuditEntry.at, instant, descends=True), SortKey(AuditEntry.id, UUID, descends=True))
 FILTERS = {
     "actor": AuditEntry.actor_id == bindparam("actor"),
     "subject": AuditEntry.subject_id == bindparam("subject"),

@@ -1,6 +1,7 @@
 """Keyset pages of the caller's rows, so that none is skipped or repeated, and the last is as near as the first."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
@@ -21,6 +22,11 @@ class SortKey(NamedTuple):
 
 POSITION = "position "
 Build = Callable[[bool, int], Lines]
+
+
+def instant(text: str) -> datetime:
+    """Return an instant as it stands in a position: in UTC, whether that is said or not."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def in_pages(statement: Select[Any], keys: tuple[SortKey, ...], *, behind: bool, rows: int) -> Lines:

@@ -1,7 +1,6 @@
 """Lists of tasks: filters, sorts and keyset pages. A statement is built once for each shape of question, then kept."""
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
@@ -9,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 
 from taskapi.database import Lines, Shown, Written, reader
-from taskapi.security.keyset import SortKey, find_page, in_pages
+from taskapi.security.keyset import SortKey, find_page, in_pages, instant
 from taskapi.security.tokens import caller
 from taskapi.tasks.filters import conditions, parameters_of
 from taskapi.tasks.models import Task
@@ -17,10 +16,10 @@ from taskapi.tasks.schemas import NAMES
 
 SHOWN = tuple(getattr(Task, name).label(name) for name in NAMES)
 COLUMNS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
-    "created_at": (Task.created_at, datetime.fromisoformat),
-    "updated_at": (Task.updated_at, datetime.fromisoformat),
-    "due": (Task.due_first, datetime.fromisoformat),
-    "-due": (Task.due_last, datetime.fromisoformat),
+    "created_at": (Task.created_at, instant),
+    "updated_at": (Task.updated_at, instant),
+    "due": (Task.due_first, instant),
+    "-due": (Task.due_last, instant),
     "priority": (Task.priority_rank, int),
     "title": (Task.title_key, str),
 }
