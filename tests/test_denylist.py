@@ -47,6 +47,10 @@ def broken(redis):
     redis.start()
 
 
+def ask_anew(app, person):
+    return app.test_client().get(ME, headers={"Authorization": f"Bearer {person.token}"})
+
+
 @pytest.mark.parametrize("how", ["frozen", "killed"])
 def test_without_redis_the_answer_is_503_within_a_second_and_service_returns(signed_in, redis, broken, how):
     person, gone = signed_in(), signed_in()
@@ -81,6 +85,14 @@ def test_a_redis_that_lost_everything_still_lets_nothing_revoked_in(signed_in, r
     broken("killed")
     redis.start()
     assert [person.get(ME).json["code"] for person in gone] == ["token_revoked"] * 3
+
+
+def test_connections_that_redis_has_ended_while_they_lay_idle_are_not_missed(app, signed_in, redis):
+    person = signed_in()
+    with ThreadPoolExecutor(4) as threads:  # each with a connection of its own
+        assert {answer.status_code for answer in threads.map(lambda _: ask_anew(app, person), range(40))} == {200}
+    Redis.from_url(redis.url).client_kill_filter(_type="normal", skipme=True)
+    assert [person.get(ME).status_code for _ in range(5)] == [200] * 5
 
 
 def test_public_routes_and_sign_in_go_on_without_redis(client, new_person, broken):

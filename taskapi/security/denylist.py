@@ -22,7 +22,7 @@ from taskapi.config import settings
 from taskapi.database import Model, Prepared, UtcDateTime, db, now, reader
 from taskapi.ops.metrics import DENYLIST
 from taskapi.security.claims import LEEWAY
-from taskapi.security.redis import redis
+from taskapi.security.redis import ask, redis
 from taskapi.security.tokens import Caller
 
 READY: Final = "taskapi:denylist"
@@ -84,7 +84,8 @@ def _look_up(caller: Caller) -> bool:
     store = redis()
     if store is None:
         return _is_in_database(subjects, caller.epoch)
-    ready, *found = cast("list[bytes | None]", store.mget(READY, *(PREFIX + subject for subject in subjects)))
+    found: list[bytes | None]
+    ready, *found = ask(store, "MGET", READY, *(PREFIX + subject for subject in subjects))
     if ready is None:
         _fill(store)
         return _is_in_database(subjects, caller.epoch)
