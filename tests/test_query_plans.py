@@ -68,7 +68,10 @@ def explain(engine, statement, parameters):
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", tuple(parameters)).all()
-        return "\n".join(row[3] for row in rows)
+        depths = {0: -1}
+        for number, parent, *_ in rows:
+            depths[number] = depths[parent] + 1
+        return "\n".join(f"{' ' * depths[row[0]]}{row[3]}" for row in rows)
     with engine.connect() as connection:
         connection.exec_driver_sql("SET enable_seqscan = off")
         if isinstance(parameters, list):  # as prepared statements have them
@@ -100,10 +103,24 @@ def test_nothing_else_that_is_read_scans_a_table(plans, url):
 @pytest.mark.parametrize("sort", [sort for sort in SORTS if "," not in sort])
 def test_a_page_by_one_key_is_read_off_its_index_without_sorting(plans, sort):
     for plan in plans(f"/api/v1/tasks?sort={sort}&limit=1"):
-        assert f"ix_tasks_live_{index_of(sort)}" in plan
-        assert not re.search(r"TEMP B-TREE|^Sort|-> +Sort", plan), plan
+        (read,) = (line for line in plan.splitlines() if f"ix_tasks_live_{index_of(sort)}" in line)
+        sorts = [line for line in plan.splitlines() if re.search(r"TEMP B-TREE|\bSort +\(", line)]
+        assert all(depth(line) > depth(read) for line in sorts), plan  # those of each task's labels
+
+
+def depth(line):
+    return len(line) - len(line.lstrip())
 
 
 def index_of(sort):
     names = {"due": "due_first", "-due": "due_last", "priority": "priority_rank", "title": "title_key"}
     return names.get(sort) or names.get(sort.removeprefix("-")) or sort.removeprefix("-")
+
+
+@pytest.mark.parametrize("url", ["/api/v1/tasks", f"/api/v1/tasks/{ID}"])
+def test_the_labels_of_a_task_are_not_found_by_a_look_at_all_of_its_owners(app, plans, url):
+    with app.app_context():
+        if db.engine.dialect.name != "sqlite":
+            pytest.skip("PostgreSQL goes by what it has counted in the tables")
+    (plan, *_) = plans(url)
+    assert "SEARCH labels USING INDEX sqlite_autoindex_labels_1 (owner_id=? AND id=?)" in plan

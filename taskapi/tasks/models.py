@@ -146,9 +146,10 @@ class TaskLabel(Model):
     )
 
 
-_names = (
+_names = (  # outer, so that each is looked up by its key: none starts from all labels of the owner
     select(Label.name.label("name"))
-    .join(TaskLabel, and_(TaskLabel.owner_id == Label.owner_id, TaskLabel.label_id == Label.id))
+    .select_from(TaskLabel)
+    .outerjoin(Label, and_(Label.owner_id == TaskLabel.owner_id, Label.id == TaskLabel.label_id))
     .where(TaskLabel.owner_id == Task.owner_id, TaskLabel.task_id == Task.id, Label.deleted_at.is_(None))
     .order_by(Label.name_key)
     .correlate(Task)
