@@ -150,6 +150,12 @@ def test_a_query_that_is_no_utf_8_is_400(admin, query):
     assert (answer.status_code, answer.json["code"]) == (400, "malformed_request")
 
 
+@pytest.mark.parametrize("query", ["q=\xff", "q=%E4\xbd\xa0", "\xff"])
+def test_so_is_one_of_bytes_that_are_not_even_encoded(admin, query):
+    answer = admin.get(TASKS, environ_overrides={"QUERY_STRING": query})  # which WSGI has in Latin-1
+    assert (answer.status_code, answer.json["code"]) == (400, "malformed_request")
+
+
 @pytest.mark.parametrize("query", ["", "&", "&&"])
 def test_an_empty_query_is_none(admin, query):
     assert admin.get(f"/api/v1/me?{query}").status_code == 200

@@ -1,11 +1,12 @@
 """Pages of a list: how many, from where, and the link to the next."""
 
-from urllib.parse import urlencode
+from functools import lru_cache
+from urllib.parse import parse_qsl, urlencode
 
-from flask import request
 from marshmallow import Schema
 
 from taskapi.api.fields import Text, Whole
+from taskapi.context import current_request
 
 
 class PageSchema(Schema):
@@ -19,5 +20,12 @@ def next_link(cursor: str | None) -> dict[str, str]:
     """Return the Link header (RFC 8288) of the next page, relative to this one's address."""
     if cursor is None:
         return {}
-    query = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
-    return {"Link": f'<{request.path}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'}
+    request = current_request()
+    return {"Link": f'<{request.path}?{_but_for_cursor(request.query_string)}cursor={cursor}>; rel="next"'}
+
+
+@lru_cache(maxsize=1024)
+def _but_for_cursor(query: bytes) -> str:
+    """Return a query without its cursor, to be gone on with."""
+    named = [(name, value) for name, value in parse_qsl(query.decode(), keep_blank_values=True) if name != "cursor"]
+    return f"{urlencode(named)}&" if named else ""

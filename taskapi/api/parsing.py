@@ -89,13 +89,15 @@ def load(schema: Schema, data: Any, place: str) -> Any:
 def check_query() -> None:
     """Answer 400 to a query that is not UTF-8, and 422 to one that the view does not ask for by `takes_query`."""
     request = current_request()
-    if not (request.query_string and request.args) or request.endpoint is None or request.method == "OPTIONS":
+    query = request.query_string
+    if not query or request.endpoint is None or request.method == "OPTIONS":
         return
     try:
-        unquote_to_bytes(request.query_string).decode()
+        query.decode()
+        unquote_to_bytes(query).decode()
     except UnicodeDecodeError:
         problem("malformed_request", "The query is not UTF-8.")
-    if not getattr(current_app.view_functions[request.endpoint], "takes_query", False):
+    if request.args and not getattr(current_app.view_functions[request.endpoint], "takes_query", False):
         invalid("query", {name: ["Unknown field."] for name in request.args})
 
 
