@@ -8,8 +8,9 @@ from psycopg.errors import InvalidSqlStatementName, UniqueViolation
 from psycopg.pq import TransactionStatus
 from sqlalchemy.exc import DBAPIError
 
-from taskapi.database import READER, acting_for, db, reader, writer
+from taskapi.database import READER, acting_for, db, now, reader, writer
 from taskapi.database.prepared import send
+from taskapi.security.denylist import Revocation
 
 TASKS = "/api/v1/tasks"
 TEXTS = [
@@ -132,3 +133,14 @@ def test_what_was_prepared_outlives_a_transaction_that_was_undone(app, owner):
         assert again is driver
         assert again.ask(b"SELECT 8", []).get_value(0, 0) == b"8"
         db.session.rollback()
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_what_is_done_first_in_a_unit_of_work_is_undone_with_it(app, rows):
+    entries = [{"subject": f"unit-{i}", "below_epoch": 1, "expires_at": now()} for i in range(rows)]
+    count = sa.select(sa.func.count()).where(Revocation.subject.in_([entry["subject"] for entry in entries]))
+    with app.app_context():
+        db.session.execute(sa.insert(Revocation), entries)
+        assert db.session.execute(count).scalar_one() == rows
+        db.session.rollback()
+        assert reader().execute(count).scalar_one() == 0
