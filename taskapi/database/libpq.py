@@ -70,11 +70,6 @@ class Bounded(psycopg.Connection[Any]):
         if self.opening:
             self._talk(*self._opened())
 
-    def commit(self) -> None:
-        """End the transaction, if there is one."""
-        self.opening = ()
-        super().commit()
-
     def rollback(self) -> None:
         """End the transaction, if there is one; the driver would have the server forget what was prepared too."""
         self.opening = ()
