@@ -2,6 +2,14 @@
 
 import pytest
 
+from taskapi.tasks import filters
+
+
+@pytest.fixture(autouse=True, params=[0, filters.FEW_TASKS], ids=["of many tasks", "of few"])
+def _few(request, monkeypatch):
+    """Who has few tasks is not served by SQLite's index, and finds the same."""
+    monkeypatch.setattr(filters, "FEW_TASKS", request.param)
+
 
 @pytest.fixture
 def add(owner):
