@@ -5,10 +5,11 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 from psycopg.errors import InvalidSqlStatementName, UniqueViolation
+from psycopg.errors import SyntaxError as SyntaxError_
 from psycopg.pq import TransactionStatus
 from sqlalchemy.exc import DBAPIError
 
-from taskapi.database import READER, acting_for, db, now, reader, writer
+from taskapi.database import READER, Prepared, acting_for, db, now, reader, writer
 from taskapi.database.prepared import send
 from taskapi.security.denylist import Revocation
 
@@ -143,4 +144,33 @@ def test_what_is_done_first_in_a_unit_of_work_is_undone_with_it(app, rows):
         db.session.execute(sa.insert(Revocation), entries)
         assert db.session.execute(count).scalar_one() == rows
         db.session.rollback()
+        with db.engine.connect() as connection:
+            connection.execute(sa.insert(Revocation), entries)  # which begins by itself
+            connection.rollback()
         assert reader().execute(count).scalar_one() == 0
+        left = db.session.scalars(count, execution_options={"yield_per": 1})  # by a cursor of the server's
+        assert left.all() == [0]
+        db.session.rollback()
+
+
+@pytest.mark.usefixtures("postgresql")
+def test_so_is_what_the_driver_does_by_itself_and_what_follows_a_beginning_that_was_refused(app):
+    count = sa.select(sa.func.count()).where(Revocation.subject.startswith("driver-"))
+    with app.app_context():
+        with writer().connection.cursor() as cursor, cursor.copy("COPY revocations FROM STDIN") as copy:
+            copy.write("driver-1\t1\t2030-01-01\n")
+        assert db.session.execute(count).scalar_one() == 1
+        db.session.rollback()
+        driver = writer().connection.driver_connection
+        driver.opening = ("BEGIN NOTHING",)
+        for _ in range(2):
+            with pytest.raises(SyntaxError_):
+                driver.ask(b"INSERT INTO revocations VALUES ('driver-2', 1, now())", [])
+        db.session.rollback()
+        assert reader().execute(count).scalar_one() == 0
+
+
+@pytest.mark.usefixtures("postgresql")
+def test_text_that_the_server_would_cut_off_is_refused(app):
+    with app.app_context(), pytest.raises(DBAPIError, match="NUL"):
+        Prepared(sa.select(sa.bindparam("text", "", sa.Text).label("text"))).one(reader(), {"text": "cut\0off"})

@@ -24,7 +24,7 @@ def next_link(cursor: str | None) -> dict[str, str]:
     return {"Link": f'<{request.path}?{_but_for_cursor(request.query_string)}cursor={cursor}>; rel="next"'}
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _but_for_cursor(query: bytes) -> str:
     """Return a query without its cursor, to be gone on with."""
     named = [(name, value) for name, value in parse_qsl(query.decode(), keep_blank_values=True) if name != "cursor"]

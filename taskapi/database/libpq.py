@@ -56,7 +56,7 @@ class Bounded(psycopg.Connection[Any]):
         else:
             asking = partial(self.pgconn.send_query_params, statement, values)
         if self.opening or not setting or self.pgconn.transaction_status != TransactionStatus.IDLE:
-            return self._talk(*self._opened(), asking)[-1]
+            return self._talk_on(asking)[-1]
         begin, tell, commit = map(self.saying, (b"BEGIN", setting, b"COMMIT"))
         try:
             return self._talk(begin, tell, asking, commit)[2]
@@ -68,7 +68,12 @@ class Bounded(psycopg.Connection[Any]):
     def open(self) -> None:
         """Tell the server of the unit of work that has begun, if it does not know yet."""
         if self.opening:
-            self._talk(*self._opened())
+            self._talk_on()
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a cursor; by what ways of the driver's it will go, nobody knows."""
+        self.open()
+        return super().cursor(*args, **kwargs)
 
     def rollback(self) -> None:
         """End the transaction, if there is one; the driver would have the server forget what was prepared too."""
@@ -80,10 +85,11 @@ class Bounded(psycopg.Connection[Any]):
         """Return what sends a statement that has no parameters, when it is called."""
         return partial(self.pgconn.send_query_params, words, None)
 
-    def _opened(self) -> list[Callable[[], None]]:
-        """Return what tells of the unit of work; it is told once."""
-        words, self.opening = self.opening, ()
-        return [self.saying(statement.encode()) for statement in words]
+    def _talk_on(self, *messages: Callable[[], None]) -> list[PGresult]:
+        """Send messages, with what the server is still to be told of the unit of work; until it knows, at each call."""
+        answers = self._talk(*(self.saying(words.encode()) for words in self.opening), *messages)
+        self.opening = ()
+        return answers
 
     def _name_of(self, statement: bytes) -> bytes:
         """Return the name by which the server has kept a statement; none, where it may be another one the next time."""
@@ -146,7 +152,7 @@ def _answers(pgconn: PGconn) -> Generator[Wait, Ready, list[PGresult]]:
 
 
 class Cursor(psycopg.Cursor[Any]):
-    """What SQLAlchemy talks by."""
+    """What SQLAlchemy talks by; it may have been made before a unit of work began."""
 
     connection: Bounded
 

@@ -58,7 +58,10 @@ def _text(value: Any) -> bytes | None:
         return None
     if isinstance(value, UUID):
         return value.hex.encode()
-    return (value.isoformat() if isinstance(value, date) else str(value)).encode()
+    text = value.isoformat() if isinstance(value, date) else str(value)
+    if "\0" in text:
+        raise psycopg.DataError("a NUL, which would end the text")
+    return text.encode()
 
 
 def _way_out(column: Any) -> Callable[[bytes], Any]:

@@ -29,20 +29,22 @@ def ask(client: Redis, *command: str) -> Any:
     Raises RedisError. One that was lost while it lay idle is not missed.
     """
     kept: deque[Any] = current_application().extensions["taskapi-redis-kept"]
-    try:
-        connection, is_new = kept.pop(), False
-    except IndexError:
-        connection, is_new = client.connection_pool.make_connection(), True
-    try:
-        connection.send_command(*command)
-        answer = connection.read_response()
-    except BaseException as error:
-        connection.disconnect()
-        if is_new or not isinstance(error, Lost):
-            raise
-        return ask(client, *command)
-    kept.append(connection)
-    return answer
+    while True:
+        try:
+            connection, is_new = kept.pop(), False
+        except IndexError:
+            pool = client.connection_pool
+            connection, is_new = pool.connection_class(**pool.connection_kwargs), True
+        try:
+            connection.send_command(*command)
+            answer = connection.read_response()
+        except BaseException as error:
+            connection.disconnect()
+            if is_new or not isinstance(error, Lost):
+                raise
+        else:
+            kept.append(connection)
+            return answer
 
 
 def init_redis(app: Flask, settings: Settings) -> None:
