@@ -140,7 +140,7 @@ def _idle_connections_go_back() -> Iterator[None]:
     """A server takes a hundred connections; the applications of all tests would keep more than that idle."""
     yield
     for engine in POOLS:
-        if engine.pool.checkedin():  # type: ignore[attr-defined]
+        if engine.pool.checkedin() or engine.pool.checkedout():  # type: ignore[attr-defined]
             engine.dispose()
 
 

@@ -125,6 +125,7 @@ def test_a_connection_that_was_ended_while_it_lay_idle_is_not_used(app, server, 
 @pytest.mark.parametrize("engine", [None, READER])
 def test_a_process_takes_so_many_connections_and_no_more(app, engine):
     with app.app_context():
+        db.engines[engine].dispose()  # and with it what is kept
         pool = db.engines[engine].pool
         taken_ = [pool.connect() for _ in range(8)]
         with pytest.raises(sa.exc.TimeoutError):

@@ -14,7 +14,7 @@ from psycopg.sql import SQL
 from sqlalchemy.exc import DBAPIError, InternalError, ProgrammingError
 
 from taskapi.accounts.models import User
-from taskapi.database import READER, act_for, acting_for, counting, db, guarded_tables, reader, row_security
+from taskapi.database import READER, act_for, acting_for, counting, db, guarded_tables, reader, readers, row_security
 from tests.forging import SECRET
 
 pytestmark = pytest.mark.skipif(TEST_DATABASE_URL is None, reason="SQLite has no row-level security")
@@ -235,7 +235,8 @@ def test_an_account_that_is_erased_leaves_nothing_behind(app, signed_in, erase):
 def idle(app, engine):
     """Return what every connection of a pool that has been used tells of whom it serves."""
     with app.app_context():
-        connections = [db.engines[engine].connect() for _ in range(db.engines[engine].pool.checkedin())]
+        pool, take = db.engines[engine].pool, readers().take if engine == READER else db.engines[engine].connect
+        connections = [take() for _ in range(pool.checkedin() + pool.checkedout())]
         seen = [(c.execute(WHO).scalar_one() or "", len(owners(c, "tasks"))) for c in connections]
         for connection in connections:
             connection.close()

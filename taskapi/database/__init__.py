@@ -12,17 +12,18 @@ from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError
 
 from taskapi.config import Settings
-from taskapi.context import current_g
+from taskapi.context import current_application, current_g
 from taskapi.database.acting import act_for, acting, acting_for, counting, guarded_tables, row_security
 from taskapi.database.json import JsonArray, JsonObject
 from taskapi.database.orm import MIGRATIONS, Base, Model, db, migrate, now, writer
 from taskapi.database.prepared import Lines, Prepared, Shown, Written
+from taskapi.database.readers import Readers
 from taskapi.database.types import EXACT, INTERNAL, NameList, UtcDateTime, only
 
 __all__ = [
     "EMBEDDED", "EXACT", "INTERNAL", "MIGRATIONS", "READER", "Base", "JsonArray", "JsonObject", "Lines", "Model",
     "NameList", "Prepared", "Shown", "UtcDateTime", "Written", "act_for", "acting_for", "counting", "db",
-    "guarded_tables", "init_database", "now", "only", "reader", "row_security", "snapshot", "writer",
+    "guarded_tables", "init_database", "now", "only", "reader", "readers", "row_security", "snapshot", "writer",
 ]  # fmt: skip
 
 READER = "reader"
@@ -34,8 +35,14 @@ def reader() -> Connection:
     here = current_g()
     connection: Connection | None = here.get("reader")
     if connection is None:
-        connection = here.reader = db.engines[READER].connect()
+        connection = here.reader = readers().take()
     return connection
+
+
+def readers() -> Readers:
+    """Return the connections that this application's requests read by."""
+    found: Readers = current_application().extensions["taskapi-readers"]
+    return found
 
 
 @contextmanager
@@ -53,7 +60,7 @@ def snapshot() -> Iterator[Connection]:
 
 def _close_reader(_error: BaseException | None) -> None:
     if (connection := current_g().pop("reader", None)) is not None:
-        connection.close()
+        readers().give_back(connection)
 
 
 def _close_writer(_error: BaseException | None) -> None:
@@ -85,6 +92,7 @@ def init_database(app: Flask, settings: Settings) -> None:
         if settings.embedded:
             Path(app.instance_path, EMBEDDED).touch(mode=0o600)  # what SQLite puts beside it is given the same mode
         kind.prepare(db.engine, db.engines[READER], settings)
+        app.extensions["taskapi-readers"] = Readers(db.engines[READER], kind.has_ended)
 
 
 def _kind(url: URL) -> Any:

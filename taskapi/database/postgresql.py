@@ -108,13 +108,22 @@ def _is_pooled(connection: Bounded) -> bool:
     return bool(process != connection.info.backend_pid)
 
 
-def _look(connection: Bounded, _record: Any, _proxy: Any) -> None:
-    """Look whether an idle connection has been ended: then it has something to say. Cheaper than a ping by far."""
+def has_ended(connection: Bounded) -> bool:
+    """Tell whether a connection has been ended while it lay idle: then it has something to say.
+
+    Cheaper than a ping by far.
+    """
     try:
         if _is_readable(connection.fileno()):
             connection.execute("")
-    except psycopg.Error as error:
-        raise InvalidatePoolError(str(error)) from error
+    except psycopg.Error:
+        return True
+    return False
+
+
+def _look(connection: Bounded, _record: Any, _proxy: Any) -> None:
+    if has_ended(connection):
+        raise InvalidatePoolError("ended while it lay idle")
 
 
 def _is_readable(descriptor: int) -> bool:

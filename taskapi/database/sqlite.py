@@ -24,9 +24,10 @@ def options(settings: Settings) -> tuple[dict[str, Any], dict[str, Any]]:
     that was used last knows most.
     """
     size = settings.database_pool_size
-    alone = {"pool_size": 1, "max_overflow": 0, "pool_timeout": settings.database_timeout_seconds}
+    both = {"isolation_level": "AUTOCOMMIT", "pool_timeout": settings.database_timeout_seconds}
+    alone = {"pool_size": 1, "max_overflow": 0}
     many = {"pool_size": size, "max_overflow": size, "pool_use_lifo": True}
-    return {"isolation_level": "AUTOCOMMIT", **alone}, {"isolation_level": "AUTOCOMMIT", **many}
+    return {**both, **alone}, {**both, **many}
 
 
 def prepare(writer: Engine, reading: Engine, _settings: Settings) -> None:
@@ -34,6 +35,11 @@ def prepare(writer: Engine, reading: Engine, _settings: Settings) -> None:
     event.listen(writer, "connect", _configure)
     event.listen(reading, "connect", _configure)
     event.listen(writer, "begin", partial(send, sql="BEGIN IMMEDIATE"))
+
+
+def has_ended(_connection: sqlite3.Connection) -> bool:
+    """Tell whether a connection has been ended while it lay idle: none is, but by us."""
+    return False
 
 
 def _configure(connection: sqlite3.Connection, _record: Any) -> None:
