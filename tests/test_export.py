@@ -6,16 +6,16 @@ import threading
 
 import pytest
 from exchanging import EXPORT, TASKS, bring, events, exported, faults, live
+from prometheus_client import REGISTRY
 from servers import wait_until
 from werkzeug.serving import make_server
 
-from taskapi.database import READER, db
 from taskapi.tasks.exchange.export import FORMATS, Format
 
 
-def readers(app):
-    with app.app_context():
-        return db.engines[READER].pool.checkedout()
+def in_use():
+    """Return how many connections for reading are."""
+    return REGISTRY.get_sample_value("taskapi_pool_connections_in_use", {"engine": "reader"})
 
 
 def test_an_export_holds_what_is_not_in_the_trash_the_oldest_first(owner):
@@ -75,13 +75,13 @@ def test_an_export_shows_one_moment_however_long_it_takes(owner, monkeypatch):
         assert json.loads(start + b"".join(pieces))["tasks"] == before
 
 
-def test_an_export_that_nobody_reads_to_its_end_lets_its_connection_go(app, owner):
+def test_an_export_that_nobody_reads_to_its_end_lets_its_connection_go(owner):
     bring(owner, [{"title": f"Task {i}"} for i in range(1000)])
-    held = readers(app)
+    held = in_use()
     with owner.get(EXPORT) as answer:
         next(answer.iter_encoded())
-        assert readers(app) == held + 1
-    assert readers(app) == held
+        assert in_use() == held + 1
+    assert in_use() == held
     assert owner.post(TASKS, json={"title": "Next"}).status_code == 201
 
 
@@ -111,14 +111,14 @@ def receive(app, owner):
     server.server_close()
 
 
-def test_a_client_that_hangs_up_lets_its_connection_go(app, owner, receive):
+def test_a_client_that_hangs_up_lets_its_connection_go(owner, receive):
     bring(owner, [{"title": f"Task {i}", "description": "x" * 15_000} for i in range(1000)])
-    held = readers(app)
+    held = in_use()
     connection = receive("json")
     assert connection.recv(1000).startswith(b"HTTP/1.1 200")
-    assert readers(app) == held + 1
+    assert in_use() == held + 1
     connection.close()
-    wait_until(lambda: readers(app) == held)
+    wait_until(lambda: in_use() == held)
 
 
 @pytest.mark.parametrize("form", ["json", "csv", "ics"])
@@ -133,8 +133,8 @@ def test_an_export_that_fails_on_its_way_does_not_look_whole(owner, receive, mon
     assert answer.endswith(b"1\r\na\r\n")  # without the last chunk, which is empty
 
 
-def test_an_export_that_fails_at_once_is_an_error(app, owner, monkeypatch):
+def test_an_export_that_fails_at_once_is_an_error(owner, monkeypatch):
     monkeypatch.setitem(FORMATS, "json", Format("text/plain", lambda _: 1 / 0))
-    held = readers(app)
+    held = in_use()
     assert owner.get(EXPORT).status_code == 500
-    assert readers(app) == held
+    assert in_use() == held
