@@ -4,6 +4,7 @@ Of the environment it heeds PORT and WEB_CONCURRENCY, as gunicorn does anyway, D
 Nothing of ours is imported before the workers are there, so that a SIGHUP has them run the code that is installed then.
 """
 
+import ctypes
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ import tempfile
 import time
 from collections import deque
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from mmap import mmap
 from selectors import EVENT_READ
@@ -37,6 +39,15 @@ DRAIN_SECONDS = int(os.environ.get("DRAIN_SECONDS", "5"))  # from the end of rea
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108 - a disk that stalls must stop nobody
 PATIENCE_SECONDS = 30  # with a client that neither sends nor takes anything: it holds a thread meanwhile
 LEAVE_SECONDS = 2  # for a client to close, so that it has read its answer before what it still sends is refused
+SO_ATTACH_FILTER = 26  # of Linux
+NO_SYN = (  # for a packet filter: of a TCP header, let through what is no SYN, or is one with an ACK
+    (0x30, 0, 0, 13),  # load the flags
+    (0x54, 0, 0, 0x12),  # of them SYN and ACK
+    (0x15, 0, 1, 0x02),  # but for SYN alone, skip the next
+    (0x06, 0, 0, 0),  # drop it
+    (0x06, 0, 0, 0xFFFF),  # take it
+)
+ALONE, SHARED = 1, 2  # as we stop: nobody else listens by our sockets, or somebody may
 JSON_LOGS = os.environ.get("TASKAPI_LOG_FORMAT") == "json" or (
     os.environ.get("TASKAPI_ENV") == "production" and not os.environ.get("TASKAPI_LOG_FORMAT")
 )
@@ -75,6 +86,20 @@ class Log(Logger):
         log(msg, *args, **kwargs)
 
 
+def bar(listener: socket.socket) -> None:
+    """Let nobody begin to connect any more: between the last who is taken and the close, one would be lost.
+
+    On Linux; who tries all the same tries again after a second, and is refused. For good, for all who share the socket.
+    """
+    if sys.platform != "linux" or listener.family == socket.AF_UNIX:
+        return
+    steps = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in NO_SYN))
+    with suppress(OSError):
+        program = struct.pack("HP", len(NO_SYN), ctypes.addressof(steps))
+        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+    time.sleep(0.002)  # for those who are half-way in
+
+
 class Worker(ThreadWorker):
     """A gthread worker that loses no connection as it stops, waits for no client, and refuses in our words."""
 
@@ -96,6 +121,8 @@ class Worker(ThreadWorker):
         super().set_accept_enabled(enabled)
         while self.sockets and not (enabled or self.alive):
             listener, taken = self.sockets.pop(), -1
+            if self.stopping[0] == ALONE:
+                bar(listener.sock)
             while taken != self.nr_conns:
                 taken = self.nr_conns
                 self.accept(listener)
@@ -170,6 +197,8 @@ worker_class = Worker
 def on_starting(server: Arbiter) -> None:
     """Make room for what the workers share: their counters, and one byte that says whether we are stopping."""
     server.stopping = mmap(-1, 1)
+    given = any(address.startswith("fd://") for address in server.cfg.bind)  # or by systemd, or an older gunicorn
+    server.shares = given or bool({"LISTEN_FDS", "GUNICORN_FD"} & os.environ.keys())
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = server.metrics = tempfile.mkdtemp(prefix="taskapi-", dir=MEMORY)
 
 
@@ -177,7 +206,7 @@ def when_ready(server: Arbiter) -> None:
     """Have a SIGTERM end readiness first, and the listener only once proxies had time to notice; a second, at once."""
 
     def drain(signum: int, _frame: object) -> None:
-        server.stopping[0] = 1
+        server.stopping[0] = SHARED if server.shares or server.reexec_pid else ALONE
         if signal.getsignal(signal.SIGTERM) is drain and DRAIN_SECONDS:
             signal.signal(signal.SIGTERM, server.signal)
             signal.alarm(DRAIN_SECONDS)

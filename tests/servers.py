@@ -191,9 +191,7 @@ class Gunicorn:
     def start(self) -> None:
         """Start it; what connects before its workers are up waits for them."""
         command = [
-            sys.executable,
-            "-m",
-            "gunicorn",
+            Path(sys.executable).with_name("gunicorn"),
             self.application,
             "--bind",
             f"127.0.0.1:{self.port}",

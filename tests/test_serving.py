@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from conftest import PASSWORD
-from servers import ROOT, Gunicorn, connects, free_port, wait_until
+from servers import ROOT, Gunicorn, children, connects, free_port, wait_until
 
 PRODUCTION = {
     "TASKAPI_ENV": "production",
@@ -126,6 +126,21 @@ def test_no_connection_that_was_taken_goes_unanswered_as_it_stops(serve):
         for client in clients:
             client.join(30)
     assert set(answers) == {200}
+
+
+def test_as_it_stops_it_leaves_its_socket_to_a_server_that_was_started_beside_it(serve):
+    with serve(DRAIN_SECONDS="0") as server:
+        wait_until(lambda: ready(server))
+        old = set(server.workers())
+        server.process.send_signal(signal.SIGUSR2)
+        wait_until(lambda: set(server.workers()) - old)
+        (new,) = set(server.workers()) - old
+        wait_until(lambda: children(new))
+        server.stop()
+        try:
+            assert [get(server, "/healthz")[0] for _ in range(5)] == [200] * 5
+        finally:
+            os.kill(new, signal.SIGTERM)
 
 
 def _status_of_healthz(connection):
