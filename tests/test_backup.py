@@ -209,6 +209,16 @@ def test_nothing_is_restored_under_a_running_server(person, flask, backed_up, da
     assert person.post(TASKS, json={"title": "After"}).status_code == 201
 
 
+def test_a_backup_of_a_database_with_pages_of_another_size_comes_back(embedded, person, flask, backed_up):
+    person.post(TASKS, json={"title": "After"})
+    with closing(sqlite3.connect(backed_up)) as connection:
+        connection.executescript("PRAGMA page_size = 8192; VACUUM")
+    close(embedded)
+    code, says = flask("restore", backed_up)
+    assert code == 0, says
+    assert titles(signed_in(embedded, "ada")) == {"Before"}
+
+
 def test_a_database_that_is_damaged_is_replaced_once_it_is_out_of_the_way(make_app, embedded, backed_up, database):
     close(embedded)
     database.rename(database.with_name("damaged.db"))

@@ -89,6 +89,42 @@ def test_taking_the_last_step_again_keeps_what_people_wrote(empty, make_app):
     assert client.get(made.headers["Location"], headers=bearer).json == made.json
 
 
+@pytest.mark.usefixtures("sqlite")
+def test_the_index_of_words_goes_from_all_tasks_to_those_of_who_has_many_and_back(empty):
+    upgrade(revision="0009")
+    with db.engine.begin() as connection:
+        for owner, counted in (("few", 500), ("many", 501)):
+            insert(connection, "users", id=owner, username=owner, email=owner)
+            insert(connection, "change_counters", owner_id=owner, tasks=counted)
+            insert(connection, "tasks", id="1", owner_id=owner, words=f"{owner} kefir")
+    assert found("kefir") == {"few", "many"}
+    upgrade()
+    assert found("kefir") == {"many"}
+    downgrade(revision="0009")
+    assert found("kefir") == {"few", "many"}
+    with db.engine.begin() as connection:
+        insert(connection, "tasks", id="2", owner_id="few", words="cream", version=1)
+    assert found("cream") == {"few"}
+    upgrade()
+    assert found("kefir") == {"many"}
+
+
+def insert(connection, table, **values):
+    """Insert a row, and into each column that must have a value and was given none a 0."""
+    columns = sa.inspect(connection).get_columns(table)
+    row = {column["name"]: 0 for column in columns if not column["nullable"]} | values
+    connection.exec_driver_sql(
+        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", (*row.values(),)
+    )
+
+
+def found(word):
+    """Return whose tasks have the word in SQLite's index."""
+    rows = "SELECT owner_id FROM task_search_rows WHERE number IN (SELECT rowid FROM task_search WHERE words MATCH ?)"
+    with db.engine.connect() as connection:
+        return {*connection.exec_driver_sql(rows, (word,)).scalars()}
+
+
 def test_migrating_leaves_foreign_keys_on(empty):
     upgrade()
     if db.engine.dialect.name == "sqlite":

@@ -1,26 +1,21 @@
 """`q`: words in title and description, in any case, with or without accents, in any position; kept in step."""
 
 import pytest
+from searching import count_in, find
 
-from taskapi.tasks import filters
+from taskapi.tasks.filters import FEW_TASKS
 
 
-@pytest.fixture(autouse=True, params=[0, filters.FEW_TASKS], ids=["of many tasks", "of few"])
-def _few(request, monkeypatch):
-    """Who has few tasks is not served by SQLite's index, and finds the same."""
-    monkeypatch.setattr(filters, "FEW_TASKS", request.param)
+@pytest.fixture(autouse=True, params=[0, FEW_TASKS], ids=["of few tasks", "of many"])
+def _counted(request, owner):
+    """Who has many tasks is served by SQLite's index, and finds the same."""
+    count_in(owner, request.param)
 
 
 @pytest.fixture
 def add(owner):
     """Add a task of the owner's; returns its id."""
     return lambda title, **values: owner.post("/api/v1/tasks", json={"title": title, **values}).json["id"]
-
-
-def find(owner, q, **query):
-    answer = owner.get("/api/v1/tasks", query_string={"q": q, **query})
-    assert answer.status_code == 200, answer.text
-    return [item["title"] for item in answer.json["items"]]
 
 
 @pytest.mark.parametrize("q", ["mil", "MILK", "ilk", "lk", "k", "m", "oat milk", "milk oat", "ilk oa", "Óat"])

@@ -13,6 +13,7 @@ from taskapi.database.prepared import send
 
 DRIVER: Final = "sqlite"
 BUSY_SECONDS: Final = 5  # how long a writer waits for those of other processes
+PAGE_BYTES: Final = 2048  # of a new database; twenty pages, which a new task changes, can be undone without a file
 CHECKPOINT_PAGES: Final = 4000  # a page that is written often is copied seldom; what one table of the log's index holds
 
 
@@ -45,6 +46,7 @@ def has_ended(_connection: sqlite3.Connection) -> bool:
 def _configure(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself
     for pragma in (
+        f"page_size = {PAGE_BYTES}",
         "journal_mode = WAL",
         "synchronous = NORMAL",
         f"wal_autocheckpoint = {CHECKPOINT_PAGES}",

@@ -16,7 +16,7 @@ from taskapi.tasks.models import NEVER, Status, Task, TaskLabel, due_key, fold
 _SEARCH = table("task_search", column("rowid"), column("task_search"))
 _SEARCH_ROWS = table("task_search_rows", column("number"), column("owner_id"), column("task_id", Uuid()))
 _COUNT = Prepared(select(ChangeCounter.tasks).where(ChangeCounter.owner_id == bindparam("owner_id")))
-FEW_TASKS: Final = 1000
+FEW_TASKS: Final = 500  # who has more, all of theirs are in SQLite's index, as migration 0010 sees to
 CHOICES = {"status": Task.status, "priority": Task.priority}
 OTHERWISE = {"limit", "cursor", "sort", "q", "label", *CHOICES}  # what is asked and no parameter by its own name
 
@@ -103,7 +103,8 @@ def _words(words: list[str]) -> dict[str, str]:
     """Return what the words are found by: the index of trigrams, or a look at each of the owner's tasks.
 
     SQLite's is a table of its own, which knows no shorter words. It finds everybody's tasks before it leaves the
-    owner's, so that who has few is served faster without. PostgreSQL asks its policies before LIKE.
+    owner's, so that who has few is served faster without, and theirs are not in it. PostgreSQL asks its policies
+    before LIKE.
     """
     long = [word for word in words if len(word) >= 3]
     sought = long if long and db.engine.dialect.name == "sqlite" and _count_tasks() > FEW_TASKS else []

@@ -1,0 +1,55 @@
+"""SQLite's index of words holds all tasks of those who have many, and none of those who have always had few."""
+
+import pytest
+from conftest import PASSWORD
+from exchanging import bring
+from searching import count_in, find, in_index
+
+from taskapi.tasks.filters import FEW_TASKS
+
+pytestmark = pytest.mark.usefixtures("sqlite")
+
+
+@pytest.fixture
+def add(owner):
+    """Add a task of the owner's; returns its address."""
+    return lambda title: owner.post("/api/v1/tasks", json={"title": title}).headers["Location"]
+
+
+def test_the_index_is_caught_up_each_time_that_somebody_comes_to_have_many_tasks(app, owner, add):
+    oat, almond = add("Oat quark"), add("Almond quark")
+    count_in(owner, FEW_TASKS - 2)
+    assert (in_index(app, "quark"), find(owner, "quark")) == (0, ["Almond quark", "Oat quark"])
+    rice = add("Rice quark")
+    assert (in_index(app, "quark"), find(owner, "quark")) == (3, ["Rice quark", "Almond quark", "Oat quark"])
+    owner.patch(oat, json={"title": "Soy quark"})
+    assert find(owner, "quark") == ["Rice quark", "Almond quark", "Soy quark"]
+    for gone in (almond, rice):
+        owner.delete(f"{gone}?permanent=true")
+    add("Cow's quark")
+    assert (in_index(app, "quark"), find(owner, "quark")) == (1, ["Cow's quark", "Soy quark"])
+    add("Goat's quark")
+    assert (in_index(app, "quark"), find(owner, "quark")) == (3, ["Goat's quark", "Cow's quark", "Soy quark"])
+
+
+def test_a_task_that_was_changed_before_it_came_into_the_index_is_in_it_as_it_is_then(app, owner, add):
+    oat, bread = add("Oat skyr"), add("Bread with skyr")
+    owner.patch(oat, json={"title": "Soy skyr"})
+    owner.delete(f"{bread}?permanent=true")
+    count_in(owner, FEW_TASKS)
+    assert in_index(app, "skyr") == 1
+    assert (find(owner, "skyr"), find(owner, "bread"), find(owner, "oat")) == (["Soy skyr"], [], [])
+
+
+def test_many_tasks_that_are_imported_at_once_are_in_the_index(app, owner):
+    assert bring(owner, [{"title": f"Kefir {i}"} for i in range(FEW_TASKS + 1)]).status_code == 200
+    assert in_index(app, "kefir") == FEW_TASKS + 1
+    assert find(owner, f"kefir {FEW_TASKS}") == [f"Kefir {FEW_TASKS}"]
+
+
+def test_who_leaves_leaves_no_word_in_the_index(app, owner, add):
+    count_in(owner, FEW_TASKS)
+    add("Buttermilk")
+    assert in_index(app, "buttermilk") == 1
+    assert owner.delete("/api/v1/me", json={"password": PASSWORD}).status_code == 204
+    assert in_index(app, "buttermilk") == 0
