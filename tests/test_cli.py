@@ -36,14 +36,6 @@ def test_an_account_made_on_the_command_line_signs_in_with_its_role(flask, sign_
     assert sign_in("grace", PASSWORD).get("/api/v1/me").json["roles"] == ["admin"]
 
 
-def test_the_password_is_asked_for_twice_and_not_shown(flask, sign_in):
-    result = flask("users", "create", "katherine", stdin=f"{PASSWORD}\nsomething else\n{PASSWORD}\n{PASSWORD}\n")
-    assert result.exit_code == 0, result.output
-    assert "do not match" in result.output
-    assert PASSWORD not in result.output
-    assert sign_in("katherine", PASSWORD).get("/api/v1/me").json["roles"] == ["editor"]
-
-
 @pytest.mark.parametrize(
     ("name", "password", "says"),
     [

@@ -110,7 +110,7 @@ def test_claims_that_nobody_vouches_for_are_said_to_be_so(inspect, token):
     ("text", "why"),
     [
         ("", "it has 0 dots, not 2"),
-        ("0yGkVnKCbRLeCQbtWHJcTEtIqYdjPSnh3tVTuz8dHx0", "it has 0 dots, not 2"),
+        ("no-token", "it has 0 dots, not 2"),
         ("e30=.e30.", "not canonical base64url"),
         ("e30.W10.", "a part of it is no JSON object"),
         ("e30.e30." + "A" * 9000, "it has 9008 characters; 8192 are the most"),
@@ -158,3 +158,37 @@ def test_a_public_key_taken_for_a_secret_is_told_by_its_algorithm(serve, enter):
     forged = compact({**header, "alg": "HS256"}, claims) + ".AAAA"
     output = app.test_cli_runner().invoke(args=["tokens", "inspect", forged]).output
     assert "token_invalid: its alg is not ES256, the algorithm of its key" in output
+
+
+@pytest.fixture
+def response(served, new_person):
+    """The response to a sign-in."""
+    credentials = {"username": new_person(), "password": "correct horse battery staple"}
+    return lambda **options: served.test_client().post("/api/v1/auth/login", json=credentials | options)
+
+
+def test_inspect_says_that_it_was_given_a_refresh_token(inspect, verdict, response):
+    token = response().json["refresh_token"]
+    code, why = verdict(token)
+    assert (code, why.startswith("this is a refresh token")) == ("token_malformed", True)
+    assert inspect(token).output.startswith("verdict\n  token_malformed: this is a refresh token")
+
+
+def test_inspect_takes_the_access_token_of_a_response(inspect, response):
+    answer = response()
+    said, _, rest = inspect(stdin=answer.text).output.partition("\n")
+    assert said == "This is the response to a sign-in or a refresh; its access_token is inspected."
+    assert rest == inspect(stdin=answer.json["access_token"]).output
+
+
+def test_inspect_says_that_a_response_with_cookies_has_no_token(inspect, response):
+    result = inspect(stdin=response(cookies=True).text)
+    assert (result.exit_code, result.output) == (
+        1,
+        "Error: This is the response to a sign-in with cookies. The tokens are in the cookies.\n",
+    )
+
+
+@pytest.mark.parametrize("text", ["5", '"text"', "[]", "{}"])
+def test_inspect_refuses_other_json_as_no_token(verdict, text):
+    assert verdict(text)[0] == "token_malformed"

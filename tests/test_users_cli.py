@@ -1,9 +1,13 @@
 """flask users: what an administrator does at a terminal, in the words of the command line and in JSON."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
 
 import pytest
-from conftest import PASSWORD
+from conftest import PASSWORD, ROOT
 
 LOGIN = "/api/v1/auth/login"
 ME = "/api/v1/me"
@@ -17,6 +21,34 @@ def users(app):
     def run(*words, stdin=""):
         result = runner.invoke(args=("users", *words), input=stdin)
         return result.exit_code, result.output
+
+    return run
+
+
+@pytest.fixture
+def terminal(database_url, tmp_path):
+    """Run `flask users …` at a terminal; `typed` has each prompt and the line that is typed there."""
+
+    def run(*words, typed):
+        ours, theirs = pty.openpty()
+        settings = {"TASKAPI_DATABASE_URL": database_url, "TASKAPI_INSTANCE_PATH": str(tmp_path)}
+        command = [sys.executable, "-m", "flask", "users", *words]
+        environment = {**os.environ, **settings, "TASKAPI_BCRYPT_ROUNDS": "4"}
+        streams = dict.fromkeys(("stdin", "stdout", "stderr"), theirs)
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True, **streams)
+        os.close(theirs)
+        output = ""
+        for prompt, line in [*typed, ("", "")]:
+            seen = len(output)
+            while not prompt or prompt not in output[seen:]:
+                try:
+                    output += os.read(ours, 1024).decode()
+                except OSError:  # the command has ended
+                    break
+            if prompt:
+                os.write(ours, f"{line}\n".encode())
+        os.close(ours)
+        return process.wait(60), output
 
     return run
 
@@ -99,8 +131,49 @@ def test_a_person_is_signed_out(users, person, client):
     assert enters(client, person.username)
 
 
-def test_a_person_is_deleted_when_that_is_confirmed(users, person, client):
-    code, _ = users("delete", person.username, stdin="n\n")
+def test_password_is_asked_for_twice_and_not_shown(terminal, client):
+    prompts = ("Password:", PASSWORD), ("The same again:", "something else")
+    typed = [*prompts, prompts[0], ("The same again:", PASSWORD)]
+    code, output = terminal("create", "katherine", typed=typed)
+    assert (code, "do not match" in output, PASSWORD in output) == (0, True, False), output
+    assert enters(client, "katherine")
+
+
+@pytest.mark.parametrize("command", ["create", "set-password"])
+def test_without_terminal_password_stdin_is_named(users, person, command):
+    name = person.username if command == "set-password" else "mary-jackson"
+    code, output = users(command, name, stdin=f"{PASSWORD}\n{PASSWORD}\n")
+    assert (code, output.splitlines()[-1]) == (
+        2,
+        "Error: Cannot ask for a password: standard input is not a terminal. Use --password-stdin.",
+    )
+    assert person.get(ME).status_code == 200
+
+
+def test_taken_name_is_told_before_a_password_is_asked_for(users, person, terminal):
+    says = f"Error: The username {person.username} is taken."
+    assert users("create", person.username) == (1, f"{says}\n")
+    code, output = terminal("create", person.username.upper(), typed=[])
+    assert (code, output.strip()) == (1, says)
+
+
+def test_unknown_role_is_told_before_a_password_is_asked_for(users):
+    code, output = users("create", "mary-jackson", "--role", "owner")
+    assert (code, "'owner' is not one of 'viewer', 'editor', 'admin'" in output) == (2, True), output
+
+
+def test_without_terminal_delete_names_the_option_that_confirms(users, person):
+    code, output = users("delete", person.username, stdin="y\n")
+    assert (code, output.splitlines()[-1]) == (
+        2,
+        "Error: Cannot ask for confirmation: standard input is not a terminal. Use --yes.",
+    )
+    assert person.get(ME).status_code == 200
+
+
+def test_a_person_is_deleted_when_that_is_confirmed(users, terminal, person, client):
+    prompt = f"Delete {person.username} and everything that they own, for good? [y/N]:"
+    code, _ = terminal("delete", person.username, typed=[(prompt, "n")])
     assert code == 1
     assert person.get(ME).status_code == 200
     code, output = users("delete", person.username, "--yes")

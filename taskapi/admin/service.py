@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from sqlalchemy import select
@@ -26,7 +26,17 @@ def open_account(account: Mapping[str, Any], actor_id: UUID | None = None) -> Us
     try:
         return create_user(**account, actor_id=actor_id)
     except IntegrityError:
-        problem("username_taken", f"The username {account['username']} is taken.")
+        _refuse_taken(account["username"])
+
+
+def require_free(username: str) -> None:
+    """Respond 409 if a username is taken. `open_account` still decides: another process may take it meanwhile."""
+    if reader().execute(select(User.id).where(User.username == username)).first():
+        _refuse_taken(username)
+
+
+def _refuse_taken(username: str) -> NoReturn:
+    problem("username_taken", f"The username {username} is taken.")
 
 
 def change_account(user_id: UUID, changes: Mapping[str, Any], actor_id: UUID | None = None) -> User:

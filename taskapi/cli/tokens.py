@@ -1,6 +1,7 @@
 """flask tokens: an access token taken apart, and what the API would say to it."""
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -22,6 +23,11 @@ tokens = Group("tokens", help="Access tokens, taken apart.")
 TIMES: Final = ("iat", "nbf", "exp")
 LATEST: Final = 253_402_300_799  # the last second of the year 9999
 UNITS: Final = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+OPAQUE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+REFRESH: Final = (
+    "this is a refresh token, or another random value of 32 bytes. It has no parts to inspect: only the database knows "
+    "its session. An access token has three parts, separated by dots"
+)
 UNVERIFIED: Final = ("token_malformed", "token_invalid")
 
 
@@ -38,12 +44,18 @@ class Verdict(NamedTuple):
 def inspect(token: str | None, as_json: bool) -> None:
     """Take TOKEN apart, and tell whether it is good, or why it is refused; exit 1 where it is.
 
+    TOKEN may also be the response to a sign-in or a refresh: then its access token is inspected.
+
     Without TOKEN it is read from standard input, or asked for, which is better: what stands on a command line stays in
     the shell's history. Everybody who has a token can read it; only the signature needs a key. No key is shown.
     """
     text = (token or _read()).strip().removeprefix("Bearer ").strip()
+    response = _sign_in_response(text)
+    if response is not None:
+        text = _access_token(response)
+        click.echo("This is the response to a sign-in or a refresh; its access_token is inspected.", err=True)
     header, claims = _parts(text)
-    verdict = _judge(text)
+    verdict = Verdict("token_malformed", REFRESH) if OPAQUE.fullmatch(text) else _judge(text)
     if as_json:
         click.echo(json.dumps({"header": header, "claims": claims, "code": verdict.code, "why": verdict.why}))
     else:
@@ -56,6 +68,22 @@ def _read() -> str:
     if not sys.stdin.isatty():
         return sys.stdin.read()
     token: str = click.prompt("Token", hide_input=True, err=True)
+    return token
+
+
+def _sign_in_response(text: str) -> dict[str, Any] | None:
+    """Return the response to a sign-in or a refresh if the text is one."""
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) and "token_type" in body else None
+
+
+def _access_token(response: dict[str, Any]) -> str:
+    token = response.get("access_token")
+    if not isinstance(token, str):
+        raise click.ClickException("This is the response to a sign-in with cookies. The tokens are in the cookies.")
     return token
 
 

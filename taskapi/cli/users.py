@@ -53,6 +53,7 @@ def list_users(as_json: bool, **query: Any) -> None:
 def create(name: str, role: str, password_stdin: bool, as_json: bool) -> None:
     """Open the account NAME, by the rules of the API for names and passwords."""
     username = RegisterSchema(only=["username"]).load({"username": name})["username"]
+    service.require_free(username)
     account = RegisterSchema().load({"username": username, "password": read_password(from_stdin=password_stdin)})
     user = service.open_account({**account, "roles": [role]})
     db.session.commit()
@@ -134,6 +135,7 @@ def delete(name: str, yes: bool, as_json: bool) -> None:
     """Delete NAME and everything that they own, for good."""
     user_id = id_of(name)
     if not yes:
+        require_terminal("ask for confirmation", "--yes")
         click.confirm(f"Delete {name} and everything that they own, for good?", abort=True, err=True)
     user = service.delete_account(user_id)
     db.session.commit()
@@ -157,8 +159,15 @@ def tell(user: User, text: str, *, as_json: bool) -> None:
 
 
 def read_password(*, from_stdin: bool) -> str:
-    """Ask for a new password twice, or take the first line of standard input."""
+    """Ask for a new password twice, or read the first line of standard input."""
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
+    require_terminal("ask for a password", "--password-stdin")
     password: str = click.prompt("Password", hide_input=True, confirmation_prompt="The same again", err=True)
     return password
+
+
+def require_terminal(purpose: str, option: str) -> None:
+    """Exit with status 2 and name the option to use instead if standard input is not a terminal."""
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"Cannot {purpose}: standard input is not a terminal. Use {option}.")
