@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any, NoReturn
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from uuid_utils.compat import uuid7
 
 from taskapi.accounts.models import User
@@ -38,6 +38,7 @@ SESSION = (
 
 STANDING = (User.id, User.username, User.name, User.roles, User.epoch, User.active)
 _BY_NAME = select(*STANDING, User.password_hash).where(User.username == bindparam("username"))
+_GREATEST_HASH = select(func.max(User.password_hash))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def sign_in(username: str, password: str) -> Granted:
     """Begin a session, or answer 401, the same for a name that does not exist, and in the same time."""
     require_signing()
     user = reader().execute(_BY_NAME, {"username": username.lower()}).first()
-    right = passwords.check_password(password, user.password_hash if user else None)
+    right = passwords.check_password(password, user.password_hash if user else None, highest_cost())
     if user is None or not right or not user.active:
         _refuse_password(user.id if user else None)
     renewed = passwords.renewed(password, user.password_hash)
@@ -65,6 +66,12 @@ def sign_in(username: str, password: str) -> Granted:
     prune_sessions()
     record(Event.SIGN_IN, actor_id=user.id, subject_id=user.id)
     return _begin(Standing(user.id, user.name or user.username, user.roles, user.epoch))
+
+
+def highest_cost() -> int:
+    """Return the highest bcrypt cost of the stored hashes. A hash starts with its cost, as in `$2b$12$…`."""
+    greatest = reader().execute(_GREATEST_HASH).scalar()
+    return passwords.cost(greatest) if greatest else 0
 
 
 def has_signed_in_from_here(username: str) -> bool:

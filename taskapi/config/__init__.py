@@ -157,7 +157,12 @@ class Settings:
     cors_origins: tuple[str, ...] = _setting(
         (), "Origins of other sites' front ends, exactly as browsers send them.", _List(validate=_are_origins)
     )
-    bcrypt_rounds: int = _setting(12, "bcrypt cost; each step doubles the time of a sign-in.", _whole(4, 18))
+    bcrypt_rounds: int = _setting(
+        12,
+        "bcrypt cost; each step doubles the time of a sign-in. A stored hash follows at the user's next sign-in, and a "
+        "wrong password costs as much as the highest cost still stored.",
+        _whole(4, 18),
+    )
     password_min_length: int = _setting(12, "Least number of characters in a password.", _whole(8, 128))
     registration_enabled: bool = _setting(True, "Whether anybody may open an account.", _Boolean())
     trusted_proxies: int = _setting(0, "How many proxies in front set X-Forwarded-*.", _whole(0, 16))

@@ -1,7 +1,6 @@
 """Passwords: bcrypt over a digest, so that none is cut at 72 bytes; the same cost for a name that does not exist."""
 
 import base64
-from functools import lru_cache
 from hashlib import sha256
 from unicodedata import normalize
 
@@ -20,20 +19,25 @@ def hash_password(password: str) -> str:
     return bcrypt.hashpw(_digest(password), bcrypt.gensalt(settings().bcrypt_rounds)).decode()
 
 
-def check_password(password: str, hashed: str | None) -> bool:
-    """Tell whether the password is right. Takes as long when there is no account, and so no hash.
+def check_password(password: str, hashed: str | None, highest_cost: int = 0) -> bool:
+    """Tell whether the password is right. A wrong one costs the same work for every account, and for none.
 
-    A hash of a lower cost is topped up: work of the costs c, c, c+1 … n-1 adds up to n.
+    That work is one bcrypt of the highest cost in use: `highest_cost` of the stored hashes, or the cost that is set. A
+    hash of a lower cost is topped up: work of the costs c, c, c+1 … n-1 adds up to n.
     """
-    right = bcrypt.checkpw(_digest(password), (hashed or _nobody(settings().bcrypt_rounds)).encode())
-    for rounds in range(cost(hashed), settings().bcrypt_rounds) if hashed else ():
-        bcrypt.hashpw(b"", bcrypt.gensalt(rounds))
-    return right and hashed is not None
+    target = max(highest_cost, settings().bcrypt_rounds)
+    right = bcrypt.checkpw(_digest(password), (hashed or _dummy_hash(target)).encode())
+    if hashed is None:
+        return False
+    if not right:
+        for rounds in range(cost(hashed), target):
+            bcrypt.hashpw(b"", bcrypt.gensalt(rounds))
+    return right
 
 
 def renewed(password: str, hashed: str) -> str:
-    """Return the hash to keep from now on: a new one where the cost that is set has risen."""
-    return hash_password(password) if cost(hashed) < settings().bcrypt_rounds else hashed
+    """Return the hash to keep from now on: a new one where its cost is not the one that is set."""
+    return hash_password(password) if cost(hashed) != settings().bcrypt_rounds else hashed
 
 
 def cost(hashed: str) -> int:
@@ -57,6 +61,6 @@ def _digest(password: str) -> bytes:
     return base64.b64encode(sha256(normalize("NFC", password).encode()).digest())
 
 
-@lru_cache
-def _nobody(rounds: int) -> str:
-    return bcrypt.hashpw(b"nobody", bcrypt.gensalt(rounds)).decode()
+def _dummy_hash(rounds: int) -> str:
+    """Return a well-formed hash of a given cost that no password has."""
+    return f"$2b${rounds:02}${'.' * 53}"
