@@ -1,6 +1,7 @@
 """What no client should send: each the right 4xx on every route, and never a 5xx."""
 
 import json
+import time
 
 import pytest
 from surface import operations, routes, writable
@@ -21,7 +22,10 @@ UNPARSEABLE = {
     "single quotes": b"{'title': 'Milk'}",
     "trailing comma": b'{"title": "Milk",}',
     "two documents": b"{}{}",
-    "byte order mark": b'\xef\xbb\xbf{"title": "Milk"}',
+    "two byte order marks": b'\xef\xbb\xbf\xef\xbb\xbf{"title": "Milk"}',
+    "a name twice": b'{"title": "Milk", "title": "Oats"}',
+    "a name twice, once escaped": b'{"title": "Milk", "\\u0074itle": "Oats"}',
+    "a name twice, deeper": b'{"title": [{"a": 1, "b": 2, "a": 1}]}',
     "NaN": b'{"title": NaN}',
     "Infinity": b'{"title": Infinity}',
     "-Infinity": b'{"title": -Infinity}',
@@ -65,6 +69,26 @@ def test_a_body_that_cannot_be_parsed_is_400_on_every_route(app, admin, subtests
 )
 def test_a_body_within_the_limits_of_parsing_is_judged_by_its_values(admin, body):
     assert admin.post(TASKS, data=body, content_type=JSON).status_code == 422
+
+
+def test_duplicate_name_is_reported_by_name_and_shortened(admin):
+    answer = admin.post(TASKS, data=b'{"title": "a", "' + b"x" * 9000 + b'": 1, "title": 2}', content_type=JSON)
+    assert "'title'" in answer.json["detail"]
+    answer = admin.post(TASKS, data=b'{"%b": 1, "%b": 2}' % (b"x" * 9000, b"x" * 9000), content_type=JSON)
+    assert len(answer.data) < 1000
+
+
+def test_duplicate_names_are_found_in_linear_time(admin):
+    names = b",".join(b'"%d":0' % i for i in range(60_000))
+    started = time.perf_counter()
+    answer = admin.post(TASKS, data=b"{" + names + b',"59999":0}', content_type=JSON)
+    assert (answer.status_code, answer.json["code"]) == (400, "malformed_json")
+    assert time.perf_counter() - started < 5
+
+
+def test_byte_order_mark_before_json_is_accepted(admin):
+    answer = admin.post(TASKS, data=b'\xef\xbb\xbf{"title": "Milk"}', content_type=JSON)
+    assert (answer.status_code, answer.json["title"]) == (201, "Milk")
 
 
 def test_brackets_in_text_do_not_count_as_nesting(admin):
@@ -173,6 +197,116 @@ def test_a_parameter_given_twice_is_422_unless_it_may_be(app, admin, subtests):
                 assert name in answer.json["errors"]["query"]
 
 
+def test_repeatable_parameter_may_be_written_with_brackets(app, admin, subtests):
+    """axios writes an array as `a[]=1&a[]=2`."""
+    for operation in operations(app):
+        for name, schema in operation.query.items():
+            if schema.get("type") != "array":
+                continue
+            with subtests.test(operation=f"{operation.method} {operation.path}", parameter=name):
+                value = schema["items"].get("enum", ["home"])[0]
+                plain = admin.open(operation.path, method=operation.method, query_string={name: [value, value]})
+                brackets = admin.open(operation.path, method=operation.method, query_string={f"{name}[]": [value] * 2})
+                mixed = admin.open(
+                    operation.path, method=operation.method, query_string={f"{name}[]": value, name: value}
+                )
+                assert plain.status_code == 200
+                assert plain.json == brackets.json == mixed.json
+
+
+def test_brackets_filter_and_page_as_plain_names_do(admin):
+    for i in range(4):
+        admin.post(TASKS, json={"title": str(i), "status": ["todo", "done", "cancelled", "todo"][i]})
+    page = admin.get(f"{TASKS}?status[]=todo&status%5B%5D=done&limit=2&sort=title")
+    assert [task["title"] for task in page.json["items"]] == ["0", "1"]
+    rest = admin.get(f"{TASKS}?status=todo&status=done&limit=2&sort=title&cursor={page.json['next_cursor']}")
+    assert [task["title"] for task in rest.json["items"]] == ["3"]
+
+
+def test_brackets_on_a_single_parameter_are_an_unknown_field(admin):
+    for name in ("limit[]", "status[0]", "status[", "q[]"):
+        answer = admin.get(TASKS, query_string={name: "1"})
+        assert answer.status_code == 422
+        assert answer.json["errors"]["query"][name] == ["Unknown field."]
+
+
+def test_empty_value_of_an_optional_parameter_means_absent(app, admin, subtests):
+    admin.post(TASKS, json={"title": "Milk"})
+    for operation in operations(app):
+        if operation.method != "GET":
+            continue
+        for name, schema in operation.query.items():
+            with subtests.test(operation=operation.path, parameter=name):
+                written = f"{name}[]" if schema.get("type") == "array" else name
+                without = admin.get(operation.path)
+                answer = admin.get(operation.path, query_string={written: ""})
+                assert answer.status_code == without.status_code
+                if answer.mimetype == JSON and "activity" not in operation.path:
+                    assert answer.json.keys() == without.json.keys()
+                    assert len(answer.json.get("items", ())) == len(without.json.get("items", ()))
+
+
+def test_an_empty_permanent_deletes_into_the_trash(admin):
+    for query in ("?permanent=", "?permanent=false", ""):
+        task = admin.post(TASKS, json={"title": "Milk"})
+        assert admin.delete(task.headers["Location"] + query).status_code == 204
+        assert admin.get(task.headers["Location"]).json["deleted_at"]
+
+
+def test_booleans_of_queries_are_true_or_false(app, admin, subtests):
+    for operation in operations(app):
+        for name, schema in operation.query.items():
+            if schema.get("type") != "boolean":
+                continue
+            for value in ("1", "yes", "True", "TRUE", "on", "null", "0"):
+                with subtests.test(operation=f"{operation.method} {operation.path}", parameter=name, value=value):
+                    answer = admin.open(operation.path, method=operation.method, query_string={name: value})
+                    assert answer.status_code == 422
+                    assert name in answer.json["errors"]["query"]
+
+
+def test_false_turns_a_switch_off(admin):
+    task = admin.post(TASKS, json={"title": "Milk"}).json
+    for query in ("deleted=false", "overdue=false", "deleted=false&overdue=false"):
+        assert [each["id"] for each in admin.get(f"{TASKS}?{query}").json["items"]] == [task["id"]]
+    assert admin.get(f"{TASKS}?deleted=true").json["items"] == []
+
+
+def test_error_lists_at_most_100_messages(admin):
+    body = {f"field{i}": 1 for i in range(1500)}
+    answer = admin.post(TASKS, json=body)
+    listed = answer.json["errors"]["json"]
+    assert answer.status_code == 422
+    assert sum(map(len, listed.values())) == 100
+    assert answer.json["errors_omitted"] == 1401  # and the missing title
+    assert len(answer.data) < 64 * 1024
+
+
+@pytest.mark.parametrize("name", ["x" * 150, "\x01" * 150, "\U0001f4a9" * 150, "\ud800" * 150])
+def test_error_body_is_under_64_kib_whatever_the_names(admin, name):
+    body = json.dumps({f"{i}{name}": 1 for i in range(150)} | {"title": 1})
+    answer = admin.post(TASKS, data=body, content_type=JSON)
+    assert answer.status_code == 422
+    assert len(answer.data) < 64 * 1024
+    nested = json.dumps({"operations": [{"op": "create", "data": json.loads(body)}] * 3})
+    answer = admin.post(f"{TASKS}/batch", data=nested, content_type=JSON)
+    assert answer.status_code == 422
+    assert len(answer.data) < 64 * 1024
+
+
+def test_error_body_is_under_64_kib_for_a_long_query(admin):
+    answer = admin.get(TASKS, query_string="&".join(f"{'%01' * 20}{i}=1" for i in range(900)))
+    assert answer.status_code == 422
+    assert len(answer.data) < 64 * 1024
+    assert sum(map(len, answer.json["errors"]["query"].values())) == 100
+
+
+def test_unknown_fields_are_named_in_the_detail(admin):
+    answer = admin.post(TASKS, json={"title": "Milk", "colour": "red", "tags": []})
+    assert answer.json["errors"]["json"] == {"colour": ["Unknown field."], "tags": ["Unknown field."]}
+    assert answer.json["detail"] == "The request has invalid values: colour, tags."
+
+
 NO_TEXT = {
     "NUL": "a\x00b",
     "a lone surrogate": "a\ud800b",
@@ -253,7 +387,7 @@ def test_no_value_of_a_parameter_is_a_server_error(app, admin, subtests, value):
 
 
 @pytest.mark.parametrize(
-    "limit", ["0", "-1", "101", "2147483648", "9223372036854775808", "9" * 50, "1.0", "1e2", "", "x", "٣"]
+    "limit", ["0", "-1", "101", "2147483648", "9223372036854775808", "9" * 50, "1.0", "1e2", " ", "x", "٣"]
 )
 def test_a_limit_out_of_range_is_422_on_every_list(app, admin, subtests, limit):
     for operation in operations(app):

@@ -179,7 +179,7 @@ def test_a_cursor_outlives_the_process(app, reader, database_url, make_app):
 
 
 @pytest.mark.parametrize(
-    "sort", ["", ",", "nonsense", "-", "--title", "title,", "title,title", "title,-title", "id", "title;x"]
+    "sort", [" ", ",", "nonsense", "-", "--title", "title,", "title,title", "title,-title", "id", "title;x"]
 )
 def test_a_sort_that_is_none_is_422(reader, sort):
     assert reader.get(TASKS, query_string={"sort": sort}).status_code == 422

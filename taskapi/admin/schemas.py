@@ -7,7 +7,7 @@ from marshmallow.validate import Length
 
 from taskapi.accounts.schemas import ROLES, AccountSchema
 from taskapi.api.examples import GUEST, body_of
-from taskapi.api.fields import Choice, Text
+from taskapi.api.fields import Choice, QueryFlag, Text
 from taskapi.api.pages import PageSchema
 from taskapi.auth.schemas import RegisterSchema
 from taskapi.security.rbac import Role
@@ -63,9 +63,7 @@ class UserQuerySchema(PageSchema):
 
     q = Text(1, 200, metadata={"description": "Words in username, name and address, in any case."})
     role = Choice(ROLES, metadata={"description": "Those who have this role."})
-    active = fields.Boolean(
-        truthy={"true"}, falsy={"false"}, metadata={"description": "Only those who may sign in, or may not."}
-    )
+    active = QueryFlag(metadata={"description": "Only those who may sign in, or may not."})
 
 
 class StatsSchema(Schema):

@@ -2,10 +2,10 @@
 
 from marshmallow import Schema
 
-from taskapi.api.fields import Choice
+from taskapi.api.fields import Switch
 
 
 class DeletionSchema(Schema):
     """Into the trash, or for good."""
 
-    permanent = Choice(["true"], metadata={"description": "For good, without a stay in the trash."})
+    permanent = Switch(metadata={"description": "For good, without a stay in the trash."})

@@ -175,3 +175,18 @@ class Flag(fields.Boolean):
         if not isinstance(value, bool):
             raise self.make_error("invalid", input=value)
         return value
+
+
+class QueryFlag(fields.Boolean):
+    """A parameter of a query that is `true` or `false`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(truthy={"true"}, falsy={"false"}, **kwargs)
+        self.error_messages["invalid"] = "Must be true or false."
+
+
+class Switch(QueryFlag):
+    """A parameter that `true` turns on. It is loaded only when it is on: `false` is the same as an absent parameter."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"default": False, **kwargs.pop("metadata", {})}, **kwargs)

@@ -23,9 +23,12 @@ DESCRIPTION = """Your own tasks behind JSON Web Tokens.
 2. Every request then carries `Authorization: Bearer <access_token>`; at `/docs/`, signing in sees to that.
 3. The answer `token_expired` asks for `POST /api/v1/auth/refresh`, with the refresh token that the login gave.
 
-Bodies are JSON; what is not known in them, or in a query, is refused. Every error has the one shape of RFC 9457:
-programs go by its `code`, and its `type` is a page that explains it. No error may be stored (`no-store`). What is
-another person's answers 404, as what never was."""
+Bodies are UTF-8 JSON. A field or a query parameter that the operation does not know is refused with 422, and a member
+name that an object has twice with 400. In a query, an array is sent as `a=1&a=2` or as `a[]=1&a[]=2`, a boolean as
+`true` or `false`, and an empty value means that the parameter is absent.
+
+Every error has the one shape of RFC 9457: programs go by its `code`, and its `type` is a page that explains it. No
+error may be stored (`no-store`). Another user's resource answers 404, as if it did not exist."""
 
 document = Blueprint("openapi", __name__)
 

@@ -2,6 +2,8 @@
 
 import json
 import math
+from codecs import BOM_UTF8
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import lru_cache, wraps
 from typing import Any, NoReturn
@@ -12,7 +14,8 @@ from marshmallow import RAISE, Schema, ValidationError, fields
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_options_header
 
-from taskapi.api.problems import invalid, problem
+from taskapi.api.fields import Switch
+from taskapi.api.problems import invalid, problem, shortened
 from taskapi.config import settings
 from taskapi.context import current_request
 
@@ -58,10 +61,20 @@ class _BodyReader:
 
 
 class _QueryReader:
+    """Loads a query by a schema.
+
+    A parameter of a list type is repeated as `a=1&a=2` or `a[]=1&a[]=2`. An empty value of an optional parameter means
+    that the parameter is absent, as forms send it; so does `false` for a `Switch`.
+    """
+
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self.repeatable = {name for name, field in schema.fields.items() if isinstance(field, fields.List)}
-
+        self.absent_values = {
+            name: {"", "false"} if isinstance(field, Switch) else {""}
+            for name, field in schema.fields.items()
+            if not field.required
+        }
         self._loaded = lru_cache(maxsize=1024)(self._load)
 
     def __call__(self) -> Any:
@@ -70,11 +83,18 @@ class _QueryReader:
 
     def _load(self, _query: bytes) -> Any:
         """Return what the query of the request says. A query that was read once is remembered; what is wrong is not."""
-        given = request.args.to_dict(flat=False)
+        given: dict[str, list[str]] = {}
+        for written, values in request.args.lists():
+            name = written.removesuffix("[]")
+            given.setdefault(name if name in self.repeatable else written, []).extend(values)
         for name, values in given.items():
             if len(values) > 1 and name not in self.repeatable and name in self.schema.fields:
                 invalid("query", {name: ["Given more than once."]})
-        plain = {name: values if name in self.repeatable else values[0] for name, values in given.items()}
+        present = {
+            name: [value for value in values if value not in self.absent_values.get(name, ())]
+            for name, values in given.items()
+        }
+        plain = {n: values if n in self.repeatable else values[0] for n, values in present.items() if values}
         return load(self.schema, plain, "query")
 
 
@@ -124,7 +144,9 @@ def read_json(media_types: tuple[str, ...] = (JSON,), most: int | None = None) -
     require_type(media_types)
     body = read_body(most)
     try:
-        parsed = _DECODER.decode(body.decode())
+        parsed = _DECODER.decode(body.removeprefix(BOM_UTF8).decode())
+    except _DuplicateNameError as error:
+        problem("malformed_json", f"An object of the body has two members named {shortened(str(error))!r}.")
     except (ValueError, RecursionError):
         problem("malformed_json")
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _deeper_than(parsed, MAX_DEPTH):
@@ -171,7 +193,20 @@ def _whole(literal: str) -> int:
     return int(literal)
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
+class _DuplicateNameError(ValueError):
+    """An object names a member twice; readers disagree about which one counts (RFC 8259, section 4)."""
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the members of an object by name. Raises _DuplicateNameError."""
+    parsed = dict(members)
+    if len(parsed) < len(members):
+        counted = Counter(name for name, _ in members)
+        raise _DuplicateNameError(counted.most_common(1)[0][0])
+    return parsed
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
 
 
 def _deeper_than(value: Any, limit: int) -> bool:

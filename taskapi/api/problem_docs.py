@@ -31,8 +31,10 @@ PROBLEM = {
         "request_id": _TEXT | {"description": "The log has more under it."},
         "errors": {
             "type": "object",
-            "description": "Of `validation_failed`: `json`, `query`, `path` or `csv`, the field, its messages.",
+            "description": "Of `validation_failed`: `json`, `query`, `path` or `csv`, the field, its messages. "
+            "At most 100 messages; names longer than 100 characters are cut.",
         },
+        "errors_omitted": {"type": "integer", "description": "How many messages `errors` leaves out."},
         "invalid_rows": {"type": "integer", "description": "Of an import: how many rows are wrong, not all told."},
         "index": {"type": "integer", "description": "Of a batch: the operation that failed, from 0."},
         "current": {"type": "object", "description": "Of `version_mismatch`: the resource as it is now."},

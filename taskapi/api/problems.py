@@ -1,5 +1,6 @@
 """Errors: one shape (RFC 9457), one way out."""
 
+from itertools import islice
 from typing import Any, NoReturn
 
 from flask import Blueprint, Flask, Response, current_app, g
@@ -13,6 +14,9 @@ from taskapi.api.catalogue import BY_STATUS, CATALOGUE
 from taskapi.api.encoding import to_json
 
 MEDIA_TYPE = "application/problem+json"
+MAX_MESSAGES = 100
+MAX_NAME_LENGTH = 100
+MAX_LISTED_BYTES = 48 * 1024  # of `errors`, so that the whole body stays under 64 KiB
 
 pages = Blueprint("problems", __name__)
 
@@ -49,9 +53,59 @@ def problem(
     raise Problem(code_name, detail, members, headers or {})
 
 
-def invalid(place: str, errors: dict[Any, Any]) -> NoReturn:
-    """Answer 422: `place` is json, query or path; `errors` maps its fields to their messages."""
-    problem("validation_failed", errors={place: errors})
+def invalid(place: str, errors: dict[Any, Any], **members: Any) -> NoReturn:
+    """Answer 422: `place` is json, query, path or csv; `errors` maps its fields to their messages.
+
+    At most MAX_MESSAGES messages are listed; `errors_omitted` counts the others.
+    """
+    names = [shortened(name) for name in islice(errors, 6) if isinstance(name, str) and name != "_schema"]
+    named = f": {', '.join(names[:5])}{', …' * (len(names) > 5)}." if names else "."
+    detail = CATALOGUE["validation_failed"].detail.removesuffix(".") + named
+    listing = _Listing()
+    listed = listing.copy(errors)
+    if listing.omitted:
+        members["errors_omitted"] = listing.omitted
+    problem("validation_failed", detail, errors={place: listed}, **members)
+
+
+def shortened(text: str) -> str:
+    """Return `text`, cut where it is longer than a name of ours can be."""
+    return text if len(text) <= MAX_NAME_LENGTH else f"{text[:MAX_NAME_LENGTH]}…"
+
+
+class _Listing:
+    """Copies messages until their number or their size is too large for a response, and counts the rest."""
+
+    def __init__(self) -> None:
+        self.messages = 0
+        self.bytes = 0
+        self.omitted = 0
+
+    def copy(self, errors: Any) -> Any:
+        """Return the part of `errors` (messages by field, nested) that is listed; None where nothing is."""
+        if isinstance(errors, dict):
+            return self._copy_fields(errors)
+        if isinstance(errors, list):
+            return [listed for each in errors if (listed := self.copy(each)) is not None] or None
+        size = len(to_json(_readable(errors)))
+        if self.messages >= MAX_MESSAGES or self.bytes + size > MAX_LISTED_BYTES:
+            self.omitted += 1
+            return None
+        self.messages += 1
+        self.bytes += size
+        return errors
+
+    def _copy_fields(self, errors: dict[Any, Any]) -> dict[Any, Any] | None:
+        listed = {}
+        for name, messages in errors.items():
+            short = shortened(name) if isinstance(name, str) else name
+            size = len(to_json(_readable(str(short))))
+            self.bytes += size
+            if (copied := self.copy(messages)) is None:
+                self.bytes -= size
+            else:
+                listed[short] = copied
+        return listed or None
 
 
 def init_problems(app: Flask) -> None:

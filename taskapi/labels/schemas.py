@@ -3,7 +3,7 @@
 from marshmallow import Schema, fields
 
 from taskapi.api.examples import LABEL_ID
-from taskapi.api.fields import Choice, Color, Instant, Text
+from taskapi.api.fields import Color, Instant, Switch, Text
 from taskapi.api.pages import PageSchema
 
 
@@ -34,7 +34,7 @@ NAMES = tuple(LABEL.dump_fields)
 class LabelQuerySchema(PageSchema):
     """Which labels; they come by name."""
 
-    deleted = Choice(["true"], metadata={"description": "The trash instead."})
+    deleted = Switch(metadata={"description": "The trash instead."})
 
 
 class LabelPageSchema(Schema):

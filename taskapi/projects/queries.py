@@ -18,7 +18,7 @@ KEYS = (SortKey(Project.name_key), SortKey(Project.id, UUID))
 def find_projects(query: dict[str, Any]) -> dict[str, Any]:
     """Return a page of the caller's projects, and the cursor of the next."""
     shape = frozenset(query) & {"archived", "deleted"}
-    return find_page(partial(_statement, shape), KEYS, query, archived=query.get("archived") == "true")
+    return find_page(partial(_statement, shape), KEYS, query, archived=query.get("archived", False))
 
 
 def find_project(project_id: UUID) -> Written | None:

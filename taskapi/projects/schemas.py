@@ -3,7 +3,7 @@
 from marshmallow import Schema, fields
 
 from taskapi.api.examples import PROJECT_ID
-from taskapi.api.fields import Choice, Color, Flag, Instant, Text
+from taskapi.api.fields import Color, Flag, Instant, QueryFlag, Switch, Text
 from taskapi.api.pages import PageSchema
 
 
@@ -48,8 +48,8 @@ NAMES = tuple(PROJECT.dump_fields)
 class ProjectQuerySchema(PageSchema):
     """Which projects; they come by name."""
 
-    archived = Choice(["true", "false"], metadata={"description": "Only those that are, or are not."})
-    deleted = Choice(["true"], metadata={"description": "The trash instead."})
+    archived = QueryFlag(metadata={"description": "Only those that are, or are not."})
+    deleted = Switch(metadata={"description": "The trash instead."})
 
 
 class ProjectPageSchema(Schema):

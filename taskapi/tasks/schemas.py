@@ -6,7 +6,7 @@ from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length
 
 from taskapi.api.examples import PROJECT_ID, TASK_ID
-from taskapi.api.fields import Choice, Day, DayOrInstant, Instant, Text
+from taskapi.api.fields import Choice, Day, DayOrInstant, Instant, Switch, Text
 from taskapi.api.pages import PageSchema
 from taskapi.tasks.models import Priority, Status
 
@@ -128,7 +128,7 @@ class TaskQuerySchema(PageSchema):
     label = fields.List(Text(1, 50), validate=Length(1, 20), metadata={"description": "With all of these labels."})
     due_after = DayOrInstant("Due from this day or instant on.")
     due_before = DayOrInstant("Due until just before this day or instant.")
-    overdue = Choice(["true"], metadata={"description": "Open, and due before now."})
+    overdue = Switch(metadata={"description": "Open, and due before now."})
     created_after = Instant(metadata={"description": "Made from this instant on."})
     created_before = Instant(metadata={"description": "Made until just before this instant."})
     updated_after = Instant(metadata={"description": "Last changed from this instant on."})
@@ -139,7 +139,7 @@ class TaskQuerySchema(PageSchema):
         200,
         metadata={"description": "Words in title and description, in any case, with or without accents."},
     )
-    deleted = Choice(["true"], metadata={"description": "The trash instead."})
+    deleted = Switch(metadata={"description": "The trash instead."})
     sort = Sort(load_default=("-created_at",))
 
 

@@ -1,17 +1,16 @@
 """Reading a file of tasks: its form, then each row, then how they lie under one another."""
 
-from itertools import islice
 from typing import Any
 
 from flask import request
 from marshmallow import RAISE, ValidationError
 
-from taskapi.api import problem
+from taskapi.api import invalid
 from taskapi.api.parsing import JSON, load, read_body, read_json, require_type
 from taskapi.config import settings
 from taskapi.tasks.exchange.links import faults_of
 from taskapi.tasks.exchange.schemas import FILE, FILE_TASK
-from taskapi.tasks.exchange.table import CSV, MOST_LISTED, read_csv
+from taskapi.tasks.exchange.table import CSV, read_csv
 
 MOST_BYTES = 16 * 1024 * 1024
 
@@ -23,8 +22,7 @@ def read_tasks() -> list[dict[str, Any]]:
     place, rows = _rows()
     tasks, faults = _load(rows)
     if faults := faults or faults_of(tasks):
-        listed = dict(islice(sorted(faults.items()), MOST_LISTED))
-        problem("validation_failed", errors={place: listed}, invalid_rows=len(faults))
+        invalid(place, dict(sorted(faults.items())), invalid_rows=len(faults))
     return tasks
 
 
