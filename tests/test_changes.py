@@ -73,6 +73,24 @@ def test_a_cursor_is_the_version_of_the_last_change(owner, task):
     assert owner.get(f"/api/v1/changes?since={task['version']}").json["changes"] == []
 
 
+def test_now_is_the_current_cursor_with_no_changes(owner, copy):
+    assert owner.get("/api/v1/changes?since=now").json == {"changes": [], "cursor": "0", "has_more": False}
+    live_a_little(owner)
+    start = owner.get("/api/v1/changes?since=now").json
+    assert start == {"changes": [], "cursor": copy.follow().cursor, "has_more": False}
+    new = owner.post("/api/v1/tasks", json={"title": "New"}).json
+    answer = owner.get(f"/api/v1/changes?since={start['cursor']}").json
+    assert [change["data"] for change in answer["changes"]] == [new]
+
+
+def test_now_is_good_after_a_purge(owner, prune):
+    doomed = owner.post("/api/v1/tasks", json={"title": "Doomed"}).json["id"]
+    owner.delete(f"/api/v1/tasks/{doomed}")
+    prune(31)
+    cursor = owner.get("/api/v1/changes?since=now").json["cursor"]
+    assert owner.get(f"/api/v1/changes?since={cursor}").json == {"changes": [], "cursor": cursor, "has_more": False}
+
+
 @pytest.mark.parametrize("cursor", ["x", "-1", "1.5", "9" * 30, "1-", "٣", "1--2"])
 def test_what_is_no_cursor_is_refused(owner, cursor):
     answer = owner.get("/api/v1/changes", query_string={"since": cursor})

@@ -39,7 +39,8 @@ filters = st.fixed_dictionaries(
         "q": st.lists(st.sampled_from(["MILK", "brul", "0%", "_", "apf", "x"]), min_size=1, max_size=2).map(" ".join),
         "due_after": st.one_of(days, instants),
         "due_before": st.one_of(days, instants),
-        "parent_id": st.just("none"),
+        "exclude_label": st.lists(st.sampled_from(["A", "b"]), min_size=1, max_size=2, unique=True),
+        "without": st.lists(st.sampled_from(["project", "parent", "labels", "due"]), min_size=1, max_size=2),
     },
 )
 
@@ -127,6 +128,10 @@ def matches(task, question):
         task["status"] in question.get("status", STATUSES)
         and task["priority"] in question.get("priority", PRIORITIES)
         and {name.casefold() for name in question.get("label", [])} <= {name.casefold() for name in task["labels"]}
+        and not {name.casefold() for name in question.get("exclude_label", [])}
+        & {name.casefold() for name in task["labels"]}
+        and ("labels" not in question.get("without", []) or not task["labels"])
+        and ("due" not in question.get("without", []) or due is None)
         and all(fold(word) in words for word in question.get("q", "").split())
         and (after is None or (due is not None and due >= beginning_of(after)))
         and (before is None or (due is not None and due < beginning_of(before)))

@@ -13,10 +13,11 @@ from taskapi.tasks.filters import FEW_TASKS
 ID = "01890000-0000-7000-8000-000000000000"
 DAY, INSTANT = "2030-01-01", "2030-01-01T00:00:00Z"
 FILTERS = [
-    "", "status=todo&status=done", "priority=high", f"project_id={ID}", "project_id=none", f"parent_id={ID}",
-    "parent_id=none", "label=home", "label=home&label=garden", f"due_after={DAY}", f"due_before={INSTANT}",
-    "overdue=true", f"created_after={INSTANT}", f"created_before={INSTANT}", f"updated_after={INSTANT}",
-    f"completed_after={INSTANT}", f"completed_before={INSTANT}", "q=milk", "q=mi", "q=milk+mi", "deleted=true",
+    "", "status=todo&status=done", "priority=high", f"project_id={ID}", f"parent_id={ID}", "without=project",
+    "without=parent", "without=labels", "without=due", "label=home", "label=home&label=garden", "exclude_label=home",
+    f"due_after={DAY}", f"due_before={INSTANT}", "overdue=true", f"created_after={INSTANT}",
+    f"created_before={INSTANT}", f"updated_after={INSTANT}", f"completed_after={INSTANT}",
+    f"completed_before={INSTANT}", "q=milk", "q=mi", "q=milk+mi", "deleted=true",
 ]  # fmt: skip
 SORTS = ["created_at", "updated_at", "due", "priority", "title"]
 SORTS = [*SORTS, *(f"-{sort}" for sort in SORTS), "priority,due", "-priority,due,title", "due,-created_at"]

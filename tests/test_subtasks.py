@@ -38,7 +38,7 @@ def test_a_task_moves_under_another_and_keeps_its_id(owner, add):
     parent, child = add(), add()
     assert move(owner, child, parent).json["parent_id"] == parent
     assert [item["id"] for item in owner.get(f"/api/v1/tasks?parent_id={parent}").json["items"]] == [child]
-    assert [item["id"] for item in owner.get("/api/v1/tasks?parent_id=none").json["items"]] == [parent]
+    assert [item["id"] for item in owner.get("/api/v1/tasks?without=parent").json["items"]] == [parent]
 
 
 def test_a_task_lies_under_live_tasks_of_its_owners_only(owner, add, signed_in):

@@ -30,8 +30,48 @@ def test_a_filter_may_be_repeated(owner, add, name, values):
     assert titles(owner, **{name: [values[0], values[2]]}) == [values[2], values[0]]
 
 
+def test_excluded_labels_are_on_no_listed_task(owner, add):
+    add("both", labels=["home", "garden"])
+    add("home", labels=["home"])
+    add("none")
+    assert titles(owner, exclude_label="GARDEN") == ["none", "home"]
+    assert titles(owner, exclude_label=["garden", "Home"]) == ["none"]
+    assert titles(owner, label="home", exclude_label="garden") == ["home"]
+    assert titles(owner, exclude_label="never heard of") == ["none", "home", "both"]
+
+
+def test_without_lists_tasks_that_lack_all_the_named_parts(owner, add):
+    project = owner.post("/api/v1/projects", json={"name": "Garden"}).json["id"]
+    parent = add("labelled", labels=["home"])["id"]
+    add("child", parent_id=parent)
+    add("in project", project_id=project)
+    add("day", due_date="2030-01-01")
+    add("instant", due_at="2030-01-01T09:00:00Z")
+    assert titles(owner, without="project") == ["instant", "day", "child", "labelled"]
+    assert titles(owner, without="parent") == ["instant", "day", "in project", "labelled"]
+    assert titles(owner, without="labels") == ["instant", "day", "in project", "child"]
+    assert titles(owner, without="due") == ["in project", "child", "labelled"]
+    assert titles(owner, without=["project", "parent", "due"]) == ["labelled"]
+    assert titles(owner, without=["project", "parent", "due", "labels"]) == []
+
+
+def test_a_label_in_the_trash_counts_as_no_label(owner, add):
+    add("labelled", labels=["home"])
+    label = owner.get("/api/v1/labels").json["items"][0]["id"]
+    owner.delete(f"/api/v1/labels/{label}")
+    assert titles(owner, without="labels") == ["labelled"]
+    assert titles(owner, exclude_label="home") == ["labelled"]
+
+
+@pytest.mark.parametrize("name", ["project_id", "parent_id"])
+def test_an_id_filter_takes_ids_alone(owner, name):
+    answer = owner.get(TASKS, query_string={name: "none"})
+    assert (answer.status_code, list(answer.json["errors"]["query"])) == (422, [name])
+
+
 @pytest.mark.parametrize(
-    ("name", "word"), [("status", "open"), ("priority", "HIGH"), ("overdue", "no"), ("sort", "id")]
+    ("name", "word"),
+    [("status", "open"), ("priority", "HIGH"), ("overdue", "no"), ("sort", "id"), ("without", "title")],
 )
 def test_a_word_that_no_filter_knows_is_422(owner, name, word):
     answer = owner.get(TASKS, query_string={name: word})

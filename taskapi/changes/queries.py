@@ -26,6 +26,7 @@ SHOWN: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
     ("project", Project, PROJECT_NAMES),
     ("label", Label, LABEL_NAMES),
 )
+NOW = "now"
 CURSOR = re.compile(r"(\d{1,18})(?:-(\d{1,18}))?", re.ASCII)
 _COUNTER = Prepared(
     select(ChangeCounter.value, ChangeCounter.purged).where(ChangeCounter.owner_id == bindparam("owner_id"))
@@ -43,7 +44,10 @@ class Position(NamedTuple):
 
 
 def find_changes(query: dict[str, Any]) -> dict[str, Any]:
-    """Return the changes behind a cursor, or answer 410 where some of those are forgotten."""
+    """Return the changes after a cursor, or respond 410 where some of them are purged. After `now` there are none."""
+    if query.get("since") == NOW:
+        counter = _COUNTER.one(reader(), {"owner_id": caller().id})
+        return {"changes": [], "cursor": str(counter["value"]), "has_more": False}
     since = _position(query["since"]) if "since" in query else None
     limit = query["limit"]
     parameters = {"owner_id": caller().id, "since": since.version if since else 0}

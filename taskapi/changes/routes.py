@@ -20,6 +20,7 @@ def list_changes(query: dict[str, Any]) -> dict[str, Any]:
     """List what changed since, oldest first: nothing missed, nothing out of order.
 
     For a copy that is to stay in step: begin without `since`, keep the `cursor` with what came, and go on from there.
-    While `has_more`, ask again at once. 410 means: begin anew, and replace the copy.
+    While `has_more`, ask again at once. 410 means: begin anew, and replace the copy. A client that only wants to hear
+    of changes from now on begins with `since=now`.
     """
     return find_changes(query)

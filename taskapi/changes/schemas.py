@@ -16,8 +16,9 @@ class SinceSchema(Schema):
         1,
         50,
         metadata={
-            "pattern": "^[0-9]{1,18}(-[0-9]{1,18})?$",
-            "description": "The cursor of the last answer; without one, everything.",
+            "pattern": "^([0-9]{1,18}(-[0-9]{1,18})?|now)$",
+            "description": "The cursor of the last response. Without it, all changes. `now`: no changes, and the "
+            "current cursor.",
         },
     )
     limit = Whole(1, 100, load_default=100, metadata={"description": "How many at most."})

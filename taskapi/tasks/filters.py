@@ -18,7 +18,8 @@ _SEARCH_ROWS = table("task_search_rows", column("number"), column("owner_id"), c
 _COUNT = Prepared(select(ChangeCounter.tasks).where(ChangeCounter.owner_id == bindparam("owner_id")))
 FEW_TASKS: Final = 500  # who has more, all of theirs are in SQLite's index, as migration 0010 sees to
 CHOICES = {"status": Task.status, "priority": Task.priority}
-OTHERWISE = {"limit", "cursor", "sort", "q", "label", *CHOICES}  # what is asked and no parameter by its own name
+LABELS = ("label", "exclude_label")
+OTHERWISE = {"limit", "cursor", "sort", "q", "without", *LABELS, *CHOICES}  # parameters of the query under other names
 
 
 def is_open() -> ColumnElement[bool]:
@@ -28,9 +29,17 @@ def is_open() -> ColumnElement[bool]:
 
 FILTERS: dict[str, ColumnElement[bool]] = {
     "project_id": Task.project_id == bindparam("project_id"),
-    "project_id none": Task.project_id.is_(None),
     "parent_id": Task.parent_id == bindparam("parent_id"),
-    "parent_id none": Task.parent_id.is_(None),
+    "without project": Task.project_id.is_(None),
+    "without parent": Task.parent_id.is_(None),
+    "without labels": ~exists().where(
+        TaskLabel.owner_id == bindparam("owner_id"),
+        TaskLabel.task_id == Task.id,
+        Label.owner_id == bindparam("owner_id"),
+        Label.id == TaskLabel.label_id,
+        Label.deleted_at.is_(None),
+    ),
+    "without due": Task.due_first == NEVER,
     "due_after": and_(Task.due_first >= bindparam("due_after"), Task.due_first < NEVER),
     "due_before": Task.due_first < bindparam("due_before"),
     "overdue": and_(
@@ -51,6 +60,7 @@ def conditions(shape: frozenset[str]) -> list[ColumnElement[bool]]:
     live = Task.deleted_at.is_not(None) if "deleted" in shape else Task.deleted_at.is_(None)
     words = [name for name in sorted(shape) if name.startswith("word ")]
     labels = [name for name in sorted(shape) if name.startswith("label ")]
+    excluded = [name for name in sorted(shape) if name.startswith("exclude_label ")]
     return [
         Task.owner_id == bindparam("owner_id"),
         live,
@@ -59,6 +69,7 @@ def conditions(shape: frozenset[str]) -> list[ColumnElement[bool]]:
         *(Task.words.like(bindparam(name), escape="\\") for name in words),
         *([_found_by_index()] if "phrases" in shape else []),
         *(_has_label(name) for name in labels),
+        *(~_has_label(name) for name in excluded),
     ]
 
 
@@ -67,16 +78,15 @@ def parameters_of(question: dict[str, Any]) -> dict[str, Any]:
     parameters = {name: value for name, value in question.items() if name not in OTHERWISE}
     for name in CHOICES:
         parameters |= {f"{name} {i}": value for i, value in enumerate(question.get(name, ()))}
-    for name in ("project_id", "parent_id"):
-        if parameters.get(name) == "none":
-            parameters[f"{name} none"] = parameters.pop(name)
+    parameters |= {f"without {name}": True for name in question.get("without", ())}
     for name in ("due_after", "due_before"):
         if border := parameters.get(name):
             parameters[name] = due_key(border if isinstance(border, datetime) else _first_instant(border))
     if "overdue" in question:
         parameters |= {name: value for name, value in moments().items() if name != "zone"}
-    labels = {f"label {i}": name_key(name) for i, name in enumerate(question.get("label", ()))}
-    return parameters | labels | _words(fold(question.get("q", "")).split())
+    for name in LABELS:
+        parameters |= {f"{name} {i}": name_key(label) for i, label in enumerate(question.get(name, ()))}
+    return parameters | _words(fold(question.get("q", "")).split())
 
 
 def _first_instant(day: date) -> datetime:

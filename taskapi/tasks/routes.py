@@ -32,9 +32,9 @@ blp = Blueprint("tasks", __name__, url_prefix="/api/v1/tasks", description="Your
 def list_tasks(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """List your tasks.
 
-    Filters go together: a task meets all of them. `status`, `priority` and `label` may be given more than once. A page
-    ends with `next_cursor`, which gets the next one under the same filters and sort; none is skipped or shown twice
-    while tasks are added.
+    Filters go together: a task meets all of them. `status`, `priority`, `label`, `exclude_label` and `without` may be
+    given more than once. A page ends with `next_cursor`, which gets the next one under the same filters and sort; none
+    is skipped or shown twice while tasks are added.
     """
     page = find_tasks(query)
     return page, next_link(page["next_cursor"])

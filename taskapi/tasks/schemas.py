@@ -12,6 +12,7 @@ from taskapi.tasks.models import Priority, Status
 
 STATUSES = [status.value for status in Status]
 PRIORITIES = [priority.value for priority in Priority]
+WITHOUT = ("project", "parent", "labels", "due")
 SORTS = ("created_at", "updated_at", "due", "priority", "title")
 
 
@@ -106,26 +107,22 @@ class Sort(fields.String):
         return keys
 
 
-class IdOrNone(fields.String):
-    """An id, or the word `none`."""
-
-    def __init__(self, description: str) -> None:
-        super().__init__(
-            metadata={"anyOf": [{"type": "string", "format": "uuid"}, {"const": "none"}], "description": description}
-        )
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        return value if value == "none" else fields.UUID().deserialize(value)
-
-
 class TaskQuerySchema(PageSchema):
     """Which tasks, in which order. After means from then on, before means until just before."""
 
     status = fields.List(Choice(STATUSES), validate=Length(1, 4), metadata={"description": "Of one of these."})
     priority = fields.List(Choice(PRIORITIES), validate=Length(1, 5), metadata={"description": "Of one of these."})
-    project_id = IdOrNone("Of this project, or `none`: of no project.")
-    parent_id = IdOrNone("Directly under this task, or `none`: under no task.")
+    project_id = fields.UUID(metadata={"description": "In this project."})
+    parent_id = fields.UUID(metadata={"description": "Direct subtasks of this task."})
     label = fields.List(Text(1, 50), validate=Length(1, 20), metadata={"description": "With all of these labels."})
+    exclude_label = fields.List(
+        Text(1, 50), validate=Length(1, 20), metadata={"description": "With none of these labels."}
+    )
+    without = fields.List(
+        Choice(WITHOUT),
+        validate=Length(1, 4),
+        metadata={"description": "Without a project, a parent task, labels, or a due date. Repeat to require several."},
+    )
     due_after = DayOrInstant("Due from this day or instant on.")
     due_before = DayOrInstant("Due until just before this day or instant.")
     overdue = Switch(metadata={"description": "Open, and due before now."})

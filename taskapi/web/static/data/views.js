@@ -12,7 +12,7 @@ const LATEST = "-created_at";
 export const VIEWS = {
   inbox: {
     title: () => "Inbox",
-    query: (_, done) => ({ ...statuses(done), project_id: "none", parent_id: "none", sort: LATEST }),
+    query: (_, done) => ({ ...statuses(done), without: ["project", "parent"], sort: LATEST }),
     empty: "Nothing without a project. What comes to mind goes here.",
   },
   today: {
@@ -39,7 +39,7 @@ export const VIEWS = {
   },
   all: {
     title: () => "All tasks",
-    query: (_, done) => ({ ...statuses(done), parent_id: "none", sort: LATEST }),
+    query: (_, done) => ({ ...statuses(done), without: "parent", sort: LATEST }),
     empty: "No tasks yet. Press n and write the first.",
   },
   completed: {
@@ -60,7 +60,7 @@ export const VIEWS = {
   project: {
     title: (of) => project(of)?.name ?? "Project",
     note: (of) => project(of)?.description,
-    query: (of, done) => ({ ...statuses(done), project_id: of, parent_id: "none", sort: LATEST }),
+    query: (of, done) => ({ ...statuses(done), project_id: of, without: "parent", sort: LATEST }),
     starts: (of) => ({ project_id: of }),
     empty: "Nothing to do in this project.",
   },

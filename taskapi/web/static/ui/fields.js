@@ -110,8 +110,7 @@ function parent() {
   const candidates = async () => {
     const question = {
       status: OPEN,
-      project_id: shown.project_id ?? "none",
-      parent_id: "none",
+      ...(shown.project_id ? { project_id: shown.project_id, without: "parent" } : { without: ["project", "parent"] }),
       limit: 100,
       sort: "title",
     };
