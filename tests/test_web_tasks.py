@@ -1,5 +1,7 @@
 """The browser client: tasks, as somebody at a keyboard or a mouse keeps them."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from playwright.sync_api import expect
 from visiting import add, row, saved
@@ -28,6 +30,37 @@ def test_what_is_added_for_another_day_than_is_shown_is_told_of(visit):
     page = visit("today")
     add(page, "Oil the gate tomorrow")
     expect(page.get_by_role("status").filter(has_text="Added for Tomorrow.")).to_be_visible()
+
+
+def test_completing_by_mouse_or_touch_can_be_undone(browser, person, visit, task, subtests):
+    touch = browser.new_context(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+    mouse = browser.new_context()
+    for context, press in ((mouse, "click"), (touch, "tap")):
+        page = visit(f"all?task={task['id']}", within=context)
+        if press == "tap":
+            page.get_by_role("button", name="Close task").tap()
+        with subtests.test(press=press):
+            getattr(page.locator("main").get_by_role("checkbox", name="Water the plants"), press)()
+            expect(page.get_by_role("status").filter(has_text="Completed “Water the plants”.")).to_be_visible()
+            saved(page)
+            assert person.get(f"{TASKS}/{task['id']}").json["status"] == "done"
+            getattr(page.get_by_role("button", name="Undo"), press)()
+            expect(row(page, "Water the plants")).to_have_count(1)
+            saved(page)
+            assert person.get(f"{TASKS}/{task['id']}").json["status"] == "todo"
+        context.close()
+
+
+def test_completing_in_the_pane_can_be_undone(person, visit, task):
+    person.post(TASKS, json={"title": "Fill the can", "parent_id": task["id"]})
+    page = visit(f"all?task={task['id']}")
+    pane = page.get_by_role("complementary")
+    for title in ("Fill the can", "Water the plants"):
+        pane.get_by_role("checkbox", name=title).click()
+        expect(page.get_by_role("status").filter(has_text=f"Completed “{title}”.")).to_be_visible()
+        page.get_by_role("button", name="Undo").click()
+        saved(page)
+    assert {each["status"] for each in person.get(TASKS).json["items"]} == {"todo"}
 
 
 def test_a_click_on_the_circle_completes(person, visit, task):
@@ -183,6 +216,33 @@ def test_subtasks_are_added_completed_and_opened(person, visit, task):
     expect(pane.get_by_label("Title", exact=True)).to_have_value("Carry it")
     page.go_back()
     expect(pane.get_by_label("Title", exact=True)).to_have_value("Water the plants")
+
+
+def test_a_time_zone_that_the_browser_does_not_know_becomes_utc(signed_in, visit):
+    person = signed_in(timezone="localtime")
+    person.post(TASKS, json={"title": "Call", "due_at": "2031-03-01T23:30:00Z"})
+    page = visit("all", who=person)
+    expect(row(page, "Call")).to_contain_text("1 Mar 2031, 23:30")
+    page.get_by_role("link", name=person.username).click()
+    expect(page.get_by_text("This browser does not know your time zone, so it shows UTC.")).to_be_visible()
+
+
+LOCALES = {
+    "en-US": ["Tomorrow, 6:30 PM", "Mar 1, 2031, 6:30 PM", "Mar 2, 2031"],
+    "de-DE": ["Morgen, 18:30", "1. März 2031, 18:30", "2. März 2031"],
+}
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_dates_follow_the_locale_of_the_browser(browser, person, visit, locale):
+    tomorrow = str(datetime.now(UTC).date() + timedelta(days=1))
+    dues = {"due_at": f"{tomorrow}T18:30:00Z"}, {"due_at": "2031-03-01T18:30:00Z"}, {"due_date": "2031-03-02"}
+    for due in dues:
+        person.post(TASKS, json={"title": "Call", **due})
+    context = browser.new_context(locale=locale)
+    page = visit("all", within=context)
+    expect(page.locator(".chip.due")).to_have_text([*reversed(LOCALES[locale])])
+    context.close()
 
 
 def test_due_days_part_the_lists(person, visit):

@@ -1,5 +1,9 @@
 """The browser client's own rules, tried in a browser: quick add, days where a person lives, edits that meet."""
 
+from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from taskapi.web.routes import RELEASE
@@ -82,6 +86,75 @@ def test_a_time_of_day_is_an_instant_of_the_persons_zone(run):
     assert run("text/days.js", expression, [*INSTANTS.values()]) == [*INSTANTS]
     read = run("text/days.js", "given.map(at => [m.dayOf(at), m.timeOf(at)])", [*INSTANTS])
     assert [tuple(each) for each in read] == [*INSTANTS.values()]
+
+
+SKIPPED = {  # times that the clock skips, and what they become; a day without a midnight starts at the first instant
+    ("America/New_York", "2027-03-14", "02:30"): "2027-03-14T07:30:00Z",
+    ("Europe/Berlin", "2027-03-28", "02:00"): "2027-03-28T01:00:00Z",
+    ("Australia/Lord_Howe", "2026-10-04", "02:15"): "2026-10-03T15:45:00Z",
+    ("Pacific/Apia", "2011-12-30", "12:00"): "2011-12-30T22:00:00Z",
+    ("America/Santiago", "2026-09-06", "00:00"): "2026-09-06T04:00:00Z",
+    ("America/Havana", "2026-03-08", "00:00"): "2026-03-08T05:00:00Z",
+    ("Asia/Beirut", "2026-03-29", "00:00"): "2026-03-28T22:00:00Z",
+    ("Africa/Cairo", "2026-04-24", "00:00"): "2026-04-23T22:00:00Z",
+}
+IN_ZONES = "given.map(([zone, day, time]) => (m.setZone(zone), m.instantOf(day, time)))"
+
+
+def test_skipped_times_move_forward(run, subtests):
+    for asked, found in zip(SKIPPED, run("text/days.js", IN_ZONES, [*SKIPPED]), strict=True):
+        with subtests.test(asked=asked):
+            assert found == SKIPPED[asked]
+
+
+ZONES = (
+    "UTC", "America/New_York", "America/Santiago", "America/Havana", "America/St_Johns", "America/Sao_Paulo",
+    "America/Caracas", "Africa/Cairo", "Africa/Casablanca", "Asia/Beirut", "Asia/Gaza", "Asia/Kathmandu", "Asia/Tehran",
+    "Asia/Tokyo", "Atlantic/Azores", "Australia/Adelaide", "Australia/Lord_Howe", "Europe/Berlin", "Europe/Dublin",
+    "Europe/Volgograd", "Pacific/Apia", "Pacific/Chatham", "Pacific/Kiritimati", "Antarctica/Troll",
+)  # fmt: skip
+
+
+def days_of_change(zone, years):
+    """Return the days around each change of the clock of a zone."""
+    half_days = range(0, 24 * 366 * len(years), 12)
+    shown = [(datetime(years.start, 1, 1, tzinfo=UTC) + timedelta(hours=hour)).astimezone(zone) for hour in half_days]
+    changes = [later.date() for earlier, later in pairwise(shown) if earlier.utcoffset() != later.utcoffset()]
+    return {day + timedelta(days=ahead) for day in changes for ahead in (-1, 0, 1)}
+
+
+def test_times_of_days_agree_with_python(run):
+    """The model is Python's zoneinfo: of two instants the first, and a skipped time by the offset before the change."""
+    asked, expected = [], []
+    for name in ZONES:
+        for day in days_of_change(ZoneInfo(name), range(2011, 2025)):
+            for minutes in range(0, 4 * 60, 45):
+                shown = datetime.combine(day, time(*divmod(minutes, 60)), ZoneInfo(name))
+                asked.append((name, day.isoformat(), f"{shown:%H:%M}"))
+                expected.append(f"{shown.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    assert len(asked) > 3_000
+    found = run("text/days.js", IN_ZONES, asked)
+    assert [each for each in zip(asked, found, expected, strict=True) if each[1] != each[2]] == []
+
+
+def test_days_without_a_midnight_start_at_their_first_instant(run):
+    """The model looks at the clock minute by minute."""
+    found = {}
+    for name in ("America/Santiago", "America/Havana", "Asia/Beirut", "Africa/Cairo", "America/Sao_Paulo", "Asia/Gaza"):
+        zone = ZoneInfo(name)
+        for day in days_of_change(zone, range(2008, 2025)):
+            minute = datetime.combine(day, time(), UTC) - timedelta(hours=8)
+            while minute.astimezone(zone).date() < day:
+                minute += timedelta(minutes=1)
+            found[name, day.isoformat(), "00:00"] = f"{minute:%Y-%m-%dT%H:%M:%SZ}"
+    assert dict(zip(found, run("text/days.js", IN_ZONES, [*found]), strict=True)) == found
+
+
+def test_a_zone_that_the_browser_does_not_know_becomes_utc(run):
+    expression = "given.map(name => [m.setZone(name), m.instantOf('2030-06-12', '12:00')])"
+    unknown = ["localtime", "posix/Europe/Berlin", "", "Mars/Olympus_Mons"]
+    assert run("text/days.js", expression, unknown) == [[False, NOON]] * len(unknown)
+    assert run("text/days.js", expression, ["Asia/Tokyo"]) == [[True, "2030-06-12T03:00:00Z"]]
 
 
 DUE = [

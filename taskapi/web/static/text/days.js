@@ -1,15 +1,33 @@
-/** Days and instants, as they are where a person lives: a day is "2030-01-31", an instant ends in Z. */
+/** Days and instants in the time zone of the account: a day is "2030-01-31", an instant ends in Z.
+ *
+ * Dates are written by the locale of the browser, as its own date fields are.
+ */
 
 const DAY_MS = 24 * 3600 * 1000;
+/** The locale of the browser's own user interface, which its date and time fields follow. */
+export const LOCALE = new Intl.DateTimeFormat().resolvedOptions().locale;
+
+const RELATIVE = new Intl.RelativeTimeFormat(LOCALE, { numeric: "auto" });
 const WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
 
 let zone = "UTC";
 let clock = parts("UTC");
 
-/** Choose the time zone that everything here is measured in. */
+/** Set the time zone of the account. Uses UTC, and returns false, when this browser does not know the name. */
 export function setZone(name) {
-  zone = name;
-  clock = parts(name);
+  const known = isZone(name);
+  zone = known ? name : "UTC";
+  clock = parts(zone);
+  return known;
+}
+
+/** Tell whether this browser knows a time zone. */
+export function isZone(name) {
+  try {
+    return Boolean(parts(name));
+  } catch {
+    return false;
+  }
 }
 
 /** Return the time zone that the browser is in. */
@@ -53,11 +71,17 @@ export function nextWeekday(name, after) {
   return addDays(after, ahead);
 }
 
-/** Return the instant at which a day's clock shows a time. */
+/** Return the instant at which the clock shows a time on a day: the first one, when it shows the time twice.
+ *
+ * A time that the clock skips moves forward by what is skipped: 2:30 becomes 3:30, and a day without a midnight starts
+ * at 1:00. This is the rule "compatible" of the Temporal API.
+ */
 export function instantOf(day, time) {
-  const wanted = Date.parse(`${day}T${time}:00Z`);
-  let instant = wanted;
-  for (let round = 0; round < 2; round += 1) instant -= shownAs(instant) - wanted; // twice: clocks change
+  const shown = Date.parse(`${day}T${time}:00Z`);
+  const before = offsetAt(shown - DAY_MS);
+  const after = offsetAt(shown + DAY_MS);
+  const exact = [before, after].map((offset) => shown - offset).filter((instant) => shownAt(instant) === shown);
+  const instant = exact.length ? Math.min(...exact) : shown - before;
   return new Date(instant).toISOString().replace(".000Z", "Z");
 }
 
@@ -73,12 +97,10 @@ export function isOverdue(task) {
   return task.due_date !== null && task.due_date < today();
 }
 
-/** Return a day in words, short where it is near: "Today", "Thursday", "3 Mar", "3 Mar 2031". */
+/** Return a day in words, short when it is near: "Today", "Thursday", "3 Mar", "3 Mar 2031". */
 export function describeDay(day) {
   const ahead = daysBetween(today(), day);
-  if (ahead === 0) return "Today";
-  if (ahead === 1) return "Tomorrow";
-  if (ahead === -1) return "Yesterday";
+  if (Math.abs(ahead) <= 1) return capitalized(RELATIVE.format(ahead, "day"));
   if (ahead > 1 && ahead < 7) return write(day, { weekday: "long" });
   const sameYear = day.slice(0, 4) === today().slice(0, 4);
   return write(day, { day: "numeric", month: "short", ...(sameYear ? {} : { year: "numeric" }) });
@@ -86,8 +108,8 @@ export function describeDay(day) {
 
 /** Return when a task is due, in words. */
 export function describeDue(task) {
-  const day = dueDay(task);
-  return task.due_at ? `${describeDay(day)}, ${timeOf(task.due_at)}` : describeDay(day);
+  const day = describeDay(dueDay(task));
+  return task.due_at ? `${day}, ${describe(task.due_at, { timeStyle: "short" })}` : day;
 }
 
 /** Return a day in full: "Thursday, 3 March". */
@@ -97,9 +119,7 @@ export function fullDay(day) {
 
 /** Return an instant in words: "3 Mar 2031, 14:30". */
 export function describeInstant(instant) {
-  return new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short", timeZone: zone }).format(
-    new Date(instant),
-  );
+  return describe(instant, { dateStyle: "medium", timeStyle: "short" });
 }
 
 /** Return every time zone that the browser knows, with `besides`. */
@@ -107,6 +127,7 @@ export function zones(besides) {
   return [...new Set(["UTC", besides, ...Intl.supportedValuesOf("timeZone")])].sort();
 }
 
+/** Return a formatter that reads the clock of a time zone; the locale has no effect on digits and order here. */
 function parts(timeZone) {
   return new Intl.DateTimeFormat("en-GB", {
     timeZone,
@@ -125,11 +146,24 @@ function read(instant) {
   return { ...shown, year: shown.year.padStart(4, "0") };
 }
 
-function shownAs(instant) {
+/** Return what the clock shows at an instant, as if it were UTC, in milliseconds. */
+function shownAt(instant) {
   const { year, month, day, hour, minute } = read(instant);
   return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:00Z`);
 }
 
+function offsetAt(instant) {
+  return shownAt(instant) - instant;
+}
+
+function describe(instant, options) {
+  return new Intl.DateTimeFormat(LOCALE, { timeZone: zone, ...options }).format(new Date(instant));
+}
+
 function write(day, options) {
-  return new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", ...options }).format(new Date(day));
+  return new Intl.DateTimeFormat(LOCALE, { timeZone: "UTC", ...options }).format(new Date(day));
+}
+
+function capitalized(words) {
+  return words[0].toLocaleUpperCase(LOCALE) + words.slice(1);
 }

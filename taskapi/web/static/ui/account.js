@@ -3,7 +3,7 @@
 import { account, session } from "../api/calls.js";
 import { hasSession } from "../api/http.js";
 import { waiting } from "../data/outbox.js";
-import { describeInstant, setZone, zones } from "../text/days.js";
+import { describeInstant, isZone, setZone, zones } from "../text/days.js";
 import { confirm } from "./dialog.js";
 import { h } from "./dom.js";
 import { acting, field, form } from "./form.js";
@@ -12,6 +12,8 @@ import { passwordField, signOut } from "./signin.js";
 import { me, setPerson } from "./standing.js";
 import { complain, toast } from "./toast.js";
 import { browserOf, entryOfAudit } from "./words.js";
+
+const UNKNOWN_ZONE = "This browser does not know your time zone, so it shows UTC. Choose another one.";
 
 /** Return the page. */
 export function accountPage() {
@@ -58,7 +60,7 @@ function profile() {
         "E-mail",
         h("input", { name: "email", type: "email", autocomplete: "email", maxlength: 254, value: me().email ?? "" }),
       ),
-      field("Time zone", zone, "Days begin and end where you live."),
+      field("Time zone", zone, isZone(me().timezone) ? "Your days begin and end by it." : UNKNOWN_ZONE),
     ],
     send: async (values) => {
       const person = await account.change({ ...values, name: values.name || null, email: values.email || null });

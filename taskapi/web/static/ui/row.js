@@ -1,9 +1,8 @@
 /** A task in a list: its circle, its title, and what else there is to see at a glance. */
 
 import { lists, project } from "../data/catalog.js";
-import * as tasks from "../data/tasks.js";
 import { describeDue, dueDay, isOverdue, today } from "../text/days.js";
-import { restoreTask } from "./acts.js";
+import { restoreTask, toggleTask } from "./acts.js";
 import { h, icon, refill } from "./dom.js";
 import { address, place } from "./router.js";
 import { canWrite } from "./standing.js";
@@ -33,7 +32,7 @@ export function updateRow(row, task) {
 
 /** Make the circle that completes a task. */
 export function circle() {
-  const complete = (event) => tasks.toggle(event.currentTarget.dataset.id);
+  const complete = (event) => toggleTask(event.currentTarget.dataset.id);
   return h(
     "button",
     { class: "circle", role: "checkbox", data: { part: "circle" }, on: { click: complete } },
