@@ -25,7 +25,8 @@ CATALOGUE = {
     "malformed_json": Entry(
         400,
         "The body is not valid JSON.",
-        "Send UTF-8 JSON without NaN, Infinity, numbers beyond a double, or more than 64 levels.",
+        "Send UTF-8 JSON without NaN, Infinity, numbers beyond a double, more than 64 levels, 200 members of an object "
+        "or array, or 10,000 values.",
     ),
     "malformed_csv": Entry(
         400,

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -20,6 +21,8 @@ from taskapi.config import settings
 from taskapi.context import current_request
 
 MAX_DEPTH = 64
+MAX_VALUES = 10_000  # in a body, all levels together; a batch of 100 whole tasks has 5,000
+MAX_MEMBERS = 200  # of one object or array
 MOST_REMEMBERED = 200  # bytes of a query
 MAX_DIGITS = 400  # past what a double holds
 JSON = "application/json"
@@ -140,9 +143,14 @@ def _is_of(media_types: tuple[str, ...], content_type: str) -> bool:
 
 
 def read_json(media_types: tuple[str, ...] = (JSON,), most: int | None = None) -> Any:
-    """Return the body, parsed; answers 413, 415 or 400 for one that cannot be."""
+    """Return the body, parsed; answers 413, 415 or 400 for one that cannot be.
+
+    With `most` bytes of its own, the caller bounds the number of values itself, as a file of tasks does.
+    """
     require_type(media_types)
     body = read_body(most)
+    if most is None and _has_too_many_values(body):
+        problem("malformed_json", f"The body has more than {MAX_VALUES} values.")
     try:
         parsed = _DECODER.decode(body.removeprefix(BOM_UTF8).decode())
     except _DuplicateNameError as error:
@@ -151,6 +159,8 @@ def read_json(media_types: tuple[str, ...] = (JSON,), most: int | None = None) -
         problem("malformed_json")
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _deeper_than(parsed, MAX_DEPTH):
         problem("malformed_json", f"The body is nested deeper than {MAX_DEPTH} levels.")
+    if most is None and body.count(b",") >= MAX_MEMBERS and _wider_than(parsed, MAX_MEMBERS):
+        problem("malformed_json", f"An object or array of the body has more than {MAX_MEMBERS} members.")
     return parsed
 
 
@@ -207,6 +217,32 @@ def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
+
+
+# A string to its closing quote, or to the end of the body: no quote is ever a second start, so the scan is linear
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+
+
+def _has_too_many_values(body: bytes) -> bool:
+    """Tell whether the JSON text has more than MAX_VALUES commas outside strings, before anything is built from it.
+
+    Nor has it more than two strings to a value: its name and itself.
+    """
+    if body.count(b",") < MAX_VALUES:
+        return False
+    structure, strings = _STRINGS.subn(b"", body, count=2 * MAX_VALUES + 1)
+    return strings > 2 * MAX_VALUES or structure.count(b",") >= MAX_VALUES
+
+
+def _wider_than(value: Any, limit: int) -> bool:
+    """Tell whether an object or array in `value` has more members, without recursion."""
+    containers = [value] if isinstance(value, dict | list) else []
+    while containers:
+        container = containers.pop()
+        if len(container) > limit:
+            return True
+        containers += [item for item in _items(container) if isinstance(item, dict | list)]
+    return False
 
 
 def _deeper_than(value: Any, limit: int) -> bool:

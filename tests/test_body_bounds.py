@@ -1,0 +1,55 @@
+"""Bounds of a JSON body: how many values, and how many members of one object or array."""
+
+import time
+
+import pytest
+
+TASKS = "/api/v1/tasks"
+LOGIN = "/api/v1/auth/login"
+MIB = 1 << 20
+TOO_MANY = {
+    "80,000 unknown fields": b"{" + b",".join(b'"k%d":1' % n for n in range(80_000)) + b"}",
+    "500,000 numbers": b"[" + b",".join([b"1"] * 500_000) + b"]",
+    "300,000 empty objects": b'{"operations":[' + b",".join([b"{}"] * 300_000) + b"]}",
+    "201 fields": b"{" + b",".join(b'"k%d":1' % n for n in range(201)) + b"}",
+    "201 nested numbers": b'{"labels":[' + b",".join([b"1"] * 201) + b"]}",
+    "10,100 values in arrays of 101": b"[" + b",".join([b"[" + b",".join([b"1"] * 101) + b"]"] * 100) + b"]",
+}
+
+
+@pytest.mark.parametrize("body", TOO_MANY.values(), ids=TOO_MANY)
+@pytest.mark.parametrize("path", [LOGIN, TASKS, f"{TASKS}/batch"])
+def test_body_with_too_many_values_is_refused_quickly_and_briefly(owner, path, body):
+    assert len(body) <= MIB
+    started = time.process_time()
+    answer = owner.post(path, data=body, content_type="application/json")
+    assert time.process_time() - started < 0.2  # 0.74 s before there was a bound
+    assert (answer.status_code, answer.json["code"]) == (400, "malformed_json")
+    assert len(answer.data) < 1000
+
+
+def test_commas_and_quotes_in_text_do_not_count(owner):
+    for text in ("," * 19_999, '",' * 9_999, "\\," * 9_999):
+        answer = owner.post(TASKS, json={"title": "Milk", "description": text})
+        assert answer.status_code == 201
+        assert answer.json["description"] == text
+
+
+def test_string_that_never_ends_is_refused_quickly(owner):
+    for body in (b"," * 20_000 + b'\\"' * 500_000, b"," * 20_000 + b'"' + b"\\" * 1_000_001):
+        started = time.process_time()
+        assert owner.post(TASKS, data=body, content_type="application/json").status_code == 400
+        assert time.process_time() - started < 0.2
+
+
+def test_batch_of_100_whole_tasks_is_within_the_bounds(owner):
+    data = {
+        "title": "Milk",
+        "description": "",
+        "status": "todo",
+        "priority": "low",
+        "due_date": "2030-01-01",
+        "labels": [f"label {n}" for n in range(20)],
+    }
+    answer = owner.post(f"{TASKS}/batch", json={"operations": [{"op": "create", "data": data}] * 100})
+    assert answer.status_code == 200
