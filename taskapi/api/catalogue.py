@@ -123,6 +123,11 @@ CATALOGUE = {
     "name_taken": Entry(
         409, "Another of yours has that name.", "Choose another; upper and lower case make no difference."
     ),
+    "project_archived": Entry(
+        409,
+        "The project is archived.",
+        "An archived project takes no new tasks. Set its `archived` to false first, or choose another project.",
+    ),
     "in_trash": Entry(409, "It is in the trash.", "Restore it first; what it belongs to before it."),
     "quota_exceeded": Entry(
         409, "You have as many of these as you may.", "Delete some for good, with `?permanent=true`, and try again."

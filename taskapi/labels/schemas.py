@@ -14,7 +14,11 @@ class LabelSchema(Schema):
     name = Text(1, 50, required=True, metadata={"example": "home", "description": "Unique, in any case."})
     color = Color(allow_none=True)
     task_count = fields.Integer(
-        dump_only=True, metadata={"description": "How many tasks have it, the trash left out.", "example": 3}
+        dump_only=True,
+        metadata={
+            "description": "How many tasks have it, without the trash and without archived projects.",
+            "example": 3,
+        },
     )
     created_at = Instant(dump_only=True)
     updated_at = Instant(dump_only=True)

@@ -25,7 +25,13 @@ class ProjectSchema(Schema):
         0, 2000, multiline=True, allow_none=True, load_default="", metadata={"example": "All that grows."}
     )
     color = Color(allow_none=True)
-    archived = Flag(load_default=False)
+    archived = Flag(
+        load_default=False,
+        metadata={
+            "description": "An archived project takes no new tasks (409 `project_archived`). Its tasks can still be "
+            "changed, but lists and counts leave them out unless `archived=true` or the project is asked for."
+        },
+    )
     task_counts = fields.Nested(TaskCountsSchema, dump_only=True)
     created_at = Instant(dump_only=True)
     updated_at = Instant(dump_only=True)
@@ -48,7 +54,9 @@ NAMES = tuple(PROJECT.dump_fields)
 class ProjectQuerySchema(PageSchema):
     """Which projects; they come by name."""
 
-    archived = QueryFlag(metadata={"description": "Only those that are, or are not."})
+    archived = QueryFlag(
+        metadata={"description": "`true`: only archived projects. `false`: only the others. Without it: all."}
+    )
     deleted = Switch(metadata={"description": "The trash instead."})
 
 

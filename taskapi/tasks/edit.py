@@ -7,12 +7,12 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.orm.attributes import flag_modified, set_committed_value
 from uuid_utils.compat import uuid7
 
-from taskapi.api import invalid
+from taskapi.api import invalid, problem
 from taskapi.database import Prepared, db, now, writer
 from taskapi.labels.names import labels_named
 from taskapi.owned import change_all, name_key, take_number
 from taskapi.projects.models import Project
-from taskapi.security.scope import is_live, live_or_409, make_room
+from taskapi.security.scope import is_mine, live_or_409, make_room
 from taskapi.security.tokens import caller
 from taskapi.tasks.models import Task, TaskLabel, new_row
 from taskapi.tasks.schemas import NAMES
@@ -52,10 +52,20 @@ def _keys(names: list[str]) -> set[str]:
 
 
 def _refuse_bad_place(task_id: UUID, project_id: UUID | None = None, parent_id: UUID | None = None) -> None:
-    if project_id and not is_live(Project, project_id):
-        invalid("json", {"project_id": ["There is no such project."]})
+    if project_id:
+        refuse_bad_project(project_id)
     if parent_id:
         refuse_bad_parent(task_id, parent_id)
+
+
+def refuse_bad_project(project_id: UUID) -> None:
+    """Respond 422 if the caller has no such project, and 409 if it is archived."""
+    live = select(Project.archived).where(is_mine(Project), Project.id == project_id, Project.deleted_at.is_(None))
+    archived = db.session.execute(live).scalar()
+    if archived is None:
+        invalid("json", {"project_id": ["There is no such project."]})
+    if archived:
+        problem("project_archived")
 
 
 def _label(task_id: UUID, names: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ from taskapi.accounts.models import User
 from taskapi.database import Prepared, db, now, reader
 from taskapi.labels.models import Label
 from taskapi.owned import ChangeCounter, name_key
+from taskapi.projects.models import Project
 from taskapi.security.tokens import caller
 from taskapi.tasks.models import NEVER, Status, Task, TaskLabel, due_key, fold
 
@@ -20,6 +21,7 @@ FEW_TASKS: Final = 500  # who has more, all of theirs are in SQLite's index, as 
 CHOICES = {"status": Task.status, "priority": Task.priority}
 LABELS = ("label", "exclude_label")
 OTHERWISE = {"limit", "cursor", "sort", "q", "without", *LABELS, *CHOICES}  # parameters of the query under other names
+SHOWN_WHEN_ARCHIVED = {"archived", "deleted", "project_id", "parent_id"}  # filters that include archived projects
 
 
 def is_open() -> ColumnElement[bool]:
@@ -55,6 +57,12 @@ FILTERS: dict[str, ColumnElement[bool]] = {
 }
 
 
+def is_not_archived() -> ColumnElement[bool]:
+    """Return the condition that a task is in no archived project."""
+    archived = select(Project.id).where(Project.owner_id == bindparam("owner_id"), Project.archived.is_(True))
+    return or_(Task.project_id.is_(None), Task.project_id.not_in(archived))
+
+
 def conditions(shape: frozenset[str]) -> list[ColumnElement[bool]]:
     """Return the conditions of a shape of question, whose parameters `parameters_of` gives."""
     live = Task.deleted_at.is_not(None) if "deleted" in shape else Task.deleted_at.is_(None)
@@ -64,6 +72,7 @@ def conditions(shape: frozenset[str]) -> list[ColumnElement[bool]]:
     return [
         Task.owner_id == bindparam("owner_id"),
         live,
+        *([] if shape & SHOWN_WHEN_ARCHIVED else [is_not_archived()]),
         *(FILTERS[name] for name in sorted(shape) if name in FILTERS),
         *(_is_one_of(name, shape) for name in CHOICES if f"{name} 0" in shape),
         *(Task.words.like(bindparam(name), escape="\\") for name in words),

@@ -13,6 +13,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     and_,
+    exists,
     func,
     select,
 )
@@ -160,11 +161,12 @@ _by_status = (
     .where(Task.owner_id == Project.owner_id, Task.project_id == Project.id, Task.deleted_at.is_(None))
     .correlate(Project)
 )
+_archived = exists().where(Project.owner_id == Task.owner_id, Project.id == Task.project_id, Project.archived.is_(True))
 _labelled = (
     select(func.count())
     .select_from(TaskLabel)
     .join(Task, and_(Task.owner_id == TaskLabel.owner_id, Task.id == TaskLabel.task_id))
-    .where(TaskLabel.owner_id == Label.owner_id, TaskLabel.label_id == Label.id, Task.deleted_at.is_(None))
+    .where(TaskLabel.owner_id == Label.owner_id, TaskLabel.label_id == Label.id, Task.deleted_at.is_(None), ~_archived)
     .correlate(Label)
 )
 Task.labels = column_property(NameList(_names.scalar_subquery()), expire_on_flush=False)

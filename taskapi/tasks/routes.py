@@ -43,7 +43,7 @@ def list_tasks(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 @blp.post("")
 @blp.arguments(TASK, examples=CREATED)
 @blp.response(201, TASK, etag=True, headers=("Location",))
-@blp.problems("quota_exceeded")
+@blp.problems("quota_exceeded", "project_archived")
 @requires(Permission.TASK_WRITE)
 @idempotent
 def create_task(values: dict[str, Any]) -> Response:
@@ -60,7 +60,7 @@ def create_task(values: dict[str, Any]) -> Response:
 @blp.post("/batch")
 @blp.arguments(BatchSchema, examples=BATCHES)
 @blp.response(200, ResultsSchema)
-@blp.problems("not_found", "in_trash", "quota_exceeded", "version_mismatch")
+@blp.problems("not_found", "in_trash", "quota_exceeded", "project_archived", "version_mismatch")
 @requires(Permission.TASK_WRITE)
 @idempotent
 def change_tasks(batch: dict[str, Any]) -> Response:
@@ -96,7 +96,7 @@ def show_task(task_id: UUID) -> Written:
 @blp.patch("/<uuid:task_id>")
 @blp.arguments(TASK_CHANGES, media_types=(JSON, MERGE_PATCH), examples=CHANGED)
 @blp.response(200, TASK, etag=True)
-@blp.problems("in_trash", "quota_exceeded", "version_mismatch")
+@blp.problems("in_trash", "quota_exceeded", "project_archived", "version_mismatch")
 @requires(Permission.TASK_WRITE)
 def update_task(changes: dict[str, Any], task_id: UUID) -> Task:
     """Change one of your tasks: what is named changes, null clears, all else stays.

@@ -30,7 +30,9 @@ class TaskSchema(Schema):
         allow_none=True, metadata={"description": "A day. Never together with `due_at`.", "example": "2030-06-01"}
     )
     due_at = Instant(allow_none=True, metadata={"description": "An instant. Never together with `due_date`."})
-    project_id = fields.UUID(allow_none=True, metadata={"description": "One of your projects.", "example": PROJECT_ID})
+    project_id = fields.UUID(
+        allow_none=True, metadata={"description": "One of your projects, not an archived one.", "example": PROJECT_ID}
+    )
     parent_id = fields.UUID(
         allow_none=True,
         metadata={"description": "One of your tasks, which this one is part of. At most 5 deep, and no cycles."},
@@ -135,6 +137,12 @@ class TaskQuerySchema(PageSchema):
         1,
         200,
         metadata={"description": "Words in title and description, in any case, with or without accents."},
+    )
+    archived = Switch(
+        metadata={
+            "description": "`true`: also the tasks of archived projects. Otherwise they are left out, unless "
+            "`project_id` or `parent_id` asks for them, or `deleted` for the trash."
+        }
     )
     deleted = Switch(metadata={"description": "The trash instead."})
     sort = Sort(load_default=("-created_at",))

@@ -8,12 +8,12 @@ from sqlalchemy import and_, bindparam, func, or_, select
 
 from taskapi.database import Prepared, reader
 from taskapi.security.tokens import caller
-from taskapi.tasks.filters import FILTERS, is_open, moments
+from taskapi.tasks.filters import FILTERS, is_not_archived, is_open, moments
 from taskapi.tasks.models import Status, Task
 
 
 class SummarySchema(Schema):
-    """Counts of your tasks, the trash left out. Days are over when they are over where you live."""
+    """Counts of your tasks, without the trash and archived projects. Days end when they end where you live."""
 
     by_status = fields.Dict(
         keys=fields.String(),
@@ -38,7 +38,7 @@ _COUNTS = Prepared(
         *(func.count().filter(Task.status == status).label(status) for status in Status),
         func.count().filter(FILTERS["overdue"]).label("overdue"),
         func.count().filter(_TODAY).label("due_today"),
-    ).where(Task.owner_id == bindparam("owner_id"), Task.deleted_at.is_(None))
+    ).where(Task.owner_id == bindparam("owner_id"), Task.deleted_at.is_(None), is_not_archived())
 )
 
 
