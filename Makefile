@@ -18,7 +18,7 @@ help: ## List these commands
 run: $(RUNTIME) ## Serve the API on http://127.0.0.1:8000, or on PORT=…
 	@$(BIN)/python -c 'import socket; socket.create_server(("127.0.0.1", $(PORT))).close()' 2>/dev/null \
 	|| { echo "Port $(PORT) is taken or not allowed; choose another: make run PORT=…" >&2; exit 1; }
-	@$(BIN)/flask --app wsgi run --host 127.0.0.1 --port $(PORT)
+	@FLASK_SKIP_DOTENV=1 $(BIN)/flask --app wsgi run --host 127.0.0.1 --port $(PORT)
 
 test: $(DEV) ## Run the tests; some of them with ARGS='-k word'
 	@$(BIN)/pytest -n auto $(ARGS)

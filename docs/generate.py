@@ -46,7 +46,16 @@ holds the value, as secret stores mount them. They are gathered from four places
 sizes bytes, booleans `true` or `false`; lists are comma-separated; an empty value counts as none. A wrong setting keeps
 the service from starting, and all that are wrong are told at once. `flask doctor` tells which are set.
 
-`{PREFIX}ENV=production` is stricter: each refusal says what it asks for.
+An unknown name with this prefix is logged as a warning at start, with the setting that it resembles, and fails `flask
+doctor`. The variables that Kubernetes sets in each pod for a Service named `taskapi` (`TASKAPI_PORT=tcp://…`,
+`TASKAPI_SERVICE_HOST` and so on) are ignored; `flask doctor` lists them in a warning.
+
+`.env` and the files named by `_FILE` are UTF-8, with or without a byte order mark, or UTF-16 with one. The commands
+`flask …` are an exception for `.env`: Flask reads this file as UTF-8 before our code runs, and stops with a
+`UnicodeDecodeError` if it is UTF-16. Set `FLASK_SKIP_DOTENV=1`, as `make run` does, or save the file as UTF-8.
+
+`{PREFIX}ENV=production` is stricter: each refusal says what it asks for. A file that `JWT_KEYS`, `JWT_SECRET_KEY_FILE` or
+`JWT_PRIVATE_KEY_FILE` names must have mode 0600, or 0640 if its owner is root and the service runs as another user.
 
 | `{PREFIX}…` | default | what it is |
 | --- | --- | --- |"""

@@ -115,6 +115,25 @@ def test_doctor_tells_a_misspelt_setting_and_which_was_meant(flask, monkeypatch)
     assert "FAIL  settings     TASKAPI_TRUSTED_HOST is no setting; is TASKAPI_TRUSTED_HOSTS meant?" in result.output
 
 
+def test_doctor_warns_of_what_kubernetes_sets_and_does_not_fail(flask, monkeypatch):
+    monkeypatch.setenv("TASKAPI_PORT", "tcp://10.0.0.1:8000")
+    monkeypatch.setenv("TASKAPI_SERVICE_HOST", "10.0.0.1")
+    result = flask("doctor")
+    assert result.exit_code == 0, result.output
+    (line,) = [line for line in result.output.splitlines() if line.startswith("warn")]
+    assert line.startswith("warn  settings     TASKAPI_PORT, TASKAPI_SERVICE_HOST: set by Kubernetes for a Service")
+
+
+def test_start_warns_of_a_misspelt_setting_and_not_of_what_kubernetes_sets(make_app, monkeypatch, caplog):
+    monkeypatch.setenv("TASKAPI_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("TASKAPI_TRUSTED_HOST", "example.org")
+    make_app()
+    (line,) = [record.getMessage() for record in caplog.records if "TASKAPI_" in record.getMessage()]
+    assert line == (
+        "TASKAPI_TRUSTED_HOST is no setting of this version and has no effect; is TASKAPI_TRUSTED_HOSTS meant?"
+    )
+
+
 def test_doctor_fails_where_the_schema_is_behind(make_app, new_database):
     result = make_app(DATABASE_URL=new_database()).test_cli_runner().invoke(args=["doctor"])
     assert result.exit_code == 1

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from taskapi.config import SettingsError
-from taskapi.config.sources import load_settings, unknown_names
+from taskapi.config.sources import kubernetes_names, load_settings, unknown_names
+from tests.rings import pem
 
 STRONG = secrets.token_urlsafe(32)
 PRODUCTION = {
@@ -130,6 +131,83 @@ def test_misspelt_names_of_the_environment_are_known_and_those_of_the_tests_are_
     (folder / ".env").write_text("TASKAPI_BCRYPT_ROUNDZ=6\n")
     setenv(LOG_LEVLE="info", TEST_DATABASE_URL="postgresql:///", REQUIRE_SERVICES="1", JWT_SECRET_KEY_FILE="/key")
     assert unknown_names() == ["TASKAPI_BCRYPT_ROUNDZ", "TASKAPI_LOG_LEVLE"]
+
+
+def test_names_that_kubernetes_sets_are_told_from_misspelt_ones(setenv):
+    links = {
+        "SERVICE_HOST": "10.0.0.1", "SERVICE_PORT": "8000", "SERVICE_PORT_HTTP": "8000", "PORT": "tcp://10.0.0.1:8000",
+        "PORT_8000_TCP": "tcp://10.0.0.1:8000", "PORT_8000_TCP_PROTO": "tcp", "PORT_8000_TCP_PORT": "8000",
+        "PORT_8000_TCP_ADDR": "10.0.0.1", "WEB_SERVICE_HOST": "10.0.0.2", "WEB_PORT": "udp://10.0.0.2:80",
+        "WEB_PORT_80_UDP_ADDR": "10.0.0.2",
+    }  # fmt: skip
+    setenv(**links, TRUSTED_HOST="example.org")
+    assert kubernetes_names() == sorted(f"TASKAPI_{name}" for name in links)
+    assert unknown_names() == ["TASKAPI_TRUSTED_HOST"]
+    setenv(PORT="8000")  # somebody means PORT
+    assert unknown_names() == ["TASKAPI_PORT", "TASKAPI_TRUSTED_HOST"]
+
+
+TEXT_ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"]
+
+
+def encoded(text, encoding):
+    """The text as Windows programs write it: with the mark that UTF-16 needs, and their line ends."""
+    mark = "\ufeff" if encoding in {"utf-16-le", "utf-16-be"} else ""
+    return (mark + text.replace("\n", "\r\n")).encode(encoding)
+
+
+@pytest.mark.parametrize("encoding", TEXT_ENCODINGS)
+def test_dotenv_is_read_in_the_encodings_of_windows(folder, encoding):
+    lines = f"TASKAPI_BCRYPT_ROUNDS=6\nTASKAPI_JWT_SECRET_KEY={STRONG}\nTASKAPI_LOG_LEVLE=info\n"
+    (folder / ".env").write_bytes(encoded(lines, encoding))
+    assert (load().bcrypt_rounds, load().jwt_secret_key) == (6, STRONG)
+    assert unknown_names() == ["TASKAPI_LOG_LEVLE"]
+
+
+@pytest.mark.parametrize("encoding", TEXT_ENCODINGS)
+def test_secret_file_is_read_in_the_encodings_of_windows(folder, setenv, encoding):
+    (folder / "key").write_bytes(encoded(f"{STRONG}\n", encoding))
+    setenv(JWT_SECRET_KEY_FILE=folder / "key")
+    assert load().jwt_secret_key == STRONG
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["key".encode("utf-16-le"), "key \N{LATIN SMALL LETTER E WITH ACUTE}".encode("latin-1")],
+    ids=["utf-16", "latin-1"],
+)
+def test_other_encodings_are_refused_in_a_line(folder, setenv, data):
+    (folder / ".env").write_bytes(data)
+    assert refusal() == f"{folder / '.env'}: Is neither UTF-8 nor UTF-16 text."
+    (folder / ".env").rename(folder / "key")
+    setenv(JWT_SECRET_KEY_FILE=folder / "key")
+    assert refusal() == f"TASKAPI_JWT_SECRET_KEY_FILE: {folder / 'key'} is neither UTF-8 nor UTF-16 text."
+
+
+def test_value_that_begins_with_a_byte_order_mark_is_refused(setenv):
+    setenv(JWT_SECRET_KEY=f"\ufeff{STRONG}")
+    assert refusal() == "TASKAPI_JWT_SECRET_KEY: Begins with a byte order mark (U+FEFF), which is no part of a value."
+
+
+MODES = pytest.mark.parametrize(
+    ("mode", "starts"), [(0o600, True), (0o400, True), (0o640, False), (0o604, False), (0o666, False)]
+)
+
+
+@MODES
+@pytest.mark.parametrize("name", ["JWT_SECRET_KEY", "JWT_PRIVATE_KEY"])
+def test_production_refuses_a_key_file_that_others_may_use(folder, setenv, name, mode, starts):
+    key = folder / "key"
+    key.write_text(STRONG if name == "JWT_SECRET_KEY" else pem("ES256"))
+    key.chmod(mode)
+    setenv(**{f"{name}_FILE": key})
+    settings = {name: value for name, value in PRODUCTION.items() if name != "JWT_SECRET_KEY"}
+    if starts:
+        assert load(**settings).production
+    else:
+        says = f"TASKAPI_{name}_FILE: {key} has mode {mode:04o}, so that others may use the key: chmod 600 {key}."
+        assert refusal(**settings) == says
+        assert not load(**settings | {"ENV": "development"}).production
 
 
 def test_a_misspelt_name_in_a_file_or_an_override_is_refused(folder):

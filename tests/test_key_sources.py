@@ -271,3 +271,28 @@ def test_a_store_is_asked_for_nothing_by_those_who_keep_their_keys_elsewhere():
     code = "import sys, taskapi; print([name for name in ('boto3', 'hvac', 'azure.core') if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
+def test_production_refuses_a_ring_file_that_others_may_use(make_app, ring_file, redis_url, mode):
+    ring_file.write(new_key("ES256"))
+    ring_file.path.chmod(mode)
+    production = {"ENV": "production", "TRUSTED_HOSTS": "localhost", "REDIS_URL": redis_url}
+    with pytest.raises(SettingsError) as caught:
+        make_app(JWT_KEYS=str(ring_file.path), **production)
+    path = ring_file.path
+    assert caught.value.message == (
+        f"TASKAPI_JWT_KEYS: {path} has mode {mode:04o}, so that others may use the key: chmod 600 {path}."
+    )
+    result = make_app(JWT_KEYS=str(path)).test_cli_runner().invoke(args=["doctor"])
+    assert f"warn  signing_key  {path} has mode {mode:04o}" in result.output
+    path.chmod(0o600)
+    app = make_app(JWT_KEYS=str(path), **production)
+    assert "mode" not in app.test_cli_runner().invoke(args=["doctor"]).output
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_ring_that_powershell_wrote_is_used(make_app, enter, ring_file, encoding):
+    ring_file.path.write_text(ring_text(new_key("ES256")), encoding=encoding)
+    app = make_app(JWT_KEYS=str(ring_file.path))
+    assert answer_to(app, enter(app)) == GOOD

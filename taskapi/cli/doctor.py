@@ -1,55 +1,64 @@
 """flask doctor: whether all is well, in a line for each matter. Tells no secret."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 import click
 from flask.cli import with_appcontext
 
 from taskapi.cli.command import Command
-from taskapi.config import PREFIX, SETTINGS, settings
-from taskapi.config.sources import unknown_names
+from taskapi.config import SETTINGS, settings
+from taskapi.config.refusals import exposure
+from taskapi.config.sources import kubernetes_names, suggestion, unknown_names
 from taskapi.database import db, reader, row_security
 from taskapi.migrations import applied, check_database, newest
 from taskapi.ops.health import findings
-from taskapi.security.keys import ring
+from taskapi.security.keys import live_ring, ring
+
+Finding = tuple[str, str, str]  # the verdict, what it is about, and what there is to say
+OK, WARN, FAIL = "ok", "warn", "FAIL"
 
 
 @click.command("doctor", cls=Command)
 @with_appcontext
 def doctor() -> None:
-    """Look at settings, database, migrations and keys; exit 1 on trouble."""
-    lines = [*_settings(), *_services(), *_row_security()]
-    for well, matter, says in lines:
-        click.echo(f"{'ok' if well else 'FAIL':5} {matter:12} {says}".rstrip())
-    if not all(well for well, *_ in lines):
+    """Look at settings, database, migrations and keys; exit 1 on trouble. A warning is no trouble."""
+    lines = [*_settings(), *_services(), *_key_file(), *_row_security()]
+    for verdict, matter, says in lines:
+        click.echo(f"{verdict:5} {matter:12} {says}".rstrip())
+    if any(verdict == FAIL for verdict, *_ in lines):
         raise click.exceptions.Exit(1)
 
 
-def _settings() -> Iterator[tuple[bool, str, str]]:
+def _settings() -> Iterator[Finding]:
     changed = [name for name, f in SETTINGS.items() if getattr(settings(), name.lower()) != f.default]
     shown = ", ".join(name for name in changed if name not in {"ENV", "INSTANCE_PATH"})
-    yield True, "settings", f"{settings().env}; changed: {shown or 'none'}; instance folder {settings().instance_path}"
+    yield OK, "settings", f"{settings().env}; changed: {shown or 'none'}; instance folder {settings().instance_path}"
     for name in unknown_names():
-        yield False, "settings", f"{name} is no setting{_meant(name)}"
+        yield FAIL, "settings", f"{name} is no setting{suggestion(name)}"
+    if names := kubernetes_names():
+        says = "set by Kubernetes for a Service, and ignored; enableServiceLinks: false in the pod's spec avoids them"
+        yield WARN, "settings", f"{', '.join(names)}: {says}"
 
 
-def _meant(name: str) -> str:
-    close = get_close_matches(name, [PREFIX + setting for setting in SETTINGS], n=1)
-    return f"; is {close[0]} meant?" if close else ""
+def _key_file() -> Iterator[Finding]:
+    """Production does not start on such a file."""
+    path = live_ring().source.path
+    if path and (why := exposure(path)):
+        yield WARN, "signing_key", f"{path} {why}"
 
 
-def _services() -> Iterator[tuple[bool, str, str]]:
+def _services() -> Iterator[Finding]:
     for name, down in findings().items():
         says = down or _DETAILS.get(name, lambda: "")()
-        yield down is None, name, says
+        yield (OK if down is None else FAIL), name, says
 
 
-def _row_security() -> Iterator[tuple[bool, str, str]]:
+def _row_security() -> Iterator[Finding]:
     """In production a PostgreSQL whose role sees everybody's rows is a fault."""
     if check_database() is None:
         in_force, says = row_security(reader())
-        yield in_force or not settings().production or reader().dialect.name == "sqlite", "row_security", says
+        excused = not settings().production or reader().dialect.name == "sqlite"
+        yield (OK if in_force or excused else FAIL), "row_security", says
 
 
 def _database() -> str:

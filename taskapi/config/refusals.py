@@ -1,5 +1,7 @@
 """The refusal to start: settings that are each valid, and yet unfit."""
 
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -32,6 +34,24 @@ def refusals(settings: Settings) -> Iterator[Refusal]:
         yield from _unfit_for_production(settings)
     if settings.embedded or not _has_key(settings):
         yield from _without_folder(Path(settings.instance_path))
+
+
+def exposure(path: Path) -> str | None:
+    """Return who else than the service may use a key file, and the command that ends this; None: nobody may.
+
+    The rule is that of PostgreSQL for its key: nothing for group and others, or read access for the group if the file
+    is root's and the service is not. Kubernetes hands secrets over in this way. Windows has no such modes.
+    """
+    if os.name == "nt":
+        return None
+    try:
+        status = path.stat()
+    except OSError:
+        return None  # whoever reads it says why
+    by_group = stat.S_IRGRP if status.st_uid == 0 and os.geteuid() != 0 else 0
+    if not stat.S_IMODE(status.st_mode) & (stat.S_IRWXG | stat.S_IRWXO) & ~by_group:
+        return None
+    return f"has mode {stat.S_IMODE(status.st_mode):04o}, so that others may use the key: chmod 600 {path}"
 
 
 def _unfit_anywhere(settings: Settings) -> Iterator[Refusal]:

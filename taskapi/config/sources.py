@@ -1,19 +1,33 @@
 """Where settings come from: instance/config.py, .env, the environment, the factory's caller; the later one wins."""
 
+import codecs
 import os
+import re
 import runpy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from dotenv import dotenv_values, find_dotenv
 from marshmallow import RAISE, Schema, ValidationError
 
 from taskapi.config import PREFIX, SETTINGS, Settings, SettingsError
-from taskapi.config.refusals import refusals
+from taskapi.config.refusals import exposure, refusals
 
 BARE = ("DATABASE_URL", "REDIS_URL")  # hosting platforms set these two without a prefix
 NOT_SETTINGS = ("TEST_", "REQUIRE_SERVICES")  # these steer the test suite
+KEYS: Final = ("JWT_SECRET_KEY", "JWT_PRIVATE_KEY")
+BYTE_ORDER_MARKS: Final = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}  # Windows PowerShell writes UTF-16 with `>`, and Notepad a mark before UTF-8
+# Kubernetes sets these in every pod for a Service whose name begins with `taskapi`
+SERVICE: Final = re.compile(r"(.+_)?(SERVICE_(HOST|PORT(_.+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
+SERVICE_PORT: Final = re.compile(r"(.+_)?PORT")
+SERVICE_URL: Final = re.compile(r"(tcp|udp|sctp)://.+")
 Errors = dict[str, list[str]]
 _Schema = Schema.from_dict({name: f.metadata["field"] for name, f in SETTINGS.items()}, name="SettingsSchema")
 
@@ -21,25 +35,60 @@ _Schema = Schema.from_dict({name: f.metadata["field"] for name, f in SETTINGS.it
 def load_settings(overrides: Mapping[str, Any], default_instance_path: str) -> Settings:
     """Gather the settings, strongest last. Raises SettingsError, which tells all that is wrong at once."""
     errors: Errors = {}
-    given = {"INSTANCE_PATH": default_instance_path, **_from_environment(errors), **overrides}
+    files: dict[str, Path] = {}
+    given = {"INSTANCE_PATH": default_instance_path, **_from_environment(errors, files), **overrides}
     given["INSTANCE_PATH"] = str(Path(given["INSTANCE_PATH"]).absolute())
     given = {**_from_file(Path(given["INSTANCE_PATH"], "config.py"), errors), **given}
+    for name, value in given.items():
+        if isinstance(value, str) and value.startswith("\ufeff"):
+            errors[name] = ["Begins with a byte order mark (U+FEFF), which is no part of a value."]
     settings = _validate({name: value for name, value in given.items() if value is not None}, errors)
     for name, why in refusals(settings):
         errors.setdefault(name, why)
+    for name in KEYS if settings.production else ():
+        if name in files and name not in overrides and (exposed := exposure(files[name])):
+            errors.setdefault(f"{name}_FILE", [f"{files[name]} {exposed}."])
     if errors:
         raise SettingsError("\n".join(f"{_shown(name)}: {' '.join(why)}" for name, why in sorted(errors.items())))
     return settings
 
 
 def unknown_names() -> list[str]:
-    """Return the names in the environment and in .env that look like settings of ours and are none."""
-    names = (name.removeprefix(PREFIX) for name in {*_dotenv(), *os.environ} if name.startswith(PREFIX))
-    return sorted(
-        PREFIX + name
-        for name in names
-        if name.removesuffix("_FILE") not in SETTINGS and not name.startswith(NOT_SETTINGS)
-    )
+    """Return the names in the environment and in .env that look like settings and are none."""
+    return sorted(name for name, value in _without_setting() if not _is_of_kubernetes(name, value))
+
+
+def kubernetes_names() -> list[str]:
+    """Return the names in the environment that Kubernetes sets for a Service whose name begins with `taskapi`."""
+    return sorted(name for name, value in _without_setting() if _is_of_kubernetes(name, value))
+
+
+def suggestion(name: str) -> str:
+    """Return a question that names the setting most like an unknown name, or nothing."""
+    close = get_close_matches(name, [PREFIX + setting for setting in SETTINGS], n=1)
+    return f"; is {close[0]} meant?" if close else ""
+
+
+def decode_text(data: bytes) -> str:
+    """Return the text of a file in UTF-8, or in UTF-16 with its byte order mark. Raises ValueError for any other."""
+    encoding = next((name for mark, name in BYTE_ORDER_MARKS.items() if data.startswith(mark)), "utf-8")
+    text = data.decode(encoding)
+    if "\0" in text:  # UTF-16 without its mark
+        raise ValueError("it has a NUL character")
+    return text
+
+
+def _without_setting() -> Iterator[tuple[str, str | None]]:
+    for full, value in {**_dotenv({}), **os.environ}.items():
+        name = full.removeprefix(PREFIX)
+        if name != full and name.removesuffix("_FILE") not in SETTINGS and not name.startswith(NOT_SETTINGS):
+            yield full, value
+
+
+def _is_of_kubernetes(full: str, value: str | None) -> bool:
+    name = full.removeprefix(PREFIX)
+    is_port = SERVICE_PORT.fullmatch(name) and SERVICE_URL.fullmatch(value or "")
+    return bool(is_port or SERVICE.fullmatch(name))
 
 
 def _validate(given: dict[str, Any], errors: Errors) -> Settings:
@@ -51,31 +100,45 @@ def _validate(given: dict[str, Any], errors: Errors) -> Settings:
     return Settings(**{name.lower(): value for name, value in values.items()})
 
 
-def _from_environment(errors: Errors) -> dict[str, Any]:
-    """Read both names without prefix, then .env, then the environment proper; an empty value counts as none."""
-    sources = _dotenv(), os.environ
+def _from_environment(errors: Errors, files: dict[str, Path]) -> dict[str, Any]:
+    """Read both names without prefix, then .env, then the environment proper; an empty value counts as none.
+
+    `files` gets the path of each setting that a file named by TASKAPI_<NAME>_FILE has decided.
+    """
+    sources = _dotenv(errors), os.environ
     found: dict[str, Any] = {name: source[name] for source in sources for name in BARE if source.get(name)}
     for source in sources:
         for name in SETTINGS:
             if path := source.get(f"{PREFIX}{name}_FILE"):
                 found |= _from_secret_file(name, Path(path), errors)
+                files[name] = Path(path)
             if value := source.get(PREFIX + name):
                 found[name] = value
+                files.pop(name, None)
     return found
 
 
-def _dotenv() -> dict[str, str | None]:
-    return dotenv_values(find_dotenv(usecwd=True))
+def _dotenv(errors: Errors) -> dict[str, str | None]:
+    path = find_dotenv(usecwd=True)
+    try:
+        text = decode_text(Path(path).read_bytes()) if path else ""
+    except OSError as error:
+        errors[path] = [f"Cannot be read: {error.strerror}."]
+        return {}
+    except ValueError:
+        errors[path] = ["Is neither UTF-8 nor UTF-16 text."]
+        return {}
+    return dotenv_values(stream=StringIO(text))
 
 
 def _from_secret_file(name: str, path: Path, errors: Errors) -> dict[str, str]:
     """Read TASKAPI_<NAME>_FILE, without the line's end that editors put behind a secret."""
     try:
-        return {name: path.read_text(encoding="utf-8").rstrip("\r\n")}
+        return {name: decode_text(path.read_bytes()).rstrip("\r\n")}
     except OSError as error:
         errors[f"{name}_FILE"] = [f"{path} cannot be read: {error.strerror}."]
-    except UnicodeDecodeError:
-        errors[f"{name}_FILE"] = [f"{path} is not UTF-8 text."]
+    except ValueError:
+        errors[f"{name}_FILE"] = [f"{path} is neither UTF-8 nor UTF-16 text."]
     return {}
 
 

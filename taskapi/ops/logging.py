@@ -17,7 +17,7 @@ import structlog
 from flask import Flask, Response, g, has_app_context
 
 from taskapi.config import Settings
-from taskapi.config.sources import unknown_names
+from taskapi.config.sources import suggestion, unknown_names
 from taskapi.context import current_g, current_request
 
 Event = structlog.typing.EventDict
@@ -36,7 +36,7 @@ def init_logging(app: Flask, settings: Settings) -> None:
     if level <= logging.INFO:
         app.after_request(partial(_log_request, render))
     for name in unknown_names():
-        app.logger.warning("%s is no setting of this version and has no effect", name)
+        app.logger.warning("%s is no setting of this version and has no effect%s", name, suggestion(name))
 
 
 class _Handler(logging.StreamHandler[Any]):

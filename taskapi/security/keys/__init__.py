@@ -8,6 +8,7 @@ from typing import Final
 from flask import Flask
 
 from taskapi.config import PREFIX, Settings, SettingsError
+from taskapi.config.refusals import exposure
 from taskapi.context import current_application
 from taskapi.security.keys.algorithms import ALGORITHMS, Jwk, UnfitKeyError
 from taskapi.security.keys.changes import member, new_members, new_seal
@@ -45,6 +46,10 @@ def init_keys(app: Flask, settings: Settings) -> None:
     """Load the ring, making one in the instance folder where the settings name none. Raises SettingsError."""
     folder = Path(app.instance_path)
     source = _choose(settings, folder)
+    if source.path and (why := exposure(source.path)):
+        if settings.production:
+            raise SettingsError(f"{PREFIX}JWT_KEYS: {source.place} {why}.")
+        app.logger.warning("the key ring %s %s", source.place, why)
     try:
         live = LiveRing(app, source, settings.jwt_keys_reload_seconds, partial(_own_seal, app, folder / SEAL_FILE))
     except (SourceError, UnfitKeyError) as error:

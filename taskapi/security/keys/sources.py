@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from taskapi.config.sources import decode_text
 from taskapi.security.keys.algorithms import Jwk
 from taskapi.security.keys.files import to_text
 from taskapi.security.keys.stores import STORES, SourceError
@@ -44,11 +45,11 @@ def fixed(jwk: Jwk) -> Source:
 
 def _read_file(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return decode_text(path.read_bytes())
     except OSError as error:
         raise SourceError(f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise SourceError("is not text") from None
+    except ValueError:
+        raise SourceError("is neither UTF-8 nor UTF-16 text") from None
 
 
 def _read_variable(name: str) -> str:
