@@ -5,13 +5,12 @@ from hashlib import sha256
 from unicodedata import normalize
 
 import bcrypt
-from zxcvbn import zxcvbn
 
 from taskapi.api import invalid
 from taskapi.config import settings
+from taskapi.security.password_strength import advice_against
 
 MAX_LENGTH = 128
-_ZXCVBN_LENGTH = 72
 
 
 def hash_password(password: str) -> str:
@@ -50,10 +49,9 @@ def check_strength(password: str, own_words: list[str], field: str = "password")
     least = settings().password_min_length
     if not least <= len(password) <= MAX_LENGTH:
         invalid("json", {field: [f"Must have {least} to {MAX_LENGTH} characters."]})
-    report = zxcvbn(password[:_ZXCVBN_LENGTH], user_inputs=own_words)
-    if report["score"] < 2:
-        advice = [report["feedback"]["warning"], *report["feedback"]["suggestions"]]
-        invalid("json", {field: ["Is too easily guessed.", *filter(None, advice)]})
+    advice = advice_against(password, own_words)
+    if advice is not None:
+        invalid("json", {field: ["Is too easily guessed.", *advice]})
 
 
 def _digest(password: str) -> bytes:
