@@ -72,8 +72,32 @@ def test_what_migrations_build_is_what_the_models_say(empty):
     upgrade()
     check()
     with db.engine.connect() as connection:
-        options = {"compare_type": True, "include_name": is_declared}
+        options = {"compare_type": True, "compare_server_default": True, "include_name": is_declared}
         assert compare_metadata(MigrationContext.configure(connection, opts=options), db.metadata) == []
+
+
+@pytest.fixture
+def history(tmp_path):
+    """A copy of the history, for a command that may add to it."""
+    return Path(shutil.copytree(MIGRATIONS, tmp_path / "history"))
+
+
+def test_migrate_writes_no_revision_when_nothing_has_changed(empty, history):
+    upgrade()
+    before = sorted(history.rglob("*.py"))
+    result = empty.test_cli_runner().invoke(args=["db", "migrate", "--directory", str(history)])
+    assert (result.exit_code, result.output) == (0, "No changes in schema detected.\n")
+    assert sorted(history.rglob("*.py")) == before
+
+
+def test_migrate_writes_one_revision_when_a_column_has_gone(empty, history):
+    upgrade()
+    with db.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE users DROP COLUMN timezone")
+    runner = empty.test_cli_runner()
+    assert runner.invoke(args=["db", "migrate", "-m", "more", "--directory", str(history)]).exit_code == 0
+    (written,) = (history / "versions").glob(f"{len(REVISIONS) + 1:04}_more.py")
+    assert "sa.Column('timezone'" in written.read_text()
 
 
 def test_taking_the_last_step_again_keeps_what_people_wrote(empty, make_app):

@@ -2,8 +2,10 @@
 
 from typing import Any, Final, Literal
 
+import click
 from alembic import context
 from alembic.util import CommandError
+from flask import current_app
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
@@ -27,22 +29,28 @@ def _is_declared(name: str | None, _kind: str, _parents: Any) -> bool:
     return not (name or "").startswith("task_search")
 
 
-def _number(_context: Any, _revision: Any, directives: list[Any]) -> None:
-    """Call a new revision by the number that comes next."""
+def _revise(_context: Any, _revision: Any, directives: list[Any]) -> None:
+    """Give a new revision the next number; `flask db migrate` writes none if the schema has not changed."""
+    if getattr(context.config.cmd_opts, "autogenerate", False) and directives[0].upgrade_ops.is_empty():
+        directives.clear()
+        click.echo("No changes in schema detected.")
+        return
     directives[0].rev_id = f"{int(context.script.get_current_head() or 0) + 1:04}"
 
 
 def _configure(**options: Any) -> None:
     context.configure(
-        target_metadata=db.metadata,
-        compare_type=True,
-        render_as_batch=True,
-        render_item=_render,
-        include_name=_is_declared,
-        process_revision_directives=_number,
-        transaction_per_migration=False,
-        transactional_ddl=True,
-        **options,
+        **{
+            "target_metadata": db.metadata,
+            "compare_server_default": True,
+            "render_item": _render,
+            "include_name": _is_declared,
+            "process_revision_directives": _revise,
+            "transaction_per_migration": False,
+            "transactional_ddl": True,
+            **current_app.extensions["migrate"].configure_args,  # what Migrate(…) was given
+            **options,
+        }
     )
 
 
