@@ -92,11 +92,24 @@ def try_out(operation, mode, sign_in, things):
         if mode is GenerationMode.POSITIVE:
             make_acceptable(case, asking, things)
         else:
-            assume("" not in (case.query or {}).values())  # an empty value means that the parameter is absent
+            assume(not any(is_absent(value) for value in (case.query or {}).values()))
+            assume(not is_padded(case.body))  # blanks around a line are trimmed before it is judged
         headers = {"Authorization": f"Bearer {asking.token}"}
         case.call_and_validate(headers=headers, additional_checks=[documented_status, documented_headers])
 
     run()
+
+
+def is_absent(value):
+    """Tell whether a value of a query is sent as an empty one, which means that the parameter is absent."""
+    return value in ("", None, [], [""]) or isinstance(value, dict)
+
+
+def is_padded(value):
+    """Tell whether a text of a body has blanks around it."""
+    if isinstance(value, dict | list):
+        return any(is_padded(item) for item in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str) and value != value.strip()
 
 
 def make_acceptable(case, asking, things):

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from functools import partial, wraps
-from hashlib import blake2b
 from typing import Any, NoReturn
 
-from flask import Response, request
+from flask import Response
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema
 
@@ -15,6 +14,7 @@ from taskapi.api.examples import answers, bodies, said_of
 from taskapi.api.header_docs import LIMITS
 from taskapi.api.header_docs import headers as documented_headers
 from taskapi.api.parsing import JSON, Parser
+from taskapi.api.preconditions import fails_to_match, is_known, tag_of
 from taskapi.api.problems import problem
 from taskapi.context import current_request
 from taskapi.database import Written
@@ -70,14 +70,12 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         schema: Any = None,
         *,
         etag: bool = False,
-        derived: bool = False,
         headers: tuple[str, ...] = (),
         **doc: Any,
     ) -> Callable[..., Any]:
         """Answer with `status_code` and what `schema` shows; `etag` makes it an owned, conditional resource.
 
-        `derived` says that it shows more than its row, so that its tag changes with that too. For the document there
-        are the names of `headers`, and `examples` by what is said of each.
+        For the document there are the names of `headers`, and `examples` by what is said of each.
         """
         shown = schema() if isinstance(schema, type) else schema
         doc["headers"] = documented_headers("Cache-Control", *LIMITS, *(["ETag"] if etag else []), *headers)
@@ -86,7 +84,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         document = super().response(status_code, shown, **answers(shown, doc.pop("examples", None)), **doc)
 
         def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
-            say = partial(respond, status=status_code, etag=etag, derived=derived)
+            say = partial(respond, status=status_code, etag=etag, derived=is_derived(shown))
             answering = wraps(document(view))(_answering(view, shown, say))
             if etag:
                 answering._apidoc["conditional"] = True  # type: ignore[attr-defined]
@@ -131,34 +129,35 @@ def respond(body: Any, status: int, headers: dict[str, str], *, etag: bool, deri
         return Response(status=status, headers=headers)
     data = to_json(body) if isinstance(body, dict) else f"{body.text}\n".encode()
     if etag:
-        tag = _tag(body, data, derived=derived)
+        version = body.get("version") if isinstance(body, dict) else body.version
+        tag = tag_of(version, data, derived=derived)
         conditional = {"ETag": f'"{tag}"', "Cache-Control": OWNED}
-        request = current_request()
-        given = "HTTP_IF_NONE_MATCH" in request.environ and request.method in {"GET", "HEAD"}
-        if given and request.if_none_match.contains_weak(tag):
+        if current_request().method in {"GET", "HEAD"} and is_known(tag):
             return Response(status=304, headers=conditional)
         headers = headers | conditional
     return Response(data, status, headers, content_type="application/json")
 
 
-def _tag(body: dict[str, Any] | Written, data: bytes, *, derived: bool) -> str:
-    version = body.get("version") if isinstance(body, dict) else body.version
-    if version is not None and not derived:
-        return str(version)
-    digest = blake2b(data, digest_size=12).hexdigest()
-    return f"{version}-{digest}" if version is not None else digest
-
-
 def require_match(row: Any, schema: Schema) -> None:
-    """Answer 412 with the row as it is now, where If-Match names another version; without If-Match all is well."""
-    given = request.if_match
-    if "If-Match" not in request.headers or given.star_tag:
-        return
-    if str(row.version) not in {tag.partition("-")[0] for tag in given.as_set() if tag}:
+    """Answer 412 with the row as it is now unless If-Match names it; without If-Match all is well.
+
+    If-Match names a row by its ETag, or by its version alone, whatever else is shown with the row.
+    """
+    if "HTTP_IF_MATCH" in current_request().environ and fails_to_match(str(row.version), _tag_of_row(row, schema)):
         refuse_version(row, schema)
 
 
 def refuse_version(row: Any, schema: Schema) -> NoReturn:
     """Answer 412 with the row as it is now."""
     current = fields_of(row, tuple(schema.dump_fields))
-    problem("version_mismatch", headers={"ETag": f'"{row.version}"'}, current=current)
+    problem("version_mismatch", headers={"ETag": f'"{_tag_of_row(row, schema)}"'}, current=current)
+
+
+def _tag_of_row(row: Any, schema: Schema) -> str:
+    data = to_json(fields_of(row, tuple(schema.dump_fields)))
+    return tag_of(row.version, data, derived=is_derived(schema))
+
+
+def is_derived(schema: Schema | None) -> bool:
+    """Tell whether a schema shows more than a row, so that its tag changes with that too."""
+    return getattr(schema, "derived", False)

@@ -42,6 +42,12 @@ FRESH = (
     "one that was refreshed will not do."
 )
 
+MATCH = (
+    "The `ETag` of what you mean to change, or its `version` in quotes: 412 if it has changed since. By strong "
+    'comparison (RFC 9110): `W/"7"`, as a compressing proxy may make of `"7"`, matches nothing. A field that is not a '
+    "list of quoted tags is answered 400."
+)
+
 
 def document_operation(
     doc: dict[str, Any], doc_info: dict[str, Any], *, spec: APISpec, method: str, **_: Any
@@ -76,7 +82,7 @@ def _document_conditions(doc: dict[str, Any], doc_info: dict[str, Any], method: 
         _add_header(doc, "If-None-Match", "The `ETag` of what you have: 304 if it is still the same.")
         doc["responses"][304] = {"description": "Not modified", "headers": headers("Cache-Control", "ETag")}
     elif "version_mismatch" in doc_info.get("problems", ()):
-        _add_header(doc, "If-Match", "The `ETag` of what you mean to change: 412 if it has changed since.")
+        _add_header(doc, "If-Match", MATCH)
 
 
 def _document_idempotency(doc: dict[str, Any], doc_info: dict[str, Any]) -> None:

@@ -58,6 +58,8 @@ def codes_of(doc: dict[str, Any], doc_info: dict[str, Any], method: str) -> set[
 def _implied(doc: dict[str, Any], doc_info: dict[str, Any], method: str) -> Iterator[str]:
     if "requestBody" in doc or "requestBody" in doc_info.get("manual_doc", {}):
         yield from BODY
+    if "version_mismatch" in doc_info.get("problems", ()):
+        yield "malformed_request"
     if "idempotent" in doc_info:
         yield from ("malformed_request", "idempotency_key_reused")
     if any("cursor" in getattr(parameter.get("schema"), "fields", ()) for parameter in doc.get("parameters", ())):

@@ -1,6 +1,6 @@
 """Errors: one shape (RFC 9457), one way out."""
 
-from itertools import islice
+from heapq import nsmallest
 from typing import Any, NoReturn
 
 from flask import Blueprint, Flask, Response, current_app, g
@@ -58,7 +58,8 @@ def invalid(place: str, errors: dict[Any, Any], **members: Any) -> NoReturn:
 
     At most MAX_MESSAGES messages are listed; `errors_omitted` counts the others.
     """
-    names = [shortened(name) for name in islice(errors, 6) if isinstance(name, str) and name != "_schema"]
+    fields = (name for name in errors if isinstance(name, str) and name != "_schema")
+    names = [shortened(name) for name in nsmallest(6, fields)]  # marshmallow reports unknown fields in no order
     named = f": {', '.join(names[:5])}{', …' * (len(names) > 5)}." if names else "."
     detail = CATALOGUE["validation_failed"].detail.removesuffix(".") + named
     listing = _Listing()

@@ -36,7 +36,7 @@ def list_labels(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 
 @blp.post("")
 @blp.arguments(LABEL, examples=CREATED)
-@blp.response(201, LABEL, etag=True, derived=True, headers=("Location",))
+@blp.response(201, LABEL, etag=True, headers=("Location",))
 @blp.problems("name_taken", "quota_exceeded")
 @requires(Permission.TASK_WRITE)
 @idempotent
@@ -49,13 +49,13 @@ def create_label(values: dict[str, Any]) -> Response:
     db.session.add(label)
     db.session.flush()
     db.session.refresh(label)
-    answer = made(label, LABEL, f"/api/v1/labels/{label.id}", derived=True)
+    answer = made(label, LABEL, f"/api/v1/labels/{label.id}")
     db.session.commit()
     return answer
 
 
 @blp.get("/<uuid:label_id>")
-@blp.response(200, LABEL, etag=True, derived=True)
+@blp.response(200, LABEL, etag=True)
 @requires(Permission.TASK_READ)
 def show_label(label_id: UUID) -> Written:
     """Show one of your labels."""
@@ -64,7 +64,7 @@ def show_label(label_id: UUID) -> Written:
 
 @blp.patch("/<uuid:label_id>")
 @blp.arguments(LABEL_CHANGES, media_types=(JSON, MERGE_PATCH), examples=CHANGED)
-@blp.response(200, LABEL, etag=True, derived=True)
+@blp.response(200, LABEL, etag=True)
 @blp.problems("name_taken", "in_trash", "version_mismatch")
 @requires(Permission.TASK_WRITE)
 def update_label(changes: dict[str, Any], label_id: UUID) -> Label:
@@ -100,7 +100,7 @@ def delete_label(query: dict[str, Any], label_id: UUID) -> None:
 
 
 @blp.post("/<uuid:label_id>/restore")
-@blp.response(200, LABEL, etag=True, derived=True)
+@blp.response(200, LABEL, etag=True)
 @blp.problems("name_taken")
 @requires(Permission.TASK_WRITE)
 def restore_label(label_id: UUID) -> Label:

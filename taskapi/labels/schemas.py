@@ -10,6 +10,8 @@ from taskapi.api.pages import PageSchema
 class LabelSchema(Schema):
     """A label."""
 
+    derived = True  # it shows counts of tasks beside its row
+
     id = fields.UUID(dump_only=True, metadata={"example": LABEL_ID})
     name = Text(1, 50, required=True, metadata={"example": "home", "description": "Unique, in any case."})
     color = Color(allow_none=True)

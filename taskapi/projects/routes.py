@@ -37,7 +37,7 @@ def list_projects(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]
 
 @blp.post("")
 @blp.arguments(PROJECT, examples=CREATED)
-@blp.response(201, PROJECT, etag=True, derived=True, headers=("Location",))
+@blp.response(201, PROJECT, etag=True, headers=("Location",))
 @blp.problems("name_taken", "quota_exceeded")
 @requires(Permission.TASK_WRITE)
 @idempotent
@@ -50,13 +50,13 @@ def create_project(values: dict[str, Any]) -> Response:
     db.session.add(project)
     db.session.flush()
     db.session.refresh(project)
-    answer = made(project, PROJECT, f"/api/v1/projects/{project.id}", derived=True)
+    answer = made(project, PROJECT, f"/api/v1/projects/{project.id}")
     db.session.commit()
     return answer
 
 
 @blp.get("/<uuid:project_id>")
-@blp.response(200, PROJECT, etag=True, derived=True)
+@blp.response(200, PROJECT, etag=True)
 @requires(Permission.TASK_READ)
 def show_project(project_id: UUID) -> Written:
     """Show one of your projects."""
@@ -65,7 +65,7 @@ def show_project(project_id: UUID) -> Written:
 
 @blp.patch("/<uuid:project_id>")
 @blp.arguments(PROJECT_CHANGES, media_types=(JSON, MERGE_PATCH), examples=CHANGED)
-@blp.response(200, PROJECT, etag=True, derived=True)
+@blp.response(200, PROJECT, etag=True)
 @blp.problems("name_taken", "in_trash", "version_mismatch")
 @requires(Permission.TASK_WRITE)
 def update_project(changes: dict[str, Any], project_id: UUID) -> Project:
@@ -102,7 +102,7 @@ def delete_project(query: dict[str, Any], project_id: UUID) -> None:
 
 
 @blp.post("/<uuid:project_id>/restore")
-@blp.response(200, PROJECT, etag=True, derived=True)
+@blp.response(200, PROJECT, etag=True)
 @blp.problems("name_taken")
 @requires(Permission.TASK_WRITE)
 def restore_project(project_id: UUID) -> Project:

@@ -19,6 +19,8 @@ class TaskCountsSchema(Schema):
 class ProjectSchema(Schema):
     """A project."""
 
+    derived = True  # it shows counts of tasks beside its row
+
     id = fields.UUID(dump_only=True, metadata={"example": PROJECT_ID})
     name = Text(1, 100, required=True, metadata={"example": "Garden", "description": "Unique, in any case."})
     description = Text(

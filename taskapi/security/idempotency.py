@@ -18,7 +18,7 @@ from sqlalchemy import JSON, ForeignKey, LargeBinary, String, delete
 from sqlalchemy.orm import Mapped, mapped_column
 
 from taskapi.api import problem
-from taskapi.api.blueprint import fields_of, respond
+from taskapi.api.blueprint import fields_of, is_derived, respond
 from taskapi.api.parsing import read_body
 from taskapi.database import Model, db, now
 from taskapi.owned import lock_owner
@@ -56,10 +56,10 @@ def idempotent(view: View) -> View:
     return wrapper  # type: ignore[return-value]
 
 
-def made(row: Any, schema: Schema, location: str, *, derived: bool = False) -> Response:
+def made(row: Any, schema: Schema, location: str) -> Response:
     """Return the 201 that shows a new row, and keep it for when the same request comes again."""
     shown = fields_of(row, tuple(schema.dump_fields))
-    return remembered(respond(shown, 201, {"Location": location}, etag=True, derived=derived))
+    return remembered(respond(shown, 201, {"Location": location}, etag=True, derived=is_derived(schema)))
 
 
 def remembered(response: Response) -> Response:

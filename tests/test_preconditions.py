@@ -1,0 +1,91 @@
+"""If-Match and If-None-Match: strong and weak comparison of entity tags (RFC 9110), on every owned resource."""
+
+import time
+
+import pytest
+
+KINDS = {"tasks": "title", "projects": "name", "labels": "name"}
+
+
+@pytest.fixture(params=KINDS)
+def row(request, owner):
+    """The address of a row of each kind, and its entity tag without quotes."""
+    answer = owner.post(f"/api/v1/{request.param}", json={KINDS[request.param]: "Garden"})
+    return answer.headers["Location"], answer.headers["ETag"].strip('"')
+
+
+def patch(client, url, if_match, **fields):
+    return client.patch(url, json=fields, headers={"If-Match": if_match})
+
+
+@pytest.mark.parametrize(
+    "form", ['"{tag}"', ' "{tag}" ', '"0","{tag}"', '"0", , "{tag}",', '"a,b", "{tag}"', "*", 'W/"0", "{tag}"']
+)
+def test_if_match_with_the_current_tag_lets_the_change_through(owner, row, form):
+    url, tag = row
+    assert patch(owner, url, form.format(tag=tag)).status_code == 200
+
+
+@pytest.mark.parametrize("suffix", ["-gzip", "-br", "-zstd"])
+def test_tag_that_a_compressing_proxy_marked_is_the_same_tag(owner, row, suffix):
+    url, tag = row
+    assert patch(owner, url, f'"{tag}{suffix}"').status_code == 200
+    assert owner.get(url, headers={"If-None-Match": f'"{tag}{suffix}"'}).status_code == 304
+
+
+@pytest.mark.parametrize("form", [
+    'W/"{tag}"', '"{tag}-junk"', '"{tag}-"', '"{tag}-gzip-gzip"', '"{tag}gzip"', '"{tag}-GZIP"', '"0{tag}"',
+    '"0"', '""', '"-gzip"', '"W/{tag}"', '"*"',
+])  # fmt: skip
+def test_if_match_with_another_tag_is_412_with_the_tag_of_get(owner, row, form):
+    url, tag = row
+    answer = patch(owner, url, form.format(tag=tag))
+    assert (answer.status_code, answer.json["code"]) == (412, "version_mismatch")
+    shown = owner.get(url)
+    assert answer.headers["ETag"] == shown.headers["ETag"] == f'"{tag}"'
+    assert answer.json["current"] == shown.json
+    deleted = owner.delete(url, headers={"If-Match": form.format(tag=tag)})
+    assert (deleted.status_code, deleted.headers["ETag"]) == (412, f'"{tag}"')
+
+
+@pytest.mark.parametrize(
+    "form", ["{tag}", '"', '"{tag}', '{tag}"', "", " ", ",", '"{tag}" "0"', 'w/"{tag}"', "*, *", '"\x01"', '" {tag}"']
+)
+def test_if_match_that_is_no_list_of_tags_is_400(owner, row, form):
+    url, tag = row
+    for answer in (
+        patch(owner, url, form.format(tag=tag)),
+        owner.delete(url, headers={"If-Match": form.format(tag=tag)}),
+    ):
+        assert (answer.status_code, answer.json["code"]) == (400, "malformed_request")
+        assert "If-Match" in answer.json["detail"]
+
+
+@pytest.mark.parametrize("form", ['"{tag}"', 'W/"{tag}"', '"0", W/"{tag}"', "*"])
+def test_if_none_match_compares_weakly(owner, row, form):
+    url, tag = row
+    answer = owner.get(url, headers={"If-None-Match": form.format(tag=tag)})
+    assert (answer.status_code, answer.headers["ETag"]) == (304, f'"{tag}"')
+
+
+@pytest.mark.parametrize("form", ["{tag}", '"{tag}-junk"', '"0"', 'W/"0"', '"', ""])
+def test_if_none_match_that_names_nothing_current_is_200(owner, row, form):
+    url, tag = row
+    assert owner.get(url, headers={"If-None-Match": form.format(tag=tag)}).status_code == 200
+
+
+def test_version_in_quotes_names_a_project_whatever_its_tasks(owner):
+    project = owner.post("/api/v1/projects", json={"name": "Garden"})
+    url, tag = project.headers["Location"], project.headers["ETag"]
+    owner.post("/api/v1/tasks", json={"title": "Rake", "project_id": project.json["id"]})
+    answer = patch(owner, url, tag, name="Balcony")
+    assert (answer.status_code, answer.headers["ETag"]) == (412, owner.get(url).headers["ETag"])
+    assert patch(owner, url, f'"{project.json["version"]}"', name="Balcony").status_code == 200
+
+
+def test_long_malformed_tags_are_judged_in_linear_time(owner, row):
+    url, _ = row
+    started = time.perf_counter()
+    for form in (f"{' ' * 50_000}x", f'"{"a" * 50_000}', f"{',' * 50_000}x", f"{', ' * 50_000}x"):
+        assert patch(owner, url, form).status_code == 400
+    assert time.perf_counter() - started < 5
