@@ -26,7 +26,7 @@ Call = Callable[[], bytes]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database", default="", help="postgresql://…; SQLite without")
-    parser.add_argument("--redis", default="", help="redis://… for denylist and limits")
+    parser.add_argument("--redis", default="", help="redis://… for limits")
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--calls", type=int, default=20, help="calls in each round")
     parser.add_argument("--json", action="store_true", help="print the microseconds of each round")

@@ -43,7 +43,7 @@ REQUESTS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database", default="", help="postgresql://…; SQLite without")
-    parser.add_argument("--redis", default="", help="redis://… for denylist and limits")
+    parser.add_argument("--redis", default="", help="redis://… for limits")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=int, default=SECONDS, help="of load for each route in each round")
     options = parser.parse_args()

@@ -96,7 +96,7 @@ def _person(app: Flask, number: int, tasks: int) -> Person:
 
 
 def about(settings: dict[str, str]) -> str:
-    """Say which database and which store of the denylist these settings name."""
+    """Say which database these settings name, and whether Redis counts limits."""
     database = "PostgreSQL" if settings["TASKAPI_DATABASE_URL"] else "SQLite"
     return database + (" and Redis" if settings["TASKAPI_REDIS_URL"] else "")
 

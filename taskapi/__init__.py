@@ -46,8 +46,9 @@ CHECKS = {
     "database": check_database,
     "migrations": check_migrations,
     "signing_key": check_keys,
-    "redis": check_redis,
 }
+# What the service goes on without
+REPORTS = {"redis": check_redis}
 
 ROUTES = (
     auth_routes,
@@ -87,6 +88,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     api = init_api(app)
     for routes in ROUTES:
         api.register_blueprint(routes)
-    init_health(app, CHECKS)
+    init_health(app, CHECKS, REPORTS)
     init_schema(app, settings)
     return app

@@ -168,9 +168,9 @@ def redis_url() -> str:
     return TEST_REDIS_URL
 
 
-@pytest.fixture(scope="module", params=["database", "redis"])
-def denylist_store(request: pytest.FixtureRequest) -> dict[str, str]:
-    """The settings of either denylist: a module that asks for it runs on both."""
+@pytest.fixture(scope="module", params=["memory", "redis"])
+def counter_store(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The settings by which limits are counted in memory, and in Redis: a module that asks for it runs on both."""
     return {"REDIS_URL": request.getfixturevalue("redis_url")} if request.param == "redis" else {}
 
 

@@ -55,7 +55,7 @@ def children(pid: int) -> list[int]:
 
 
 class Redis:
-    """A Redis of one's own, which may be frozen, killed and started again, empty."""
+    """A Redis of one's own, which may be frozen, killed and started again, with what it saved."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -68,10 +68,10 @@ class Redis:
         """Tell whether there is a redis-server to start."""
         return shutil.which("redis-server") is not None
 
-    def start(self) -> None:
-        """Start it with nothing in it."""
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)]
-        self.process = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
+    def start(self, *options: str) -> None:
+        """Start it with what was saved by its command SAVE: else with nothing."""
+        usual = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)]
+        self.process = subprocess.Popen(["redis-server", *usual, *options], stdout=subprocess.DEVNULL)
         wait_until(lambda: connects(self.port))
 
     def kill(self) -> None:

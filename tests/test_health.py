@@ -65,7 +65,6 @@ def test_a_schema_of_a_later_version_is_ready(make_app, new_database):
     [
         ("DATABASE_URL", "postgresql://somebody:hidden@127.0.0.1:{port}/tasks", ["database", "migrations"]),
         ("DATABASE_URL", "sqlite:////nowhere/tasks.db", ["database", "migrations"]),
-        ("REDIS_URL", "redis://:hidden@127.0.0.1:{port}/0", ["redis"]),
     ],
 )
 def test_what_is_down_is_named_and_nothing_told_of_it(make_app, setting, url, down):
@@ -75,6 +74,12 @@ def test_what_is_down_is_named_and_nothing_told_of_it(make_app, setting, url, do
     assert answer.mimetype == "application/problem+json"
     for secret in ("hidden", "somebody", "nowhere", str(port)):
         assert secret not in answer.text
+
+
+def test_a_redis_that_is_down_is_named_and_the_service_is_ready(make_app):
+    port = free_port()
+    answer = make_app(REDIS_URL=f"redis://:hidden@127.0.0.1:{port}/0").test_client().get("/readyz")
+    assert (answer.status_code, answer.json) == (200, {"status": "ok", "degraded": ["redis"]})
 
 
 def test_a_database_that_was_not_migrated_is_unavailable_and_no_fault(make_app, new_database):

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from taskapi.database import READER, Prepared, acting_for, db, now, reader, writer
 from taskapi.database.prepared import send
-from taskapi.security.denylist import Revocation
+from taskapi.security.denylist import DenylistEntry
 
 TASKS = "/api/v1/tasks"
 TEXTS = [
@@ -138,14 +138,14 @@ def test_what_was_prepared_outlives_a_transaction_that_was_undone(app, owner):
 
 @pytest.mark.parametrize("rows", [1, 3])
 def test_what_is_done_first_in_a_unit_of_work_is_undone_with_it(app, rows):
-    entries = [{"subject": f"unit-{i}", "below_epoch": 1, "expires_at": now()} for i in range(rows)]
-    count = sa.select(sa.func.count()).where(Revocation.subject.in_([entry["subject"] for entry in entries]))
+    entries = [{"owner_id": UUID(int=1), "subject": f"unit-{i}", "expires_at": now()} for i in range(rows)]
+    count = sa.select(sa.func.count()).where(DenylistEntry.subject.in_([entry["subject"] for entry in entries]))
     with app.app_context():
-        db.session.execute(sa.insert(Revocation), entries)
+        db.session.execute(sa.insert(DenylistEntry), entries)
         assert db.session.execute(count).scalar_one() == rows
         db.session.rollback()
         with db.engine.connect() as connection:
-            connection.execute(sa.insert(Revocation), entries)  # which begins by itself
+            connection.execute(sa.insert(DenylistEntry), entries)  # which begins by itself
             connection.rollback()
         assert reader().execute(count).scalar_one() == 0
         left = db.session.scalars(count, execution_options={"yield_per": 1})  # by a cursor of the server's
@@ -155,17 +155,17 @@ def test_what_is_done_first_in_a_unit_of_work_is_undone_with_it(app, rows):
 
 @pytest.mark.usefixtures("postgresql")
 def test_so_is_what_the_driver_does_by_itself_and_what_follows_a_beginning_that_was_refused(app):
-    count = sa.select(sa.func.count()).where(Revocation.subject.startswith("driver-"))
+    count = sa.select(sa.func.count()).where(DenylistEntry.subject.startswith("driver-"))
     with app.app_context():
-        with writer().connection.cursor() as cursor, cursor.copy("COPY revocations FROM STDIN") as copy:
-            copy.write("driver-1\t1\t2030-01-01\n")
+        with writer().connection.cursor() as cursor, cursor.copy("COPY denylist FROM STDIN") as copy:
+            copy.write("00000000-0000-0000-0000-000000000001\tdriver-1\t2030-01-01\n")
         assert db.session.execute(count).scalar_one() == 1
         db.session.rollback()
         driver = writer().connection.driver_connection
         driver.opening = ("BEGIN NOTHING",)
         for _ in range(2):
             with pytest.raises(SyntaxError_):
-                driver.ask(b"INSERT INTO revocations VALUES ('driver-2', 1, now())", [])
+                driver.ask(b"INSERT INTO denylist VALUES (gen_random_uuid(), 'driver-2', now())", [])
         db.session.rollback()
         assert reader().execute(count).scalar_one() == 0
 

@@ -26,7 +26,7 @@ OTHERS = [
     "/api/v1/labels?deleted=true", "/api/v1/changes", "/api/v1/changes?since=1", "/api/v1/tasks/summary",
     f"/api/v1/tasks/{ID}", f"/api/v1/projects/{ID}", f"/api/v1/labels/{ID}",
 ]  # fmt: skip
-READS = r"(SELECT|WITH)\b(?!.*\brevocations\b)"
+READS = r"(SELECT|WITH)\b(?!.*\bdenylist\b)"
 TABLES = "tasks|projects|labels|task_labels|tombstones|change_counters|task_search_rows"
 
 

@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from taskapi.config import VERSION
 from taskapi.database import MIGRATIONS
 
-FIRST_RELEASE = "0009"  # the schema that release 0.1.0 begins with; nobody ran anything before
+FIRST_RELEASE = "0012"  # the schema that release 0.1.0 begins with; nobody ran anything before
 
 
 def release(name):

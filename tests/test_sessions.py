@@ -1,4 +1,4 @@
-"""Refresh tokens and sessions, told as stories; on the database's denylist and on Redis's."""
+"""Refresh tokens and sessions, told as stories."""
 
 import base64
 import json
@@ -24,12 +24,6 @@ from taskapi.security.rbac import Permission
 
 REFRESH = "/api/v1/auth/refresh"
 ME = "/api/v1/me"
-
-
-@pytest.fixture(scope="module")
-def app(make_app, denylist_store):
-    """The application, on either denylist."""
-    return make_app(**denylist_store)
 
 
 @pytest.fixture
@@ -131,8 +125,8 @@ def test_an_hour_offline_after_a_lost_answer_asks_for_the_password(login, refres
     assert login()["refresh_token"]
 
 
-def test_without_grace_any_second_use_is_a_theft(make_app, denylist_store, login):
-    strict = make_app(REFRESH_GRACE_SECONDS=0, **denylist_store).test_client()
+def test_without_grace_any_second_use_is_a_theft(make_app, login):
+    strict = make_app(REFRESH_GRACE_SECONDS=0).test_client()
     credentials = {"username": login.username, "password": PASSWORD}
     token = strict.post("/api/v1/auth/login", json=credentials).json["refresh_token"]
     successor = strict.post(REFRESH, json={"refresh_token": token}).json["refresh_token"]
@@ -296,8 +290,8 @@ def test_a_refreshed_token_is_not_fresh_until_the_password_is_entered(login, ref
     assert claims_of(answer.json)["fresh"] is True
 
 
-def test_what_needs_a_fresh_token_takes_no_refreshed_one(make_app, denylist_store, login):
-    app = make_app(**denylist_store)
+def test_what_needs_a_fresh_token_takes_no_refreshed_one(make_app, login):
+    app = make_app()
     app.add_url_rule("/fresh", view_func=requires(Permission.ACCOUNT_READ, fresh=True)(lambda: "done"))
     client = app.test_client()
     credentials = {"username": login.username, "password": PASSWORD}
@@ -410,8 +404,8 @@ def test_an_unknown_name_is_answered_as_a_wrong_password(client, login, case):
     assert answer(login.username) == answer("nobody-has-this-name")
 
 
-def test_sign_in_renews_the_hash_when_its_cost_differs(make_app, denylist_store, login, app):
-    dearer = make_app(BCRYPT_ROUNDS=5, **denylist_store).test_client()
+def test_sign_in_renews_the_hash_when_its_cost_differs(make_app, login, app):
+    dearer = make_app(BCRYPT_ROUNDS=5).test_client()
     credentials = {"username": login.username, "password": PASSWORD}
     assert dearer.post("/api/v1/auth/login", json=credentials).status_code == 200
     with app.app_context():

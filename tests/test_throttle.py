@@ -15,9 +15,9 @@ ADDRESSES = (f"2001:db8:{n >> 16:x}:{n & 0xFFFF:x}::1" for n in count(secrets.ra
 
 
 @pytest.fixture(scope="module")
-def app(make_app, denylist_store):
+def app(make_app, counter_store):
     """An application that limits, with one proxy in front."""
-    return make_app(RATELIMIT_ENABLED=True, TRUSTED_PROXIES=1, **denylist_store)
+    return make_app(RATELIMIT_ENABLED=True, TRUSTED_PROXIES=1, **counter_store)
 
 
 @pytest.fixture
@@ -83,8 +83,8 @@ def test_made_up_headers_gain_nothing(attempt, header):
     assert [forged(n).status_code for n in range(6)] == [401] * 5 + [429]
 
 
-def test_without_a_proxy_no_forwarded_address_is_believed(make_app, denylist_store, at_noon):
-    client = make_app(RATELIMIT_ENABLED=True, **denylist_store).test_client()
+def test_without_a_proxy_no_forwarded_address_is_believed(make_app, counter_store, at_noon):
+    client = make_app(RATELIMIT_ENABLED=True, **counter_store).test_client()
     name, remote = f"nobody-{secrets.token_hex(6)}", {"REMOTE_ADDR": next(ADDRESSES)}
     body = {"username": name, "password": "wrong"}
     answers = [

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, ColumnElement, String, cast
+from sqlalchemy import JSON, BigInteger, ColumnElement, Integer, String, cast
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -17,7 +17,7 @@ from taskapi.security.tokens import Standing
 
 
 class User(Model):
-    """A person. `epoch` grows when their standing changes, which voids the tokens issued before."""
+    """A user. `epoch` grows when their standing changes, which revokes the tokens issued before."""
 
     __tablename__ = "users"
 
@@ -29,7 +29,7 @@ class User(Model):
     timezone: Mapped[str] = mapped_column(String(64), default="UTC")
     roles: Mapped[list[str]] = mapped_column(JSON, default=lambda: [Role.EDITOR.value])
     active: Mapped[bool] = mapped_column(default=True)
-    epoch: Mapped[int] = mapped_column(default=0)
+    epoch: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), default=0)
     created_at: Mapped[datetime] = mapped_column(default=now)
     words: Mapped[str]
 

@@ -108,7 +108,7 @@ def end_session(session_id: UUID, user_id: UUID) -> bool:
         delete(Session).where(Session.id == session_id, Session.user_id == user_id).returning(Session.id)
     ).first()
     if gone is not None:
-        denylist.revoke_session(session_id)
+        denylist.revoke_session(user_id, session_id)
         record(Event.SIGN_OUT, actor_id=user_id, subject_id=user_id, session_id=str(session_id))
     return gone is not None
 
@@ -119,7 +119,7 @@ def end_sessions(user_id: UUID, actor_id: UUID | None, *, besides: Iterable[UUID
         delete(Session).where(Session.user_id == user_id, Session.id.not_in(list(besides))).returning(Session.id)
     ).scalars()
     for session_id in gone.all():
-        denylist.revoke_session(session_id)
+        denylist.revoke_session(user_id, session_id)
         record(Event.SIGN_OUT, actor_id=actor_id, subject_id=user_id, session_id=str(session_id))
 
 
@@ -276,7 +276,7 @@ def _end_stolen(session_id: UUID) -> None:
     """End a session whose spent token came back, for good: the refusal that follows must not undo it."""
     user_id = db.session.execute(delete(Session).where(Session.id == session_id).returning(Session.user_id)).scalar()
     if user_id is not None:
-        denylist.revoke_session(session_id)
+        denylist.revoke_session(user_id, session_id)
         record(Event.REFRESH_TOKEN_THEFT, subject_id=user_id, session_id=str(session_id))
     db.session.commit()
 

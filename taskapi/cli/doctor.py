@@ -13,6 +13,7 @@ from taskapi.database import db, reader, row_security
 from taskapi.migrations import applied, check_database, newest
 from taskapi.ops.health import findings
 from taskapi.security.keys import live_ring, ring
+from taskapi.security.redis import eviction, redis
 
 Finding = tuple[str, str, str]  # the verdict, what it is about, and what there is to say
 OK, WARN, FAIL = "ok", "warn", "FAIL"
@@ -22,7 +23,7 @@ OK, WARN, FAIL = "ok", "warn", "FAIL"
 @with_appcontext
 def doctor() -> None:
     """Look at settings, database, migrations and keys; exit 1 on trouble. A warning is no trouble."""
-    lines = [*_settings(), *_services(), *_key_file(), *_row_security()]
+    lines = [*_settings(), *_services(), *_eviction(), *_key_file(), *_row_security()]
     for verdict, matter, says in lines:
         click.echo(f"{verdict:5} {matter:12} {says}".rstrip())
     if any(verdict == FAIL for verdict, *_ in lines):
@@ -53,6 +54,13 @@ def _services() -> Iterator[Finding]:
         yield (OK if down is None else FAIL), name, says
 
 
+def _eviction() -> Iterator[Finding]:
+    store = redis()
+    policy = eviction(store)[0] if store else ""
+    if policy:
+        yield WARN, "redis", f"once full it evicts counters: maxmemory-policy is {policy}, and should be noeviction"
+
+
 def _row_security() -> Iterator[Finding]:
     """In production a PostgreSQL whose role sees everybody's rows is a fault."""
     if check_database() is None:
@@ -77,7 +85,7 @@ def _signing_key() -> str:
 
 
 def _redis() -> str:
-    return "it answers" if settings().redis_url else "none; the database and each process's memory serve instead"
+    return "it answers" if redis() else "none; each process counts rate limits in its own memory"
 
 
 _DETAILS = {"database": _database, "migrations": _migrations, "signing_key": _signing_key, "redis": _redis}

@@ -1,7 +1,7 @@
 """flask db shard: distribute a migrated database over the nodes of a Citus cluster, owner by owner.
 
-Accounts are copied to every node. What has an owner lies where its owner's other rows lie. Sessions, revocations and
-the audit log stay on the coordinator: they are found by other keys, and with Redis no request but a sign-in needs them.
+Accounts are copied to every node. What has an owner lies where its owner's other rows lie. The denylist
+lies there too. Sessions and the audit log stay on the coordinator: they are found by other keys.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from sqlalchemy.schema import AddConstraint, DropConstraint
 
 from taskapi.accounts.models import User
 from taskapi.cli.command import Command
-from taskapi.database import db, guarded_tables, reader
+from taskapi.database import db, guarded_tables, owned_tables, reader
 from taskapi.migrations import check_migrations
 
 _HAS_CITUS = text("SELECT to_regproc('create_distributed_table') IS NOT NULL")
@@ -38,21 +38,22 @@ def shard(is_applied: bool) -> None:
 
 def statements() -> Iterator[str]:
     """Yield the statements, each a transaction of its own."""
-    owned = [table.name for table in guarded_tables()]
+    owned = [table.name for table in owned_tables()]
+    guarded = [table.name for table in guarded_tables()]
     yield from (_text(DropConstraint(key, if_exists=True)) for key in _keys())
-    yield from (f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY" for table in owned)  # or no row would be moved
+    yield from (f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY" for table in guarded)  # or no row would be moved
     yield f"SELECT create_reference_table('{User.__tablename__}') {_IS_NEW.format(User.__tablename__)}"
     for table in owned:
         beside = "none" if table == owned[0] else owned[0]
         call = f"create_distributed_table('{table}', 'owner_id', colocate_with => '{beside}')"
         yield f"SELECT {call} {_IS_NEW.format(table)}"
     yield from (_text(AddConstraint(key)) for key in _keys())
-    yield from (f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY" for table in owned)
+    yield from (f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY" for table in guarded)
 
 
 def _keys() -> list[ForeignKeyConstraint]:
     """Return the foreign keys that have an end in what moves: Citus moves no table that has one."""
-    moving = {*guarded_tables(), User.__table__}
+    moving = {*owned_tables(), User.__table__}
     return [
         key
         for table in db.metadata.sorted_tables

@@ -147,9 +147,12 @@ class Settings:
     )
     redis_url: str = _setting(
         "",
-        "`redis://…` for denylist and rate limits; empty: the database, and each process's memory.",
+        "`redis://…` for rate limits; empty: each process counts in its own memory.",
         _text(_is_redis),
         secret=True,
+    )
+    redis_prefix: str = _setting(
+        "taskapi:", "What our keys in Redis begin with; one for each deployment that shares it.", _text(Length(1, 64))
     )
     ratelimit_enabled: bool = _setting(True, "Whether too many requests are refused.", _Boolean())
     cookie_secure: bool = _setting(True, "Whether cookies are sent over HTTPS alone.", _Boolean())

@@ -13,17 +13,18 @@ from sqlalchemy.exc import DBAPIError
 
 from taskapi.config import Settings
 from taskapi.context import current_application, current_g
-from taskapi.database.acting import act_for, acting, acting_for, counting, guarded_tables, row_security
+from taskapi.database.acting import act_for, acting, acting_for, counting, guarded_tables, owned_tables, row_security
 from taskapi.database.json import JsonArray, JsonObject
 from taskapi.database.orm import MIGRATIONS, Base, Model, db, migrate, now, writer
 from taskapi.database.prepared import Lines, Prepared, Shown, Written
 from taskapi.database.readers import Readers
-from taskapi.database.types import EXACT, INTERNAL, NameList, UtcDateTime, only
+from taskapi.database.types import EXACT, INTERNAL, OPEN, NameList, UtcDateTime, only
 
 __all__ = [
-    "EMBEDDED", "EXACT", "INTERNAL", "MIGRATIONS", "READER", "Base", "JsonArray", "JsonObject", "Lines", "Model",
-    "NameList", "Prepared", "Shown", "UtcDateTime", "Written", "act_for", "acting_for", "counting", "db",
-    "guarded_tables", "init_database", "now", "only", "reader", "readers", "row_security", "snapshot", "writer",
+    "EMBEDDED", "EXACT", "INTERNAL", "MIGRATIONS", "OPEN", "READER", "Base", "JsonArray", "JsonObject", "Lines",
+    "Model", "NameList", "Prepared", "Shown", "UtcDateTime", "Written", "act_for", "acting_for", "counting",
+    "db", "guarded_tables", "init_database", "now", "only", "owned_tables", "reader", "readers", "row_security",
+    "snapshot", "writer",
 ]  # fmt: skip
 
 READER = "reader"

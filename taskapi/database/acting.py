@@ -47,9 +47,14 @@ def acting() -> str:
     return str(g.get("acting", "")) if has_app_context() else ""
 
 
-def guarded_tables() -> list[Table]:
-    """Return the tables whose rows have an owner, and so a policy."""
+def owned_tables() -> list[Table]:
+    """Return the tables whose rows have an owner."""
     return [table for table in db.metadata.sorted_tables if "owner_id" in table.c]
+
+
+def guarded_tables() -> list[Table]:
+    """Return the owned tables that have a policy: all but those that say otherwise."""
+    return [table for table in owned_tables() if table.info.get("row_security", True)]
 
 
 @lru_cache(maxsize=4096)

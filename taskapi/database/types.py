@@ -11,6 +11,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 EXACT = Text().with_variant(Text(collation="C"), "postgresql")  # code points in order, as on SQLite
 INTERNAL = {"internal": True}  # a column's info: nothing that its owner would call theirs
+OPEN = {"row_security": False}  # an owned table's info: it has no policy
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -20,15 +20,40 @@ class HealthSchema(Schema):
     status = fields.String(validate=OneOf(["ok"]))
 
 
-def init_health(app: Flask, checks: Mapping[str, Check]) -> None:
-    """Keep what readiness depends on, by the name it is reported under; a server may add to it."""
+class ReadinessSchema(HealthSchema):
+    """Requests can be served."""
+
+    degraded = fields.List(
+        fields.String(),
+        metadata={
+            "description": "What is down although requests can be served without it; left out where nothing is.",
+            "example": ["redis"],
+        },
+    )
+
+
+def init_health(app: Flask, checks: Mapping[str, Check], reports: Mapping[str, Check]) -> None:
+    """Keep what readiness depends on, and what is only reported, by name; a server may add to the first."""
     app.extensions["taskapi-checks"] = dict(checks)
+    app.extensions["taskapi-reports"] = dict(reports)
 
 
 def findings() -> dict[str, str | None]:
-    """Return, for each thing that the service needs, why it is down, or None."""
-    checks: Mapping[str, Check] = current_app.extensions["taskapi-checks"]
+    """Return, for each thing that the service uses, why it is down, or None."""
+    return {**_run("taskapi-checks"), **_run("taskapi-reports")}
+
+
+def _run(kind: str) -> dict[str, str | None]:
+    checks: Mapping[str, Check] = current_app.extensions[kind]
     return {name: check() for name, check in checks.items()}
+
+
+def _down(kind: str) -> list[str]:
+    """Return the names of what is down; the log says why."""
+    down = {name: why for name, why in _run(kind).items() if why}
+    if down:
+        current_app.logger.warning("down: %s", "; ".join(f"{name}: {why}" for name, why in down.items()))
+    return list(down)
 
 
 @blp.get("/healthz")
@@ -39,15 +64,17 @@ def healthz() -> dict[str, str]:
 
 
 @blp.get("/readyz")
-@blp.response(200, HealthSchema)
+@blp.response(200, ReadinessSchema)
 @blp.problems("unavailable")
 def readyz() -> dict[str, Any]:
-    """Say that requests can be served, or name what is down; the log says why."""
-    down = {name: why for name, why in findings().items() if why}
-    if down:
-        current_app.logger.warning("not ready: %s", "; ".join(f"{name}: {why}" for name, why in down.items()))
-        problem("unavailable", f"Not ready: {', '.join(down)}.", down=list(down))
-    return {"status": "ok"}
+    """Say that requests can be served, or name what is down; the log says why.
+
+    Redis counts rate limits and nothing else: without it each process counts for itself, and the service is ready.
+    """
+    if down := _down("taskapi-checks"):
+        problem("unavailable", f"Not ready: {', '.join(down)}.", down=down)
+    degraded = _down("taskapi-reports")
+    return {"status": "ok", "degraded": degraded} if degraded else {"status": "ok"}
 
 
 healthz.access = readyz.access = "public"

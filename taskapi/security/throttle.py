@@ -6,18 +6,14 @@ from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
 from itertools import count
 from threading import Lock
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
-from flask import Flask, Response, current_app, request
-from redis import Redis
-from redis.exceptions import RedisError
+from flask import Flask, Response, request
 
 from taskapi.api import problem
 from taskapi.config import Settings, settings
 from taskapi.context import current_application, current_g
-from taskapi.security.redis import redis
-
-RETRY_REDIS_SECONDS: Final = 5.0
+from taskapi.security.redis import Store, redis
 
 
 class Limit(NamedTuple):
@@ -89,31 +85,28 @@ class Counters:
         self._lock = Lock()
         self._here: dict[str, _Window] = {}
         self._taken: dict[str, _Window] = {}
-        self._redis_down_until = 0.0
 
     def add(self, limit: Limit, window: int, who: str) -> int:
         """Count one, and return how many there were in the window."""
         store = redis()
-        if store is not None and time.monotonic() >= self._redis_down_until:
-            try:
-                return self._add_in(store, limit, window, who)
-            except RedisError as error:
-                self._redis_down_until = time.monotonic() + RETRY_REDIS_SECONDS
-                current_app.logger.warning("rate limits are counted in memory: Redis did not answer: %s", error)
+        if store is not None and (number := self._add_in(store, limit, window, who)) is not None:
+            return number
         used: int = next(self._numbers(self._here, limit, window).setdefault(who, count(1)))
         return used
 
-    def _add_in(self, store: Redis, limit: Limit, window: int, who: str) -> int:
+    def _add_in(self, store: Store, limit: Limit, window: int, who: str) -> int | None:
         """Take a hundredth of a large limit at once, so that few requests wait for it; of a small one, one.
 
-        What several threads take at once is all kept.
+        What several threads take at once is all kept. None: Redis is down.
         """
         numbers = self._numbers(self._taken, limit, window).setdefault(who, deque())
         try:
             number: int = numbers.popleft()
         except IndexError:
             step = max(1, limit.quota // 100)
-            last = _take(store, f"taskapi:limit:{limit.name}:{window}:{who}", step, limit.seconds)
+            last = _take(store, f"limit:{limit.name}:{window}:{who}", step, limit.seconds)
+            if last is None:
+                return None
             numbers.extend(range(last - step + 2, last + 1))
             number = last - step + 1
         return number
@@ -134,12 +127,10 @@ class _Window(NamedTuple):
     counters: dict[str, Any]
 
 
-def _take(store: Redis, key: str, step: int, seconds: int) -> int:
-    pipeline = store.pipeline(transaction=False)
-    pipeline.incrby(key, step)
-    pipeline.expire(key, seconds)
-    last, _ = pipeline.execute()
-    return int(last)
+def _take(store: Store, key: str, step: int, seconds: int) -> int | None:
+    key = store.prefix + key
+    results = store.run(lambda pipeline: pipeline.incrby(key, step).expire(key, seconds))
+    return int(results[0]) if results else None
 
 
 def _short(who: tuple[str, ...]) -> str:

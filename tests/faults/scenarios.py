@@ -156,7 +156,7 @@ def redis_killed(postgres: Postgres, redis: Redis, folder: Path, *, seconds: flo
     """Kill Redis, and after a while start it again, with nothing in it."""
     url = postgres.new_database()
     with (
-        service(url, folder, TASKAPI_REDIS_URL=redis.url) as server,
+        service(url, folder, TASKAPI_REDIS_URL=redis.url, TASKAPI_RATELIMIT_ENABLED="true") as server,
         load(server.address, folder=folder) as running,
     ):
         redis.kill()
@@ -169,7 +169,7 @@ def redis_frozen(postgres: Postgres, redis: Redis, folder: Path, *, seconds: flo
     """Stop Redis where it stands, and let it go on after a while."""
     url = postgres.new_database()
     with (
-        service(url, folder, TASKAPI_REDIS_URL=redis.url) as server,
+        service(url, folder, TASKAPI_REDIS_URL=redis.url, TASKAPI_RATELIMIT_ENABLED="true") as server,
         load(server.address, folder=folder) as running,
     ):
         redis.freeze()

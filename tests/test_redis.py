@@ -1,0 +1,174 @@
+"""Redis counts limits and nothing else: whatever happens to it, it lets nobody in and shuts nobody out."""
+
+import time
+
+import pytest
+import servers
+from conftest import unavailable
+from redis import Redis
+from servers import wait_until
+
+CONFIGURABLE = ("--enable-protected-configs", "yes")
+LOGIN, LOGOUT, ME = "/api/v1/auth/login", "/api/v1/auth/logout", "/api/v1/me"
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory):
+    """A Redis of this module's own."""
+    if not servers.Redis.is_installed():
+        unavailable("redis-server")
+    server = servers.Redis(tmp_path_factory.mktemp("redis"))
+    server.start(*CONFIGURABLE)
+    server.client = Redis.from_url(server.url)
+    yield server
+    server.kill()
+
+
+@pytest.fixture(autouse=True)
+def sound(redis):
+    """Start Redis again as it was at first, whatever a test did to it."""
+    yield
+    redis.kill()
+    (redis.folder / "dump.rdb").unlink(missing_ok=True)
+    redis.start(*CONFIGURABLE)
+
+
+@pytest.fixture
+def app(make_app, redis):
+    """An application that counts its limits there, and does not know yet of any fault."""
+    return make_app(REDIS_URL=redis.url, RATELIMIT_ENABLED=True)
+
+
+def kill(redis):
+    redis.kill()
+
+
+def freeze(redis):
+    redis.freeze()
+
+
+def demote(redis):
+    redis.client.replicaof("127.0.0.1", servers.free_port())
+
+
+def fill(redis):
+    redis.client.config_set("maxmemory", 1)
+
+
+def lose_its_disk(redis):
+    redis.client.config_set("save", "1 1")
+    redis.client.config_set("dir", "/proc/self/fd")
+    redis.client.set("taskapi:something", 1)
+    redis.client.execute_command("BGSAVE")
+    wait_until(lambda: redis.client.info("persistence")["rdb_last_bgsave_status"] == "err")
+
+
+FAULTS = [kill, freeze, demote, fill, lose_its_disk]
+
+
+@pytest.fixture(params=FAULTS, ids=lambda fault: fault.__name__)
+def fault(request, redis):
+    """Break Redis in one of the ways in which it breaks."""
+    return lambda: request.param(redis)
+
+
+def timed(call):
+    started = time.monotonic()
+    answer = call()
+    return answer, time.monotonic() - started
+
+
+def test_whatever_happens_to_redis_nobody_is_let_in_or_shut_out(signed_in, fault):
+    person, gone, going = signed_in(), signed_in(), signed_in()
+    assert gone.post(LOGOUT).status_code == 204
+    assert person.get(ME).status_code == 200
+    fault()
+    for _ in range(3):
+        for call, status in ((person.get, 200), (gone.get, 401)):
+            answer, seconds = timed(lambda call=call: call(ME))
+            assert (answer.status_code, seconds < 1) == (status, True)
+    answer, seconds = timed(lambda: going.post(LOGOUT))
+    assert (answer.status_code, seconds < 1) == (204, True)
+    assert going.get(ME).json["code"] == "token_revoked"
+    assert signed_in().get(ME).status_code == 200
+
+
+def test_limits_are_counted_in_memory_within_a_second(client, fault, caplog):
+    fault()
+    body = {"username": "somebody-under-attack", "password": "wrong"}
+    answers = [timed(lambda: client.post(LOGIN, json=body)) for _ in range(7)]
+    assert answers[-1][0].status_code == 429
+    assert max(seconds for _, seconds in answers) < 1
+    assert caplog.text.count("rate limits are counted in memory") == 1
+
+
+def test_limits_are_counted_in_redis_again_when_it_is_sound(client, redis, fault, caplog):
+    fault()
+    client.post(LOGIN, json={"username": "somebody", "password": "wrong"})
+    redis.kill()
+    redis.start()
+
+    def counted_there():
+        client.post(LOGIN, json={"username": "somebody", "password": "wrong"})
+        return redis.client.keys("taskapi:limit:*")
+
+    wait_until(counted_there, 10)
+    assert caplog.text.count("Redis answers again") == 1
+
+
+def test_a_redis_restored_from_a_snapshot_brings_no_revoked_token_back(signed_in, redis):
+    person, gone = signed_in(), signed_in()
+    assert gone.get(ME).status_code == 200
+    redis.client.save()
+    assert gone.post(LOGOUT).status_code == 204
+    redis.kill()
+    redis.start()
+    assert redis.client.dbsize() > 0  # it is the old state
+    assert gone.get(ME).json["code"] == "token_revoked"
+    assert person.get(ME).status_code == 200
+
+
+def test_two_deployments_on_one_redis_share_nothing(make_app, redis):
+    one, other = (
+        make_app(REDIS_URL=redis.url, RATELIMIT_ENABLED=True, REDIS_PREFIX=prefix).test_client()
+        for prefix in ("one:", "other:")
+    )
+    body = {"username": "somebody", "password": "wrong"}
+    assert [one.post(LOGIN, json=body).status_code for _ in range(6)][-1] == 429
+    assert other.post(LOGIN, json=body).status_code == 401
+    assert {key.split(b":")[0] for key in redis.client.scan_iter()} == {b"one", b"other"}
+
+
+def test_a_redis_that_fails_is_reported_and_the_service_is_ready(client, fault):
+    assert client.get("/readyz").json == {"status": "ok"}
+    fault()
+    answer, seconds = timed(lambda: client.get("/readyz"))
+    assert (answer.status_code, answer.json) == (200, {"status": "ok", "degraded": ["redis"]})
+    assert seconds < 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (kill, "it does not answer (ConnectionError)"),
+        (freeze, "it does not answer (TimeoutError)"),
+        (demote, "it takes no writes: You can't write against a read only replica."),
+        (fill, "it takes no writes: command not allowed when used memory > 'maxmemory'."),
+    ],
+)
+def test_doctor_says_what_is_wrong_with_redis(app, redis, fault, says):
+    fault(redis)
+    result = app.test_cli_runner().invoke(args=["doctor"])
+    assert result.exit_code == 1
+    assert f"FAIL  redis        {says}" in result.output
+
+
+def test_doctor_warns_of_a_redis_that_would_evict_counters_and_fails_when_it_does(app, client, redis):
+    redis.client.config_set("maxmemory", "100mb")
+    redis.client.config_set("maxmemory-policy", "volatile-lru")
+    result = app.test_cli_runner().invoke(args=["doctor"])
+    assert "warn  redis        once full it evicts counters: maxmemory-policy is volatile-lru, and" in result.output
+    redis.client.config_set("maxmemory", int(redis.client.info("memory")["used_memory"] * 1.02))
+    assert client.get("/readyz").json["degraded"] == ["redis"]
+    result = app.test_cli_runner().invoke(args=["doctor"])
+    assert "FAIL  redis        it is full and evicts counters: maxmemory-policy is volatile-lru" in result.output
