@@ -24,7 +24,7 @@ def edit_title(page, old, new):
 def test_edits_without_a_network_are_shown_at_once_and_sent_later(person, context, visit, task):
     page = visit("all")
     context.set_offline(True)
-    add(page, "Buy bulbs #garden")
+    add(page, "Buy bulbs @garden")
     edit_title(page, "Buy bulbs", "Buy tulips")
     page.get_by_role("checkbox", name="Water the plants").click()
     expect(row(page, "Buy tulips")).to_contain_text("Not saved yet")

@@ -17,13 +17,55 @@ def task(person):
 
 def test_quick_add_takes_priority_label_project_and_day_from_a_line(person, visit):
     page = visit("all")
-    add(page, "Buy bulbs !high #home #errands @Garden 2031-03-01")
+    add(page, "Buy bulbs !high @home @errands #Garden 2031-03-01")
     expect(row(page, "Buy bulbs")).to_contain_text("Garden")
     saved(page)
     [task] = person.get(TASKS).json["items"]
     assert (task["title"], task["priority"], task["labels"]) == ("Buy bulbs", "high", ["errands", "home"])
     assert task["due_date"] == "2031-03-01"
     assert person.get(f"/api/v1/projects/{task['project_id']}").json["name"] == "Garden"
+
+
+def test_quick_add_shows_what_it_understood_and_a_chip_can_be_removed(person, visit):
+    page = visit("all")
+    chips = page.get_by_role("group", name="Understood").locator(".chip")
+    page.get_by_label("Add a task").fill("Order #42 for Saturday at 9:30 !high @home #Garden 1 March 2031 at 18:30")
+    expect(chips).to_have_text(["high×", "@home×", "New project “Garden”×", "1 Mar 2031, 18:30×"])
+    page.get_by_role("button", name="Keep “1 March 2031 at 18:30” in the title").click()
+    page.get_by_role("button", name="Keep “#Garden” in the title").click()
+    expect(chips).to_have_text(["high×", "@home×"])
+    expect(page.get_by_label("Add a task")).to_be_focused()
+    page.reload()
+    expect(chips).to_have_text(["high×", "@home×"])
+    page.get_by_label("Add a task").press("Enter")
+    expect(chips).to_have_count(0)
+    saved(page)
+    [task] = person.get(TASKS).json["items"]
+    assert task["title"] == "Order #42 for Saturday at 9:30 #Garden 1 March 2031 at 18:30"
+    assert (task["priority"], task["labels"], task["due_at"], task["project_id"]) == ("high", ["home"], None, None)
+
+
+def test_quick_add_suggests_projects_and_labels(person, visit):
+    person.post("/api/v1/projects", json={"name": "The Shop"})
+    person.post("/api/v1/projects", json={"name": "The Attic", "archived": True})
+    person.post("/api/v1/labels", json={"name": "thursdays"})
+    page = visit("all")
+    line = page.get_by_label("Add a task")
+    for typed, name, written in (("#th", "The Shop", 'Milk #"The Shop" '), ("@th", "thursdays", "Milk @thursdays ")):
+        line.fill("")
+        line.press_sequentially(f"Milk {typed}")
+        expect(page.get_by_role("option")).to_have_text([name])
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        expect(line).to_have_value(written)
+
+
+def test_a_title_that_is_too_long_stays_in_the_line(person, visit):
+    page = visit("all")
+    add(page, "a" * 201)
+    expect(page.get_by_text("A title has at most 200 characters.")).to_be_visible()
+    expect(page.get_by_label("Add a task")).to_have_value("a" * 201)
+    assert person.get(TASKS).json["items"] == []
 
 
 def test_what_is_added_for_another_day_than_is_shown_is_told_of(visit):

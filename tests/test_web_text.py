@@ -1,48 +1,101 @@
 """The browser client's own rules, tried in a browser: quick add, days where a person lives, edits that meet."""
 
+from collections import Counter
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from taskapi.web.routes import RELEASE
 
 NOON = "2030-06-12T12:00:00Z"  # a Wednesday
 
-LINES = {
-    "Milk": {"title": "Milk"},
+DAYS = {  # what is said of the day, and the day it is; the title is "Milk"
+    "today": "06-12", "tomorrow": "06-13", "Tomorrow": "06-13", "the day after tomorrow": "06-14",
+    "day after tomorrow": "06-14", "on Friday": "06-14", "friday": "06-14", "by Friday": "06-14", "due Friday": "06-14",
+    "for Sat": "06-15", "on Sat": "06-15", "by Sat": "06-15", "sat": "06-15", "wed": "06-19", "this Wednesday": "06-12",
+    "next Friday": "06-21", "next wed": "06-19", "next Sunday": "06-23", "this weekend": "06-15",
+    "next weekend": "06-22", "next week": "06-17", "next month": "07-01", "in a week": "06-19", "in 3 days": "06-15",
+    "in two weeks": "06-26", "in 2 weeks": "06-26", "in 3 months": "09-12", "on the 15th": "06-15",
+    "1 December": "12-01", "1st of December": "12-01", "December 1": "12-01", "Dec 20": "12-20", "20 dec": "12-20",
+    "Dec 20th": "12-20", "Fri, 14 June": "06-14", "12 June": "06-12", "2030-07-01": "07-01", "15.7.2030": "07-15",
+    "Friday.": "06-14", "tomorrow!": "06-13",
+}  # fmt: skip
+INSTANTS_SAID = {  # and the instant it is; Berlin is two hours ahead of UTC in summer
+    "tomorrow at 6pm": "06-13T16:00", "18:30": "06-12T16:30", "at 18:30": "06-12T16:30", "10:00": "06-13T08:00",
+    "9am": "06-13T07:00", "12am": "06-12T22:00", "12pm": "06-13T10:00", "6.30 p.m.": "06-12T16:30",
+    "@6pm": "06-12T16:00", "at noon": "06-13T10:00", "tomorrow morning": "06-13T07:00",
+    "tomorrow afternoon": "06-13T13:00", "tomorrow noon": "06-13T10:00", "friday evening": "06-14T17:00",
+    "on Friday in the morning": "06-14T07:00", "tonight": "06-12T19:00", "tonight 8pm": "06-12T18:00",
+    "this evening": "06-12T17:00", "5pm on Friday": "06-14T15:00", "at 5 pm tomorrow": "06-13T15:00",
+    "Dec 20 5pm": "12-20T16:00", "20 December, 17:00": "12-20T16:00", "today 9:00": "06-12T07:00",
+    "by Friday 5pm": "06-14T15:00", "in 2 hours": "06-12T14:00", "in 30 minutes": "06-12T12:30",
+    "in an hour": "06-12T13:00",
+}  # fmt: skip
+LATER = {
+    "1 June": "2031-06-01", "29 Feb": "2032-02-29", "next year": "2031-01-01", "in a year": "2031-06-12",
+    "on the 5th": "2030-07-05", "2031-01-31": "2031-01-31", "15.4.2027": "2027-04-15", "2031/4/15": "2031-04-15",
+    "15-4-2031": "2031-04-15", "April 15, 2031": "2031-04-15",
+}  # fmt: skip
+TEXTS = (  # nothing is understood: all of it is the title
+    "Milk", "Milk !nonsense", "Milk!", "Issue #", "Fix #42", "#42", "Fix bug #42-3", "Read #1 and #2", "Meet at 6",
+    "Write to ada@example.org", "Milk 2031-02-31", "Milk 31 February", "Milk 25:00", "Milk 13pm", "Chapter 12",
+    "Tomorrow", "for tomorrow", "in 3 days", "Dec 20 5pm", "Monday is a song", "Gym every Sunday", "every Sunday",
+    "Gym every Sunday 5pm", "Gym every other Friday", "Gym every Monday and Thursday", "Gym every 1 December",
+    "Gym Mondays 6pm", "Stand-up daily at 9:00", "Pay each Friday", "Support 24/7", "Watch the sun",
+    "Open since Monday", "Open from Monday to Friday", "Not before 5pm", "Last Friday", "Report on last Friday",
+    "Python 3.11", "Update to 10.0.1.5", "Score 3:1", "Lift 5-6pm", "Milk 15.4.1950", "Milk 1/2/3/4",
+    "Milk Fri, 13 June 2030", "Stay until Friday", "<b>Milk</b> & co", "#home", "@home !high", 'Say "hello"',
+    "C# and F#", "Tom", "In may", "April in Paris", "Milk by", "Plan Sunday and Monday", f"Milk @{'a' * 51}",
+    f"Milk #{'a' * 101}",
+)  # fmt: skip
+SIGNED = {
     "Milk !high": {"title": "Milk", "priority": "high"},
     "!u Milk": {"title": "Milk", "priority": "urgent"},
-    "Milk !nonsense": {"title": "Milk !nonsense"},
-    "Milk!": {"title": "Milk!"},
-    "Milk #home #far away": {"title": "Milk away", "labels": ["home", "far"]},
-    'Milk #"far away"': {"title": "Milk", "labels": ["far away"]},
-    'Milk @"The Shop" #home': {"title": "Milk", "labels": ["home"], "project": "The Shop"},
-    "Write to ada@example.org": {"title": "Write to ada@example.org"},
-    "Issue #": {"title": "Issue #"},
-    "Milk today": {"title": "Milk", "due_date": "2030-06-12"},
-    "Milk tomorrow": {"title": "Milk", "due_date": "2030-06-13"},
-    "Milk on Friday": {"title": "Milk", "due_date": "2030-06-14"},
-    "Milk wed": {"title": "Milk", "due_date": "2030-06-19"},
-    "Milk next week": {"title": "Milk", "due_date": "2030-06-17"},
-    "Milk in 3 days": {"title": "Milk", "due_date": "2030-06-15"},
-    "Milk in 2 weeks #home": {"title": "Milk", "labels": ["home"], "due_date": "2030-06-26"},
-    "Milk 2031-01-31": {"title": "Milk", "due_date": "2031-01-31"},
-    "Milk 2031-02-31": {"title": "Milk 2031-02-31"},
-    "Milk tomorrow at 6pm": {"title": "Milk", "due_at": "2030-06-13T16:00:00Z"},
-    "Milk 18:30": {"title": "Milk", "due_at": "2030-06-12T16:30:00Z"},
-    "Milk 25:00": {"title": "Milk 25:00"},
-    "Chapter 12": {"title": "Chapter 12"},
-    "Tomorrow": {"title": "Tomorrow"},
-    "Monday is a song": {"title": "Monday is a song"},
-    "<b>Milk</b> & co": {"title": "<b>Milk</b> & co"},
+    "Milk !low !high": {"title": "Milk !low", "priority": "high"},
+    "Milk @home @far away": {"title": "Milk away", "labels": ["home", "far"]},
+    'Milk @"far away"': {"title": "Milk", "labels": ["far away"]},
+    'Milk #"The Shop" @home': {"title": "Milk", "labels": ["home"], "project": "The Shop"},
+    "Milk #Garden": {"title": "Milk", "project": "Garden"},
+    "Milk #Garden #Home": {"title": "Milk #Garden", "project": "Home"},
+    "Fix #42 #Garden": {"title": "Fix #42", "project": "Garden"},
+    'Plan #"2027"': {"title": "Plan", "project": "2027"},
+    "Ask @bob, then call": {"title": "Ask, then call", "labels": ["bob"]},
+    "Milk in 2 weeks @home": {"title": "Milk", "labels": ["home"], "due_date": "2030-06-26"},
+    "Milk tomorrow @home 5pm": {"title": "Milk", "labels": ["home"], "due_at": "2030-06-13T15:00:00Z"},
+    "Plan party Dec 20 5pm": {"title": "Plan party", "due_at": "2030-12-20T16:00:00Z"},
+    "Call every supplier tomorrow": {"title": "Call every supplier", "due_date": "2030-06-13"},
+    "Meet @ 5pm": {"title": "Meet", "due_at": "2030-06-12T15:00:00Z"},
 }
+LINES = {
+    **{f"Milk {said}": {"title": "Milk", "due_date": f"2030-{day}"} for said, day in DAYS.items()},
+    **{f"Milk {said}": {"title": "Milk", "due_at": f"2030-{at}:00Z"} for said, at in INSTANTS_SAID.items()},
+    **{f"Milk {said}": {"title": "Milk", "due_date": day} for said, day in LATER.items()},
+    **{text: {"title": text} for text in TEXTS},
+    **SIGNED,
+}
+LOCAL_LINES = {
+    "en-GB": {"24/12": "2030-12-24", "12/24": None, "1/7": "2030-07-01", "24/12/2031": "2031-12-24",
+              "12/24/2031": "2031-12-24", "24.12.": None, "24.12.31": None, "am Freitag": None},
+    "en-US": {"12/24": "2030-12-24", "24/12": None, "7/1": "2030-07-01", "12/24/31": "2031-12-24",
+              "24/12/2031": "2031-12-24", "15.4.2027": "2027-04-15"},
+    "de-DE": {"24.12.": "2030-12-24", "24.12.31": "2031-12-24", "15.4.2027": "2027-04-15", "24/12": "2030-12-24",
+              "12/24": None, "1. Dezember": "2030-12-01", "am 1. Dez.": "2030-12-01", "am Freitag": "2030-06-14",
+              "bis Samstag": "2030-06-15", "bis zum 3. Mai 2031": "2031-05-03", "heute": "2030-06-12",
+              "morgen": "2030-06-13", "übermorgen": "2030-06-14", "nächsten Monat": "2030-07-01",
+              "nächsten Freitag": "2030-06-21", "in 3 Tagen": "2030-06-15", "in einer Woche": "2030-06-19",
+              "morgen früh": "2030-06-13T07:00:00Z", "heute Abend": "2030-06-12T17:00:00Z",
+              "am Freitag um 18 Uhr": "2030-06-14T16:00:00Z", "um 18.30 Uhr": "2030-06-12T16:30:00Z",
+              "jeden Sonntag": None, "seit Montag": None, "tomorrow": "2030-06-13", "3.11": None},
+}  # fmt: skip
+PARSED = "given.map(line => { const { understood, ...found } = m.parse(line); return found; })"
 
 
-@pytest.fixture
-def run(site, page):
-    """Run an expression in which a module of the client is `m`, on a Wednesday, for somebody in Berlin."""
+def in_browser(page, site):
+    """Return what runs an expression with a module of the client as `m`, on that Wednesday, for a user in Berlin."""
     page.clock.set_fixed_time(NOON)
     page.goto(site)
 
@@ -58,17 +111,57 @@ def run(site, page):
     return run
 
 
+@pytest.fixture
+def run(site, page):
+    """Run an expression in a browser that is set to British English."""
+    return in_browser(page, site)
+
+
 def test_quick_add_reads_a_line(run, subtests):
-    read = run("text/quickadd.js", "given.map(m.parse)", [*LINES])
-    for line, found in zip(LINES, read, strict=True):
+    for line, found in zip(LINES, run("text/quickadd.js", PARSED, [*LINES]), strict=True):
         with subtests.test(line=line):
             assert found == LINES[line]
 
 
+@pytest.mark.parametrize("locale", LOCAL_LINES)
+def test_quick_add_reads_dates_by_the_locale(browser, site, locale, subtests):
+    context = browser.new_context(locale=locale)
+    run = in_browser(context.new_page(), site)
+    lines = {f"Milk {said}": due for said, due in LOCAL_LINES[locale].items()}
+    for (line, due), found in zip(lines.items(), run("text/quickadd.js", PARSED, [*lines]), strict=True):
+        with subtests.test(line=line):
+            name = "due_at" if due and "T" in due else "due_date"
+            assert found == ({"title": "Milk", name: due} if due else {"title": line})
+    context.close()
+
+
+SAID = [*DAYS, *INSTANTS_SAID, *LATER, *TEXTS, "!high", "#Garden", "@home", '@"far away"', "#42", "for"]
+UNDERSTOOD = "given.map(([line, kept]) => m.parse(line, kept))"
+
+
+def test_quick_add_loses_no_word(run):
+    """Every word of a line is in the title or in what was understood; words that are kept are in the title."""
+
+    @settings(
+        max_examples=20, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
+    @given(st.lists(st.lists(st.sampled_from(SAID), min_size=1, max_size=5).map(" ".join), min_size=50, max_size=50))
+    def check(lines):
+        read = run("text/quickadd.js", UNDERSTOOD, [[line, []] for line in lines])
+        kept = [[each["words"] for each in found["understood"]] for found in read]
+        again = run("text/quickadd.js", UNDERSTOOD, [*zip(lines, kept, strict=True)])
+        for line, found, words, second in zip(lines, read, kept, again, strict=True):
+            assert Counter(line.split()) == Counter(" ".join([found["title"], *words]).split()), line
+            assert Counter(" ".join(words).split()) <= Counter(second["title"].split()), line
+
+    check()
+
+
 def test_a_word_that_is_begun_can_be_finished(run):
     finish = "m.finish(given[0], given[1], m.wordAt(given[0], given[1]), given[2])"
-    assert run("text/quickadd.js", finish, ["Milk #ho now", 8, "home"]) == {"line": "Milk #home now", "cursor": 11}
-    assert run("text/quickadd.js", finish, ["Milk @", 6, "The Shop"])["line"] == 'Milk @"The Shop" '
+    assert run("text/quickadd.js", finish, ["Milk @ho now", 8, "home"]) == {"line": "Milk @home now", "cursor": 11}
+    assert run("text/quickadd.js", finish, ["Milk #", 6, "The Shop"])["line"] == 'Milk #"The Shop" '
+    assert run("text/quickadd.js", finish, ["Milk #", 6, "2027"])["line"] == 'Milk #"2027" '
     assert run("text/quickadd.js", "m.wordAt('a@b', 3)") is None
 
 

@@ -23,14 +23,9 @@ export function project(id) {
   return lists.projects.find((each) => each.id === id);
 }
 
-/** Return the project that a name, or the beginning of one, stands for. */
+/** Return the project of this name, archived or not. */
 export function projectNamed(name) {
-  const wanted = name.toLowerCase();
-  const live = lists.projects.filter((each) => !each.archived);
-  return (
-    live.find((each) => each.name.toLowerCase() === wanted) ??
-    live.find((each) => each.name.toLowerCase().startsWith(wanted))
-  );
+  return lists.projects.find((each) => each.name.toLowerCase() === name.toLowerCase());
 }
 
 /** Return how many tasks of a project are open. */

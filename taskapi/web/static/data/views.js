@@ -65,7 +65,7 @@ export const VIEWS = {
     empty: "Nothing to do in this project.",
   },
   label: {
-    title: (of) => `#${of}`,
+    title: (of) => `@${of}`,
     query: (of, done) => ({ ...statuses(done), label: of, sort: LATEST }),
     starts: (of) => ({ labels: [of] }),
     empty: "Nothing open has this label.",

@@ -8,7 +8,6 @@ const DAY_MS = 24 * 3600 * 1000;
 export const LOCALE = new Intl.DateTimeFormat().resolvedOptions().locale;
 
 const RELATIVE = new Intl.RelativeTimeFormat(LOCALE, { numeric: "auto" });
-const WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
 
 let zone = "UTC";
 let clock = parts("UTC");
@@ -61,14 +60,6 @@ export function addDays(day, count) {
 /** Return how many days lie between two days. */
 export function daysBetween(first, last) {
   return (Date.parse(last) - Date.parse(first)) / DAY_MS;
-}
-
-/** Return the next such weekday after a day; a name may be cut to three letters. Null: no weekday. */
-export function nextWeekday(name, after) {
-  const index = name.length < 3 ? -1 : WEEKDAYS.findIndex((each) => each.startsWith(name));
-  if (index < 0) return null;
-  const ahead = (index - new Date(after).getUTCDay() + 7) % 7 || 7;
-  return addDays(after, ahead);
 }
 
 /** Return the instant at which the clock shows a time on a day: the first one, when it shows the time twice.

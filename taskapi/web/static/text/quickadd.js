@@ -1,27 +1,46 @@
-/** The grammar of quick add: `Water the plants !high #home @Garden tomorrow 18:00`.
+/** The grammar of quick add: `Water the plants !high #Garden @home tomorrow 18:00`.
  *
- * `!` gives a priority, `#` a label, `@` a project, and the end of the line may say when. A word in quotes after a sign
- * may have blanks; any other use of the signs stays text.
+ * `!` gives a priority, `#` a project, `@` a label, and the end of the line may say when. A name in quotes after a sign
+ * may have blanks; without quotes it begins with a letter, so that `#42` is text. What is not understood stays in the
+ * title, and no word is lost.
  */
 
-import { addDays, instantOf, nextWeekday, today } from "./days.js";
+import { readWhen } from "./when.js";
 
 export const PRIORITIES = ["none", "low", "medium", "high", "urgent"];
-export const HINT = "Water the plants !high #home @Garden tomorrow 18:00";
+export const HINT = "Water the plants !high #Garden @home tomorrow 18:00";
 
-const SIGN = /(^|\s)([!#@])(?:"([^"]+)"|([^\s"!#@]+))(?=\s|$)/gu;
-const TIME = /(?:^|\s)(?:at\s+)?(\d{1,2})(?::(\d{2}))?\s?(am|pm)?$/iu;
-const DAY = /(?:^|\s)(?:(?:on|by)\s+)?(in \d{1,3} (?:days?|weeks?)|(?:next )?[a-z]{3,9}|\d{4}-\d\d-\d\d)$/iu;
+const MOST_LABELS = 20;
+const LONGEST = { "#": 100, "@": 50 };
+const NAME = String.raw`[\p{L}\p{Extended_Pictographic}_][^\s"!#@]*?`;
+const SIGN = new RegExp(String.raw`(^|\s)([!#@])(?:"([^"]+)"|(${NAME}))(?=[,;:.?)]*(?:\s|$))`, "gu");
+const PLAIN = new RegExp(`^(?:${NAME})$`, "u");
+const KINDS = { "!": "priority", "#": "project", "@": "label" };
 
-/** Read a line: `{title, priority?, labels?, project?, due_date?, due_at?}`; `project` is the name as written. */
-export function parse(line) {
-  const found = { labels: [] };
-  const signed = line.replace(SIGN, (whole, before, sign, quoted, word) =>
-    take(found, sign, quoted ?? word) ? before : whole,
-  );
-  const { title, ...due } = splitDue(signed.replace(/\s+/gu, " ").trim());
-  if (!found.labels.length) delete found.labels;
-  return { ...found, ...due, title: title || signed.trim() };
+/** Read a line: `{title, priority?, labels?, project?, due_date?, due_at?, understood}`.
+ *
+ * `project` is the name as written. `understood` lists what was read, `{kind, words, value}` each. Words that are in
+ * `kept` stay in the title.
+ */
+export function parse(line, kept = []) {
+  const text = line.replace(/\s+/gu, " ").trim();
+  const isKept = (words) => kept.some((each) => overlap(each, words));
+  const signs = readSigns(text, isKept);
+  const rest = without(text, signs);
+  if (!rest) return { title: text, understood: [] }; // a line of signs alone is a title
+  const when = readWhen(rest, isKept);
+  const { title = rest, words, ...due } = when ?? {};
+  const labels = valuesOf(signs, "label");
+  return {
+    title,
+    ...(labels.length && { labels }),
+    ...Object.fromEntries(signs.filter(({ kind }) => kind !== "label").map(({ kind, value }) => [kind, value])),
+    ...due,
+    understood: [
+      ...signs.map(({ kind, words: said, value }) => ({ kind, words: said, value })),
+      ...(when ? [{ kind: "due", words, value: due }] : []),
+    ],
+  };
 }
 
 /** Return the sign and the beginning of the word that the cursor is in, for suggestions; or null. */
@@ -33,45 +52,46 @@ export function wordAt(line, cursor) {
 /** Return the line with that word finished. */
 export function finish(line, cursor, { sign }, word) {
   const before = line.slice(0, line.slice(0, cursor).lastIndexOf(sign));
-  const written = /[\s!#@]/u.test(word) ? `"${word}"` : word;
+  const written = PLAIN.test(word) && !/[,;:.?)]$/u.test(word) ? word : `"${word}"`;
   const begun = `${before}${sign}${written} `;
   return { line: begun + line.slice(cursor).trimStart(), cursor: begun.length };
 }
 
-function take(found, sign, word) {
-  if (sign === "#") found.labels.push(word);
-  if (sign === "@") found.project = word;
-  if (sign !== "!") return true;
-  const priority = PRIORITIES.find((each) => each.startsWith(word.toLowerCase()));
-  if (priority) found.priority = priority;
-  return Boolean(priority);
+/** Return what the signs say. A task has one priority and one project: the last of each; those before it are text. */
+function readSigns(text, isKept) {
+  const found = [...text.matchAll(SIGN)].map(({ 0: whole, 1: before, 2: sign, 3: quoted, 4: name, index }) => ({
+    kind: KINDS[sign],
+    start: index,
+    end: index + whole.length,
+    words: whole.slice(before.length),
+    value: sign === "!" ? priorityOf(name) : valueOf(sign, quoted ?? name),
+  }));
+  const meant = found.filter(({ words, value }) => value && !isKept(words));
+  const labels = meant.filter(({ kind }) => kind === "label").slice(0, MOST_LABELS);
+  const lasts = ["priority", "project"].map((kind) => meant.findLast((each) => each.kind === kind));
+  return meant.filter((each) => labels.includes(each) || lasts.includes(each));
 }
 
-function splitDue(text) {
-  const timed = TIME.exec(text);
-  const time = timed && (timed[2] || timed[3]) ? clockTime(timed) : null;
-  const rest = time ? text.slice(0, timed.index).trim() : text;
-  const dated = DAY.exec(rest);
-  const day = dated ? dayOfWords(dated[1].toLowerCase()) : null;
-  if (!day && !time) return { title: text };
-  const title = day ? rest.slice(0, dated.index).trim() : rest;
-  if (!title) return { title: text }; // a line that only says when is a title
-  return time ? { title, due_at: instantOf(day ?? today(), time) } : { title, due_date: day };
+function priorityOf(word) {
+  return word && PRIORITIES.find((each) => each.startsWith(word.toLowerCase()));
 }
 
-function clockTime([, hours, minutes = "00", half]) {
-  let hour = Number(hours);
-  if (half) hour = (hour % 12) + (half.toLowerCase() === "pm" ? 12 : 0);
-  return hour < 24 && Number(minutes) < 60 ? `${String(hour).padStart(2, "0")}:${minutes}` : null;
+function valueOf(sign, name) {
+  const value = name.trim();
+  return [...value].length <= LONGEST[sign] ? value : "";
 }
 
-function dayOfWords(words) {
-  const now = today();
-  if (/^\d{4}/u.test(words)) return addDays(words, 0) === words ? words : null; // there is no 31 February
-  if (words === "today" || words === "tonight") return now;
-  if (words === "tomorrow") return addDays(now, 1);
-  if (words === "next week") return nextWeekday("monday", now);
-  const ahead = /^in (\d+) (day|week)/u.exec(words);
-  if (ahead) return addDays(now, Number(ahead[1]) * (ahead[2] === "week" ? 7 : 1));
-  return nextWeekday(words.replace(/^next /u, ""), now);
+function valuesOf(signs, wanted) {
+  return signs.filter(({ kind }) => kind === wanted).map(({ value }) => value);
+}
+
+function without(text, signs) {
+  const parts = signs.map(({ start }, i) => text.slice(signs[i - 1]?.end ?? 0, start));
+  return [...parts, text.slice(signs.at(-1)?.end ?? 0)].join("").trim();
+}
+
+/** Tell whether one of two phrases has all the words of the other, next to each other. */
+function overlap(one, other) {
+  const [first, second] = [one, other].map((words) => ` ${words.toLowerCase()} `);
+  return first.includes(second) || second.includes(first);
 }

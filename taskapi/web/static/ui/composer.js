@@ -1,4 +1,7 @@
-/** Quick add: a line in which signs stand for priority, label and project, and the end says when. */
+/** Quick add: a line in which signs give priority, project and label, and the end says when.
+ *
+ * What is understood is shown as chips before the task is saved.
+ */
 
 import { projects as projectsApi } from "../api/calls.js";
 import { lists, nextColor, projectNamed, reload } from "../data/catalog.js";
@@ -7,12 +10,13 @@ import * as tasks from "../data/tasks.js";
 import { VIEWS } from "../data/views.js";
 import { describeDue } from "../text/days.js";
 import { finish, HINT, parse, PRIORITIES, wordAt } from "../text/quickadd.js";
-import { fill, h, icon } from "./dom.js";
+import { h, icon, refill } from "./dom.js";
 import { place } from "./router.js";
 import { suggest } from "./suggest.js";
 import { complain, toast } from "./toast.js";
 
 const DRAFT = "taskapi.draft";
+const MOST_CHARACTERS = 200;
 
 const input = h("input", {
   class: "composer-input",
@@ -25,8 +29,12 @@ const input = h("input", {
   "aria-describedby": "composer-says",
   "aria-keyshortcuts": "n",
 });
-const says = h("p", { class: "composer-says", id: "composer-says" });
-const element = h("form", { class: "composer", on: { submit } }, icon("add"), input, says);
+const chips = h("div", { class: "composer-chips", role: "group", "aria-label": "Understood" });
+const says = h("span", { class: "unseen", id: "composer-says" });
+const element = h("form", { class: "composer", on: { submit } }, icon("add"), input, chips, says);
+
+/** Words that stay in the title, because their chip was removed. */
+let kept = [];
 
 input.addEventListener("input", draw);
 input.addEventListener("focus", () => {
@@ -39,7 +47,11 @@ suggest(input, { find: matches, take: complete });
 
 /** Return quick add, with what was being written when the page was last left. */
 export function composer() {
-  input.value ||= sessionStorage.getItem(DRAFT) ?? "";
+  const draft = input.value ? null : savedDraft();
+  if (draft) {
+    input.value = draft.line;
+    kept = draft.kept;
+  }
   draw();
   return element;
 }
@@ -51,13 +63,16 @@ export function compose() {
 
 async function submit(event) {
   event.preventDefault();
-  const { project, ...values } = parse(input.value);
+  const { project, understood, ...values } = parse(input.value, kept);
   if (!values.title) return;
   try {
+    if ([...values.title].length > MOST_CHARACTERS)
+      throw new Error(`A title has at most ${MOST_CHARACTERS} characters.`);
     const started = VIEWS[place().view]?.starts?.(place().of) ?? {};
     const task = { ...merged(started, values), ...(project && { project_id: await projectOf(project) }) };
     tasks.add(task);
     input.value = "";
+    kept = [];
     draw();
     if (VIEWS[place().view]?.fits?.(task) === false) toast(`Added for ${describeDue(task)}.`);
   } catch (problem) {
@@ -74,6 +89,7 @@ function merged(started, values) {
 
 async function projectOf(name) {
   const known = projectNamed(name);
+  if (known?.archived) throw new Error(`The project “${known.name}” is archived.`);
   if (known) return known.id;
   const made = await projectsApi.create({ name, color: nextColor() });
   await reload();
@@ -82,19 +98,46 @@ async function projectOf(name) {
 }
 
 function draw() {
-  sessionStorage.setItem(DRAFT, input.value);
-  fill(says, input.value ? understood(parse(input.value)) : []);
+  const written = input.value.toLowerCase();
+  kept = kept.filter((words) => words.split(" ").every((word) => written.includes(word.toLowerCase())));
+  sessionStorage.setItem(DRAFT, JSON.stringify({ line: input.value, kept }));
+  const { understood } = parse(input.value, kept);
+  const shown = understood.map((each) => ({ ...each, text: wording(each) }));
+  refill(chips, shown, () => shown.map(chip));
+  says.textContent = shown.map(({ kind, text }) => `${kind} ${text}`).join(", ");
 }
 
-function understood({ priority, labels = [], project, ...due }) {
-  const known = project && projectNamed(project);
-  return [
-    priority && h("span", { class: "chip priority", data: { priority } }, icon("flag"), priority),
-    labels.map((name) => h("span", { class: "chip label" }, `#${name}`)),
-    project && h("span", { class: "chip project" }, known ? known.name : `New project “${project}”`),
-    (due.due_date || due.due_at) &&
-      h("span", { class: "chip due" }, icon("calendar"), describeDue({ due_date: null, ...due })),
-  ];
+function savedDraft() {
+  try {
+    return JSON.parse(sessionStorage.getItem(DRAFT));
+  } catch {
+    return null; // written by another release
+  }
+}
+
+function wording({ kind, value }) {
+  if (kind === "due") return describeDue({ due_date: null, ...value });
+  if (kind === "label") return `@${value}`;
+  if (kind === "priority") return value;
+  return projectNamed(value)?.name ?? `New project “${value}”`;
+}
+
+/** Show something that was understood; its button leaves the words in the title instead. */
+function chip({ kind, words, value, text }) {
+  const keep = () => {
+    kept = [...kept, words];
+    input.focus();
+    draw();
+  };
+  const label = `Keep “${words}” in the title`;
+  return h(
+    "span",
+    { class: `chip ${kind}`, data: kind === "priority" ? { priority: value } : {} },
+    kind === "priority" && icon("flag"),
+    kind === "due" && icon("calendar"),
+    text,
+    h("button", { type: "button", class: "quiet", "aria-label": label, title: label, on: { click: keep } }, "×"),
+  );
 }
 
 function matches() {
@@ -102,8 +145,8 @@ function matches() {
   if (!word) return [];
   const names = {
     "!": PRIORITIES.slice(1).reverse(),
-    "#": lists.labels.map((each) => each.name),
-    "@": lists.projects.map((each) => each.name),
+    "#": lists.projects.filter((each) => !each.archived).map((each) => each.name),
+    "@": lists.labels.map((each) => each.name),
   };
   return names[word.sign].filter((name) => name.toLowerCase().startsWith(word.start.toLowerCase())).slice(0, 8);
 }

@@ -19,10 +19,11 @@ const KEYS = [
 ];
 const SIGNS = [
   ["!high", "priority: low, medium, high, urgent"],
-  ["#home", 'a label; #"two words" for more'],
-  ["@Garden", "a project, or its first letters"],
-  ["tomorrow", "when, at the end: today, friday, in 3 days, next week, 2030-01-31"],
-  ["18:00", "and at what time: 6pm, at 9:30"],
+  ["#Garden", 'a project, created if it is new; #"two words" for more'],
+  ["@home", 'a label; @"two words" for more'],
+  ["tomorrow", "when, at the end: today, on Friday, in 3 days, next month, 1 December, 2030-01-31"],
+  ["18:00", "and at what time: 6pm, at 9:30, tomorrow morning"],
+  ["×", "on what was understood: keep the words in the title"],
 ];
 
 /** Show the sheet. */

@@ -35,7 +35,7 @@ export function labelsField() {
 
   function add(name) {
     input.value = "";
-    if (name.trim()) say([...new Set([...names, name.trim().replace(/^#/u, "")])]);
+    if (name.trim()) say([...new Set([...names, name.trim().replace(/^@/u, "")])]);
   }
 
   function say(wanted) {

@@ -1,0 +1,308 @@
+/** Read when a task is due from the end of a line: `tomorrow 18:00`, `on Friday`, `Dec 20 5pm`, `24/12`, `in 3 days`.
+ *
+ * English is always understood; German is, too, when the browser is German. Numeric dates follow the order of the
+ * browser's locale. Repetition (`every Sunday`) does not exist, so it is no date.
+ */
+
+import { addDays, instantOf, LOCALE, today } from "./days.js";
+
+const MOST_WORDS = 9;
+const MINUTE_MS = 60_000;
+
+const ENGLISH = {
+  months:
+    "jan(?:uary)? feb(?:ruary)? mar(?:ch)? apr(?:il)? may june? july? aug(?:ust)? sept?(?:ember)? oct(?:ober)? " +
+    "nov(?:ember)? dec(?:ember)?",
+  weekdays:
+    "sun(?:day)? mon(?:day)? tue(?:s(?:day)?)? wed(?:nesday)? thu(?:r(?:s(?:day)?)?)? fri(?:day)? sat(?:urday)?",
+  days: ["today", "tomorrow|tmrw", "(?:the )?day after tomorrow"],
+  parts: {
+    morning: "09:00",
+    "noon|midday": "12:00",
+    afternoon: "15:00",
+    evening: "19:00",
+    night: "21:00",
+  },
+  beforePart: "in the |at ",
+  tonight: "tonight",
+  noon: "at (?:noon|midday)",
+  thisOne: "this",
+  nextOne: "next",
+  weekend: "weekend",
+  units: { day: "days?", week: "weeks?", month: "months?", year: "years?" },
+  hours: "hours?|hrs?",
+  minutes: "minutes?|mins?",
+  numbers: ["an?|one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"],
+  ordinal: "st|nd|rd|th",
+  of: "of ",
+  beforeDay: "(?:due )?(?:on|by|for) |due ",
+  beforeTime: "(?:due )?(?:at|by|for) |@ ?|due ",
+  clock: "(\\d{1,2})(?:[:.](\\d{2}))? ?([ap])\\.?m\\.?",
+  repeats: "every|each|daily|weekly|monthly|yearly|(?:sun|mon|tues|wednes|thurs|fri|satur)days|weekdays",
+  inRepeats:
+    "days?|weeks?|months?|years?|hours?|mornings?|evenings?|nights?|afternoons?|weekday|other|second|third|first|" +
+    "last|and|or|the|of|on|at|by|for",
+  blocks: "the|an?|last|past|since|after|before|from|to|until|till|and|or|between|than|not|my|our|your|this|next",
+};
+
+const GERMAN = {
+  months:
+    "jan(?:uar)? feb(?:ruar)? mär(?:z)?|mrz apr(?:il)? mai juni? juli? aug(?:ust)? sept?(?:ember)? okt(?:ober)? " +
+    "nov(?:ember)? dez(?:ember)?",
+  weekdays: "sonntag montag dienstag mittwoch donnerstag freitag samstag|sonnabend",
+  days: ["heute", "morgen", "übermorgen"],
+  parts: {
+    "früh|morgen|vormittag": "09:00",
+    "mittags?": "12:00",
+    nachmittag: "15:00",
+    abend: "19:00",
+    nacht: "21:00",
+  },
+  beforePart: "am ",
+  tonight: "heute nacht",
+  noon: "mittags",
+  thisOne: "diese[nrs]?",
+  nextOne: "nächste[nrs]?|kommende[nrs]?",
+  weekend: "wochenende",
+  units: { day: "tag(?:en?)?", week: "wochen?", month: "monat(?:en?)?", year: "jahr(?:en?)?" },
+  hours: "stunden?",
+  minutes: "minuten?",
+  numbers: ["eine[mrn]?", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn"],
+  ordinal: "",
+  of: "",
+  beforeDay: "am |bis (?:zum )?|für |zum ",
+  beforeTime: "um |bis (?:um )?|gegen ",
+  clock: "(\\d{1,2})(?:[:.](\\d{2}))? ?uhr()",
+  repeats: "jede[nrsm]?|täglich|wöchentlich|monatlich|jährlich|(?:sonn|mon|diens|donners|frei|sams)tags|mittwochs",
+  inRepeats:
+    "tage?|wochen?|monate?|jahre?|stunden?|morgen|abend|nacht|zweite[nrs]?|dritte[nrs]?|erste[nrs]?|letzte[nrs]?|" +
+    "und|oder|am|um|bis|für|zum",
+  blocks: "der|die|das|den|dem|eine?|letzte[nrs]?|seit|nach|vor|von|bis|und|oder|nicht|diese[nrs]?|nächste[nrs]?",
+};
+
+const LANGUAGES = [ENGLISH, ...(LOCALE.startsWith("de") ? [GERMAN] : [])].map(compiled);
+const [FIRST, SEPARATOR] = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "numeric" })
+  .formatToParts(Date.UTC(2030, 10, 22))
+  .filter(({ type, value }) => type !== "literal" || value.trim())
+  .map(({ type, value }) => (type === "literal" ? value.trim() : type));
+
+/** Read when from the end of a line: `{title, words, due_date?, due_at?}`, or null. `words` are those that say when.
+ *
+ * Words for which `isKept(words)` holds stay in the title, and so does all of a line that says nothing but when.
+ */
+export function readWhen(line, isKept = () => false) {
+  const words = line.split(" ");
+  if (words.length <= MOST_WORDS && readPhrase(words)) return null;
+  for (let count = Math.min(MOST_WORDS, words.length - 1); count > 0; count -= 1) {
+    const said = words.slice(-count);
+    const title = words.slice(0, -count);
+    const found = !isKept(said.join(" ")) && !isBlocked(title) && readPhrase(said);
+    if (found) return { title: title.join(" "), words: said.join(" "), ...dueOf(found) };
+  }
+  return null;
+}
+
+/** Read words that say when, all of them: `{day?, time?, loose?, instant?}`, or null. */
+function readPhrase(words) {
+  const text = words.join(" ").toLowerCase();
+  return readPlain(text) ?? readPlain(text.replace(/[.!]+$/u, ""));
+}
+
+function readPlain(text) {
+  const alone = readDay(text) ?? readTime(text);
+  if (alone) return alone;
+  for (let end = text.indexOf(" "); end > 0; end = text.indexOf(" ", end + 1)) {
+    const before = text.slice(0, end).replace(/,$/u, "");
+    const after = text.slice(end + 1);
+    const first = readDay(before);
+    const day = (first ?? readDay(after))?.day;
+    const time = first ? readTime(after, { afterDay: true }) : readTime(before);
+    if (day && time) return { day, ...time };
+  }
+  return null;
+}
+
+/** Return what a phrase means as a task's due day or instant. */
+function dueOf({ day, time, loose, instant }) {
+  if (instant) return { due_at: instant };
+  if (!time) return { due_date: day };
+  const at = instantOf(day ?? today(), time);
+  if (Date.parse(at) > Date.now()) return { due_at: at };
+  if (!day) return { due_at: instantOf(addDays(today(), 1), time) }; // a time alone that has passed is tomorrow's
+  return loose ? { due_date: day } : { due_at: at };
+}
+
+/** Tell whether the words before a date make it something else: "every Sunday", "since Monday", "the sun".
+ *
+ * A weekday before a date contradicts it: they would have been read together.
+ */
+function isBlocked(title) {
+  const before = title.map((word) => word.toLowerCase().replace(/,$/u, ""));
+  const last = before.at(-1);
+  return LANGUAGES.some(({ blocks, weekdays, repeats, inRepeats }) => {
+    const head = before.findLast((word) => !inRepeats.test(word)) ?? "";
+    return blocks.test(last) || indexIn(weekdays, last) >= 0 || repeats.test(head);
+  });
+}
+
+function readTime(text, { afterDay = false } = {}) {
+  for (const { beforeTime, beforePart, clock, noon, parts } of LANGUAGES) {
+    const bare = text.replace(beforeTime, "");
+    const [, hours, minutes = "00", half] = clock.exec(bare) ?? /^(\d{1,2}):(\d{2})$/u.exec(bare) ?? [];
+    const time = hours && clockTime(Number(hours), minutes, half);
+    if (time) return { time };
+    const part = parts.find(({ names }) => names.test(text.replace(beforePart, "")));
+    if (part && (afterDay || noon.test(text))) return { time: part.time, loose: true };
+  }
+  return null;
+}
+
+function clockTime(hour, minutes, half) {
+  if (half && (hour < 1 || hour > 12)) return null;
+  const whole = half ? (hour % 12) + (half === "p" ? 12 : 0) : hour;
+  return whole < 24 && Number(minutes) < 60 ? `${String(whole).padStart(2, "0")}:${minutes}` : null;
+}
+
+function readDay(text) {
+  for (const language of LANGUAGES) {
+    const bare = text.replace(language.beforeDay, "");
+    const found = readNear(bare, language) ?? readAhead(bare, language);
+    if (found) return found;
+    const date = readDate(bare, language) ?? readNumeric(bare) ?? (bare !== text && readDayOfMonth(bare, language));
+    if (date) return { day: date };
+    const [, weekday, rest] = language.weekdayFirst.exec(bare) ?? [];
+    const dated = weekday && (readDate(rest, language) ?? readNumeric(rest));
+    if (dated && new Date(dated).getUTCDay() === indexIn(language.weekdays, weekday)) return { day: dated };
+  }
+  return null;
+}
+
+/** Days by name: today, Friday, next Friday, this weekend, next month, tonight, this evening. */
+function readNear(text, { days, thisOne, nextOne, weekdays, weekend, units, parts, tonight }) {
+  const ahead = days.findIndex((name) => name.test(text));
+  if (ahead >= 0) return { day: addDays(today(), ahead) };
+  if (tonight.test(text)) return { day: today(), time: "21:00", loose: true };
+  const [first, ...others] = text.split(" ");
+  const isThis = thisOne.test(first);
+  const isNext = nextOne.test(first);
+  const name = isThis || isNext ? others.join(" ") : text;
+  const part = isThis && parts.find(({ names }) => names.test(name));
+  if (part) return { day: today(), time: part.time, loose: true };
+  const isWeekend = (isThis || isNext) && weekend.test(name);
+  const weekday = isWeekend ? 6 : indexIn(weekdays, name);
+  if (weekday >= 0 && isNext) return { day: addDays(nextWeekday(1, today()), (weekday + 6) % 7) };
+  if (weekday >= 0) return { day: nextWeekday(weekday, addDays(today(), isThis ? -1 : 0)) };
+  if (isNext && units.week.test(name)) return { day: nextWeekday(1, today()) };
+  if (isNext && units.month.test(name)) return { day: `${addMonths(today(), 1).slice(0, 7)}-01` };
+  return isNext && units.year.test(name) ? { day: `${addMonths(today(), 12).slice(0, 4)}-01-01` } : null;
+}
+
+/** So many days, weeks, months, hours ahead: "in 3 days", "in an hour". */
+function readAhead(text, { numbers, units, hours, minutes }) {
+  const [, number, unit] = /^in (\d{1,3}|\p{L}+) (\p{L}+)$/u.exec(text) ?? [];
+  const count = Number(number) || indexIn(numbers, number ?? "") + 1;
+  if (!count) return null;
+  const span = hours.test(unit) ? 60 : minutes.test(unit) ? 1 : 0;
+  if (span) {
+    const instant = Math.ceil(Date.now() / MINUTE_MS + count * span) * MINUTE_MS;
+    return { instant: new Date(instant).toISOString().replace(".000Z", "Z") };
+  }
+  if (units.day.test(unit)) return { day: addDays(today(), count) };
+  if (units.week.test(unit)) return { day: addDays(today(), 7 * count) };
+  const months = units.month.test(unit) ? count : units.year.test(unit) ? 12 * count : 0;
+  return months ? { day: addMonths(today(), months) } : null;
+}
+
+/** A date with the name of its month: "1 December", "Dec 20th, 2027", "1. Dez.". */
+function readDate(text, { dayFirst, monthFirst, months }) {
+  const [, day, name, year] = dayFirst.exec(text) ?? [];
+  if (day) return dateOf(year, indexIn(months, name) + 1, day);
+  const [, before, number, yearAfter] = monthFirst.exec(text) ?? [];
+  return before ? dateOf(yearAfter, indexIn(months, before) + 1, number) : null;
+}
+
+/** "the 15th", after a preposition: of this month, or of the next one that has such a day. */
+function readDayOfMonth(text, { dayOfMonth }) {
+  const [, day] = dayOfMonth.exec(text) ?? [];
+  if (!day) return null;
+  const months = [0, 1, 2].map((ahead) => addMonths(`${today().slice(0, 7)}-01`, ahead).split("-"));
+  return months.map(([year, month]) => dayIn(year, month, day)).find((each) => each && each >= today()) ?? null;
+}
+
+/** A date in digits: 2027-04-15, 15.4.2027, and by the order of the locale 12/24 or 24/12. */
+function readNumeric(text) {
+  const [, year, month, day] = /^(\d{4})([-/.])(\d{1,2})\2(\d{1,2})$/u.exec(text)?.filter((_, i) => i !== 2) ?? [];
+  if (year) return dayIn(year, month, day);
+  const [, first, mark, second, last] = /^(\d{1,2})([-/.]) ?(\d{1,2})(?:\2 ?(\d{4}|\d{2})?)?$/u.exec(text) ?? [];
+  if (!first) return null;
+  const isWhole = last?.length === 4;
+  if (mark === ".") {
+    const isDotted = text.split(".").length === 3; // "24.12." is a date, "3.11" a number
+    return isWhole || (SEPARATOR === "." && isDotted) ? dateOf(last, second, first) : null;
+  }
+  if ((mark === "-" && !isWhole) || text.endsWith("/") || text === "24/7") return null;
+  const [day1, month1] = FIRST === "day" ? [first, second] : [second, first];
+  return dateOf(last, month1, day1) ?? (isWhole ? dateOf(last, day1, month1) : null);
+}
+
+/** Return a date; without a year the next one there is. */
+function dateOf(year, month, day) {
+  if (year) return dayIn(year.length === 2 ? `20${year}` : year, month, day);
+  const now = today();
+  const years = Array.from({ length: 9 }, (_, ahead) => Number(now.slice(0, 4)) + ahead);
+  const found = years.map((each) => dayIn(each, month, day)).filter((each) => each && each >= now);
+  return found[0] ?? null;
+}
+
+/** Return the day of a date, or null where there is none: 31 February. */
+function dayIn(year, month, day) {
+  const [paddedMonth, paddedDay] = [month, day].map((each) => String(Number(each)).padStart(2, "0"));
+  const text = `${year}-${paddedMonth}-${paddedDay}`;
+  return Number(year) >= 1970 && addDays(text, 0) === text ? text : null;
+}
+
+/** Return the day so many months later; the last one of a month that is too short. */
+function addMonths(day, count) {
+  const [year, month, date] = day.split("-").map(Number);
+  const first = new Date(Date.UTC(year, month - 1 + count, 1));
+  const last = new Date(Date.UTC(year, month + count, 0)).getUTCDate();
+  return dayIn(first.getUTCFullYear(), first.getUTCMonth() + 1, Math.min(date, last));
+}
+
+/** Return the next such weekday after a day; Sunday is 0. */
+function nextWeekday(weekday, after) {
+  return addDays(after, (weekday - new Date(after).getUTCDay() + 7) % 7 || 7);
+}
+
+function indexIn(patterns, word) {
+  return patterns.findIndex((pattern) => pattern.test(word));
+}
+
+/** Return a language with its words as patterns. */
+function compiled(words) {
+  const whole = (source) => new RegExp(`^(?:${source})$`, "u");
+  const start = (source) => new RegExp(`^(?:${source})`, "u");
+  const wholes = (names) => Object.fromEntries(names.map((name) => [name, whole(words[name])]));
+  const months = words.months.split(" ");
+  const weekdays = words.weekdays.split(" ");
+  const month = `((?:${months.join("|")}))\\.?`;
+  const day = `(\\d{1,2})(?:\\.|${words.ordinal || "\\."})?`;
+  const number = "\\d{1,3}(?:st|nd|rd|th|\\.)?";
+  return {
+    months: months.map(whole),
+    weekdays: weekdays.map(whole),
+    days: words.days.map(whole),
+    numbers: words.numbers.map(whole),
+    units: Object.fromEntries(Object.entries(words.units).map(([name, source]) => [name, whole(source)])),
+    parts: Object.entries(words.parts).map(([names, time]) => ({ names: whole(names), time })),
+    ...wholes(["tonight", "noon", "thisOne", "nextOne", "weekend", "hours", "minutes", "clock", "repeats", "blocks"]),
+    beforePart: start(words.beforePart),
+    beforeDay: start(words.beforeDay),
+    beforeTime: start(words.beforeTime),
+    inRepeats: whole(`${words.inRepeats}|${number}|&|${[...months, ...weekdays].join("|")}`),
+    dayFirst: whole(`${day} ?(?:${words.of})?${month},?(?: (\\d{4}))?`),
+    monthFirst: whole(`${month} ${day},?(?: (\\d{4}))?`),
+    dayOfMonth: words.ordinal ? whole(`(?:the )?(\\d{1,2})(?:${words.ordinal})`) : /^(?!)/u,
+    weekdayFirst: new RegExp(`^(${weekdays.join("|")}),? (.+)$`, "u"),
+  };
+}
