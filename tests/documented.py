@@ -27,7 +27,11 @@ class DocumentedClient(FlaskClient):
 def _told_of(app: Flask, method: str, path: str) -> set[str] | None:
     """Return the codes that an operation tells of; None for what is no operation of the document."""
     if not TOLD:
-        TOLD.update(_operations(super(DocumentedClient, app.test_client()).get("/openapi.json", base_url="https://localhost").json))
+        TOLD.update(
+            _operations(
+                super(DocumentedClient, app.test_client()).get("/openapi.json", base_url="https://localhost").json
+            )
+        )
     try:
         rule, _ = app.url_map.bind("").match(path, "GET" if method == "HEAD" else method, return_rule=True)
     except HTTPException:

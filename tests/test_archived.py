@@ -66,7 +66,7 @@ def test_counts_leave_out_the_tasks_of_archived_projects(owner, archived):
 def test_an_archived_project_takes_no_new_task(owner, archived):
     before = owner.get(f"{TASKS}?archived=true").json
     in_it, under_it = {"project_id": archived["project"]}, {"parent_id": archived["parent"]}
-    for place in (in_it, in_it | under_it):
+    for place in (in_it, under_it, in_it | under_it):
         assert refused(owner.post(TASKS, json={"title": "New", **place}))
         batch = owner.post(f"{TASKS}/batch", json={"operations": [{"op": "create", "data": {"title": "New", **place}}]})
         assert refused(batch)
@@ -75,7 +75,7 @@ def test_an_archived_project_takes_no_new_task(owner, archived):
 
 
 def test_no_task_moves_into_an_archived_project(owner, archived, task):
-    for place in ({"project_id": archived["project"]},):
+    for place in ({"project_id": archived["project"]}, {"parent_id": archived["parent"]}):
         assert refused(owner.patch(f"{TASKS}/{task['id']}", json=place))
     assert owner.get(f"{TASKS}/{task['id']}").json == task
 

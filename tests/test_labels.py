@@ -97,3 +97,15 @@ def test_tasks_in_the_trash_are_not_counted(owner, add):
 def test_labels_are_each_persons_own(signed_in, add):
     add(labels=["home"])
     assert signed_in().get("/api/v1/labels").json["items"] == []
+
+
+def test_restore_takes_a_new_name_when_the_old_one_was_taken(owner):
+    task = owner.post("/api/v1/tasks", json={"title": "Task", "labels": ["home"]}).json
+    label = owner.get("/api/v1/labels").json["items"][0]
+    url = f"/api/v1/labels/{label['id']}"
+    owner.delete(url)
+    owner.post("/api/v1/labels", json={"name": "Home"})
+    assert owner.post(f"{url}/restore").json["code"] == "name_taken"
+    assert owner.post(f"{url}/restore", json={"name": "x" * 51}).status_code == 422
+    assert owner.post(f"{url}/restore", json={"name": "old home"}).json["name"] == "old home"
+    assert owner.get(f"/api/v1/tasks/{task['id']}").json["labels"] == ["old home"]

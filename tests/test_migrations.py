@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -13,8 +14,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask_migrate import check, downgrade, upgrade
+from following import Copy
 
-from taskapi.database import MIGRATIONS, db
+from taskapi.database import MIGRATIONS, acting_for, db
 
 ROOT = Path(__file__).parents[1]
 REVISIONS = [script.revision for script in ScriptDirectory(MIGRATIONS).walk_revisions()][::-1]
@@ -111,6 +113,41 @@ def test_taking_the_last_step_again_keeps_what_people_wrote(empty, make_app):
     assert made.status_code == 201
     upgrade()
     assert client.get(made.headers["Location"], headers=bearer).json == made.json
+
+
+def test_subtasks_come_into_the_project_of_their_parent(empty):
+    upgrade()
+    client = empty.test_client()
+    credentials = {"username": "ada", "password": "correct horse battery staple"}
+    owner = client.post("/api/v1/auth/register", json=credentials).json["id"]
+    token = client.post("/api/v1/auth/login", json=credentials).json["access_token"]
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    one, two = (client.post("/api/v1/projects", json={"name": name}).json["id"] for name in ("One", "Two"))
+    top = client.post("/api/v1/tasks", json={"title": "Top", "project_id": two}).json["id"]
+    child = client.post("/api/v1/tasks", json={"title": "Child", "parent_id": top}).json["id"]
+    below = client.post("/api/v1/tasks", json={"title": "Below", "parent_id": child}).json["id"]
+    free = client.post("/api/v1/tasks", json={"title": "Free"}).json["id"]
+    under = client.post("/api/v1/tasks", json={"title": "Under", "parent_id": free}).json["id"]
+    client.delete(f"/api/v1/tasks/{below}")
+    tasks = db.metadata.tables["tasks"]
+    with acting_for(UUID(owner)):
+        for task_id in (child, below, under):
+            db.session.execute(sa.update(tasks).where(tasks.c.id == UUID(task_id)).values(project_id=UUID(one)))
+        db.session.commit()
+    copy = Copy(client).follow()
+    assert copy.rows["task", child]["project_id"] == one
+    untouched = [client.get(f"/api/v1/tasks/{task_id}").json for task_id in (top, free)]
+    db.engine.dispose()
+    downgrade(revision="0012")
+    upgrade()
+    assert [client.get(f"/api/v1/tasks/{task_id}").json["project_id"] for task_id in (child, below)] == [two, two]
+    assert [client.get(f"/api/v1/tasks/{task_id}").json for task_id in (top, free)] == untouched
+    rows = copy.follow().rows
+    assert rows["task", child] == client.get(f"/api/v1/tasks/{child}").json
+    assert rows["task", under]["project_id"] is None
+    assert client.delete(f"/api/v1/projects/{one}?permanent=true").status_code == 204
+    assert {task["title"] for task in client.get("/api/v1/tasks").json["items"]} == {"Top", "Child", "Free", "Under"}
+    assert client.post("/api/v1/tasks", json={"title": "Next"}).json["version"] > rows["task", under]["version"]
 
 
 @pytest.mark.usefixtures("sqlite")

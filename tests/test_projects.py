@@ -105,7 +105,7 @@ def test_a_project_goes_to_the_trash_with_its_tasks_and_comes_back_with_them(own
     assert [item["id"] for item in owner.get("/api/v1/projects?deleted=true").json["items"]] == [project["id"]]
 
     restored = owner.post(f"/api/v1/projects/{project['id']}/restore")
-    assert restored.json["task_counts"]["todo"] == 1
+    assert restored.json["task_counts"]["todo"] == 2
     assert {item["id"] for item in owner.get("/api/v1/tasks").json["items"]} == {
         parent["id"],
         child["id"],
@@ -133,6 +133,24 @@ def test_a_name_in_the_trash_is_free_and_blocks_the_restoration_once_taken(owner
     assert owner.post(f"{url}/restore").json["name"] == "Garden"
 
 
+def test_restore_takes_a_new_name_when_the_old_one_was_taken(owner, project, add):
+    task = add(project_id=project["id"])
+    url = f"/api/v1/projects/{project['id']}"
+    owner.delete(url)
+    owner.post("/api/v1/projects", json={"name": "garden"})
+    owner.post("/api/v1/projects", json={"name": "Yard"})
+    assert owner.post(f"{url}/restore", json={}).json["code"] == "name_taken"
+    assert owner.post(f"{url}/restore", json={"name": "YARD"}).json["code"] == "name_taken"
+    for body in ({"name": ""}, {"name": "x" * 101}, {"name": None}, {"color": None}):
+        assert owner.post(f"{url}/restore", json=body).status_code == 422
+    for _ in range(2):  # a repeated request gets the same response
+        restored = owner.post(f"{url}/restore", json={"name": " Old garden "})
+        assert (restored.status_code, restored.json["name"], restored.json["deleted_at"]) == (200, "Old garden", None)
+    assert owner.get(f"/api/v1/tasks/{task['id']}").json["deleted_at"] is None
+    changes = owner.get(f"/api/v1/changes?since={task['version']}").json["changes"]
+    assert {"Old garden", "garden", "Yard", "Task"} == {c["data"].get("name") or c["data"]["title"] for c in changes}
+
+
 @pytest.mark.parametrize("whose", ["another's", "nobody's", "the trash's"])
 def test_a_task_goes_into_a_live_project_of_its_owners_only(owner, signed_in, project, whose, add):
     project_id = "01890000-0000-7000-8000-000000000000"
@@ -149,10 +167,10 @@ def test_a_task_goes_into_a_live_project_of_its_owners_only(owner, signed_in, pr
 def test_tasks_are_found_by_project_or_by_having_none(owner, project, add):
     inside, outside = add(project_id=project["id"]), add()
     found = {
-        word: [item["id"] for item in owner.get(f"/api/v1/tasks?project_id={word}").json["items"]]
-        for word in (project["id"], "none")
+        query: [item["id"] for item in owner.get(f"/api/v1/tasks?{query}").json["items"]]
+        for query in (f"project_id={project['id']}", "without=project")
     }
-    assert found == {project["id"]: [inside["id"]], "none": [outside["id"]]}
+    assert found == {f"project_id={project['id']}": [inside["id"]], "without=project": [outside["id"]]}
     moved = owner.patch(f"/api/v1/tasks/{inside['id']}", json={"project_id": None}).json
     assert (moved["project_id"], moved["id"]) == (None, inside["id"])
 

@@ -86,16 +86,17 @@ def test_a_subtask_does_not_come_back_before_what_it_is_part_of(owner, chain):
     assert (answer.status_code, answer.json["code"]) == (409, "in_trash")
 
 
-def test_what_belongs_to_two_stays_in_the_trash_until_both_are_back(owner, add):
+def test_a_subtask_that_was_deleted_first_stays_in_the_trash_when_its_project_is_restored(owner, add):
     project = owner.post("/api/v1/projects", json={"name": "Garden"}).json["id"]
-    parent = add()
-    child = add(parent_id=parent, project_id=project)
+    parent = add(project_id=project)
+    child = add(parent_id=parent)
     below = add(parent_id=child)
+    owner.delete(f"/api/v1/tasks/{child}")
     owner.delete(f"/api/v1/projects/{project}")
-    owner.delete(f"/api/v1/tasks/{parent}")
+    assert owner.post(f"/api/v1/tasks/{child}/restore").json["code"] == "in_trash"
     owner.post(f"/api/v1/projects/{project}/restore")
-    assert owner.get("/api/v1/tasks").json["items"] == []
-    owner.post(f"/api/v1/tasks/{parent}/restore")
+    assert {item["id"] for item in owner.get("/api/v1/tasks").json["items"]} == {parent}
+    owner.post(f"/api/v1/tasks/{child}/restore")
     assert {item["id"] for item in owner.get("/api/v1/tasks").json["items"]} == {parent, child, below}
 
 

@@ -12,7 +12,16 @@ from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.database import Written, db, now
 from taskapi.labels.models import Label
 from taskapi.labels.queries import find_label, find_labels
-from taskapi.labels.schemas import CHANGED, CREATED, LABEL, LABEL_CHANGES, LabelPageSchema, LabelQuerySchema
+from taskapi.labels.schemas import (
+    CHANGED,
+    CREATED,
+    LABEL,
+    LABEL_CHANGES,
+    RESTORED,
+    LabelPageSchema,
+    LabelQuerySchema,
+    LabelRestoreSchema,
+)
 from taskapi.owned import bury
 from taskapi.security.guard import requires
 from taskapi.security.idempotency import idempotent, made
@@ -100,15 +109,20 @@ def delete_label(query: dict[str, Any], label_id: UUID) -> None:
 
 
 @blp.post("/<uuid:label_id>/restore")
+@blp.arguments(LabelRestoreSchema, optional=True, examples=RESTORED)
 @blp.response(200, LABEL, etag=True)
 @blp.problems("name_taken")
 @requires(Permission.TASK_WRITE)
-def restore_label(label_id: UUID) -> Label:
-    """Take one of your labels back out of the trash, and put it back on its tasks."""
+def restore_label(body: dict[str, Any], label_id: UUID) -> Label:
+    """Take one of your labels back out of the trash, and put it back on its tasks.
+
+    If another label took its name meanwhile, give it a new `name`; without one the response is 409.
+    """
     label = mine_or_404(Label, label_id)
-    if label.deleted_at is not None:
-        refuse_taken_name(Label, label.name)
-        label.deleted_at = None
+    name = body.get("name", label.name)
+    if label.deleted_at is not None or name != label.name:
+        refuse_taken_name(Label, name, but=label_id)
+        label.apply({"name": name, "deleted_at": None})
         touch_labelled(label_id)
         db.session.refresh(label)
     db.session.commit()

@@ -30,10 +30,17 @@ class LabelSchema(Schema):
     )
 
 
+class LabelRestoreSchema(Schema):
+    """How a label comes back from the trash."""
+
+    name = Text(1, 50, metadata={"example": "old home", "description": "A new name, if the old one was taken."})
+
+
 LABEL = LabelSchema()
 LABEL_CHANGES = LabelSchema(partial=True)
 CREATED = {"A name is enough": {"name": "errand"}, "With a colour": {"name": "call", "color": "#3366ff"}}
 CHANGED = {"Another name": {"name": "household"}, "No colour": {"color": None}}
+RESTORED = {"Under its own name": {}, "Under another name": {"name": "old home"}}
 NAMES = tuple(LABEL.dump_fields)
 
 

@@ -13,7 +13,16 @@ from taskapi.database import Written, db, now
 from taskapi.owned import bury
 from taskapi.projects.models import Project
 from taskapi.projects.queries import find_project, find_projects
-from taskapi.projects.schemas import CHANGED, CREATED, PROJECT, PROJECT_CHANGES, ProjectPageSchema, ProjectQuerySchema
+from taskapi.projects.schemas import (
+    CHANGED,
+    CREATED,
+    PROJECT,
+    PROJECT_CHANGES,
+    RESTORED,
+    ProjectPageSchema,
+    ProjectQuerySchema,
+    ProjectRestoreSchema,
+)
 from taskapi.security.guard import requires
 from taskapi.security.idempotency import idempotent, made
 from taskapi.security.rbac import Permission
@@ -102,15 +111,20 @@ def delete_project(query: dict[str, Any], project_id: UUID) -> None:
 
 
 @blp.post("/<uuid:project_id>/restore")
+@blp.arguments(ProjectRestoreSchema, optional=True, examples=RESTORED)
 @blp.response(200, PROJECT, etag=True)
 @blp.problems("name_taken")
 @requires(Permission.TASK_WRITE)
-def restore_project(project_id: UUID) -> Project:
-    """Take one of your projects back out of the trash, with the tasks that went there with it."""
+def restore_project(body: dict[str, Any], project_id: UUID) -> Project:
+    """Take one of your projects back out of the trash, with the tasks that went there with it.
+
+    If another project took its name meanwhile, give it a new `name`; without one the response is 409.
+    """
     project = mine_or_404(Project, project_id)
-    if project.deleted_at is not None:
-        refuse_taken_name(Project, project.name)
-        project.deleted_at = None
+    name = body.get("name", project.name)
+    if project.deleted_at is not None or name != project.name:
+        refuse_taken_name(Project, name, but=project_id)
+        project.apply({"name": name, "deleted_at": None})
         restore_tasks(project_id)
         db.session.refresh(project)
     db.session.commit()

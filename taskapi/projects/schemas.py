@@ -43,6 +43,14 @@ class ProjectSchema(Schema):
     )
 
 
+class ProjectRestoreSchema(Schema):
+    """How a project comes back from the trash."""
+
+    name = Text(
+        1, 100, metadata={"example": "Garden, the old one", "description": "A new name, if the old one was taken."}
+    )
+
+
 PROJECT = ProjectSchema()
 PROJECT_CHANGES = ProjectSchema(partial=True)
 CREATED = {
@@ -50,6 +58,7 @@ CREATED = {
     "With what there is to say": {"name": "House", "description": "Roof and cellar.", "color": "#3366ff"},
 }
 CHANGED = {"Archived": {"archived": True}, "Another name": {"name": "Garden and balcony"}}
+RESTORED = {"Under its own name": {}, "Under another name": {"name": "Garden, the old one"}}
 NAMES = tuple(PROJECT.dump_fields)
 
 

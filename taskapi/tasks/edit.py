@@ -16,9 +16,8 @@ from taskapi.security.scope import is_mine, live_or_409, make_room
 from taskapi.security.tokens import caller
 from taskapi.tasks.models import Task, TaskLabel, new_row
 from taskapi.tasks.schemas import NAMES
-from taskapi.tasks.tree import refuse_bad_parent
+from taskapi.tasks.tree import OTHER_PROJECT, refuse_bad_parent, with_subtasks
 
-PLACES = ("project_id", "parent_id")
 _INSERT = Prepared(insert(Task))
 
 
@@ -28,7 +27,10 @@ def add_task(values: dict[str, Any]) -> dict[str, Any]:
     moment, me = now(), caller().id
     fixed = {"id": uuid7(), "owner_id": me, "created_at": moment, "updated_at": moment, "version": take_number(me)}
     row = new_row(values, **fixed)
-    _refuse_bad_place(row["id"], row["project_id"], row["parent_id"])
+    if row["parent_id"]:
+        row["project_id"] = _project_under(row["id"], row["parent_id"], row["project_id"])
+    if row["project_id"]:
+        _refuse_bad_project(row["project_id"])
     _INSERT.all(writer(), row)
     row["labels"] = _label(row["id"], values["labels"]) if values.get("labels") else []
     return {name: row[name] for name in NAMES}
@@ -37,28 +39,54 @@ def add_task(values: dict[str, Any]) -> dict[str, Any]:
 def change_task(task: Task, changes: dict[str, Any]) -> None:
     """Change a task that was locked, and flush it."""
     live_or_409(task)
-    moved = {name: changes[name] for name in PLACES if changes.get(name) not in {None, getattr(task, name)}}
-    _refuse_bad_place(task.id, **moved)
+    before = task.project_id
+    changes = changes | _new_place(task, changes)
     task.apply({name: value for name, value in changes.items() if name != "labels"})
     if "labels" in changes and _keys(changes["labels"] or []) != _keys(task.labels):
         db.session.execute(delete(TaskLabel).where(TaskLabel.owner_id == task.owner_id, TaskLabel.task_id == task.id))
         set_committed_value(task, "labels", _label(task.id, changes["labels"] or []))
         flag_modified(task, "version")
     db.session.flush()
+    if task.project_id != before:
+        below = with_subtasks(Task.parent_id == task.id)
+        change_all(Task, task.owner_id, Task.id.in_(select(below.c.id)), project_id=task.project_id)
+        db.session.refresh(task)
+
+
+def _new_place(task: Task, changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the project and the parent that a task gets by these changes. Respond 422 or 409 if they cannot be."""
+    if not changes.keys() & {"project_id", "parent_id"}:
+        return {}
+    project_id = changes.get("project_id", task.project_id)
+    parent_id = changes.get("parent_id", task.parent_id)
+    if "parent_id" not in changes and project_id != task.project_id:
+        parent_id = None  # a subtask that alone goes to another project leaves its parent
+    elif parent_id:
+        under = task.project_id if parent_id == task.parent_id else _project_under(task.id, parent_id)
+        project_id = _refuse_other_project(changes.get("project_id"), under)
+    if project_id and project_id != task.project_id:
+        _refuse_bad_project(project_id)
+    return {"project_id": project_id, "parent_id": parent_id}
+
+
+def _project_under(task_id: UUID, parent_id: UUID, named: UUID | None = None) -> UUID | None:
+    """Return the project of a task under that parent. Respond 422 if it cannot be there, or another is named."""
+    refuse_bad_parent(task_id, parent_id)
+    under = db.session.execute(select(Task.project_id).where(is_mine(Task), Task.id == parent_id)).scalar_one()
+    return _refuse_other_project(named, under)
+
+
+def _refuse_other_project(named: UUID | None, under: UUID | None) -> UUID | None:
+    if named and named != under:
+        invalid("json", {"project_id": [OTHER_PROJECT]})
+    return under
 
 
 def _keys(names: list[str]) -> set[str]:
     return {name_key(name) for name in names}
 
 
-def _refuse_bad_place(task_id: UUID, project_id: UUID | None = None, parent_id: UUID | None = None) -> None:
-    if project_id:
-        refuse_bad_project(project_id)
-    if parent_id:
-        refuse_bad_parent(task_id, parent_id)
-
-
-def refuse_bad_project(project_id: UUID) -> None:
+def _refuse_bad_project(project_id: UUID) -> None:
     """Respond 422 if the caller has no such project, and 409 if it is archived."""
     live = select(Project.archived).where(is_mine(Project), Project.id == project_id, Project.deleted_at.is_(None))
     archived = db.session.execute(live).scalar()

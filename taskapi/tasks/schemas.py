@@ -31,7 +31,13 @@ class TaskSchema(Schema):
     )
     due_at = Instant(allow_none=True, metadata={"description": "An instant. Never together with `due_date`."})
     project_id = fields.UUID(
-        allow_none=True, metadata={"description": "One of your projects, not an archived one.", "example": PROJECT_ID}
+        allow_none=True,
+        metadata={
+            "description": "One of your projects, not an archived one. A subtask is in the project of its parent: it "
+            "takes that on creation and moves with it. With a `parent_id` it may be left out or null, or name that "
+            "project. A PATCH that names another `project_id` and no `parent_id` takes the task out of its parent.",
+            "example": PROJECT_ID,
+        },
     )
     parent_id = fields.UUID(
         allow_none=True,

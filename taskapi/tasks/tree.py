@@ -1,4 +1,4 @@
-"""Tasks under tasks: no cycles, and not too deep."""
+"""Tasks under tasks: no cycles, not too deep, and each tree in one project."""
 
 from typing import NoReturn
 from uuid import UUID
@@ -11,6 +11,7 @@ from taskapi.security.scope import is_live, is_mine
 from taskapi.tasks.models import Task
 
 MAX_DEPTH = 5
+OTHER_PROJECT = "A subtask is in the project of its parent."
 
 
 def with_subtasks(roots: ColumnElement[bool]) -> CTE:

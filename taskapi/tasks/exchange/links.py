@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from taskapi.tasks.tree import MAX_DEPTH
+from taskapi.owned import name_key
+from taskapi.tasks.tree import MAX_DEPTH, OTHER_PROJECT
 
 Tasks = list[dict[str, Any]]
 
@@ -14,13 +15,18 @@ def faults_of(tasks: Tasks) -> dict[int, Any]:
     if faults := {index: {"id": ["Another row has it too."]} for index in _repeated(tasks)}:
         return faults
     why = ((index, _fault(task, by_id)) for index, task in enumerate(tasks) if task.get("parent_id"))
-    return {index: {"parent_id": [fault]} for index, fault in why if fault}
+    if faults := {index: {"parent_id": [fault]} for index, fault in why if fault}:
+        return faults
+    return {index: {"project": [OTHER_PROJECT]} for index, task in enumerate(tasks) if _is_elsewhere(task, by_id)}
 
 
 def from_top(tasks: Tasks) -> Tasks:
-    """Return the tasks so that each comes behind the one that it lies under."""
+    """Return the tasks so that each comes after its parent, and in the project of its parent."""
     by_id = {task["id"]: task for task in tasks if "id" in task}
-    return sorted(tasks, key=lambda task: len(list(_above(task, by_id))))
+    tasks = sorted(tasks, key=lambda task: len(list(_above(task, by_id))))
+    for task in tasks:
+        task["project"] = _top(task, by_id).get("project")
+    return tasks
 
 
 def _repeated(tasks: Tasks) -> Iterator[int]:
@@ -39,6 +45,16 @@ def _fault(task: dict[str, Any], by_id: dict[str, dict[str, Any]]) -> str | None
     if any(other is task for other in above):
         return "A task cannot lie under itself."
     return f"Tasks go at most {MAX_DEPTH} deep." if len(above) >= MAX_DEPTH else None
+
+
+def _is_elsewhere(task: dict[str, Any], by_id: dict[str, dict[str, Any]]) -> bool:
+    """Tell whether a row names another project than the row at the top of its tree."""
+    named, top = task.get("project") or "", _top(task, by_id).get("project") or ""
+    return bool(named) and name_key(named) != name_key(top)
+
+
+def _top(task: dict[str, Any], by_id: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return [task, *_above(task, by_id)][-1]
 
 
 def _above(task: dict[str, Any], by_id: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -27,7 +27,10 @@ class FileTaskSchema(TaskSchema):
         1,
         100,
         allow_none=True,
-        metadata={"description": "A project's name; an unknown one is made.", "example": "Balcony"},
+        metadata={
+            "description": "A project's name; an unknown one is created. A subtask is in the project of its parent.",
+            "example": "Balcony",
+        },
     )
     parent_id = Text(  # type: ignore[assignment]
         1, 64, allow_none=True, metadata={"description": "The id of another row of the file."}
