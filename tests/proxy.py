@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 from datetime import UTC, datetime, timedelta
+from email.parser import Parser
 from ipaddress import ip_address
 from typing import Any
 
@@ -78,6 +79,18 @@ class Nginx:
             return answer.status, answer.headers, json.loads(text) if "json" in answer.headers["Content-Type"] else text
         finally:
             connection.close()
+
+    def curl(self, version, path, *options, stdin=""):
+        """Send a request by curl over one version of HTTP, `1.1` or `2`; return the status, headers and body."""
+        command = [program("curl"), "--silent", "--include", f"--http{version}", "--cacert", str(self.certificate)]
+        command += ["--header", "Expect:", *options, f"https://127.0.0.1:{self.https}{path}"]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 0, done.stderr
+        head, _, body = done.stdout.partition("\n\n")
+        line, _, fields = head.partition("\n")
+        spoken, status = line.split()[:2]
+        assert spoken == f"HTTP/{version}"
+        return int(status), Parser().parsestr(fields), json.loads(body)
 
     def raw(self, data):
         """Send bytes; return the status and the body."""

@@ -156,15 +156,48 @@ def test_an_import_may_be_as_large_as_the_service_takes(nginx):
         (b"GET / HTTP/1.1\r\n\r\n", 400, "malformed_request"),
         (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400, "malformed_request"),
         (b"TRACE / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 405, "method_not_allowed"),
+        (b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: gzip\r\n\r\n", 400, "malformed_request"),
+        (b"GET / HTTP/3.0\r\nHost: 127.0.0.1\r\n\r\n", 400, "malformed_request"),
+        (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: x\r\n\r\n", 400, "malformed_request"),
         (b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 404, "not_found"),
         (b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 404, "not_found"),
     ],
-    ids=["line", "headers", "no host", "odd host", "trace", "metrics", "readiness"],
+    ids=["line", "headers", "no host", "odd host", "trace", "encoding", "version", "length", "metrics", "readiness"],
 )
 def test_what_nginx_refuses_by_itself_is_a_problem_too(nginx, data, status, code):
     got, body = nginx.raw(data)
     assert (got, body["code"], body["type"]) == (status, code, f"/problems/{code}")
     wait_until(lambda: (body["request_id"], status) in nginx.refused())
+
+
+@pytest.mark.parametrize("version", ["1.1", "2"])
+@pytest.mark.parametrize(
+    ("path", "options", "problem"),
+    [
+        ("/api/v1/tasks", ["--data-binary", "@-"], (413, "body_too_large")),
+        ("/api/v1/tasks/import", ["--data-binary", "@-"], (413, "body_too_large")),
+        ("/" + "x" * 9000, [], (414, "uri_too_long")),
+        ("/", ["--header", "X-Filler: " + "x" * 9000], (431, "headers_too_large")),
+        ("/", ["--header", "Host: a b"], (400, "malformed_request")),
+        ("/", ["--request", "TRACE"], (405, "method_not_allowed")),
+        ("/metrics", [], (404, "not_found")),
+    ],
+    ids=["body", "import", "address", "headers", "host", "trace", "metrics"],
+)
+def test_refusals_are_problems_over_each_version_of_http(nginx, version, path, options, problem):
+    size = 17 if path.endswith("import") else 2
+    answer = nginx.curl(version, path, *options, stdin="x" * size * 1024 * 1024 if "@-" in options else "")
+    assert is_problem(answer, *problem)
+    if problem[0] not in {414, 431}:  # over HTTP/2 these are compressed, and it is the instance that refuses them
+        assert answer[1]["Strict-Transport-Security"]
+
+
+@pytest.mark.parametrize("version", ["1.1", "2"])
+def test_without_instances_the_problem_is_the_same_over_each_version_of_http(tmp_path, version):
+    with Nginx(tmp_path, free_port(), free_port()) as server:
+        answer = server.curl(version, "/api/v1/me")
+        assert is_problem(answer, 503, "unavailable")
+        assert answer[1]["Retry-After"] == "2"
 
 
 def test_the_words_of_nginx_are_those_of_the_catalogue():
