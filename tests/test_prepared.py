@@ -119,7 +119,7 @@ def test_a_statement_that_fails_leaves_no_transaction_and_no_setting(app, owner)
         driver = reader().connection.driver_connection
         setting = f"SET LOCAL taskapi.user_id = '{me}'".encode()
         with pytest.raises(UniqueViolation):
-            driver.ask(b"INSERT INTO tasks SELECT * FROM tasks", [], setting)
+            driver.ask(b"INSERT INTO tasks SELECT * FROM tasks", [], [setting])
         assert driver.info.transaction_status == TransactionStatus.IDLE
         assert not driver.ask(b"SELECT current_setting('taskapi.user_id', true)", []).get_value(0, 0)
 

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - these tests are about characters that look alike
 """`q`: words in title and description, in any case, with or without accents, in any position; kept in step."""
 
 import pytest
@@ -41,6 +42,39 @@ def test_signs_and_other_scripts_are_found_as_they_are(owner, add, title):
     add(title)
     assert find(owner, title) == [title]
     assert find(owner, title.split()[0]) == [title]
+
+
+@pytest.mark.parametrize(
+    ("title", "q"),
+    [
+        ("Acme™", "acmetm"), ("Acme™", "ACME™"), ("It’s here", "it's"), ("It's here", "it’s"), ("“Milk”", '"milk"'),
+        ("Say \"milk\"", "“milk”"), ("it´s", "it's"), ("Łódź", "lodz"), ("Tromsø", "tromso"), ("Đà Nẵng", "da nang"),
+        ("Iğdır", "IGDIR"), ("İstanbul", "istanbul"), ("Straße", "strasse"), ("STRASSE", "straße"), ("Æther", "aether"),
+        ("Œuvre", "oeuvre"), ("Þing", "thing"), ("Borðeyri", "bordeyri"), ("ﬁnd", "FIND"), ("2030–31", "2030-31"),
+        ("zero\u00adwidth", "zerowidth"), ("❤️ it", "❤"), ("한글", "한글"), ("x\u200b", "X"),
+    ],
+)  # fmt: skip
+def test_text_is_found_by_what_people_type(owner, add, title, q):
+    add(title)
+    add("Bread")
+    assert find(owner, q) == [title]
+    assert find(owner, title) == [title]
+
+
+@pytest.mark.parametrize("q", ["\u0301", "\u200b\u0308", "\ufe0f"])
+def test_a_query_without_anything_to_search_for_is_422(owner, add, q):
+    add("Milk")
+    answer = owner.get("/api/v1/tasks", query_string={"q": q})
+    assert (answer.status_code, list(answer.json["errors"]["query"])) == (422, ["q"])
+
+
+def test_a_query_has_ten_words_at_most(owner, add):
+    words = [f"w{letter}" for letter in "abcdefghijk"]
+    add(" ".join(words))
+    assert len(find(owner, " ".join(words[:10]))) == 1
+    assert len(find(owner, " ".join([*words[:10], "w", *words[:10]]))) == 1
+    answer = owner.get("/api/v1/tasks", query_string={"q": " ".join(words)})
+    assert (answer.status_code, list(answer.json["errors"]["query"])) == (422, ["q"])
 
 
 def test_the_index_follows_every_change(owner, add):

@@ -1,5 +1,6 @@
 """The database: engines, the base of all models, and types that mean the same on SQLite and PostgreSQL."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -13,7 +14,16 @@ from sqlalchemy.exc import DBAPIError
 
 from taskapi.config import Settings
 from taskapi.context import current_application, current_g
-from taskapi.database.acting import act_for, acting, acting_for, counting, guarded_tables, owned_tables, row_security
+from taskapi.database.acting import (
+    act_for,
+    acting,
+    acting_for,
+    counting,
+    guarded_tables,
+    owned_tables,
+    row_security,
+    statement_timeout,
+)
 from taskapi.database.json import JsonArray, JsonObject
 from taskapi.database.orm import MIGRATIONS, Base, Model, db, migrate, now, writer
 from taskapi.database.prepared import Lines, Prepared, Shown, Written
@@ -23,8 +33,8 @@ from taskapi.database.types import EXACT, INTERNAL, OPEN, NameList, UtcDateTime,
 __all__ = [
     "EMBEDDED", "EXACT", "INTERNAL", "MIGRATIONS", "OPEN", "READER", "Base", "JsonArray", "JsonObject", "Lines",
     "Model", "NameList", "Prepared", "Shown", "UtcDateTime", "Written", "act_for", "acting_for", "counting",
-    "db", "guarded_tables", "init_database", "now", "only", "owned_tables", "reader", "readers", "row_security",
-    "snapshot", "writer",
+    "db", "guarded_tables", "init_database", "now", "only", "owned_tables", "read_within", "reader", "readers",
+    "row_security", "snapshot", "writer",
 ]  # fmt: skip
 
 READER = "reader"
@@ -44,6 +54,23 @@ def readers() -> Readers:
     """Return the connections that this application's requests read by."""
     found: Readers = current_application().extensions["taskapi-readers"]
     return found
+
+
+@contextmanager
+def read_within(seconds: float) -> Iterator[None]:
+    """Stop a prepared statement of the reader that takes longer; it raises OperationalError."""
+    connection = reader()
+    if connection.dialect.name == "postgresql":
+        with statement_timeout(seconds):
+            yield
+        return
+    driver: Any = connection.connection.driver_connection
+    until = time.monotonic() + seconds
+    driver.set_progress_handler(lambda: time.monotonic() > until, 1_000)  # steps of its virtual machine
+    try:
+        yield
+    finally:
+        driver.set_progress_handler(None, 0)
 
 
 @contextmanager

@@ -25,13 +25,13 @@ _FORCED = text("SELECT relname FROM pg_class WHERE pg_table_is_visible(oid) AND 
 
 def act_for(user_id: UUID) -> None:
     """Let what follows in this context act for a person, whose rows alone are there."""
-    current_g().acting = _acting(user_id)
+    current_g().acting = setting_for(user_id)
 
 
 @contextmanager
 def acting_for(user_id: UUID) -> Iterator[None]:
     """Act for another person than the caller: one who is just being made, erased, or tidied up after."""
-    with _changed(_acting(user_id)):
+    with _changed(setting_for(user_id)):
         yield
 
 
@@ -45,6 +45,27 @@ def counting() -> Iterator[None]:
 def acting() -> str:
     """Return the statement that says for whom a transaction acts, which is its first; for nobody: none."""
     return str(g.get("acting", "")) if has_app_context() else ""
+
+
+@lru_cache(maxsize=4096)
+def setting_for(user_id: UUID) -> str:
+    """Return the statement that makes a transaction act for a user."""
+    return f"SET LOCAL taskapi.user_id = '{UUID(int=user_id.int)}'"  # made of a number: no text gets into it
+
+
+@contextmanager
+def statement_timeout(seconds: float) -> Iterator[None]:
+    """Have PostgreSQL stop prepared reads that take longer."""
+    current_g().timeout = f"SET LOCAL statement_timeout = {max(1, int(seconds * 1000))}"  # 0 would mean no limit
+    try:
+        yield
+    finally:
+        del current_g().timeout
+
+
+def reading_settings() -> list[bytes]:
+    """Return the statements that precede a read which stands alone: for whom it acts, and how long it may take."""
+    return [setting.encode() for setting in (acting(), g.get("timeout", "") if has_app_context() else "") if setting]
 
 
 def owned_tables() -> list[Table]:
@@ -72,11 +93,6 @@ def row_security(connection: Connection) -> tuple[bool, str]:
     forced = connection.execute(_FORCED).scalars().all()
     open_ = [table.name for table in guarded_tables() if table.name not in forced]
     return (False, f"off for {', '.join(open_)}") if open_ else (True, "in force")
-
-
-@lru_cache(maxsize=4096)
-def _acting(user_id: UUID) -> str:
-    return f"SET LOCAL taskapi.user_id = '{UUID(int=user_id.int)}'"  # made of a number: no text gets into it
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from sqlalchemy import Boolean, Connection, Dialect, Engine, Integer, event
 from sqlalchemy.exc import InvalidatePoolError
 
 from taskapi.config import Settings
-from taskapi.database.acting import acting, concerns_owners
+from taskapi.database.acting import acting, concerns_owners, reading_settings
 from taskapi.database.libpq import CANCEL_SECONDS, Bounded, Cursor, Reading
 
 DRIVER: Final = "postgresql+psycopg"
@@ -45,7 +45,7 @@ class Form:
 
     def run(self, driver: Bounded, values: Sequence[bytes | None]) -> list[list[Any]]:
         """Return the rows."""
-        found = driver.ask(self.sql.encode(), values, acting().encode() if self._is_guarded else b"")
+        found = driver.ask(self.sql.encode(), values, reading_settings() if self._is_guarded else ())
         return [
             [None if (text := found.get_value(row, place)) is None else way(text) for place, way in self._out]
             for row in range(found.ntuples)

@@ -12,7 +12,8 @@ from taskapi.labels.models import Label
 from taskapi.owned import ChangeCounter, name_key
 from taskapi.projects.models import Project
 from taskapi.security.tokens import caller
-from taskapi.tasks.models import NEVER, Status, Task, TaskLabel, due_key, fold
+from taskapi.tasks.models import NEVER, Status, Task, TaskLabel, due_key
+from taskapi.tasks.search import words_of
 
 _SEARCH = table("task_search", column("rowid"), column("task_search"))
 _SEARCH_ROWS = table("task_search_rows", column("number"), column("owner_id"), column("task_id", Uuid()))
@@ -95,7 +96,7 @@ def parameters_of(question: dict[str, Any]) -> dict[str, Any]:
         parameters |= {name: value for name, value in moments().items() if name != "zone"}
     for name in LABELS:
         parameters |= {f"{name} {i}": name_key(label) for i, label in enumerate(question.get(name, ()))}
-    return parameters | _words(fold(question.get("q", "")).split())
+    return parameters | _words(words_of(question.get("q", "")))
 
 
 def _first_instant(day: date) -> datetime:
@@ -119,16 +120,16 @@ def _has_label(name: str) -> ColumnElement[bool]:
 
 
 def _words(words: list[str]) -> dict[str, str]:
-    """Return what the words are found by: the index of trigrams, or a look at each of the owner's tasks.
+    """Return the parameters that find words: a LIKE pattern for each, and where it pays a phrase for SQLite's index.
 
-    SQLite's is a table of its own, which knows no shorter words. It finds everybody's tasks before it leaves the
-    owner's, so that who has few is served faster without, and theirs are not in it. PostgreSQL asks its policies
-    before LIKE.
+    The index holds the tasks of all users who have many tasks, and no words under three characters. It ignores case in
+    ways of its own, so it only narrows the search down: LIKE decides, on every database alike. PostgreSQL has no such
+    index, because row-level security checks its policies before LIKE.
     """
     long = [word for word in words if len(word) >= 3]
-    sought = long if long and db.engine.dialect.name == "sqlite" and _count_tasks() > FEW_TASKS else []
-    phrases = {"phrases": " ".join(map(_quoted, sought))} if sought else {}
-    return phrases | {f"word {i}": f"%{_plain(word)}%" for i, word in enumerate(words) if word not in sought}
+    indexed = bool(long) and db.engine.dialect.name == "sqlite" and _count_tasks() > FEW_TASKS
+    phrases = {"phrases": " ".join(map(_quoted, long))} if indexed else {}
+    return phrases | {f"word {i}": f"%{_plain(word)}%" for i, word in enumerate(words)}
 
 
 def _found_by_index() -> ColumnElement[bool]:

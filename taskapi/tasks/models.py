@@ -1,6 +1,5 @@
 """A task, and the labels on it."""
 
-import unicodedata
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from taskapi.database import EXACT, INTERNAL, JsonObject, Model, NameList, now, 
 from taskapi.labels.models import Label
 from taskapi.owned import Trashable
 from taskapi.projects.models import Project
+from taskapi.tasks.search import fold, folded_text
 
 NEVER = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
@@ -190,7 +190,7 @@ def keys_of(
     title_key = fold(title)
     return {
         "title_key": title_key[:TITLE_KEY_LENGTH],
-        "words": f"{title_key}\n{fold(description)}",
+        "words": folded_text(title_key, description),
         "priority_rank": PRIORITIES.index(Priority(priority)),
         "due_first": due_key(due) if due else NEVER,
         "due_last": due_key(due) if due else ALWAYS,
@@ -205,12 +205,3 @@ def last_instant(day: date) -> datetime:
 def due_key(due: datetime) -> datetime:
     """Return what a due instant is sorted and filtered by: itself, between the two ends that mean no due at all."""
     return min(max(due, ALWAYS + TICK), NEVER - TICK)
-
-
-def fold(text: str) -> str:
-    """Return text without case and accents, for sorting and searching."""
-    folded = text.casefold()
-    if folded.isascii():
-        return folded
-    decomposed = unicodedata.normalize("NFKD", folded)
-    return "".join(character for character in decomposed if not unicodedata.combining(character))

@@ -1,6 +1,7 @@
 """Lists of tasks: filters, sorts and keyset pages. A statement is built once for each shape of question, then kept."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from taskapi.security.tokens import caller
 from taskapi.tasks.filters import conditions, parameters_of
 from taskapi.tasks.models import Task
 from taskapi.tasks.schemas import NAMES
+from taskapi.tasks.search import limited_search
 
 SHOWN = tuple(getattr(Task, name).label(name) for name in NAMES)
 COLUMNS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
@@ -35,7 +37,8 @@ def find_tasks(query: dict[str, Any]) -> dict[str, Any]:
     """Return a page of the caller's tasks, and the cursor of the next."""
     parameters = parameters_of(query)
     build = partial(_statement, frozenset(parameters), query["sort"])
-    return find_page(build, _keys(query["sort"]), query, **parameters)
+    with limited_search(caller().id) if "q" in query else nullcontext():
+        return find_page(build, _keys(query["sort"]), query, **parameters)
 
 
 @lru_cache(maxsize=1024)

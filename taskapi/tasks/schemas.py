@@ -9,6 +9,7 @@ from taskapi.api.examples import PROJECT_ID, TASK_ID
 from taskapi.api.fields import Choice, Day, DayOrInstant, Instant, Switch, Text
 from taskapi.api.pages import PageSchema
 from taskapi.tasks.models import Priority, Status
+from taskapi.tasks.search import SearchWords
 
 STATUSES = [status.value for status in Status]
 PRIORITIES = [priority.value for priority in Priority]
@@ -139,11 +140,7 @@ class TaskQuerySchema(PageSchema):
     updated_after = Instant(metadata={"description": "Last changed from this instant on."})
     completed_after = Instant(metadata={"description": "Completed from this instant on."})
     completed_before = Instant(metadata={"description": "Completed until just before this instant."})
-    q = Text(
-        1,
-        200,
-        metadata={"description": "Words in title and description, in any case, with or without accents."},
-    )
+    q = SearchWords()
     archived = Switch(
         metadata={
             "description": "`true`: also the tasks of archived projects. Otherwise they are left out, unless "
