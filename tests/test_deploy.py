@@ -133,6 +133,23 @@ def test_the_commands_of_the_other_units_are_there(app, name):
     assert result.exit_code == 0, result.output
 
 
+OWN = ("Type", "Exec", "NotifyAccess", "KillMode", "Timeout", "Restart", "Memory", "Tasks")  # of each unit
+
+
+@pytest.mark.parametrize("name", ["taskapi-prune.service", "taskapi-migrate.service"])
+def test_other_units_are_hardened_like_the_service(name):
+    wanted, given = (
+        {k: v for k, v in one.items() if not k.startswith(OWN)} for one in (SERVICE, unit(name)["Service"])
+    )
+    assert given == wanted
+    assert len([key for key in given if key.startswith(("Protect", "Restrict", "Private"))]) > 10
+
+
+def test_every_unit_and_container_has_a_memory_limit():
+    assert all("MemoryMax" in unit(path.name)["Service"] for path in UNITS.glob("*.service"))
+    assert [name for name, service in compose()["services"].items() if "mem_limit" not in service] == []
+
+
 def test_systemd_finds_no_fault_with_the_units(tmp_path):
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is not there")

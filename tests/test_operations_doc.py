@@ -12,14 +12,16 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+import yaml
 from dotenv import dotenv_values
 from prometheus_client.metrics import MetricWrapperBase
+from redis import Redis
 
 from taskapi import CHECKS
 from taskapi.config.sources import load_settings
 from taskapi.ops import metrics
 from tests.conftest import PASSWORD, program, unavailable
-from tests.servers import ROOT, Postgres, free_port, wait_until
+from tests.servers import ROOT, Postgres, connects, free_port, wait_until
 
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
@@ -106,9 +108,32 @@ def test_the_secrets_of_the_compose_file_are_made(run, checkout):
     done = run(block("deploy/secrets"))
     assert done.returncode == 0, done.stderr
     files = {path.name: path.read_text() for path in (checkout / "deploy" / "secrets").iterdir()}
-    assert set(files) == {"database_password", "postgres_password", "database_url"}
+    assert set(files) == {"database_password", "postgres_password", "database_url", "redis_conf", "redis_url"}
     assert re.fullmatch("[0-9a-f]{48}", files["database_password"])
     assert files["database_url"] == f"postgresql://taskapi:{files['database_password']}@postgres/taskapi"
+    password = files["redis_conf"].removeprefix("requirepass ").rstrip("\n")
+    assert (len(password), files["redis_url"]) == (48, f"redis://:{password}@redis:6379/0")
+
+
+def test_redis_of_the_compose_file_asks_for_its_password(run, checkout):
+    assert run(block("deploy/secrets")).returncode == 0
+    service = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]["redis"]
+    conf, port = str(checkout / "deploy" / "secrets" / "redis_conf"), free_port()
+    there = {"/run/secrets/redis_conf": conf, "redis-server": program("redis-server")}
+    command = [there.get(word, word) for word in service["command"]]
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(checkout)]
+    (health,) = service["healthcheck"]["test"][1:]
+    health = health.replace("$$", "$").replace("/run/secrets/redis_conf", conf).replace("ping", f"-p {port} ping")
+    process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: connects(port))
+        assert run(health).returncode == 0
+        assert "NOAUTH" in run(f"redis-cli -p {port} get any").stdout
+        url = (checkout / "deploy" / "secrets" / "redis_url").read_text().replace("redis:6379", f"127.0.0.1:{port}")
+        assert Redis.from_url(url).ping()
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 def test_the_embedded_database_is_backed_up_and_restored(run, checkout):
