@@ -1,6 +1,7 @@
 """What every response carries, errors included: its id, who may keep it, and what a browser may do with it."""
 
 import re
+import secrets
 
 import pytest
 
@@ -66,6 +67,36 @@ def test_the_api_lets_a_browser_load_nothing_and_a_page_its_own(answers, subtest
                 assert "frame-ancestors 'none'" in policy
             elif answer.data:
                 assert policy == API_POLICY
+
+
+def test_204_has_no_content_type_on_any_route(app, signed_in, subtests):
+    admin = signed_in("admin")
+    things = {
+        "task_id": lambda: admin.post(TASKS, json={"title": "Milk"}).json["id"],
+        "project_id": lambda: admin.post("/api/v1/projects", json={"name": secrets.token_hex(4)}).json["id"],
+        "label_id": lambda: admin.post("/api/v1/labels", json={"name": secrets.token_hex(4)}).json["id"],
+        "user_id": lambda: signed_in().get("/api/v1/me").json["id"],
+    }
+    seen = set()
+    for method, path, operation in documented(app):
+        if "204" not in operation["responses"] or re.search(r"sessions|password|logout|/me$", path):
+            continue
+        filled = re.sub(r"\{(\w+)\}", lambda name: things[name[1]](), path)
+        with subtests.test(operation=f"{method} {path}"):
+            answer = admin.open(filled, method=method)
+            assert (answer.status_code, answer.data) == (204, b"")
+            assert "Content-Type" not in answer.headers
+            assert answer.headers["Content-Security-Policy"] == API_POLICY
+            seen.add(path)
+    assert len(seen) >= 4
+    answer = admin.post("/api/v1/auth/logout")
+    assert (answer.status_code, "Content-Type" in answer.headers) == (204, False)
+
+
+def documented(app):
+    """Yield the operations of the OpenAPI document."""
+    for path, item in app.test_client().get("/openapi.json").json["paths"].items():
+        yield from ((method.upper(), path, item[method]) for method in item if method != "parameters")
 
 
 CACHING = {

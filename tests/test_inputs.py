@@ -327,6 +327,33 @@ def test_text_that_is_no_text_is_422_in_every_field(app, admin, subtests, text):
                 assert name in answer.json["errors"]["json"]
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("a\r\nb\rc\nd", "a\nb\nc\nd"), ("\r\n\r\n", "\n\n"), ("\r\r\n", "\n\n"), (" \ta\t\r\n ", " \ta\t\n ")],
+)
+def test_carriage_returns_of_text_become_line_feeds(admin, given, kept):
+    task = admin.post(TASKS, json={"title": "Milk", "description": given})
+    assert admin.get(task.headers["Location"]).json["description"] == task.json["description"] == kept
+    assert admin.patch(task.headers["Location"], json={"description": given}).json["version"] == task.json["version"]
+    project = admin.post("/api/v1/projects", json={"name": f"Garden {given!r}", "description": given})
+    assert project.json["description"] == kept
+    batch = {"operations": [{"op": "create", "data": {"title": "Milk", "description": given}}]}
+    assert admin.post(f"{TASKS}/batch", json=batch).json["results"][0]["data"]["description"] == kept
+
+
+def test_length_is_counted_after_line_breaks_are_unified(admin):
+    assert admin.post(TASKS, json={"title": "Milk", "description": "\r\n" * 20_000}).status_code == 201
+    assert admin.post(TASKS, json={"title": "Milk", "description": "\r\n" * 20_001}).status_code == 422
+
+
+@pytest.mark.parametrize("text", ["a\rb", "a\r\nb", "a\nb"])
+def test_line_breaks_within_one_line_fields_are_422(app, admin, subtests, text):
+    for path, name in ((TASKS, "title"), ("/api/v1/projects", "name"), ("/api/v1/labels", "name")):
+        with subtests.test(field=f"{path} {name}"):
+            assert admin.post(path, json={name: text}).status_code == 422
+            assert admin.post(path, json={name: f"\r\n{text[0]}\r\n"}).json[name] == "a"
+
+
 @pytest.mark.parametrize("text", ["\x00", "a\x00b", "\x1b", "\x7f"])
 def test_text_that_is_no_text_is_422_in_every_parameter(app, admin, subtests, text):
     for operation in operations(app):

@@ -192,6 +192,12 @@ def _chunked(body, size=64 * KIB):
     return b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
 
 
+@pytest.mark.parametrize("path", ["/", "/openapi.json", "/.well-known/jwks.json", "/docs/", "/healthz", "/nowhere"])
+def test_response_has_one_date_header(wire, path):
+    _, head, _ = wire.request(f"GET {path}")
+    assert [line.partition(":")[0].lower() for line in head.split("\r\n")].count("date") == 1
+
+
 CHUNKED = ("Content-Type: application/json", "Transfer-Encoding: chunked")
 EXACT = b'{"title": "Milk"' + b" " * (KIB * KIB - 17) + b"}"
 

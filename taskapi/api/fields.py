@@ -10,6 +10,7 @@ from marshmallow.validate import Length, OneOf, Range
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LINE_BREAK = re.compile(r"[\n\u2028\u2029]")
+_CARRIAGE_RETURN = re.compile(r"\r\n?")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _INSTANT = re.compile(r"(\d{4})-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -18,9 +19,9 @@ _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 # The same as patterns of the OpenAPI document
-_SPACE = r"\t\n \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-_NO_TEXT = r"\u0000-\u0008\u000b-\u001f\u007f-\u009f"
-_LINE = rf"[^{_NO_TEXT}\n\u2028\u2029]*"
+_SPACE = r"\t\n\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_NO_TEXT = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
+_LINE = rf"[^{_NO_TEXT}\n\r\u2028\u2029]*"
 LINES_PATTERN = f"^[^{_NO_TEXT}]*$"
 LINE_PATTERN = f"^{_LINE}$"
 TRIMMED_LINE_PATTERN = f"^[{_SPACE}]*[^{_NO_TEXT}{_SPACE}]{_LINE}[{_SPACE}]*$"
@@ -37,9 +38,10 @@ def _with_pattern(pattern: str, options: dict[str, Any]) -> dict[str, Any]:
 
 
 class Text(fields.String):
-    """Text of `least` to `most` characters; control characters and lone surrogates are refused.
+    """Text of `least` to `most` characters. Line breaks CRLF and CR become LF.
 
-    One-line text is trimmed and takes no line break; `multiline` text is kept exactly.
+    Other control characters, except the tab, and lone surrogates are refused. One-line text is trimmed and takes no
+    line break; `multiline` text is kept exactly otherwise.
     """
 
     def __init__(self, least: int, most: int, *, multiline: bool = False, trim: bool = True, **kwargs: Any) -> None:
@@ -54,9 +56,10 @@ class Text(fields.String):
             raise self.make_error("invalid")
         if _SURROGATE.search(value):
             raise ValidationError("Has a lone surrogate, which is no character.")
-        if _CONTROL.search(value):
+        text: str = _CARRIAGE_RETURN.sub("\n", value)
+        if _CONTROL.search(text):
             raise ValidationError("Has a control character.")
-        text = value.strip() if self.trim else value
+        text = text.strip() if self.trim else text
         if not self.multiline and _LINE_BREAK.search(text):
             raise ValidationError("Has more than one line.")
         return text

@@ -42,6 +42,8 @@ CORS_OPTIONS: dict[str, Any] = {
     ],
     "max_age": 600,
 }  # fmt: skip
+SET_BY_SERVERS = {"date"}  # Werkzeug's conditional responses have one, and every server adds its own
+OF_A_BODY = {"content-type"}
 HSTS = "max-age=31536000; includeSubDomains"
 
 
@@ -83,6 +85,8 @@ def _carry_headers(application: "WSGIApplication") -> "WSGIApplication":
 
     def carrying(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            left_out = SET_BY_SERVERS | (OF_A_BODY if status.startswith("204") else set())
+            headers = [(name, value) for name, value in headers if name.lower() not in left_out]
             return start_response(status, [*headers, *carried(environ, status, headers)], *exc_info)
 
         return application(environ, start)
