@@ -5,6 +5,7 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields
 
+from taskapi.api.bodies import PatchSchema
 from taskapi.api.examples import USER_ID, USERNAME
 from taskapi.api.fields import Choice, Instant, Text, Timezone
 from taskapi.audit.schemas import AuditEntrySchema
@@ -53,8 +54,12 @@ class AccountSchema(Schema):
     created_at = Instant(dump_only=True)
 
 
+class AccountPatchSchema(PatchSchema, AccountSchema):
+    """What changes in your account: the fields that are named. Null clears one."""
+
+
 ACCOUNT = AccountSchema()
-ACCOUNT_CHANGES = AccountSchema(partial=True)
+ACCOUNT_CHANGES = AccountPatchSchema()
 CHANGED = {
     "A time zone": {"timezone": "Europe/Berlin"},
     "A name, and no address any more": {"name": "Ada Lovelace", "email": None},

@@ -8,10 +8,10 @@ from taskapi.admin import queries, service
 from taskapi.admin.schemas import (
     CHANGED,
     OPENED,
-    NewUserSchema,
     StatsSchema,
-    UserChangesSchema,
+    UserCreateSchema,
     UserPageSchema,
+    UserPatchSchema,
     UserQuerySchema,
     UserSchema,
 )
@@ -40,7 +40,7 @@ def list_users(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 @blp.post("/users")
-@blp.arguments(NewUserSchema, examples=OPENED)
+@blp.arguments(UserCreateSchema, examples=OPENED)
 @blp.response(201, UserSchema, headers=("Location",))
 @blp.problems("username_taken")
 @requires(Permission.USER_MANAGE, fresh=True)
@@ -60,7 +60,7 @@ def show_user(user_id: UUID) -> Written:
 
 
 @blp.patch("/users/<uuid:user_id>")
-@blp.arguments(UserChangesSchema, media_types=(JSON, MERGE_PATCH), examples=CHANGED)
+@blp.arguments(UserPatchSchema, media_types=(JSON, MERGE_PATCH), examples=CHANGED)
 @blp.response(200, UserSchema)
 @blp.problems("last_admin")
 @requires(Permission.USER_MANAGE, fresh=True)

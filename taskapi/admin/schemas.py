@@ -6,6 +6,7 @@ from marshmallow import Schema, fields
 from marshmallow.validate import Length
 
 from taskapi.accounts.schemas import ROLES, AccountSchema
+from taskapi.api.bodies import BodySchema, PatchSchema
 from taskapi.api.examples import GUEST, body_of
 from taskapi.api.fields import Choice, QueryFlag, Text
 from taskapi.api.pages import PageSchema
@@ -26,14 +27,18 @@ class UserSchema(AccountSchema):
     active = fields.Boolean(dump_only=True, metadata={"description": "Whether they may sign in.", "example": True})
 
 
-class NewUserSchema(RegisterSchema):
+class UserCreateSchema(BodySchema, RegisterSchema):
     """An account for somebody else."""
+
+    read_only = ("id", "created_at")
 
     roles = Roles(load_default=lambda: [Role.EDITOR.value])
 
 
-class UserChangesSchema(Schema):
-    """What administrators can change of a person."""
+class UserPatchSchema(PatchSchema):
+    """What administrators change in an account: the fields that are named."""
+
+    read_only = tuple(UserSchema().dump_fields)
 
     name = Text(1, 100, allow_none=True)
     roles = Roles()
@@ -41,8 +46,8 @@ class UserChangesSchema(Schema):
 
 
 OPENED = {
-    "The least": {**body_of(NewUserSchema()), "username": GUEST},
-    "With a role": {**body_of(NewUserSchema()), "username": GUEST, "name": "Charles Babbage", "roles": ["viewer"]},
+    "The least": {**body_of(UserCreateSchema()), "username": GUEST},
+    "With a role": {**body_of(UserCreateSchema()), "username": GUEST, "name": "Charles Babbage", "roles": ["viewer"]},
 }
 CHANGED = {
     "Another role": {"roles": ["viewer"]},

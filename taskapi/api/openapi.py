@@ -23,7 +23,9 @@ DESCRIPTION = """Your own tasks behind JSON Web Tokens.
 2. Every request then carries `Authorization: Bearer <access_token>`; at `/docs/`, signing in sees to that.
 3. The answer `token_expired` asks for `POST /api/v1/auth/refresh`, with the refresh token that the login gave.
 
-Bodies are UTF-8 JSON. A field or a query parameter that the operation does not know is refused with 422, and a member
+Bodies are UTF-8 JSON. Fields that a resource shows and no client sets (`id`, `version`, …) are accepted and ignored,
+so that what was read can be sent back. In text, CRLF and CR become LF; other control characters but the tab are refused
+with 422. A field or a query parameter that the operation does not know is refused with 422, and a member
 name that an object has twice with 400. In a query, an array is sent as `a=1&a=2` or as `a[]=1&a[]=2`, a boolean as
 `true` or `false`, and an empty value means that the parameter is absent.
 
@@ -78,10 +80,9 @@ def _written(spec: APISpec) -> bytes:
 
 
 def schema_name(schema: type[Schema] | Schema) -> str:
-    """Name a schema in the document; the partial form of one is its Patch."""
+    """Name a schema in the document."""
     instance = schema() if isinstance(schema, type) else schema
-    name = type(instance).__name__.removesuffix("Schema")
-    return f"{name}Patch" if instance.partial else name
+    return type(instance).__name__.removesuffix("Schema")
 
 
 def init_api(app: Flask) -> Api:

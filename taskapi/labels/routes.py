@@ -17,6 +17,7 @@ from taskapi.labels.schemas import (
     CREATED,
     LABEL,
     LABEL_CHANGES,
+    NEW_LABEL,
     RESTORED,
     LabelPageSchema,
     LabelQuerySchema,
@@ -44,7 +45,7 @@ def list_labels(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 @blp.post("")
-@blp.arguments(LABEL, examples=CREATED)
+@blp.arguments(NEW_LABEL, examples=CREATED)
 @blp.response(201, LABEL, etag=True, headers=("Location",))
 @blp.problems("name_taken", "quota_exceeded")
 @requires(Permission.TASK_WRITE)

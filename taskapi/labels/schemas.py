@@ -2,6 +2,7 @@
 
 from marshmallow import Schema, fields
 
+from taskapi.api.bodies import BodySchema, PatchSchema
 from taskapi.api.examples import LABEL_ID
 from taskapi.api.fields import Color, Instant, Switch, Text
 from taskapi.api.pages import PageSchema
@@ -36,8 +37,17 @@ class LabelRestoreSchema(Schema):
     name = Text(1, 50, metadata={"example": "old home", "description": "A new name, if the old one was taken."})
 
 
+class LabelCreateSchema(BodySchema, LabelSchema):
+    """A new label. Only a name is needed."""
+
+
+class LabelPatchSchema(PatchSchema, LabelSchema):
+    """What changes in a label: the fields that are named. Null clears one."""
+
+
 LABEL = LabelSchema()
-LABEL_CHANGES = LabelSchema(partial=True)
+NEW_LABEL = LabelCreateSchema()
+LABEL_CHANGES = LabelPatchSchema()
 CREATED = {"A name is enough": {"name": "errand"}, "With a colour": {"name": "call", "color": "#3366ff"}}
 CHANGED = {"Another name": {"name": "household"}, "No colour": {"color": None}}
 RESTORED = {"Under its own name": {}, "Under another name": {"name": "old home"}}

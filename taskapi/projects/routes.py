@@ -16,6 +16,7 @@ from taskapi.projects.queries import find_project, find_projects
 from taskapi.projects.schemas import (
     CHANGED,
     CREATED,
+    NEW_PROJECT,
     PROJECT,
     PROJECT_CHANGES,
     RESTORED,
@@ -45,7 +46,7 @@ def list_projects(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]
 
 
 @blp.post("")
-@blp.arguments(PROJECT, examples=CREATED)
+@blp.arguments(NEW_PROJECT, examples=CREATED)
 @blp.response(201, PROJECT, etag=True, headers=("Location",))
 @blp.problems("name_taken", "quota_exceeded")
 @requires(Permission.TASK_WRITE)

@@ -2,6 +2,7 @@
 
 from marshmallow import Schema, fields
 
+from taskapi.api.bodies import BodySchema, PatchSchema
 from taskapi.api.examples import PROJECT_ID
 from taskapi.api.fields import Color, Flag, Instant, QueryFlag, Switch, Text
 from taskapi.api.pages import PageSchema
@@ -23,12 +24,9 @@ class ProjectSchema(Schema):
 
     id = fields.UUID(dump_only=True, metadata={"example": PROJECT_ID})
     name = Text(1, 100, required=True, metadata={"example": "Garden", "description": "Unique, in any case."})
-    description = Text(
-        0, 2000, multiline=True, allow_none=True, load_default="", metadata={"example": "All that grows."}
-    )
+    description = Text(0, 2000, multiline=True, allow_none=True, metadata={"example": "All that grows."})
     color = Color(allow_none=True)
     archived = Flag(
-        load_default=False,
         metadata={
             "description": "An archived project takes no new tasks (409 `project_archived`). Its tasks can still be "
             "changed, but lists and counts leave them out unless `archived=true` or the project is asked for."
@@ -51,8 +49,17 @@ class ProjectRestoreSchema(Schema):
     )
 
 
+class ProjectCreateSchema(BodySchema, ProjectSchema):
+    """A new project. Only a name is needed."""
+
+
+class ProjectPatchSchema(PatchSchema, ProjectSchema):
+    """What changes in a project: the fields that are named. Null clears one."""
+
+
 PROJECT = ProjectSchema()
-PROJECT_CHANGES = ProjectSchema(partial=True)
+NEW_PROJECT = ProjectCreateSchema()
+PROJECT_CHANGES = ProjectPatchSchema()
 CREATED = {
     "A name is enough": {"name": "Garden"},
     "With what there is to say": {"name": "House", "description": "Roof and cellar.", "color": "#3366ff"},

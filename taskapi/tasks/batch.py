@@ -16,7 +16,7 @@ from taskapi.security.scope import mine_or_404
 from taskapi.security.tokens import caller
 from taskapi.tasks.edit import add_task, change_task
 from taskapi.tasks.models import Task
-from taskapi.tasks.schemas import NAMES, TASK, TASK_CHANGES, TaskSchema
+from taskapi.tasks.schemas import NAMES, NEW_TASK, TASK, TASK_CHANGES, TaskSchema
 from taskapi.tasks.trash import throw_tasks
 
 
@@ -47,7 +47,7 @@ class OperationSchema(Schema):
 
 
 _KINDS: dict[str, tuple[set[str], Schema | None]] = {
-    "create": ({"data"}, TASK),
+    "create": ({"data"}, NEW_TASK),
     "update": ({"id", "data"}, TASK_CHANGES),
     "delete": ({"id"}, None),
 }

@@ -18,7 +18,7 @@ from taskapi.tasks.batch import BATCHES, BatchSchema, ResultsSchema, run
 from taskapi.tasks.edit import add_task, change_task
 from taskapi.tasks.models import Task
 from taskapi.tasks.queries import find_task, find_tasks
-from taskapi.tasks.schemas import CHANGED, CREATED, TASK, TASK_CHANGES, TaskPageSchema, TaskQuerySchema
+from taskapi.tasks.schemas import CHANGED, CREATED, NEW_TASK, TASK, TASK_CHANGES, TaskPageSchema, TaskQuerySchema
 from taskapi.tasks.summary import SummarySchema, summarize
 from taskapi.tasks.trash import bury_tasks, restore_task_tree, throw_tasks
 
@@ -41,7 +41,7 @@ def list_tasks(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 @blp.post("")
-@blp.arguments(TASK, examples=CREATED)
+@blp.arguments(NEW_TASK, examples=CREATED)
 @blp.response(201, TASK, etag=True, headers=("Location",))
 @blp.problems("quota_exceeded", "project_archived")
 @requires(Permission.TASK_WRITE)

@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length
 
+from taskapi.api.bodies import BodySchema, PatchSchema
 from taskapi.api.examples import PROJECT_ID, TASK_ID
 from taskapi.api.fields import Choice, Day, DayOrInstant, Instant, Switch, Text
 from taskapi.api.pages import PageSchema
@@ -22,11 +23,11 @@ class TaskSchema(Schema):
 
     id = fields.UUID(dump_only=True, metadata={"example": TASK_ID})
     title = Text(1, 200, required=True, metadata={"example": "Water the plants"})
-    description = Text(
-        0, 20_000, multiline=True, allow_none=True, load_default="", metadata={"example": "Those on the balcony too."}
+    description = Text(0, 20_000, multiline=True, allow_none=True, metadata={"example": "Those on the balcony too."})
+    status = Choice(STATUSES, metadata={"description": "`todo`, unless a new task says otherwise."})
+    priority = Choice(
+        PRIORITIES, metadata={"description": "`none`, unless a new task says otherwise.", "example": "high"}
     )
-    status = Choice(STATUSES, load_default="todo")
-    priority = Choice(PRIORITIES, load_default="none", metadata={"example": "high"})
     due_date = Day(
         allow_none=True, metadata={"description": "A day. Never together with `due_at`.", "example": "2030-06-01"}
     )
@@ -68,9 +69,18 @@ class TaskSchema(Schema):
             raise ValidationError("Give due_date or due_at, not both.", "due_at")
 
 
+class TaskCreateSchema(BodySchema, TaskSchema):
+    """A new task. Only a title is needed."""
+
+
+class TaskPatchSchema(PatchSchema, TaskSchema):
+    """What changes in a task: the fields that are named. Null clears one."""
+
+
 TASK = TaskSchema()
+NEW_TASK = TaskCreateSchema()
 NAMES = tuple(TASK.dump_fields)
-TASK_CHANGES = TaskSchema(partial=True)
+TASK_CHANGES = TaskPatchSchema()
 CREATED = {
     "A title is enough": {"title": "Water the plants"},
     "With what there is to say": {

@@ -1,0 +1,146 @@
+"""Bodies of POST and PATCH: what was read can be sent back, and no schema makes a client send what it did not set."""
+
+import json
+import secrets
+
+import pytest
+from conftest import PASSWORD
+
+# How to make a resource for each PATCH of the document: its collection and the body that creates it
+COLLECTIONS = {
+    "/api/v1/tasks/{task_id}": {
+        "title": "Water the plants",
+        "description": "All",
+        "status": "done",
+        "priority": "high",
+    },
+    "/api/v1/projects/{project_id}": {"name": "Garden", "description": "Ferns", "color": "#3366ff", "archived": True},
+    "/api/v1/labels/{label_id}": {"name": "home", "color": "#3366ff"},
+}
+ACCOUNTS = {"/api/v1/me", "/api/v1/admin/users/{user_id}"}
+
+
+@pytest.fixture(scope="module")
+def document(app):
+    """The OpenAPI document."""
+    return app.test_client().get("/openapi.json").json
+
+
+def patches(document):
+    """Return the addresses that PATCH is documented for."""
+    return {path for path, item in document["paths"].items() if "patch" in item}
+
+
+def expanded(document, node):
+    """Return a part of the document as text, with every component that it refers to."""
+    text, pending, seen = "", [node], set()
+    while pending:
+        found = json.dumps(pending.pop())
+        text += found
+        for piece in found.split('"$ref": "#/components/schemas/')[1:]:
+            name = piece.partition('"')[0]
+            if name not in seen:
+                seen.add(name)
+                pending.append(document["components"]["schemas"][name])
+    return text
+
+
+def test_no_patch_schema_has_a_default(document, subtests):
+    for path in patches(document):
+        with subtests.test(path=path):
+            body = expanded(document, document["paths"][path]["patch"]["requestBody"]["content"])
+            assert '"properties"' in body
+            assert '"default"' not in body
+            assert '"required"' not in body
+
+
+def test_create_patch_and_response_have_schemas_of_their_own(document):
+    schemas = document["components"]["schemas"]
+    for name in ("Task", "Project", "Label"):
+        assert {name, f"{name}Create", f"{name}Patch"} <= schemas.keys()
+        read_only = {field for field, schema in schemas[name]["properties"].items() if schema.get("readOnly")}
+        assert {"id", "version", "created_at"} <= read_only
+        for body in ("Create", "Patch"):
+            assert schemas[f"{name}{body}"]["properties"].keys() == schemas[name]["properties"].keys() - read_only
+
+
+@pytest.fixture
+def made(signed_in):
+    """Make something for each PATCH of the document; returns its address and how it is read."""
+    admin = signed_in("admin", name="Ada", email="ada@example.org", timezone="Europe/Berlin")
+
+    def make(path):
+        if path == "/api/v1/me":
+            return admin, path
+        if path in ACCOUNTS:
+            body = {"username": f"person-{secrets.token_hex(4)}", "password": PASSWORD, "name": "Charles"}
+            return admin, admin.post("/api/v1/admin/users", json=body).headers["Location"]
+        return admin, admin.post(path.rpartition("/")[0], json=COLLECTIONS[path]).headers["Location"]
+
+    return make
+
+
+def test_every_patch_accepts_what_get_shows_and_changes_nothing(document, made, subtests):
+    assert patches(document) == COLLECTIONS.keys() | ACCOUNTS
+    for path in patches(document):
+        with subtests.test(path=path):
+            client, url = made(path)
+            shown = client.get(url).json
+            answer = client.patch(url, json=shown)
+            assert (answer.status_code, answer.json) == (200, shown)
+            assert client.get(url).json == shown
+
+
+def test_read_only_fields_are_ignored_by_every_patch(document, made, subtests):
+    for path in patches(document):
+        with subtests.test(path=path):
+            client, url = made(path)
+            shown = client.get(url).json
+            writable = expanded(document, document["paths"][path]["patch"]["requestBody"]["content"])
+            read_only = [name for name in shown if f'"{name}": {{' not in writable]
+            assert read_only
+            answer = client.patch(url, json={name: ["anything", {"at": "all"}] for name in read_only})
+            assert (answer.status_code, answer.json) == (200, shown)
+
+
+@pytest.mark.parametrize("path", COLLECTIONS)
+def test_what_was_read_can_be_created_again(made, path):
+    client, url = made(path)
+    shown = client.get(url).json
+    again = client.post(path.rpartition("/")[0], json=shown | {"name": "Other"} if "name" in shown else shown)
+    assert again.status_code == 201
+    fresh = {"id", "created_at", "updated_at", "completed_at", "version", "name"}
+    assert {name: again.json[name] for name in shown.keys() - fresh} == {
+        name: shown[name] for name in shown.keys() - fresh
+    }
+    assert again.json["id"] != shown["id"]
+
+
+def test_read_only_fields_of_a_new_account_are_ignored(made):
+    client, url = made("/api/v1/admin/users/{user_id}")
+    shown = client.get(url).json
+    body = {"username": f"person-{secrets.token_hex(4)}", "password": PASSWORD}
+    again = client.post("/api/v1/admin/users", json=body | {name: shown[name] for name in ("id", "created_at")})
+    assert again.status_code == 201
+    assert again.json["id"] != shown["id"]
+
+
+def test_task_that_was_read_can_be_sent_back_in_a_batch(owner, task):
+    operations = [
+        {"op": "update", "id": task["id"], "if_match": task["version"], "data": task},
+        {"op": "create", "data": task},
+    ]
+    answer = owner.post("/api/v1/tasks/batch", json={"operations": operations})
+    updated, created = (result["data"] for result in answer.json["results"])
+    assert updated == task
+    assert created["id"] != task["id"]
+
+
+def test_unknown_field_beside_read_only_ones_is_422(document, made, subtests):
+    for path in patches(document):
+        with subtests.test(path=path):
+            client, url = made(path)
+            answer = client.patch(url, json={"id": "x", "created_at": 1, "owner_id": "x", "nonsense": 1})
+            assert answer.status_code == 422
+            assert answer.json["errors"]["json"].keys() == {"owner_id", "nonsense"}
+            assert answer.json["detail"] == "The request has invalid values: nonsense, owner_id."
