@@ -281,6 +281,14 @@ def test_an_index_can_be_built_outside_of_the_transaction(on_postgresql, revise)
     assert "more" in {index["name"] for index in sa.inspect(db.engine).get_indexes("tasks")}
 
 
+@pytest.mark.usefixtures("sqlite")
+def test_sqlite_upgrade_is_one_transaction_whatever_a_revision_asks(empty, revise):
+    lines = ("with op.get_context().autocommit_block():", "    pass", "op.execute('no such statement')")
+    with pytest.raises(sa.exc.OperationalError):
+        upgrade(revise(*lines))
+    assert tables() == set()
+
+
 def test_processes_that_start_at_once_migrate_the_embedded_database_once(tmp_path):
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TASKAPI_INSTANCE_PATH": str(tmp_path)}
     start = [sys.executable, "-c", "from taskapi import create_app; create_app()"]
