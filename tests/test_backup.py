@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -86,6 +87,70 @@ def test_after_a_restore_all_sign_in_again(embedded, person, flask, backed_up):
     flask("restore", backed_up)
     answer = person.post("/api/v1/auth/refresh", json={"refresh_token": person.tokens["refresh_token"]})
     assert (answer.status_code, answer.json["code"]) == (401, "invalid_refresh_token")
+
+
+def code(client, method="GET", path="/api/v1/me", **options):
+    answer = client.open(path, method=method, **options)
+    return answer.status_code, answer.json.get("code")
+
+
+REVOKED = (401, "token_revoked")
+
+
+def test_restore_revokes_every_token_that_was_issued_before(embedded, person, flask, backed_up):
+    later = signed_in(embedded, "later", new=True)  # an account that the backup lacks
+    gone = signed_in(embedded, "ada")
+    assert gone.post("/api/v1/auth/logout").status_code == 204
+    close(embedded)
+    assert flask("restore", backed_up)[0] == 0
+    for client in (person, gone, later):
+        assert code(client) == REVOKED
+        assert code(client, "POST", TASKS, json={"title": "Task"}) == REVOKED
+    assert signed_in(embedded, "ada").get("/api/v1/me").status_code == 200  # in the same second
+
+
+def test_restoring_a_backup_twice_revokes_the_tokens_in_between(embedded, person, flask, backed_up):
+    between = []
+    for _ in range(2):
+        close(embedded)
+        time.sleep(1.1)  # what was there before is kept in a file that is named by the second
+        assert flask("restore", backed_up)[0] == 0
+        assert [code(client) for client in between] == [REVOKED] * len(between)
+        between.append(signed_in(embedded, "ada"))
+        assert code(between[-1]) == (200, None)
+
+
+def test_restore_revokes_the_token_of_a_role_that_was_removed(embedded, person, flask, tmp_path):
+    for name in ("bob", "ada"):
+        if name == "bob":
+            signed_in(embedded, name, new=True)
+        assert flask("users", "grant", name, "admin")[0] == 0
+    file = tmp_path / "admin.db"
+    flask("backup", file)
+    admin = signed_in(embedded, "ada")
+    assert code(admin, path="/api/v1/admin/users") == (200, None)
+    assert flask("users", "revoke", "ada", "admin")[0] == 0
+    assert code(admin, path="/api/v1/admin/users") == REVOKED
+    close(embedded)
+    assert flask("restore", file)[0] == 0
+    assert code(admin, path="/api/v1/admin/users") == REVOKED
+
+
+def test_restore_names_deleted_accounts_and_they_are_erased_again_from_a_list(
+    embedded, person, flask, backed_up, tmp_path
+):
+    user_id = person.get("/api/v1/me").json["id"]
+    assert flask("users", "delete", "ada", "--yes")[0] == 0
+    erased = tmp_path / "erased.txt"
+    erased.write_text(flask("users", "erased")[1])
+    assert erased.read_text() == f"{user_id}\n"
+    close(embedded)
+    assert f"The account {user_id} was deleted since the backup, and is there again." in flask("restore", backed_up)[1]
+    assert signed_in(embedded, "ada").get("/api/v1/me").json["id"] == user_id
+    assert flask("users", "erase-again", erased) == (0, f"Deleted {user_id} and everything that it owned.\n")
+    assert flask("users", "erase-again", erased) == (0, "")
+    erased.write_text("ada")
+    assert flask("users", "erase-again", erased)[0] == 1
 
 
 def test_after_a_restore_no_version_comes_twice_and_who_follows_changes_starts_again(

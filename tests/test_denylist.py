@@ -12,8 +12,9 @@ import sqlalchemy as sa
 import time_machine
 from conftest import PASSWORD
 from flask_jwt_extended import decode_token
+from flask_migrate import upgrade
 
-from taskapi.accounts.models import User
+from taskapi.accounts.models import User, create_user
 from taskapi.database import db, now
 from taskapi.security import denylist
 from tests.forging import SECRET
@@ -90,6 +91,32 @@ def test_token_of_a_user_who_does_not_exist_is_revoked(person, app, method, path
         db.session.commit()
     answer = person.open(path, method=method, json=body)
     assert (answer.status_code, answer.json["code"]) == (401, "token_revoked")
+
+
+def test_invalidate_all_revokes_every_token_and_ends_every_session(make_app, new_database):
+    app = make_app(DATABASE_URL=new_database())
+    with app.app_context():
+        upgrade()
+        for name in ("ada", "bob"):
+            create_user(name, PASSWORD)
+        db.session.commit()
+
+    def sign_in(name):
+        return app.test_client().post("/api/v1/auth/login", json={"username": name, "password": PASSWORD}).json
+
+    def me(tokens):
+        return app.test_client().get(ME, headers={"Authorization": f"Bearer {tokens['access_token']}"})
+
+    for _ in range(2):
+        before = [sign_in("ada"), sign_in("bob")]
+        assert [me(tokens).status_code for tokens in before] == [200, 200]
+        result = app.test_cli_runner().invoke(args=["tokens", "invalidate-all"])
+        assert result.exit_code == 0, result.output
+        for tokens in before:
+            assert me(tokens).json["code"] == "token_revoked"
+            refreshed = app.test_client().post("/api/v1/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
+            assert refreshed.json["code"] == "invalid_refresh_token"
+        assert me(sign_in("ada")).status_code == 200  # in the same second
 
 
 def test_entry_outlives_every_token_it_is_for_and_is_then_pruned(person, revoke, app):

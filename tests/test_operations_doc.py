@@ -21,6 +21,7 @@ from taskapi import CHECKS
 from taskapi.config.sources import load_settings
 from taskapi.ops import metrics
 from tests.conftest import PASSWORD, program, unavailable
+from tests.forging import SECRET
 from tests.servers import ROOT, Postgres, connects, free_port, wait_until
 
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -144,6 +145,13 @@ def test_the_embedded_database_is_backed_up_and_restored(run, checkout):
     assert len([*(checkout / "instance").glob("taskapi.db.*Z")]) == 1
 
 
+def test_erased_accounts_are_listed_and_erased_again(run, checkout):
+    for commands in (".venv/bin/flask seed ada", ".venv/bin/flask users delete ada --yes", block("erase-again")):
+        done = run(commands)
+        assert done.returncode == 0, done.stderr
+    assert len((checkout / "erased.txt").read_text().split()) == 1
+
+
 @pytest.fixture(scope="module")
 def postgres():
     """A PostgreSQL whose superuser we are."""
@@ -180,7 +188,7 @@ def migrated(postgres, run, tmp_path):
 
 def test_postgresql_is_backed_up_by_a_role_that_reads_everything_and_restored(migrated, run, make_app):
     url, at = migrated
-    before = people(make_app(DATABASE_URL=url), "ada")
+    before = people(make_app(DATABASE_URL=url, JWT_SECRET_KEY=SECRET), "ada")
     before.post(TASKS, json={"title": "Before", "labels": ["home"]})
     assert "row-level security" in run("pg_dump -U taskapi taskapi", **at).stderr
     for word in ("CREATE ROLE taskapi_backup", "pg_dump -U"):
@@ -190,7 +198,11 @@ def test_postgresql_is_backed_up_by_a_role_that_reads_everything_and_restored(mi
     cursor = before.get("/api/v1/changes").json["cursor"]
     done = run(block("pg_restore"), **at)
     assert done.returncode == 0, done.stderr
-    restored = make_app(DATABASE_URL=f"{url}_restored")
+    done = run(block("invalidate-all"), TASKAPI_DATABASE_URL=f"{url}_restored")
+    assert done.returncode == 0, done.stderr
+    restored = make_app(DATABASE_URL=f"{url}_restored", JWT_SECRET_KEY=SECRET)
+    answer = restored.test_client().get(TASKS, headers={"Authorization": f"Bearer {before.tokens['access_token']}"})
+    assert answer.json["code"] == "token_revoked"
     assert restored.test_cli_runner().invoke(args=["doctor"]).exit_code == 0
     again = people(restored, "ada")
     assert [item["title"] for item in again.get(TASKS).json["items"]] == ["Before"]

@@ -29,6 +29,7 @@ class Event(StrEnum):
     EXPORTED = auto()
     IMPORTED = auto()
     KEYS_CHANGED = auto()
+    TOKENS_INVALIDATED = auto()
     ACCESS_REFUSED = auto()
 
 

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from uuid import UUID
 
 import click
 from flask.cli import with_appcontext
@@ -12,13 +13,11 @@ from flask_migrate import upgrade
 from taskapi.cli.command import Command
 from taskapi.database import db, now
 from taskapi.migrations import is_newer
+from taskapi.security.denylist import revoke_everything
 
-# No change number is given out twice, no cursor believed that knows what is gone, no session alive that was ended since
-START_ANEW = """
-    PRAGMA foreign_keys = ON;
-    UPDATE change_counters SET purged = value + 1000000000, value = value + 1000000000;
-    DELETE FROM sessions;
-"""
+# No change number is given out twice, and no cursor believed that knows what is gone
+DELETED = "SELECT subject_id FROM audit_entries WHERE event = 'deleted'"
+SKIP_NUMBERS = "UPDATE change_counters SET purged = value + 1000000000, value = value + 1000000000"
 file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
 
@@ -36,15 +35,24 @@ def backup(file: Path) -> None:
 @file_argument
 @with_appcontext
 def restore(file: Path) -> None:
-    """Put the backup FILE in the database's place, whole or not at all. No server may be running; all sign in again."""
+    """Put the backup FILE in the database's place, whole or not at all. No server may be running.
+
+    Every token and session is revoked. Accounts that were deleted since the backup are there again, and are named.
+    """
     path = _database()
     with _opened(file, "ro") as source, closing(sqlite3.connect("")) as restored:
         _require_ours(source, file)
         source.backup(restored)
-        restored.executescript(START_ANEW)
-        kept = _replace(path, restored)
+        restored.execute("PRAGMA foreign_keys = ON")
+        with restored:
+            restored.execute(SKIP_NUMBERS)
+            for statement, parameters in revoke_everything():
+                restored.execute(statement, parameters)
+        kept, back = _replace(path, restored)
     upgrade()
     click.echo(f"Restored {file}. What was there before is in {kept}.")
+    for user_id in back:
+        click.echo(f"The account {user_id} was deleted since the backup, and is there again.")
 
 
 def _database() -> Path:
@@ -63,13 +71,18 @@ def _opened(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
         raise click.ClickException(f"{path} cannot be used: {error}.") from None
 
 
-def _replace(path: Path, restored: sqlite3.Connection) -> Path:
-    """Write over the database, in one transaction; returns where the old one is kept."""
+def _replace(path: Path, restored: sqlite3.Connection) -> tuple[Path, list[UUID]]:
+    """Write over the database, in one transaction; returns where the old one is, and accounts that it had deleted."""
     kept = path.with_name(f"{path.name}.{now():%Y%m%dT%H%M%SZ}")
     with _alone(path) as target:
         _copy(target, kept)
+        there, deleted = _ids(restored, "SELECT id FROM users"), _ids(target, DELETED)
         restored.backup(target)
-    return kept
+    return kept, sorted(there & deleted)
+
+
+def _ids(connection: sqlite3.Connection, statement: str) -> set[UUID]:
+    return {UUID(found) for (found,) in connection.execute(statement)}
 
 
 @contextmanager

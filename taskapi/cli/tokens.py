@@ -9,12 +9,15 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import click
+from sqlalchemy import text
 
 from taskapi.api.problems import Problem
+from taskapi.audit import Event, record
 from taskapi.cli.command import Group
 from taskapi.cli.users import json_option
+from taskapi.database import db
 from taskapi.security.claims import CLAIMS, HEADER, Members, take_apart
-from taskapi.security.denylist import is_revoked
+from taskapi.security.denylist import is_revoked, revoke_everything
 from taskapi.security.keys import ring
 from taskapi.security.tokens import verify
 
@@ -36,6 +39,18 @@ class Verdict(NamedTuple):
 
     code: str | None
     why: str
+
+
+@tokens.command("invalidate-all")
+def invalidate_all() -> None:
+    """Revoke every token and end every session, at once: after a restore, or when nobody knows what was stolen."""
+    for statement, parameters in revoke_everything():
+        db.session.execute(text(statement), parameters)
+    record(Event.TOKENS_INVALIDATED)
+    db.session.commit()
+    click.echo(
+        "Every token that was issued until now is revoked, and every session has ended. All users sign in again."
+    )
 
 
 @tokens.command("inspect")

@@ -1,7 +1,7 @@
 """flask users: the accounts there are."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,8 @@ from taskapi.admin import service
 from taskapi.admin.queries import NAMES, people
 from taskapi.api import fields_of, problem
 from taskapi.api.encoding import to_json
+from taskapi.audit import Event
+from taskapi.audit.models import AuditEntry
 from taskapi.auth.schemas import RegisterSchema
 from taskapi.cli.command import Group
 from taskapi.database import db, reader
@@ -140,6 +142,31 @@ def delete(name: str, yes: bool, as_json: bool) -> None:
     user = service.delete_account(user_id)
     db.session.commit()
     tell(user, f"Deleted {user.username} and everything that they owned.", as_json=as_json)
+
+
+@users.command("erased")
+def list_erased() -> None:
+    """Print the ids of the accounts that were deleted, as far back as the audit log goes.
+
+    Keep them outside of the database: whoever restores an older backup deletes these accounts again.
+    """
+    erased = select(AuditEntry.subject_id).where(AuditEntry.event == Event.DELETED.value).order_by(AuditEntry.at)
+    for user_id in reader().scalars(erased):
+        click.echo(user_id)
+
+
+@users.command("erase-again")
+@click.argument("file", type=click.File())
+def erase_again(file: Iterable[str]) -> None:
+    """Delete the accounts whose ids are in FILE, one a line, where they are there again after a restore."""
+    try:
+        ids = [UUID(line.strip()) for line in file if line.strip()]
+    except ValueError as error:
+        raise click.ClickException(f"{error}; nothing was deleted.") from None
+    for user_id in reader().scalars(select(User.id).where(User.id.in_(ids))).all():
+        service.delete_account(user_id)
+        db.session.commit()
+        click.echo(f"Deleted {user_id} and everything that it owned.")
 
 
 def find(name: str) -> User:

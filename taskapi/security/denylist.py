@@ -4,6 +4,7 @@ All of it is in the database and written in the transaction that revokes. A requ
 A user's entry is their `epoch`: a token of a lower epoch is revoked, and so is the token of a user who does not exist.
 """
 
+import time
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -61,6 +62,16 @@ def revoke_session(user_id: UUID, session_id: UUID) -> None:
 def revoke_token(user_id: UUID, token_id: str) -> None:
     """Revoke one access token of a user, by its `jti`."""
     _revoke(user_id, token_id)
+
+
+def revoke_everything() -> list[tuple[str, dict[str, int]]]:
+    """Return statements and their parameters that revoke every token and end every session.
+
+    A user's epoch becomes this instant in milliseconds: higher than that of any token that was issued, also of those
+    that a restored backup has forgotten.
+    """
+    raise_epochs = "UPDATE users SET epoch = CASE WHEN epoch < :instant THEN :instant ELSE epoch + 1 END"
+    return [(raise_epochs, {"instant": time.time_ns() // 1_000_000}), ("DELETE FROM sessions", {})]
 
 
 def is_revoked(caller: Caller) -> bool:

@@ -23,6 +23,7 @@ const EVENTS = [
   "exported",
   "imported",
   "keys_changed",
+  "tokens_invalidated",
   "access_refused",
 ];
 const TABS = { people: ["People", people], audit: ["Audit log", audit], figures: ["Figures", figures] };
