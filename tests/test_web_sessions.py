@@ -1,11 +1,18 @@
 """The browser client when its token ends, its session ends, or there are two of it: nothing is lost, nobody notices."""
 
 import secrets
+from urllib.parse import urlsplit
 
 import pytest
+import sqlalchemy as sa
 from conftest import PASSWORD
 from playwright.sync_api import expect
 from visiting import add, expire, row, saved
+
+from taskapi.accounts.models import User
+from taskapi.database import acting_for, db
+from taskapi.owned import ChangeCounter
+from taskapi.tasks.models import Task
 
 TASKS = "/api/v1/tasks"
 
@@ -37,6 +44,42 @@ def test_what_another_device_does_shows_when_one_looks(person, visit, task):
     person.patch(f"{TASKS}/{task['id']}", json={"title": "Water the roses"})
     page.evaluate("window.dispatchEvent(new Event('focus'))")
     expect(row(page, "Water the roses")).to_have_count(1)
+
+
+def test_a_restored_backup_is_loaded_once(person, app, visit, task):
+    """The statement is that of `flask restore`; the row is older than the one that the page knows."""
+    page = visit(f"all?task={task['id']}")
+    title = page.get_by_role("complementary").get_by_label("Title", exact=True)
+    person.patch(f"{TASKS}/{task['id']}", json={"title": "Water the roses"})
+    look(page)
+    expect(title).to_have_value("Water the roses")
+    with app.app_context():
+        owner = db.session.scalar(sa.select(User.id).where(User.username == person.username))
+        with acting_for(owner):
+            counters = sa.update(ChangeCounter).where(ChangeCounter.owner_id == owner)
+            ahead = ChangeCounter.value + 1_000_000_000
+            db.session.execute(counters.values(purged=ahead, value=ahead))
+            rows = sa.update(Task).where(Task.owner_id == owner)
+            db.session.execute(rows.values(title="Water the plants", version=task["version"]))
+            db.session.commit()
+    asked = []
+    page.on("request", lambda request: asked.append(urlsplit(request.url)))
+    look(page)
+    expect(row(page, "Water the plants")).to_have_count(1)
+    expect(title).to_have_value("Water the plants")
+    for _ in range(3):
+        with page.expect_response(lambda response: "/changes" in response.url):
+            look(page)
+    assert len([each for each in asked if each.path == TASKS and "sort=-created_at" in each.query]) == 1
+    assert [each.query for each in asked if each.path.endswith("/changes")].count("since=now") == 1
+    person.patch(f"{TASKS}/{task['id']}", json={"title": "Water the cactus"})
+    look(page)
+    expect(title).to_have_value("Water the cactus")
+    expect(row(page, "Water the cactus")).to_have_count(1)
+
+
+def look(page):
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
 
 
 def test_counts_follow(person, visit, task):

@@ -1,12 +1,14 @@
-/** Follows what changes on the server, by whichever tab or device: the feed of changes, asked while somebody looks. */
+/** Follows what changes on the server, in any tab or on any device: polls the change feed while the page is visible. */
 
-import { changes, tasks as api } from "../api/calls.js";
+import { changes } from "../api/calls.js";
 import { courier } from "./courier.js";
-import { learn } from "./tasks.js";
+import { distrust, learn } from "./tasks.js";
 
 const INTERVAL = 10_000;
 
-/** Tells `change` when something did, `reach` with whether the server could be reached when that changes. */
+/** Events: `change` when something changed; `restart` before it when the cursor had expired, so that all that is known
+ * may be out of date; `reach` when the server becomes reachable or unreachable.
+ */
 export const feed = new EventTarget();
 
 let since = null;
@@ -57,34 +59,40 @@ function lookNow() {
 
 async function ask() {
   try {
-    since ??= await newest();
+    since ??= await currentCursor();
     for (let more = true; more;) more = await step();
     reach(true);
   } catch (problem) {
-    if (problem.code === "cursor_expired") begin();
-    else if (!problem.passing) throw problem;
-    else reach(problem.status === 429);
+    if (!problem.passing) throw problem;
+    reach(problem.status === 429);
   }
 }
 
-/** Behind a purge: look at everything anew, and follow from there. */
-function begin() {
-  since = null;
+/** Take over one page of changes; returns whether there are more. */
+async function step() {
+  try {
+    const page = await changes(since);
+    since = page.cursor;
+    learn(page.changes.filter((each) => each.type === "task" && each.data).map((each) => each.data));
+    if (page.changes.length) feed.dispatchEvent(new CustomEvent("change", { detail: page.changes }));
+    return page.has_more;
+  } catch (problem) {
+    if (problem.code !== "cursor_expired") throw problem;
+    await restart();
+    return false;
+  }
+}
+
+/** Reload everything once. The new cursor is read first, so that no change after it is missed. */
+async function restart() {
+  since = await currentCursor();
+  distrust();
+  feed.dispatchEvent(new Event("restart"));
   feed.dispatchEvent(new Event("change"));
 }
 
-async function step() {
-  const page = await changes(since);
-  since = page.cursor;
-  learn(page.changes.filter((each) => each.type === "task" && each.data).map((each) => each.data));
-  if (page.changes.length) feed.dispatchEvent(new CustomEvent("change", { detail: page.changes }));
-  return page.has_more;
-}
-
-/** The number of the latest change: a version is a cursor of the feed. */
-async function newest() {
-  const latest = await api.list({ sort: "-updated_at", limit: 1 });
-  return latest.items.length ? String(latest.items[0].version) : undefined;
+async function currentCursor() {
+  return (await changes("now")).cursor;
 }
 
 function reach(now) {

@@ -25,6 +25,7 @@ const NEW = {
 
 const known = new Map();
 const firstIds = new Map();
+let distrusted = new Set();
 
 waiting.outbox.addEventListener("change", () => tell("change"));
 courier.addEventListener("sent", ({ detail: { operation, task } }) => {
@@ -32,10 +33,17 @@ courier.addEventListener("sent", ({ detail: { operation, task } }) => {
   if (task && operation.kind === "create") rename(operation.id, task.id);
 });
 
-/** Take over what the server showed; what is older than what is known is left. */
+/** Take over tasks that the server returned, unless a newer version is known. */
 export function learn(rows) {
-  for (const row of rows) if (!(known.get(row.id)?.version > row.version)) known.set(row.id, row);
+  for (const row of rows) {
+    if (distrusted.delete(row.id) || !(known.get(row.id)?.version > row.version)) known.set(row.id, row);
+  }
   tell("change");
+}
+
+/** Let the next answer of the server replace each known task, whatever its version: a backup may have been restored. */
+export function distrust() {
+  distrusted = new Set(known.keys());
 }
 
 /** Return a task as it is to be shown, with `pending` where something of it waits; undefined if it is not known. */

@@ -1,6 +1,7 @@
 /** The open task: all its fields, each saved as it is left. */
 
 import { catalog } from "../data/catalog.js";
+import { feed } from "../data/follow.js";
 import { same } from "../data/merge.js";
 import { idOf } from "../data/outbox.js";
 import * as tasks from "../data/tasks.js";
@@ -35,6 +36,7 @@ export function detail() {
     ({ detail: { from, to } }) => from === place().task && turn({ task: to }, { replace: true }),
   );
   catalog.addEventListener("change", draw);
+  feed.addEventListener("restart", reload);
   window.addEventListener("pagehide", saveAll);
   follow();
   return pane;
@@ -64,7 +66,11 @@ async function follow() {
   build(task);
   draw();
   pane.focus({ preventScroll: true });
-  if (!task.startsWith("new-")) await tasks.load(task).catch(missing);
+  await reload();
+}
+
+async function reload() {
+  if (shown && !shown.startsWith("new-")) await tasks.load(shown).catch(missing);
 }
 
 function missing(problem) {
