@@ -74,6 +74,7 @@ def test_the_summary_counts_by_status_and_by_the_persons_own_day(signed_in):
             {"due_date": "2030-06-02"},
             {"due_date": "2030-06-03"},
             {"due_at": "2030-06-01T15:00:00Z", "status": "in_progress"},
+            {"due_at": "2030-06-02T14:59:59Z"},
             {"due_at": "2030-06-02T15:00:00Z"},
             {"due_date": "2030-06-01", "status": "done"},
             {"status": "cancelled"},
@@ -82,7 +83,7 @@ def test_the_summary_counts_by_status_and_by_the_persons_own_day(signed_in):
         gone = person.post("/api/v1/tasks", json={"title": "Gone", "due_date": "2030-06-02"}).json
         person.delete(f"/api/v1/tasks/{gone['id']}")
         assert person.get("/api/v1/tasks/summary").json == {
-            "by_status": {"todo": 4, "in_progress": 1, "done": 1, "cancelled": 1},
-            "overdue": 2,  # the day before, and midnight to five
-            "due_today": 2,  # the day itself, and from its midnight on
+            "by_status": {"todo": 5, "in_progress": 1, "done": 1, "cancelled": 1},
+            "overdue": 2,  # the day before, and midnight, five hours ago
+            "due_today": 2,  # the day itself, and its last second
         }

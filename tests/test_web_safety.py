@@ -1,7 +1,7 @@
 """The browser client: what people write runs nothing, everybody can use it, and it fits every screen."""
 
 import pytest
-from conftest import node_package
+from conftest import PASSWORD, node_package
 from playwright.sync_api import expect
 
 ATTACKS = (
@@ -16,6 +16,10 @@ VIEWS = (
     "search/hit", "completed", "trash", "account", "admin/people", "admin/audit", "admin/figures",
 )  # fmt: skip
 
+REPEATED_IDS = """() => {
+    const ids = [...document.querySelectorAll('[id]')].map(element => element.id);
+    return ids.filter((id, place) => ids.indexOf(id) < place);
+}"""
 GO = """place => new Promise(arrived => {
     addEventListener('hashchange', arrived, {once: true});
     location.hash = place;
@@ -83,6 +87,7 @@ def test_every_view_can_be_used_by_everybody_on_every_screen(context, visit, fil
             page.emulate_media(color_scheme="dark")
             assert violations(page, ["color-contrast"]) == []
             page.emulate_media(color_scheme="light")
+            assert page.evaluate(REPEATED_IDS) == []
         for width in (390, 1280):
             with subtests.test(view=view, width=width):
                 page.set_viewport_size({"width": width, "height": 844})
@@ -104,6 +109,17 @@ def test_a_dialog_can_be_used_by_everybody(context, visit):
     page.keyboard.press("?")
     page.get_by_role("dialog", name="Keys").wait_for()
     assert violations(page) == []
+
+
+def test_a_dialog_over_a_form_repeats_no_id(context, visit, filled):
+    page = visit("admin/people", who=filled)
+    page.get_by_role("button", name="New person").click()
+    filled.delete("/api/v1/auth/sessions?include_current=true")
+    page.get_by_label("Username").fill("somebody-else")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Create account").click()
+    page.get_by_role("dialog", name="Sign in again").wait_for()
+    assert page.evaluate(REPEATED_IDS) == []
 
 
 def violations(page, rules=None):

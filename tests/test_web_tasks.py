@@ -300,6 +300,65 @@ def test_due_days_part_the_lists(person, visit):
     expect(page.locator(".row .title")).to_have_text(["Late"])
 
 
+def test_an_overdue_task_counts_in_overdue_only(person, visit):
+    day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    dues = {
+        "Today": {"due_date": str(day.date())},
+        "Tonight": {"due_at": (day + timedelta(hours=23, minutes=59, seconds=59)).isoformat()},
+        "Midnight": {"due_at": day.isoformat()},
+        "Yesterday": {"due_date": str(day.date() - timedelta(days=1))},
+    }
+    for title, due in dues.items():
+        person.post(TASKS, json={"title": title, **due})
+    page = visit("today")
+    lists = page.get_by_role("navigation", name="Lists")
+    titles = page.locator(".part, .row .title")
+    expect(titles).to_have_text(["Overdue", "Yesterday", "Midnight", "Today", "Tonight", "Today"])
+    expect(lists.get_by_role("link", name="Today 2 open")).to_be_visible()
+    lists.get_by_role("link", name="Overdue 2 open").click()
+    expect(page.locator(".row .title")).to_have_text(["Yesterday", "Midnight"])
+
+
+def test_a_task_becomes_overdue_while_the_page_is_open(person, visit):
+    soon = datetime.now(UTC) + timedelta(minutes=5)
+    person.post(TASKS, json={"title": "Call", "due_at": soon.isoformat()})
+    page = visit("all")
+    page.clock.install()
+    page.reload()
+    expect(page.locator(".chip.due")).not_to_have_attribute("data-when", "overdue")
+    page.clock.fast_forward("06:00")
+    expect(page.locator(".chip.due")).to_have_attribute("data-when", "overdue")
+
+
+def test_escape_leaves_the_search(visit, three):
+    page = visit("inbox")
+    page.keyboard.press("/")
+    page.keyboard.type("thre")
+    expect(page.locator(".row .title")).to_have_text(["Three"])
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="Inbox")).to_be_focused()
+    expect(page.get_by_label("Search tasks")).to_have_value("")
+    page.keyboard.press("/")
+    page.keyboard.type("two")
+    page.keyboard.press("Enter")
+    expect(page.locator(".row .title")).to_have_text(["Two"])
+    page.keyboard.press("j")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="Inbox")).to_be_focused()
+    page.keyboard.press("/")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="Inbox")).to_be_focused()
+
+
+def test_typing_a_search_asks_once(visit, three):
+    page = visit("inbox")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "?q=" in request.url else None)
+    page.get_by_label("Search tasks").press_sequentially("three", delay=20)
+    expect(page.locator(".row .title")).to_have_text(["Three"])
+    assert len(asked) == 1
+
+
 @pytest.fixture
 def garden(person):
     """A project of theirs, with a task in it."""

@@ -22,7 +22,7 @@ class SummarySchema(Schema):
     )
     overdue = fields.Integer(metadata={"description": "Open ones whose due day or instant is past.", "example": 1})
     due_today = fields.Integer(
-        metadata={"description": "Open ones due on this day, past instants included.", "example": 3}
+        metadata={"description": "Open ones due on this day that are not overdue yet.", "example": 3}
     )
 
 
@@ -30,7 +30,7 @@ _TODAY = and_(
     is_open(),
     or_(
         Task.due_date == bindparam("today"),
-        and_(Task.due_at >= bindparam("day_start"), Task.due_at < bindparam("day_end")),
+        and_(Task.due_at >= bindparam("now"), Task.due_at < bindparam("day_end")),
     ),
 )
 _COUNTS = Prepared(
@@ -46,8 +46,6 @@ def summarize() -> dict[str, Any]:
     """Return the counts of the caller's tasks."""
     parameters = moments()
     zone = parameters.pop("zone")
-    day_start = datetime.combine(parameters["today"], time(), zone)
     day_end = datetime.combine(parameters["today"] + timedelta(days=1), time(), zone)
-    days = {"day_start": day_start, "day_end": day_end}
-    counts = _COUNTS.one(reader(), {"owner_id": caller().id, **parameters, **days})
+    counts = _COUNTS.one(reader(), {"owner_id": caller().id, **parameters, "day_end": day_end})
     return {"by_status": {status.value: counts.pop(status.value) for status in Status}, **counts}

@@ -6,8 +6,8 @@ import { lists, project } from "./catalog.js";
 export const OPEN = ["todo", "in_progress"];
 const LATEST = "-created_at";
 
-/** `query(of, done)` is the question; `fits` tells what of the answer belongs; `heading` parts it; `starts` is what a
- * task that is added there has from the start.
+/** `query(of, done)` is the query of the list; `fits` tells which of its tasks belong here; `heading` groups them, with
+ * `headings` first; `starts` is what a task that is added here has from the start.
  */
 export const VIEWS = {
   inbox: {
@@ -20,7 +20,8 @@ export const VIEWS = {
     note: () => fullDay(today()),
     query: () => ({ status: OPEN, due_before: dayEnd(Math.max), sort: "due,-priority" }),
     fits: (task) => dueDay(task) <= today(),
-    heading: (task) => (isOverdue(task) && dueDay(task) < today() ? "Overdue" : "Today"),
+    heading: (task) => (isOverdue(task) ? "Overdue" : "Today"),
+    headings: ["Overdue", "Today"],
     starts: () => ({ due_date: today() }),
     empty: "Nothing more today. Enjoy it.",
   },

@@ -2,9 +2,12 @@
 
 import { h } from "./dom.js";
 
-/** Make a labelled field; `hint` stands under it. */
+let count = 0;
+
+/** Make a labelled field; `hint` stands under it. Ids are counted: a dialog may have a field of the same name. */
 export function field(label, input, hint = null) {
-  const id = input.id || `field-${input.name}`;
+  count += 1;
+  const id = `field-${count}`;
   input.id = id;
   input.setAttribute("aria-describedby", `${id}-says`);
   return h(

@@ -6,7 +6,7 @@ import { closeDetail, focusDetail } from "./detail.js";
 import { showHelp } from "./help.js";
 import { listedIds, rowOf } from "./list.js";
 import { go, place } from "./router.js";
-import { focusSearch } from "./sidebar.js";
+import { focusSearch, leaveSearch } from "./sidebar.js";
 import { undoLast } from "./toast.js";
 
 const PLACES = { i: "inbox", t: "today", u: "upcoming", a: "all", c: "completed" };
@@ -92,5 +92,5 @@ function leave() {
   const from = document.activeElement;
   if (document.querySelector("#sidebar[data-open]")) document.querySelector("#menu").click();
   else if (from.closest(".detail") || place().task) closeDetail();
-  else from.blur();
+  else if (!leaveSearch()) from.blur();
 }

@@ -1,10 +1,11 @@
 /** The list of tasks that a place asks for. */
 
-import { catalog } from "../data/catalog.js";
+import { catalog, reload } from "../data/catalog.js";
 import { feed } from "../data/follow.js";
 import { Listing } from "../data/listing.js";
 import * as tasks from "../data/tasks.js";
 import { VIEWS } from "../data/views.js";
+import { today } from "../text/days.js";
 import { composer } from "./composer.js";
 import { fill, h, icon, reconcile, refill } from "./dom.js";
 import { heading } from "./heading.js";
@@ -15,8 +16,10 @@ import { complain } from "./toast.js";
 
 const rows = h("ul", { class: "rows", "aria-label": "Tasks" });
 const foot = h("div", { class: "foot" });
+const TICK_MS = 30_000;
 let listing = null;
 let asked = "";
+let ticked = { at: Date.now(), day: today() };
 
 /** Return the list; it keeps itself up to date. */
 export function list() {
@@ -28,6 +31,7 @@ export function list() {
     [feed, "change", refresh],
   ])
     source.addEventListener(event, listener);
+  setInterval(tick, TICK_MS);
   open();
   return [rows, foot];
 }
@@ -69,6 +73,17 @@ async function refresh() {
   if (current === listing) draw();
 }
 
+/** Reload when time alone has changed the list: a task that is due by now is overdue, and days end. */
+function tick() {
+  const now = { at: Date.now(), day: today() };
+  const isDue = ({ due_at: due }) => due && Date.parse(due) > ticked.at && Date.parse(due) <= now.at;
+  const isChanged = now.day !== ticked.day || listing?.ids.map(tasks.find).filter(Boolean).some(isDue);
+  ticked = now;
+  if (!isChanged) return;
+  refresh();
+  reload().catch(() => {});
+}
+
 let drawing = false;
 
 /** Draw once, however much changes in this moment. */
@@ -106,7 +121,7 @@ function shown(view) {
 
 /** A task that was made here stays where it is until the list comes with it. */
 function stay({ detail: { to } }) {
-  if (!VIEWS[place().view]?.closed && belongs(tasks.find(to))) listing?.ids.unshift(to);
+  if (!VIEWS[place().view]?.closed && belongs(tasks.find(to)) && !listing?.ids.includes(to)) listing?.ids.unshift(to);
 }
 
 function belongs(task) {
@@ -117,11 +132,12 @@ function belongs(task) {
   return view === "all" ? !task.parent_id : Boolean(task.due_date ?? task.due_at);
 }
 
-function parted(found, { heading: head }) {
+/** Return the tasks under their headings; `headings` come first and in this order, others as they occur. */
+function parted(found, { heading: head, headings = [] }) {
   if (!head) return found;
-  const parts = new Map();
+  const parts = new Map(headings.map((name) => [name, []]));
   for (const task of found) parts.set(head(task), [...(parts.get(head(task)) ?? []), task]);
-  return [...parts].flatMap(([name, members]) => [{ heading: name }, ...members]);
+  return [...parts].flatMap(([name, members]) => (members.length ? [{ heading: name }, ...members] : []));
 }
 
 function footer({ empty }) {

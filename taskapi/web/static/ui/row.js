@@ -25,7 +25,7 @@ export function updateRow(row, task) {
   row.toggleAttribute("data-open", place().task === id);
   const about = row.querySelector(".about");
   about.id = `about-${id}`;
-  refill(about, [task, place().view, project(task.project_id), today()], () => details(task));
+  refill(about, [task, place().view, project(task.project_id), today(), isOverdue(task)], () => details(task));
   updateCircle(row.querySelector(".circle"), task);
   updateLink(row.querySelector(".title"), task);
 }
@@ -59,9 +59,7 @@ export function updateLink(element, task) {
 }
 
 function details(task) {
-  return h(
-    "div",
-    { class: "about", id: `about-${task.id}` },
+  return [
     task.trouble && h("span", { class: "chip bad" }, "Needs a look"),
     task.pending && !task.trouble && h("span", { class: "chip waiting" }, "Not saved yet"),
     task.status === "in_progress" && h("span", { class: "chip" }, "In progress"),
@@ -77,7 +75,7 @@ function details(task) {
     task.deleted_at &&
       canWrite() &&
       h("button", { class: "link", data: { part: "restore" }, on: { click: () => restoreTask(task.id) } }, "Restore"),
-  );
+  ];
 }
 
 /** Return an element coloured as a project or label is. */

@@ -1,4 +1,4 @@
-/** The lists there are, with what is open in each. */
+/** The lists, with the number of open tasks in each, and the search. */
 
 import { catalog, lists, openCount } from "../data/catalog.js";
 import { h, icon, reconcile, refill } from "./dom.js";
@@ -22,12 +22,16 @@ const query = h("input", {
   maxlength: 200,
 });
 
+const PAUSE = 200;
+let timer = 0;
+let before = null; // where the search began
+
 /** Return the sidebar; it keeps itself up to date. */
 export function sidebar() {
   catalog.addEventListener("change", draw);
   router.addEventListener("change", draw);
-  query.addEventListener("input", search);
-  query.addEventListener("keydown", leave);
+  query.addEventListener("input", soon);
+  query.addEventListener("keydown", press);
   draw();
   return h(
     "nav",
@@ -57,16 +61,43 @@ function adder() {
   );
 }
 
-/** Enter goes from what is sought to what was found. */
-function leave({ key }) {
-  if (key !== "Enter") return;
-  document.querySelector("main h1").focus();
-  router.dispatchEvent(new Event("change"));
+/** Leave the search: back to the place where it began. Returns false when there is nothing to leave. */
+export function leaveSearch() {
+  if (place().view !== "search" && document.activeElement !== query) return false;
+  clearTimeout(timer);
+  query.value = "";
+  query.blur();
+  if (place().view === "search") go(before ?? { view: "today" }, { replace: true });
+  document.querySelector("#sidebar[data-open] ~ * #menu")?.click();
+  document.querySelector("main h1")?.focus();
+  return true;
+}
+
+/** Enter goes to what was found, Esc back to where the search began. */
+function press(event) {
+  if (event.key === "Escape") {
+    event.preventDefault(); // the browser would only empty the field
+    event.stopPropagation();
+    leaveSearch();
+  } else if (event.key === "Enter") {
+    search();
+    document.querySelector("main h1").focus();
+    router.dispatchEvent(new Event("change"));
+  }
+}
+
+function soon() {
+  clearTimeout(timer);
+  timer = setTimeout(search, PAUSE);
 }
 
 function search() {
+  clearTimeout(timer);
   const of = query.value.trim();
-  go(of ? { view: "search", of } : { view: "all" }, { replace: place().view === "search" });
+  const searching = place().view === "search";
+  if (!searching) before = place();
+  if (of) go({ view: "search", of }, { replace: searching });
+  else if (searching) go(before ?? { view: "today" }, { replace: true });
 }
 
 function draw() {

@@ -95,11 +95,7 @@ export function followSignOut() {
 
 /** Make a password's field. */
 export function passwordField(autocomplete, label, name = "password", hint = null) {
-  return field(
-    label,
-    h("input", { type: "password", name, autocomplete, required: true, id: `${name}-${autocomplete}` }),
-    hint,
-  );
+  return field(label, h("input", { type: "password", name, autocomplete, required: true }), hint);
 }
 
 function signInForm(done, username = "") {
