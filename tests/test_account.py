@@ -222,6 +222,35 @@ def test_a_name_is_free_again_when_its_account_is_gone(person, client):
     assert answer.json["id"] != str(person.id)
 
 
+LENGTH = "Must have 12 to 128 characters."
+
+
+def test_registration_reports_all_fields_at_once(client):
+    body = {"username": "a b", "password": "short", "email": "nowhere", "name": "n" * 101}
+    answer = client.post("/api/v1/auth/register", json=body)
+    assert (answer.status_code, answer.json["errors"]["json"]) == (
+        422,
+        {
+            "username": ["May have letters a-z, digits, dots, underscores and hyphens only."],
+            "password": [LENGTH],
+            "email": ["Not an e-mail address."],
+            "name": ["Must have 1 to 100 characters."],
+        },
+    )
+    empty = client.post("/api/v1/auth/register", json={"username": "", "password": ""})
+    assert empty.json["errors"]["json"] == {"username": ["Must have 3 to 64 characters."], "password": [LENGTH]}
+
+
+def test_a_new_password_is_checked_with_the_other_fields(owner, signed_in):
+    answer = owner.put("/api/v1/me/password", json={"current_password": "", "new_password": "short"})
+    assert answer.json["errors"]["json"]["new_password"] == [LENGTH]
+    assert "current_password" in answer.json["errors"]["json"]
+    admin = signed_in("admin")
+    answer = admin.post("/api/v1/admin/users", json={"username": "a b", "password": "p" * 129, "roles": ["editor"]})
+    assert answer.json["errors"]["json"].keys() == {"username", "password"}
+    assert answer.json["errors"]["json"]["password"] == [LENGTH]
+
+
 @pytest.mark.parametrize(
     "letter", ["\u212a", "\u0130", "\u017f", "\uff41"]
 )  # each is a letter a-z in lower case or NFKC

@@ -30,6 +30,23 @@ def test_an_account_is_opened_in_the_zone_of_the_browser(browser, site, page):
     expect(page.get_by_label("Time zone")).to_have_value(zone)
 
 
+def test_signing_up_reports_all_fields_at_once(site, page, person):
+    page.goto(site)
+    page.get_by_role("button", name="Create an account").click()
+    fill_in(page, Username="a b", Password="short")
+    page.get_by_role("button", name="Create account").click()
+    form = page.locator("form")
+    expect(form).to_contain_text("May have letters a-z, digits, dots, underscores and hyphens only.")
+    expect(form).to_contain_text("Must have 12 to 128 characters.")
+    expect(form.locator("[aria-invalid=true]")).to_have_count(2)
+    expect(page.get_by_label("Username")).to_be_focused()
+    fill_in(page, Username=person.username, Password=PASSWORD)
+    page.get_by_role("button", name="Create account").click()
+    expect(page.get_by_label("Username")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("Username")).to_have_accessible_description("That username is taken.")
+    expect(form.locator("[aria-invalid=true]")).to_have_count(1)
+
+
 def test_a_wrong_password_is_said_and_the_right_one_lets_in(site, page, person):
     page.goto(site)
     fill_in(page, Username=person.username, Password="wrong horse battery")

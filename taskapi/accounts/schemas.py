@@ -24,8 +24,8 @@ class Username(Text):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         name = super()._deserialize(value, attr, data, **kwargs)
-        if not _USERNAME.fullmatch(name):  # before its case is folded, for that makes letters of a-z from others
-            raise ValidationError("May have letters a-z, digits, dots, underscores and hyphens.")
+        if name and not _USERNAME.fullmatch(name):  # before folding case, which turns other letters into a-z
+            raise ValidationError("May have letters a-z, digits, dots, underscores and hyphens only.")
         return name.lower()
 
 
@@ -37,7 +37,7 @@ class Email(Text):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         address = super()._deserialize(value, attr, data, **kwargs)
-        if not _EMAIL.fullmatch(address):
+        if address and not _EMAIL.fullmatch(address):
             raise ValidationError("Not an e-mail address.")
         return address
 

@@ -49,7 +49,9 @@ class Text(fields.String):
         self.trim = trim and not multiline
         one_line = TRIMMED_LINE_PATTERN if self.trim else LINE_PATTERN
         pattern = LINES_PATTERN if multiline else one_line
-        super().__init__(validate=Length(least, most), **_with_pattern(pattern, kwargs))
+        span = f"{least} to {most:,}" if least else f"at most {most:,}"
+        length = Length(least, most, error=f"Must have {span} characters.")
+        super().__init__(validate=length, **_with_pattern(pattern, kwargs))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):

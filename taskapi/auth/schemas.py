@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, ValidationError, fields
 
 from taskapi.accounts.schemas import Email, Username
 from taskapi.api.examples import (
@@ -16,6 +16,7 @@ from taskapi.api.examples import (
     body_of,
 )
 from taskapi.api.fields import Choice, Instant, Text
+from taskapi.security.passwords import wrong_length
 
 
 class Password(Text):
@@ -26,11 +27,21 @@ class Password(Text):
         super().__init__(1, 1024, trim=False, required=True, load_only=True, metadata=metadata, **kwargs)
 
 
+class NewPassword(Password):
+    """A password for an account. Its length is checked with the other fields, so that one 422 reports them all."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        password = super()._deserialize(value, attr, data, **kwargs)
+        if message := wrong_length(password):
+            raise ValidationError(message)
+        return password
+
+
 class RegisterSchema(Schema):
     """A new account."""
 
     username = Username(required=True)
-    password = Password()
+    password = NewPassword()
     name = Text(1, 100, allow_none=True)
     email = Email(allow_none=True)
 
@@ -70,7 +81,7 @@ class PasswordChangeSchema(Schema):
     """The password you have, and the one you want."""
 
     current_password = Password()
-    new_password = Password(NEW_PASSWORD)
+    new_password = NewPassword(NEW_PASSWORD)
 
 
 class RefreshSchema(Schema):

@@ -44,11 +44,16 @@ def cost(hashed: str) -> int:
     return int(hashed.split("$")[2])
 
 
+def wrong_length(password: str) -> str | None:
+    """Return what is wrong with the length of a new password, or None."""
+    least = settings().password_min_length
+    return None if least <= len(password) <= MAX_LENGTH else f"Must have {least} to {MAX_LENGTH} characters."
+
+
 def check_strength(password: str, own_words: list[str], field: str = "password") -> None:
     """Answer 422, with advice, for a password that is short, long or easily guessed."""
-    least = settings().password_min_length
-    if not least <= len(password) <= MAX_LENGTH:
-        invalid("json", {field: [f"Must have {least} to {MAX_LENGTH} characters."]})
+    if message := wrong_length(password):
+        invalid("json", {field: [message]})
     advice = advice_against(password, own_words)
     if advice is not None:
         invalid("json", {field: ["Is too easily guessed.", *advice]})

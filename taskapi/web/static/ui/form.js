@@ -2,6 +2,9 @@
 
 import { h } from "./dom.js";
 
+/** Errors that are about one field, by their code. */
+const TAKEN = { username_taken: "username", name_taken: "name" };
+
 let count = 0;
 
 /** Make a labelled field; `hint` stands under it. Ids are counted: a dialog may have a field of the same name. */
@@ -70,9 +73,10 @@ function clear(element, said) {
   for (const hint of element.querySelectorAll(".hint")) hint.textContent = hint.dataset.hint;
 }
 
-/** Show each field's errors at it; tells whether all had a place. */
+/** Show each field's errors next to it; returns whether all were shown. */
 function place(element, problem) {
-  const errors = Object.entries(problem.errors?.json ?? {});
+  const named = TAKEN[problem.code] ? { [TAKEN[problem.code]]: problem.message } : problem.errors?.json;
+  const errors = Object.entries(named ?? {});
   const placed = errors.filter(([name, messages]) => {
     const input = element.elements.namedItem(name);
     if (!input) return false;

@@ -116,7 +116,7 @@ function registerForm(done) {
     children: [
       usernameField(),
       field("Name (optional)", h("input", { name: "name", autocomplete: "name", maxlength: 100 })),
-      passwordField("new-password", "Password", "password", "At least 12 characters; a few words in a row are good."),
+      passwordField("new-password", "Password", "password", "12 to 128 characters. A few words in a row are good."),
     ],
     send: async ({ username, name, password }) => {
       await session.register({ username, password, ...(name && { name }) });
