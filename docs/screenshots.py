@@ -96,7 +96,7 @@ def main() -> None:
     with TemporaryDirectory() as folder, served(folder) as (address, client), sync_playwright() as playwright:
         task = fill(client)
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        context = browser.new_context()
+        context = browser.new_context(locale="en-GB")
         context.request.post(f"{address}/api/v1/auth/login", data={**CREDENTIALS, "cookies": True})
         take(context, address, task)
         browser.close()

@@ -111,6 +111,21 @@ def test_a_dialog_can_be_used_by_everybody(context, visit):
     assert violations(page) == []
 
 
+def test_quick_add_can_be_used_by_everybody(context, visit):
+    context.add_init_script(path=node_package("axe-core") / "axe.min.js")
+    page = visit("all")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_label("Add a task").fill("Order bulbs !urgent @home #Garden tomorrow 18:00")
+    expect(page.get_by_role("group", name="Understood").get_by_role("button")).to_have_count(4)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("group", name="Understood").get_by_role("button")).to_have_count(3)
+
+
 def test_a_dialog_over_a_form_repeats_no_id(context, visit, filled):
     page = visit("admin/people", who=filled)
     page.get_by_role("button", name="New person").click()

@@ -399,6 +399,7 @@ def test_a_project_is_put_out_of_the_way(person, visit, garden):
     page.get_by_role("button", name="Save").click()
     page.get_by_text("Archived projects").click()
     expect(page.get_by_role("link", name="Garden")).to_be_visible()
+    expect(page.get_by_label("Add a task")).to_be_hidden()
     assert person.get("/api/v1/projects?archived=true").json["items"][0]["name"] == "Garden"
 
 

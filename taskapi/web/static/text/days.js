@@ -7,6 +7,9 @@ const DAY_MS = 24 * 3600 * 1000;
 /** The locale of the browser's own user interface, which its date and time fields follow. */
 export const LOCALE = new Intl.DateTimeFormat().resolvedOptions().locale;
 
+/** The language of dates, for `lang`; null when it is the page's own. */
+export const DATE_LANGUAGE = LOCALE.startsWith("en") ? null : LOCALE;
+
 const RELATIVE = new Intl.RelativeTimeFormat(LOCALE, { numeric: "auto" });
 
 let zone = "UTC";

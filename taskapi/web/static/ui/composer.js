@@ -4,7 +4,7 @@
  */
 
 import { projects as projectsApi } from "../api/calls.js";
-import { lists, nextColor, projectNamed, reload } from "../data/catalog.js";
+import { catalog, lists, nextColor, project as projectOfId, projectNamed, reload } from "../data/catalog.js";
 import { announce } from "../data/follow.js";
 import * as tasks from "../data/tasks.js";
 import { VIEWS } from "../data/views.js";
@@ -44,6 +44,7 @@ input.addEventListener("blur", () => {
   input.placeholder = "Add a task";
 });
 suggest(input, { find: matches, take: complete });
+catalog.addEventListener("change", drawOffer);
 
 /** Return quick add, with what was being written when the page was last left. */
 export function composer() {
@@ -53,6 +54,7 @@ export function composer() {
     kept = draft.kept;
   }
   draw();
+  drawOffer();
   return element;
 }
 
@@ -105,6 +107,12 @@ function draw() {
   const shown = understood.map((each) => ({ ...each, text: wording(each) }));
   refill(chips, shown, () => shown.map(chip));
   says.textContent = shown.map(({ kind, text }) => `${kind} ${text}`).join(", ");
+}
+
+/** An archived project takes no new tasks. */
+function drawOffer() {
+  const { view, of } = place();
+  element.hidden = view === "project" && Boolean(projectOfId(of)?.archived);
 }
 
 function savedDraft() {

@@ -1,7 +1,7 @@
 /** A task in a list: its circle, its title, and what else there is to see at a glance. */
 
 import { lists, project } from "../data/catalog.js";
-import { describeDue, dueDay, isOverdue, today } from "../text/days.js";
+import { DATE_LANGUAGE, describeDue, dueDay, isOverdue, today } from "../text/days.js";
 import { restoreTask, toggleTask } from "./acts.js";
 import { h, icon, refill } from "./dom.js";
 import { address, place } from "./router.js";
@@ -109,6 +109,6 @@ function due(task) {
     { class: "chip due", data: { when } },
     icon("calendar"),
     when === "overdue" && h("span", { class: "unseen" }, "Overdue: "),
-    describeDue(task),
+    h("span", { lang: DATE_LANGUAGE }, describeDue(task)),
   );
 }
