@@ -6,6 +6,7 @@ from typing import Any
 from flask import Flask
 
 from taskapi.accounts.routes import blp as me_routes
+from taskapi.accounts.timezones import init_timezones
 from taskapi.admin.routes import blp as admin_routes
 from taskapi.api.docs import init_docs
 from taskapi.api.encoding import OrjsonProvider
@@ -33,6 +34,7 @@ from taskapi.security.keys import check_keys, init_keys
 from taskapi.security.redis import check_redis, init_redis
 from taskapi.security.throttle import init_throttle
 from taskapi.security.tokens import init_tokens
+from taskapi.tasks.edit import move_due_days
 from taskapi.tasks.exchange.routes import blp as exchange_routes
 from taskapi.tasks.routes import blp as task_routes
 from taskapi.web.routes import init_web
@@ -85,6 +87,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         init(app, settings)
     for prepare in (init_problems, init_guard, init_parsing, init_docs, init_web, init_cli):
         prepare(app)
+    init_timezones(app, move_due_days)
     api = init_api(app)
     for routes in ROUTES:
         api.register_blueprint(routes)

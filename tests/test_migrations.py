@@ -186,6 +186,22 @@ def test_stored_words_are_folded_again(empty, make_app):
     assert client.get("/api/v1/tasks?q=acmetm+it%27s").json["items"][0]["title"] == "Acme™ Łódź"
 
 
+def test_unknown_zones_become_utc_and_due_days_follow_the_zone(empty):
+    upgrade()
+    client = registered(empty)
+    client.post("/api/v1/tasks", json={"title": "13 July", "due_date": "2030-07-13"})
+    tokyo = {"due_before": "2030-07-13T15:00:00Z"}  # the end of the day there
+    cases = (("localtime", "UTC", 0), ("posix/Asia/Tokyo", "UTC", 0), ("Asia/Tokyo", "Asia/Tokyo", 1))
+    for zone, expected, found in cases:
+        downgrade(revision="0014")
+        db.session.execute(sa.text("UPDATE users SET timezone = :zone"), {"zone": zone})
+        db.session.commit()
+        assert client.get("/api/v1/tasks", query_string=tokyo).json["items"] == []
+        upgrade()
+        assert client.get("/api/v1/me").json["timezone"] == expected
+        assert len(client.get("/api/v1/tasks", query_string=tokyo).json["items"]) == found
+
+
 def registered(app):
     """Return a client of a new account."""
     client = app.test_client()

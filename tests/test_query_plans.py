@@ -121,6 +121,15 @@ def index_of(sort):
     return names.get(sort) or names.get(sort.removeprefix("-")) or sort.removeprefix("-")
 
 
+@pytest.mark.parametrize(
+    ("query", "looked_up"),
+    [("", 0), ("overdue=true", 0), (f"due_after={INSTANT}", 0), (f"due_after={DAY}", 1), ("sort=due", 1)],
+)
+def test_the_time_zone_is_looked_up_only_where_it_matters(plans, query, looked_up):
+    found = plans(f"/api/v1/tasks?{query}".rstrip("?"))
+    assert sum("users" in plan for plan in found) == looked_up
+
+
 @pytest.mark.usefixtures("sqlite")
 @pytest.mark.parametrize("url", ["/api/v1/tasks", f"/api/v1/tasks/{ID}"])
 def test_the_labels_of_a_task_are_not_found_by_a_look_at_all_of_its_owners(plans, url):

@@ -9,6 +9,7 @@ from taskapi.accounts.export import export
 from taskapi.accounts.models import User
 from taskapi.accounts.schemas import ACCOUNT, ACCOUNT_CHANGES, CHANGED, ExportSchema
 from taskapi.accounts.service import erase, lock_account
+from taskapi.accounts.timezones import change_timezone
 from taskapi.api import Blueprint, problem
 from taskapi.api.pages import PageSchema, next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
@@ -42,6 +43,8 @@ def show_account() -> Written:
 def update_account(changes: dict[str, Any]) -> User:
     """Change your name, address or time zone: what is named changes, null clears, all else stays."""
     account = db.session.get(User, caller().id, with_for_update={"key_share": True}) or problem("not_found")
+    if "timezone" in changes:
+        change_timezone(account, changes["timezone"])
     account.apply(changes)
     record(Event.PROFILE_CHANGED, actor_id=account.id, subject_id=account.id, fields=sorted(changes))
     db.session.commit()

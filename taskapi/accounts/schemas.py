@@ -7,7 +7,8 @@ from marshmallow import INCLUDE, Schema, ValidationError, fields
 
 from taskapi.api.bodies import PatchSchema
 from taskapi.api.examples import USER_ID, USERNAME
-from taskapi.api.fields import Choice, Instant, Text, Timezone
+from taskapi.api.fields import Choice, Instant, Text
+from taskapi.api.timezones import Timezone
 from taskapi.audit.schemas import AuditEntrySchema
 from taskapi.security.rbac import Role
 
@@ -49,7 +50,13 @@ class AccountSchema(Schema):
     username = fields.String(dump_only=True, metadata={"example": USERNAME})
     name = Text(1, 100, allow_none=True, metadata={"example": "Ada Lovelace"})
     email = Email(allow_none=True)
-    timezone = Timezone(metadata={"example": "Europe/Berlin", "description": "What a day is to you, by its IANA name."})
+    timezone = Timezone(
+        metadata={
+            "example": "Europe/Berlin",
+            "description": "Your time zone, by an IANA name that browsers know. Days in filters, `sort=due`, `overdue` "
+            "and the summary are days in this zone. You may change it 20 times an hour.",
+        }
+    )
     roles = fields.List(Choice(ROLES), dump_only=True, metadata={"example": ["editor"]})
     created_at = Instant(dump_only=True)
 

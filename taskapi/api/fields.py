@@ -3,7 +3,6 @@
 import re
 from datetime import UTC, date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
 
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Length, OneOf, Range
@@ -132,19 +131,6 @@ class DayOrInstant(fields.Field[date | datetime]):
         else:
             raise ValidationError("Neither a day, such as 2030-01-31, nor an instant, such as 2030-01-31T09:00:00Z.")
         return found
-
-
-class Timezone(Text):
-    """A time zone by its IANA name."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(1, 64, **kwargs)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        name = super()._deserialize(value, attr, data, **kwargs)
-        if name not in available_timezones():
-            raise ValidationError("Not a time zone, such as Europe/Berlin.")
-        return ZoneInfo(name).key
 
 
 class Whole(fields.Integer):

@@ -2,6 +2,7 @@
 
 import secrets
 from random import Random
+from zoneinfo import ZoneInfo
 
 import click
 from flask.cli import with_appcontext
@@ -39,5 +40,5 @@ def fill(user: User, count: int) -> None:
         lock_owner(user.id, count, tasks=count)
         for values in lifelike_tasks(count, now(), Random(str(user.id))):  # noqa: S311 - nothing secret is drawn
             task = Task(owner_id=user.id)
-            task.apply(values)
+            task.apply(values, ZoneInfo(user.timezone))
             db.session.add(task)

@@ -1,12 +1,15 @@
 """Making and changing tasks, with what they belong to."""
 
-from typing import Any
+from datetime import date
+from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm.attributes import flag_modified, set_committed_value
 from uuid_utils.compat import uuid7
 
+from taskapi.accounts.timezones import timezone_of
 from taskapi.api import invalid, problem
 from taskapi.database import Prepared, db, now, writer
 from taskapi.labels.names import labels_named
@@ -14,10 +17,12 @@ from taskapi.owned import change_all, name_key, take_number
 from taskapi.projects.models import Project
 from taskapi.security.scope import is_mine, live_or_409, make_room
 from taskapi.security.tokens import caller
-from taskapi.tasks.models import Task, TaskLabel, new_row
+from taskapi.tasks.days import UTC_ZONE, due_keys
+from taskapi.tasks.models import DUE, Task, TaskLabel, new_row
 from taskapi.tasks.schemas import NAMES
 from taskapi.tasks.tree import OTHER_PROJECT, refuse_bad_parent, with_subtasks
 
+ROWS_AT_ONCE: Final = 1_000
 _INSERT = Prepared(insert(Task))
 
 
@@ -26,7 +31,7 @@ def add_task(values: dict[str, Any]) -> dict[str, Any]:
     make_room(Task)
     moment, me = now(), caller().id
     fixed = {"id": uuid7(), "owner_id": me, "created_at": moment, "updated_at": moment, "version": take_number(me)}
-    row = new_row(values, **fixed)
+    row = new_row(values, _zone_for(values.get("due_date")), **fixed)
     if row["parent_id"]:
         row["project_id"] = _project_under(row["id"], row["parent_id"], row["project_id"])
     if row["project_id"]:
@@ -41,7 +46,8 @@ def change_task(task: Task, changes: dict[str, Any]) -> None:
     live_or_409(task)
     before = task.project_id
     changes = changes | _new_place(task, changes)
-    task.apply({name: value for name, value in changes.items() if name != "labels"})
+    zone = _zone_for(changes.get("due_date", task.due_date) if DUE & changes.keys() else None)
+    task.apply({name: value for name, value in changes.items() if name != "labels"}, zone)
     if "labels" in changes and _keys(changes["labels"] or []) != _keys(task.labels):
         db.session.execute(delete(TaskLabel).where(TaskLabel.owner_id == task.owner_id, TaskLabel.task_id == task.id))
         set_committed_value(task, "labels", _label(task.id, changes["labels"] or []))
@@ -82,6 +88,11 @@ def _refuse_other_project(named: UUID | None, under: UUID | None) -> UUID | None
     return under
 
 
+def _zone_for(due_date: date | None) -> ZoneInfo:
+    """Return the caller's time zone, which is looked up only for a due day. Called under the owner's lock."""
+    return timezone_of(caller().id, writer()) if due_date else UTC_ZONE
+
+
 def _keys(names: list[str]) -> set[str]:
     return {name_key(name) for name in names}
 
@@ -109,3 +120,22 @@ def touch_labelled(label_id: UUID) -> None:
     """Give all tasks that have the label new versions, since what they show is changing."""
     labelled = select(TaskLabel.task_id).where(TaskLabel.owner_id == caller().id, TaskLabel.label_id == label_id)
     change_all(Task, caller().id, Task.id.in_(labelled))
+
+
+def move_due_days(owner_id: UUID, zone: ZoneInfo) -> None:
+    """Set the sort keys of a user's tasks that are due on a day, by a new time zone. Their versions stay.
+
+    Called under the owner's lock. Each task is changed by its key, so that the time grows with their number alone.
+    """
+    table: Any = Task.__table__
+    mine = table.c.owner_id == owner_id
+    days = select(table.c.id, table.c.due_date).where(mine, table.c.due_date.is_not(None)).order_by(table.c.id)
+    change = (
+        update(table)
+        .where(mine, table.c.id == bindparam("task"))
+        .values(due_first=bindparam("due_first"), due_last=bindparam("due_last"))
+    )
+    page = writer().execute(days.limit(ROWS_AT_ONCE)).all()
+    while page:
+        writer().execute(change, [{"task": row.id, **due_keys(row.due_date, None, zone)} for row in page])
+        page = writer().execute(days.where(table.c.id > page[-1].id).limit(ROWS_AT_ONCE)).all()

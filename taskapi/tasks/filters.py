@@ -1,18 +1,18 @@
 """What a list of tasks can be asked for, as conditions and their parameters."""
 
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Uuid, and_, bindparam, column, exists, literal_column, or_, select, table
 
-from taskapi.accounts.models import User
 from taskapi.database import Prepared, db, now, reader
 from taskapi.labels.models import Label
 from taskapi.owned import ChangeCounter, name_key
 from taskapi.projects.models import Project
 from taskapi.security.tokens import caller
-from taskapi.tasks.models import NEVER, Status, Task, TaskLabel, due_key
+from taskapi.tasks.days import NEVER, due_key, start_of_day
+from taskapi.tasks.models import Status, Task, TaskLabel
 from taskapi.tasks.search import words_of
 
 _SEARCH = table("task_search", column("rowid"), column("task_search"))
@@ -20,6 +20,9 @@ _SEARCH_ROWS = table("task_search_rows", column("number"), column("owner_id"), c
 _COUNT = Prepared(select(ChangeCounter.tasks).where(ChangeCounter.owner_id == bindparam("owner_id")))
 FEW_TASKS: Final = 500  # who has more, all of theirs are in SQLite's index, as migration 0010 sees to
 CHOICES = {"status": Task.status, "priority": Task.priority}
+BORDERS = {
+    "due_after", "due_before", "created_after", "created_before", "updated_after", "completed_after", "completed_before"
+}  # fmt: skip
 LABELS = ("label", "exclude_label")
 OTHERWISE = {"limit", "cursor", "sort", "q", "without", *LABELS, *CHOICES}  # parameters of the query under other names
 SHOWN_WHEN_ARCHIVED = {"archived", "deleted", "project_id", "parent_id"}  # filters that include archived projects
@@ -45,11 +48,7 @@ FILTERS: dict[str, ColumnElement[bool]] = {
     "without due": Task.due_first == NEVER,
     "due_after": and_(Task.due_first >= bindparam("due_after"), Task.due_first < NEVER),
     "due_before": Task.due_first < bindparam("due_before"),
-    "overdue": and_(
-        is_open(),
-        Task.due_first < bindparam("latest"),
-        or_(Task.due_at < bindparam("now"), Task.due_date < bindparam("today")),
-    ),
+    "overdue": and_(is_open(), Task.due_first < bindparam("now")),
     "created_after": Task.created_at >= bindparam("created_after"),
     "created_before": Task.created_at < bindparam("created_before"),
     "updated_after": Task.updated_at >= bindparam("updated_after"),
@@ -83,24 +82,27 @@ def conditions(shape: frozenset[str]) -> list[ColumnElement[bool]]:
     ]
 
 
-def parameters_of(question: dict[str, Any]) -> dict[str, Any]:
+def needs_timezone(question: dict[str, Any]) -> bool:
+    """Tell whether the answer depends on the caller's time zone: it compares a day with instants, or sorts by due."""
+    days = any(not isinstance(question[name], datetime) for name in BORDERS & question.keys())
+    return days or any(key.removeprefix("-") == "due" for key in question["sort"])
+
+
+def parameters_of(question: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     """Return what was asked as parameters by name; the names are the shape of the question."""
     parameters = {name: value for name, value in question.items() if name not in OTHERWISE}
     for name in CHOICES:
         parameters |= {f"{name} {i}": value for i, value in enumerate(question.get(name, ()))}
     parameters |= {f"without {name}": True for name in question.get("without", ())}
-    for name in ("due_after", "due_before"):
-        if border := parameters.get(name):
-            parameters[name] = due_key(border if isinstance(border, datetime) else _first_instant(border))
+    for name in BORDERS & question.keys():
+        border = question[name]
+        instant = border if isinstance(border, datetime) else start_of_day(border, zone)
+        parameters[name] = due_key(instant) if name.startswith("due") else instant
     if "overdue" in question:
-        parameters |= {name: value for name, value in moments().items() if name != "zone"}
+        parameters["now"] = now()
     for name in LABELS:
         parameters |= {f"{name} {i}": name_key(label) for i, label in enumerate(question.get(name, ()))}
     return parameters | _words(words_of(question.get("q", "")))
-
-
-def _first_instant(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 def _is_one_of(name: str, shape: frozenset[str]) -> ColumnElement[bool]:
@@ -146,14 +148,6 @@ def _count_tasks() -> int:
 
 def _quoted(word: str) -> str:
     return '"' + word.replace('"', '""') + '"'
-
-
-def moments() -> dict[str, Any]:
-    """Return what overdue is measured by: a day is over when it is over where its owner lives."""
-    zone = ZoneInfo(reader().execute(select(User.timezone).where(User.id == caller().id)).scalar_one())
-    moment = now()
-    today = moment.astimezone(zone).date()
-    return {"now": moment, "zone": zone, "today": today, "latest": max(moment, datetime.combine(today, time(), UTC))}
 
 
 def _plain(word: str) -> str:

@@ -1,9 +1,10 @@
 """A task, and the labels on it."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     CheckConstraint,
@@ -22,12 +23,10 @@ from taskapi.database import EXACT, INTERNAL, JsonObject, Model, NameList, now, 
 from taskapi.labels.models import Label
 from taskapi.owned import Trashable
 from taskapi.projects.models import Project
+from taskapi.tasks.days import ALWAYS, NEVER, due_keys
 from taskapi.tasks.search import fold, folded_text
 
-NEVER = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
-ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
-TICK = timedelta(microseconds=1)
-KEYED_BY = ("title", "description", "priority", "due_date", "due_at")
+DUE = {"due_date", "due_at"}
 TITLE_KEY_LENGTH = 200  # folding may lengthen, and a cursor carries it
 
 
@@ -68,9 +67,10 @@ def _live_index(column: str) -> Index:
 class Task(Trashable, Model):
     """A task. What it is sorted and searched by is kept beside what it shows, so that every page reads an index.
 
-    `due_first` and `due_last` are the due instant, or the last instant (UTC) of the due day; without one,
-    the far future and the far past, so that such tasks come last either way. `deleted_with` is the task or project
-    whose deletion took it to the trash: itself, or what it belongs to. `labels` are the names of its labels.
+    `due_first` and `due_last` are the due instant, or the last microsecond of the due day in the owner's time zone;
+    without a due date, the far future and the far past, so that such tasks come last either way. `deleted_with` is
+    the task or project whose deletion took it to the trash: itself, or what it belongs to. `labels` are the names of
+    its labels.
     """
 
     __tablename__ = "tasks"
@@ -110,8 +110,11 @@ class Task(Trashable, Model):
     if TYPE_CHECKING:
         labels: Mapped[list[str]]
 
-    def apply(self, changes: dict[str, Any]) -> None:
-        """Take over what was named, and set what follows from it."""
+    def apply(self, changes: dict[str, Any], zone: ZoneInfo) -> None:
+        """Take over what was named, and set what follows from it.
+
+        `zone` is the owner's time zone; it matters where a due day is named.
+        """
         if changes.get("due_date"):
             changes.setdefault("due_at", None)
         if changes.get("due_at"):
@@ -119,7 +122,10 @@ class Task(Trashable, Model):
         for name, value in changes.items():
             setattr(self, name, value)
         self.description = self.description or ""
-        for name, value in keys_of(**{name: getattr(self, name) for name in KEYED_BY}).items():
+        keys = text_keys(self.title, self.description, self.priority or Priority.NONE)
+        if DUE & changes.keys():
+            keys |= due_keys(self.due_date, self.due_at, zone)
+        for name, value in keys.items():
             setattr(self, name, value)
         if "status" in changes:
             self._follow_status()
@@ -174,34 +180,23 @@ Project.task_counts = column_property(_by_status.scalar_subquery(), expire_on_fl
 Label.task_count = column_property(_labelled.scalar_subquery(), expire_on_flush=False)
 
 
-def new_row(values: dict[str, Any], **fixed: Any) -> dict[str, Any]:
-    """Return the columns of a new task, to be inserted past the session, whose way takes several times as long."""
+def new_row(values: dict[str, Any], zone: ZoneInfo, **fixed: Any) -> dict[str, Any]:
+    """Return the columns of a new task, to be inserted past the session, whose way takes several times as long.
+
+    `zone` is the owner's time zone.
+    """
     row = {**_EMPTY, **{name: value for name, value in values.items() if value is not None}, **fixed}
     if row["status"] == Status.DONE:
         row["completed_at"] = row["completed_at"] or row["updated_at"]
-    return row | keys_of(**{name: row[name] for name in KEYED_BY})
+    keys = text_keys(row["title"], row["description"], row["priority"])
+    return row | keys | due_keys(row["due_date"], row["due_at"], zone)
 
 
-def keys_of(
-    title: str, description: str, priority: str, due_date: date | None, due_at: datetime | None
-) -> dict[str, Any]:
-    """Return what a task is sorted and searched by."""
-    due = due_at or (last_instant(due_date) if due_date else None)
+def text_keys(title: str, description: str, priority: str) -> dict[str, Any]:
+    """Return what a task is sorted and searched by, but for its due date."""
     title_key = fold(title)
     return {
         "title_key": title_key[:TITLE_KEY_LENGTH],
         "words": folded_text(title_key, description),
         "priority_rank": PRIORITIES.index(Priority(priority)),
-        "due_first": due_key(due) if due else NEVER,
-        "due_last": due_key(due) if due else ALWAYS,
     }
-
-
-def last_instant(day: date) -> datetime:
-    """Return the last microsecond of a day, UTC: a due day sorts behind the instants in it."""
-    return datetime.combine(day, time.max, UTC)
-
-
-def due_key(due: datetime) -> datetime:
-    """Return what a due instant is sorted and filtered by: itself, between the two ends that mean no due at all."""
-    return min(max(due, ALWAYS + TICK), NEVER - TICK)

@@ -8,10 +8,12 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, select
 
+from taskapi.accounts.timezones import timezone_of
 from taskapi.database import Lines, Shown, Written, reader
 from taskapi.security.keyset import SortKey, find_page, in_pages, instant
 from taskapi.security.tokens import caller
-from taskapi.tasks.filters import conditions, parameters_of
+from taskapi.tasks.days import UTC_ZONE
+from taskapi.tasks.filters import conditions, needs_timezone, parameters_of
 from taskapi.tasks.models import Task
 from taskapi.tasks.schemas import NAMES
 from taskapi.tasks.search import limited_search
@@ -34,11 +36,15 @@ def find_task(task_id: UUID) -> Written | None:
 
 
 def find_tasks(query: dict[str, Any]) -> dict[str, Any]:
-    """Return a page of the caller's tasks, and the cursor of the next."""
-    parameters = parameters_of(query)
+    """Return a page of the caller's tasks, and the cursor of the next.
+
+    A cursor is bound to the time zone, where the page depends on it.
+    """
+    zone = timezone_of(caller().id, reader()) if needs_timezone(query) else UTC_ZONE
+    parameters = parameters_of(query, zone)
     build = partial(_statement, frozenset(parameters), query["sort"])
     with limited_search(caller().id) if "q" in query else nullcontext():
-        return find_page(build, _keys(query["sort"]), query, **parameters)
+        return find_page(build, _keys(query["sort"]), {**query, "zone": zone.key}, **parameters)
 
 
 @lru_cache(maxsize=1024)

@@ -127,7 +127,11 @@ class Sort(fields.String):
 
 
 class TaskQuerySchema(PageSchema):
-    """Which tasks, in which order. After means from then on, before means until just before."""
+    """Which tasks, in which order. After means from then on, before means until just before.
+
+    A day is a day in the account's `timezone`. It starts at midnight there, or at the first instant after a midnight
+    that clocks skip. A due day counts as its last microsecond.
+    """
 
     status = fields.List(Choice(STATUSES), validate=Length(1, 4), metadata={"description": "Of one of these."})
     priority = fields.List(Choice(PRIORITIES), validate=Length(1, 5), metadata={"description": "Of one of these."})
@@ -145,11 +149,11 @@ class TaskQuerySchema(PageSchema):
     due_after = DayOrInstant("Due from this day or instant on.")
     due_before = DayOrInstant("Due until just before this day or instant.")
     overdue = Switch(metadata={"description": "Open, and due before now."})
-    created_after = Instant(metadata={"description": "Made from this instant on."})
-    created_before = Instant(metadata={"description": "Made until just before this instant."})
-    updated_after = Instant(metadata={"description": "Last changed from this instant on."})
-    completed_after = Instant(metadata={"description": "Completed from this instant on."})
-    completed_before = Instant(metadata={"description": "Completed until just before this instant."})
+    created_after = DayOrInstant("Made from this day or instant on.")
+    created_before = DayOrInstant("Made until just before this day or instant.")
+    updated_after = DayOrInstant("Last changed from this day or instant on.")
+    completed_after = DayOrInstant("Completed from this day or instant on.")
+    completed_before = DayOrInstant("Completed until just before this day or instant.")
     q = SearchWords()
     archived = Switch(
         metadata={

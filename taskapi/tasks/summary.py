@@ -1,14 +1,15 @@
 """How many tasks there are of each kind."""
 
-from datetime import datetime, time, timedelta
 from typing import Any
 
 from marshmallow import Schema, fields
-from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy import and_, bindparam, func, select
 
-from taskapi.database import Prepared, reader
+from taskapi.accounts.timezones import timezone_of
+from taskapi.database import Prepared, now, reader
 from taskapi.security.tokens import caller
-from taskapi.tasks.filters import FILTERS, is_not_archived, is_open, moments
+from taskapi.tasks.days import day_of, end_of_day
+from taskapi.tasks.filters import FILTERS, is_not_archived, is_open
 from taskapi.tasks.models import Status, Task
 
 
@@ -26,13 +27,7 @@ class SummarySchema(Schema):
     )
 
 
-_TODAY = and_(
-    is_open(),
-    or_(
-        Task.due_date == bindparam("today"),
-        and_(Task.due_at >= bindparam("now"), Task.due_at < bindparam("day_end")),
-    ),
-)
+_TODAY = and_(is_open(), Task.due_first.between(bindparam("now"), bindparam("day_end")))
 _COUNTS = Prepared(
     select(
         *(func.count().filter(Task.status == status).label(status) for status in Status),
@@ -44,8 +39,7 @@ _COUNTS = Prepared(
 
 def summarize() -> dict[str, Any]:
     """Return the counts of the caller's tasks."""
-    parameters = moments()
-    zone = parameters.pop("zone")
-    day_end = datetime.combine(parameters["today"] + timedelta(days=1), time(), zone)
-    counts = _COUNTS.one(reader(), {"owner_id": caller().id, **parameters, "day_end": day_end})
+    moment, zone = now(), timezone_of(caller().id, reader())
+    day_end = end_of_day(day_of(moment, zone), zone)
+    counts = _COUNTS.one(reader(), {"owner_id": caller().id, "now": moment, "day_end": day_end})
     return {"by_status": {status.value: counts.pop(status.value) for status in Status}, **counts}

@@ -7,12 +7,14 @@ from uuid import UUID
 from sqlalchemy import insert, select
 from uuid_utils.compat import uuid7
 
-from taskapi.database import db, now
+from taskapi.accounts.timezones import timezone_of
+from taskapi.database import db, now, writer
 from taskapi.labels.models import Label
 from taskapi.owned import lock_owner, name_key
 from taskapi.projects.models import Project
 from taskapi.security.scope import is_mine, make_room
 from taskapi.security.tokens import caller
+from taskapi.tasks.days import UTC_ZONE, due_keys
 from taskapi.tasks.exchange.links import from_top
 from taskapi.tasks.models import Task, TaskLabel, new_row
 
@@ -52,8 +54,10 @@ def _find_or_make(model: type[Project | Label], names: list[str]) -> tuple[Ids, 
 
 def _insert(tasks: list[Values], rows: list[Values], projects: Ids, labels: Ids) -> None:
     last = make_room(Task, len(rows))
+    zone = timezone_of(caller().id, writer()) if any(row["due_date"] for row in rows) else UTC_ZONE
     for version, (row, task) in enumerate(zip(rows, tasks, strict=True), last - len(rows) + 1):
         row["version"] = version
+        row.update(due_keys(row["due_date"], row["due_at"], zone))
         row["project_id"] = projects[name_key(task["project"])] if task.get("project") else None
     db.session.execute(insert(Task), rows)
     if labelled := [row for task in tasks for row in _label_rows(task, labels)]:
@@ -72,6 +76,7 @@ def _give_ids(tasks: list[Values]) -> None:
 def _row(task: Values, moment: datetime) -> Values:
     return new_row(
         {name: task.get(name) for name in TAKEN_OVER},
+        UTC_ZONE,  # until the owner is locked
         id=task["new_id"],
         owner_id=caller().id,
         parent_id=task["new_parent_id"],
