@@ -69,7 +69,7 @@ def _text(value: Any) -> str:
     """Return a default as it is written in the environment."""
     if isinstance(value, bool):
         return str(value).lower()
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    return ",".join(value) if isinstance(value, tuple) else str("" if value is None else value)
 
 
 def _errors() -> Iterator[str]:

@@ -292,7 +292,7 @@ def ask(served: Flask) -> Callable[..., Any]:
         client = served.test_client()
         if channel == "header":
             return client.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})
-        client.set_cookie("access_token_cookie", token, path="/api")
+        client.set_cookie("access_token", token)
         return client.get("/api/v1/me")
 
     return ask

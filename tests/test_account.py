@@ -200,11 +200,11 @@ def test_a_deleted_account_is_shut_at_once(person, client):
 
 
 def test_a_browser_loses_its_cookies_with_the_account(app, new_person):
-    browser, https = app.test_client(), "https://localhost"
+    browser = app.test_client()
     credentials = {"username": new_person(), "password": PASSWORD, "cookies": True}
-    browser.post(LOGIN, json=credentials, base_url=https)
+    browser.post(LOGIN, json=credentials)
     proof = {"X-CSRF-TOKEN": browser.get_cookie("csrf_access_token").value}
-    assert browser.delete(ME, headers=proof, base_url=https).status_code == 204
+    assert browser.delete(ME, headers=proof).status_code == 204
     assert [browser.get_cookie(name) for name in ("csrf_access_token", "csrf_refresh_token")] == [None, None]
 
 

@@ -156,7 +156,7 @@ def test_the_ways_to_sign_a_request_are_those_of_the_application(document):
     schemes = document["components"]["securitySchemes"]
     assert schemes["bearer"]["scheme"] == "bearer"
     assert {scheme["name"] for scheme in schemes.values() if "name" in scheme} == {
-        "access_token_cookie", "refresh_token_cookie", "X-CSRF-TOKEN",
+        "__Host-access_token", "__Host-refresh_token", "X-CSRF-TOKEN",
     }  # fmt: skip
     assert all(scheme["description"] for scheme in schemes.values())
 

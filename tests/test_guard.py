@@ -155,21 +155,21 @@ def test_checks_come_in_the_order_that_the_page_on_jwt_tells(app, new_person):
     """Form, claims and signature are tried in tests/test_cli_tokens.py; this is what the guard adds to them."""
     browser, password = app.test_client(), "correct horse battery staple"
     credentials = {"username": new_person("viewer"), "password": password, "cookies": True}
-    browser.post("/api/v1/auth/login", json=credentials, base_url="https://localhost")
+    browser.post("/api/v1/auth/login", json=credentials)
     csrf = {name: browser.get_cookie(f"csrf_{name}_token").value for name in ("access", "refresh")}
-    access = browser.get_cookie("access_token_cookie", path="/api").value
+    access = browser.get_cookie("access_token").value
 
     def answer(path, **headers):
-        return browser.post(path, json={}, headers=headers, base_url="https://localhost").json["code"]
+        return browser.post(path, json={}, headers=headers).json["code"]
 
     users = "/api/v1/admin/users"
     assert answer(users) == "csrf_failed"
     assert answer(users, **{"X-CSRF-TOKEN": csrf["access"]}) == "permission_denied"
-    browser.post("/api/v1/auth/logout", headers={"X-CSRF-TOKEN": csrf["refresh"]}, base_url="https://localhost")
-    browser.set_cookie("access_token_cookie", access, path="/api")
+    browser.post("/api/v1/auth/logout", headers={"X-CSRF-TOKEN": csrf["refresh"]})
+    browser.set_cookie("access_token", access)
     assert answer(users) == "csrf_failed"
     assert answer(users, **{"X-CSRF-TOKEN": csrf["access"]}) == "token_revoked"
-    browser.set_cookie("access_token_cookie", f"{access}=", path="/api")
+    browser.set_cookie("access_token", f"{access}=")
     assert answer(users) == "token_malformed"
-    browser.delete_cookie("access_token_cookie", path="/api")
+    browser.delete_cookie("access_token")
     assert answer(users) == "token_missing"

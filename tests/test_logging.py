@@ -61,7 +61,7 @@ def test_no_client_can_forge_a_line(logged, log_format):
 @pytest.mark.parametrize("log_format", ["json", "text"])
 def test_neither_token_nor_password_nor_cookie_nor_body_is_logged(logged, new_person, log_format):
     body = {"username": new_person(), "password": PASSWORD, "cookies": True}
-    answer, text = logged(log_format, "POST", LOGIN, json=body, headers={"Cookie": "access_token_cookie=old-token"})
+    answer, text = logged(log_format, "POST", LOGIN, json=body, headers={"Cookie": "access_token=old-token"})
     assert answer.status_code == 200
     cookies = [line.split("=", 1)[1].split(";")[0] for line in answer.headers.getlist("Set-Cookie")]
     assert not [secret for secret in (PASSWORD, body["username"], "old-token", *cookies) if secret in text]

@@ -12,7 +12,7 @@ from schemathesis.checks import load_all_checks
 
 load_all_checks()
 EXAMPLES = 5
-ENDING = {"POST /api/v1/auth/logout", "DELETE /api/v1/auth/sessions", "DELETE /api/v1/me"}  # the session in use
+ENDING = {"POST /api/v1/auth/logout", "DELETE /api/v1/auth/sessions", "PUT /api/v1/me/password", "DELETE /api/v1/me"}
 TAKING = {"parameters", "requestBody", "security"}  # what takes nothing cannot be asked wrongly
 KINDS = {"task_id": ("tasks", "title"), "project_id": ("projects", "name"), "label_id": ("labels", "name")}
 EVERYWHERE = {  # on any answer, so that naming them at each would tell nothing

@@ -141,6 +141,15 @@ def test_a_copy_is_kept_in_step(api):
     assert [change["data"]["status"] for change in changes] == ["done"]
 
 
+def test_a_new_session_after_a_new_password_and_after_the_end_of_all(api, wire, spoil):
+    api.change_password(PASSWORD, "another long and odd sentence")
+    spoil()
+    assert api.get("/tasks")["items"] == []
+    api.end_sessions()
+    assert api.get("/tasks")["items"] == []
+    assert wire.count("POST /auth/refresh") == 1
+
+
 def test_a_change_that_was_forestalled_says_so(api):
     task = api.create("/tasks", {"title": "Water the plants"})
     api.patch(f"/tasks/{task['id']}", {"status": "done"}, task["version"])

@@ -246,7 +246,7 @@ def test_a_length_that_is_none_is_no_server_error(wire, bearer, length):
         ("GET /healthz", "\r\n".join(f"X-Filler-{i}: x" for i in range(200))),
         (f"GET {TASKS}", "Authorization: Bearer " + "x" * 60_000),
         ("GET /" + "x" * 70_000, "X-Filler: x"),
-        (f"GET {TASKS}", "Cookie: " + "access_token_cookie=x; " * 500),
+        (f"GET {TASKS}", "Cookie: " + "access_token=x; " * 500),
     ],
     ids=["a long header", "many headers", "a long token", "a long path", "many cookies"],
 )

@@ -4,7 +4,7 @@ import base64
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Barrier
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from taskapi.security.rbac import Permission
 
 REFRESH = "/api/v1/auth/refresh"
 ME = "/api/v1/me"
+CHANGE = {"current_password": PASSWORD, "new_password": "another long and odd sentence"}
 
 
 @pytest.fixture
@@ -32,19 +33,26 @@ def login(app, new_person):
     username = new_person()
 
     def sign_in(**headers):
-        credentials = {"username": username, "password": PASSWORD}
+        credentials = {"username": username, "password": sign_in.password}
         answer = app.test_client().post("/api/v1/auth/login", json=credentials, headers=headers)
         assert answer.status_code == 200, answer.text
         return answer.json
 
-    sign_in.username = username
+    sign_in.username, sign_in.password = username, PASSWORD
     return sign_in
 
 
 @pytest.fixture
 def refresh(client):
-    """Use a refresh token."""
-    return lambda token: client.post(REFRESH, json={"refresh_token": token})
+    """Use a refresh token, from an address and an agent if so asked."""
+
+    def use(token, address="127.0.0.1", agent="Browser"):
+        headers = {"User-Agent": agent} if agent else {}
+        return client.post(
+            REFRESH, json={"refresh_token": token}, headers=headers, environ_overrides={"REMOTE_ADDR": address}
+        )
+
+    return use
 
 
 def bearer(tokens):
@@ -88,6 +96,70 @@ def test_a_lost_answer_is_given_again_within_the_grace(login, refresh):
     lost, repeated = refresh(token).json, refresh(token).json
     assert repeated["refresh_token"] == lost["refresh_token"]
     assert refresh(repeated["refresh_token"]).status_code == 200
+
+
+def sessions_of(client, tokens):
+    return client.get("/api/v1/auth/sessions", headers=bearer(tokens)).json["items"]
+
+
+def test_a_repeat_in_the_grace_is_recorded_and_shown(app, login, refresh, client):
+    token = login()["refresh_token"]
+    tokens = refresh(token, "203.0.113.7", "Phone").json
+    (session,) = sessions_of(client, tokens)
+    assert (session["repeated_refreshes"], session["last_repeat"]) == (0, None)
+    before = now()
+    assert refresh(token, "203.0.113.7", "Phone").status_code == 200
+    assert refresh(token, "203.0.113.9", "Laptop").status_code == 200
+    (session,) = sessions_of(client, tokens)
+    assert session["repeated_refreshes"] == 2
+    last = session["last_repeat"]
+    assert (last["ip"], last["user_agent"]) == ("203.0.113.9", "Laptop")
+    assert before <= datetime.fromisoformat(last["at"]) <= now()
+    activity = client.get("/api/v1/me/activity", headers=bearer(tokens)).json["items"]
+    repeats = [
+        (entry["ip"], entry["user_agent"], entry["details"])
+        for entry in activity
+        if entry["event"] == "refresh_token_repeated"
+    ]
+    details = {"session_id": tokens["session_id"]}
+    assert repeats == [("203.0.113.9", "Laptop", details), ("203.0.113.7", "Phone", details)]
+
+
+@pytest.mark.parametrize(
+    ("place", "theft"),
+    [
+        (("203.0.113.200", "Browser"), False),
+        (("203.0.113.200", "Other"), False),  # the same /24
+        (("198.51.100.1", "Browser"), False),
+        (("198.51.100.1", None), True),
+        (("198.51.100.1", "Other"), True),
+        (("::ffff:203.0.113.9", "Other"), False),  # the same /24, as IPv6 writes it
+        (("2001:db8::1", "Other"), True),
+    ],
+)
+def test_a_repeat_from_elsewhere_by_another_agent_is_a_theft(login, refresh, client, place, theft):
+    token = login()["refresh_token"]
+    owner = refresh(token, "203.0.113.7", "Browser").json
+    answer = refresh(token, *place)
+    assert (answer.status_code == 401) == theft
+    assert is_in(client, owner) == (not theft)
+    assert (refresh(owner["refresh_token"]).status_code == 401) == theft
+
+
+@pytest.mark.parametrize(("address", "theft"), [("2001:db8:1:2:ffff::9", False), ("2001:db8:1:3::1", True)])
+def test_an_ipv6_network_of_64_bits_is_one_place(login, refresh, address, theft):
+    token = login()["refresh_token"]
+    refresh(token, "2001:db8:1:2::1", "Browser")
+    assert (refresh(token, address, "Other").status_code == 401) == theft
+
+
+@pytest.mark.parametrize("seconds", [9, 10])
+def test_the_grace_ends_after_ten_seconds(login, refresh, seconds):
+    token, start = login()["refresh_token"], now()
+    with time_machine.travel(start, tick=False):
+        refresh(token)
+    with time_machine.travel(start + timedelta(seconds=seconds), tick=False):
+        assert (refresh(token).status_code == 200) == (seconds < 10)
 
 
 def test_the_thief_was_first_and_the_owner_shows_it(login, refresh, client):
@@ -192,9 +264,14 @@ def test_forty_refreshes_at_once_leave_one_successor(app, login):
 
 
 @pytest.mark.parametrize(
-    ("method", "url"), [("POST", "/api/v1/auth/logout"), ("DELETE", "/api/v1/auth/sessions?include_current=true")]
+    ("method", "url", "status"),
+    [
+        ("POST", "/api/v1/auth/logout", 204),
+        ("DELETE", "/api/v1/auth/sessions?include_current=true", 204),
+        ("DELETE", "/api/v1/auth/sessions", 200),
+    ],
 )
-def test_a_session_that_ends_while_it_is_refreshed_is_dead(app, login, method, url):
+def test_a_session_that_ends_while_it_is_refreshed_is_dead(app, login, method, url, status):
     for _ in range(10):
         tokens, start = login(), Barrier(2)
 
@@ -208,7 +285,7 @@ def test_a_session_that_ends_while_it_is_refreshed_is_dead(app, login, method, u
 
         with ThreadPoolExecutor(2) as pool:
             ended, refreshed = pool.submit(end), pool.submit(refresh)
-        assert ended.result() == 204
+        assert ended.result() == status
         assert refreshed.result() in {200, 401}
         assert not is_in(app.test_client(), tokens)
 
@@ -242,7 +319,10 @@ def test_sessions_are_listed_with_their_devices(login, client):
         (laptop["session_id"], "Laptop", True),
         (phone["session_id"], "Phone", False),
     ]
-    assert items[0].keys() == {"id", "created_at", "last_used_at", "expires_at", "ip", "user_agent", "current"}
+    assert items[0].keys() == {
+        "id", "created_at", "last_used_at", "expires_at", "ip", "user_agent", "current", "repeated_refreshes",
+        "last_repeat",
+    }  # fmt: skip
 
 
 def test_sessions_come_in_pages(login, client):
@@ -269,9 +349,67 @@ def test_another_persons_session_cannot_be_ended(login, signed_in, client):
 
 def test_all_other_devices_are_signed_out(login, client, refresh):
     phone, tablet, laptop = login(), login(), login()
-    assert client.delete("/api/v1/auth/sessions", headers=bearer(laptop)).status_code == 204
-    assert [is_in(client, tokens) for tokens in (phone, tablet, laptop)] == [False, False, True]
-    assert_refused(refresh(phone["refresh_token"]))
+    answer = client.delete("/api/v1/auth/sessions", headers=bearer(laptop))
+    assert (answer.status_code, answer.json.keys()) == (200, laptop.keys())
+    assert [is_in(client, tokens) for tokens in (phone, tablet, laptop, answer.json)] == [False, False, False, True]
+    assert [item["id"] for item in sessions_of(client, answer.json)] == [answer.json["session_id"]]
+    for tokens in (phone, laptop):
+        assert_refused(refresh(tokens["refresh_token"]))
+    assert refresh(answer.json["refresh_token"]).status_code == 200
+
+
+def test_a_replaced_session_is_no_fresher_and_lives_no_longer(login, client, refresh):
+    start, first = now(), login()
+    with time_machine.travel(start + timedelta(days=6)):
+        stale = refresh(first["refresh_token"]).json
+        assert claims_of(stale)["fresh"] is False
+        begun_at = sessions_of(client, stale)[0]["created_at"]
+        tokens = client.delete("/api/v1/auth/sessions", headers=bearer(stale)).json
+        assert claims_of(tokens)["fresh"] is False
+        assert sessions_of(client, tokens)[0]["created_at"] == begun_at
+    for day in range(12, 30, 6):
+        with time_machine.travel(start + timedelta(days=day)):
+            tokens = refresh(tokens["refresh_token"]).json
+    with time_machine.travel(start + timedelta(days=30, seconds=1)):
+        assert_refused(refresh(tokens["refresh_token"]))
+
+
+def test_a_spent_token_in_its_grace_dies_with_its_session(login, client, refresh):
+    """The successor is unused and the grace still runs: nothing of that survives a new session."""
+    for end in (
+        lambda tokens: client.delete("/api/v1/auth/sessions", headers=bearer(tokens)),
+        lambda tokens: client.put(ME + "/password", json=CHANGE, headers=bearer(tokens)),
+    ):
+        spent = login()["refresh_token"]
+        owner = refresh(spent).json
+        assert refresh(spent).status_code == 200  # the thief has it too
+        assert (answer := end(owner)).status_code == 200
+        assert_refused(refresh(spent))
+        assert_refused(refresh(owner["refresh_token"]))
+        assert refresh(answer.json["refresh_token"]).status_code == 200
+
+
+@pytest.mark.parametrize(("method", "url"), [("DELETE", "/api/v1/auth/sessions"), ("PUT", "/api/v1/me/password")])
+def test_of_two_sessions_that_end_all_at_once_one_remains(app, login, method, url):
+    for round_ in range(5):
+        pair, start = [login(), login()], Barrier(2)
+        words = [login.password, f"another long and odd sentence {round_}"]
+
+        def end(tokens, start=start, words=words):
+            body = dict(zip(("current_password", "new_password"), words, strict=True)) if method == "PUT" else None
+            start.wait()
+            return app.test_client().open(url, method=method, headers=bearer(tokens), json=body)
+
+        with ThreadPoolExecutor(2) as pool:
+            answers = [*pool.map(end, pair)]
+        (won,) = [answer.json for answer in answers if answer.status_code == 200]
+        (lost,) = [answer.json for answer in answers if answer.status_code != 200]
+        assert lost["code"] in {"token_revoked", "invalid_credentials"}
+        if method == "PUT":
+            login.password = words[1]
+        client = app.test_client()
+        assert not any(is_in(client, tokens) for tokens in pair)
+        assert [item["id"] for item in sessions_of(client, won)] == [won["session_id"]]
 
 
 def test_every_device_is_signed_out(login, client):
@@ -305,14 +443,16 @@ def test_what_needs_a_fresh_token_takes_no_refreshed_one(make_app, login):
     assert client.get("/fresh", headers=bearer(entered)).text == "done"
 
 
-def test_a_password_change_ends_the_other_sessions(login, client, refresh, app):
+def test_a_password_change_ends_every_session_and_begins_one(login, client, refresh):
     phone, laptop = login(), login()
-    change = {"current_password": PASSWORD, "new_password": "another long and odd sentence"}
-    assert client.put("/api/v1/me/password", json=change, headers=bearer(laptop)).status_code == 204
-    assert not is_in(client, phone)
-    assert_refused(refresh(phone["refresh_token"]))
-    assert is_in(client, laptop)
-    assert refresh(laptop["refresh_token"]).status_code == 200
+    laptop = refresh(laptop["refresh_token"]).json
+    answer = client.put("/api/v1/me/password", json=CHANGE, headers=bearer(laptop))
+    assert (answer.status_code, answer.json.keys()) == (200, phone.keys())
+    assert [is_in(client, tokens) for tokens in (phone, laptop, answer.json)] == [False, False, True]
+    for tokens in (phone, laptop):
+        assert_refused(refresh(tokens["refresh_token"]))
+    assert claims_of(answer.json)["fresh"] is True
+    assert refresh(answer.json["refresh_token"]).status_code == 200
     with pytest.raises(AssertionError, match="invalid_credentials"):
         login()
 
@@ -383,13 +523,13 @@ def test_a_theft_is_written_to_the_audit_log(app, login, refresh):
 def test_sign_ins_and_sign_outs_are_written_to_the_audit_log(app, login, client):
     tokens = login()
     client.post("/api/v1/auth/login", json={"username": login.username, "password": "wrong"})
-    change = {"current_password": PASSWORD, "new_password": "another long and odd sentence"}
-    client.put("/api/v1/me/password", json=change, headers=bearer(tokens))
+    tokens = client.put("/api/v1/me/password", json=CHANGE, headers=bearer(tokens)).json
     client.post("/api/v1/auth/logout", headers=bearer(tokens))
     assert [event for event, _ in events_of(app, login.username)] == [
         "sign_in",
         "sign_in_failed",
         "password_changed",
+        "sign_out",
         "sign_out",
     ]
 

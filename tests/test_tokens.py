@@ -151,5 +151,5 @@ def test_two_headers_are_not_one_token(served, token):
 
 def test_the_header_decides_where_a_cookie_comes_too(served, token):
     client = served.test_client()
-    client.set_cookie("access_token_cookie", token, path="/api")
+    client.set_cookie("access_token", token)
     assert_refused(client.get(ME, headers={"Authorization": "Bearer e30.e30.e30"}), "token_invalid")

@@ -75,7 +75,7 @@ def add(page: Page, line: str) -> None:
 
 def expire(context: BrowserContext) -> None:
     """Let the access token of a browser be an hour older than it is."""
-    cookie = next(each for each in context.cookies() if each["name"] == "access_token_cookie")
+    cookie = next(each for each in context.cookies() if each["name"] == "access_token")
     header, claims = opened(cookie["value"])
     older = {name: claims[name] - 3600 for name in ("iat", "nbf", "exp")}
     context.add_cookies([{**cookie, "value": sign(header, {**claims, **older})}])

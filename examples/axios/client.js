@@ -12,15 +12,16 @@ import { Bearer } from "../fetch/session.js";
 const STALE = new Set(["token_expired", "token_revoked", "token_invalid"]);
 
 export function createApi(baseURL, session = new Bearer(), { onSignedOut = () => {}, ...options } = {}) {
-  const api = axios.create({ baseURL, ...options });
-  const bare = axios.create({ baseURL, ...options }); // a refresh that waits for a refresh would wait for ever
+  const defaults = { baseURL, withCredentials: session.credentials === "include", ...options };
+  const api = axios.create(defaults);
+  const bare = axios.create(defaults); // a refresh that waits for a refresh would wait for ever
   let refreshing = null;
 
   async function refresh(mark) {
     if (session.mark !== mark) return; // done meanwhile
     const { headers, body } = session.refreshing();
     try {
-      session.keep((await bare.post("/auth/refresh", body, { headers })).data);
+      await bare.post("/auth/refresh", body, { headers });
     } catch (error) {
       if (error.response?.status === 401) {
         session.forget();
@@ -30,13 +31,21 @@ export function createApi(baseURL, session = new Bearer(), { onSignedOut = () =>
     }
   }
 
+  /* Whatever brings tokens (a sign-in, a refresh, a new password, ending all sessions) replaces ours. */
+  function keep(response) {
+    if (response.data?.token_type) session.keep(response.data);
+    return response;
+  }
+
+  bare.interceptors.response.use(keep);
+
   api.interceptors.request.use((config) => {
     config.mark = session.mark;
     config.headers.set(session.headers(config.method.toUpperCase()));
     return config;
   });
 
-  api.interceptors.response.use(undefined, async (error) => {
+  api.interceptors.response.use(keep, async (error) => {
     const { config, response } = error;
     if (!STALE.has(response?.data?.code) || config.again) throw error;
     refreshing ??= refresh(config.mark).finally(() => (refreshing = null));
@@ -48,6 +57,5 @@ export function createApi(baseURL, session = new Bearer(), { onSignedOut = () =>
 }
 
 export async function signIn(api, username, password) {
-  const { data } = await api.bare.post("/auth/login", { username, password, ...api.session.asks });
-  api.session.keep(data);
+  await api.bare.post("/auth/login", { username, password, ...api.session.asks });
 }

@@ -56,8 +56,12 @@ export class TaskApi {
 
   delete = (path) => this.request("DELETE", path);
 
+  /* Change the password. Every session ends, and the response brings a new one. */
+  changePassword = (current_password, new_password) =>
+    this.request("PUT", "/me/password", { body: { current_password, new_password } });
+
   async signIn(username, password) {
-    this.#session.keep(await this.#send("POST", "/auth/login", { body: { username, password, ...this.#session.asks } }));
+    await this.#send("POST", "/auth/login", { body: { username, password, ...this.#session.asks } });
   }
 
   async signOut() {
@@ -94,7 +98,7 @@ export class TaskApi {
   async #refresh(mark) {
     if (this.#session.mark !== mark) return; // done meanwhile, by another request or another tab
     try {
-      this.#session.keep(await this.#send("POST", "/auth/refresh", this.#session.refreshing(), true));
+      await this.#send("POST", "/auth/refresh", this.#session.refreshing(), true);
     } catch (error) {
       if (error.status !== 401) throw error;
       this.#session.forget();
@@ -105,7 +109,8 @@ export class TaskApi {
   /* Send, and send again what may be: questions, what has a key, and a refresh, whose lost answer comes once more. */
   async #send(method, path, { body, headers = {} }, again = method === "GET" || "Idempotency-Key" in headers) {
     const json = body === undefined ? {} : { "Content-Type": "application/json" };
-    const request = { method, headers: { ...json, ...headers }, body: JSON.stringify(body) };
+    const { credentials } = this.#session;
+    const request = { method, credentials, headers: { ...json, ...headers }, body: JSON.stringify(body) };
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#answer(await this.#fetch(this.#base + path, request));
@@ -117,9 +122,11 @@ export class TaskApi {
     }
   }
 
+  /* Read a response. Whatever brings tokens (a sign-in, a refresh, a new password, ending all sessions) replaces ours. */
   async #answer(response) {
     const body = response.status === 204 ? undefined : await response.json();
     if (!response.ok) throw new Problem(response, body);
+    if (body?.token_type) this.#session.keep(body);
     return body;
   }
 }

@@ -38,8 +38,8 @@ class SessionAuth(httpx.Auth):
         self._lock = Lock()
 
     def keep(self, tokens: Json) -> None:
-        """Go on with the tokens of a sign-in or a refresh."""
-        self._tokens = tokens
+        """Go on with the tokens of a response; entering the password again brings an access token alone."""
+        self._tokens = {**self._tokens, **tokens}
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Send a request with the token that is good now."""
@@ -81,6 +81,15 @@ class TaskApi:
         """Begin a session."""
         answer = self._http.post("/auth/login", json={"username": username, "password": password})
         self._auth.keep(answer.raise_for_status().json())
+
+    def change_password(self, current: str, new: str) -> None:
+        """Change the password. Every session ends, and the response brings a new one."""
+        body = {"current_password": current, "new_password": new}
+        self._auth.keep(self._send("PUT", "/me/password", attempts=1, json=body))
+
+    def end_sessions(self) -> None:
+        """Sign all devices out; this one goes on in a new session."""
+        self._auth.keep(self._send("DELETE", "/auth/sessions", attempts=1))
 
     def get(self, path: str, **query: Any) -> Json:
         """Ask; again, where the service is busy or does not answer."""

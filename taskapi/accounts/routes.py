@@ -11,13 +11,14 @@ from taskapi.accounts.schemas import ACCOUNT, ACCOUNT_CHANGES, CHANGED, ExportSc
 from taskapi.accounts.service import erase, lock_account
 from taskapi.accounts.timezones import change_timezone
 from taskapi.api import Blueprint, problem
+from taskapi.api.header_docs import ENDED
 from taskapi.api.pages import PageSchema, next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.audit import Event, record
 from taskapi.audit.queries import find_activity
 from taskapi.audit.schemas import AuditPageSchema
 from taskapi.database import Shown, Written, db, reader
-from taskapi.security.cookies import clear_cookies
+from taskapi.security.cookies import clear_own
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
 from taskapi.security.scope import shown_or_404
@@ -52,7 +53,7 @@ def update_account(changes: dict[str, Any]) -> User:
 
 
 @blp.delete("")
-@blp.response(204)
+@blp.response(204, headers=ENDED)
 @blp.problems("last_admin")
 @requires(Permission.ACCOUNT_WRITE, fresh=True)
 def delete_account() -> Response:
@@ -62,7 +63,7 @@ def delete_account() -> Response:
     """
     erase(lock_account(caller().id), actor_id=caller().id)
     db.session.commit()
-    return clear_cookies(Response(status=204))
+    return clear_own(Response(status=204))
 
 
 @blp.get("/export")

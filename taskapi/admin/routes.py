@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+from flask import after_this_request
+
 from taskapi.accounts.models import User
 from taskapi.admin import queries, service
 from taskapi.admin.schemas import (
@@ -21,6 +23,7 @@ from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.audit.queries import find_entries
 from taskapi.audit.schemas import AuditPageSchema, AuditQuerySchema
 from taskapi.database import Written, db
+from taskapi.security.cookies import clear_own
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
 from taskapi.security.scope import shown_or_404
@@ -71,6 +74,8 @@ def update_user(changes: dict[str, Any], user_id: UUID) -> User:
     """
     user = service.change_account(user_id, changes, caller().id)
     db.session.commit()
+    if user_id == caller().id and not user.active:
+        after_this_request(clear_own)
     return user
 
 
@@ -82,6 +87,8 @@ def delete_user(user_id: UUID) -> None:
     """Delete a person's account and everything that they own, for good."""
     service.delete_account(user_id, caller().id)
     db.session.commit()
+    if user_id == caller().id:
+        after_this_request(clear_own)
 
 
 @blp.post("/users/<uuid:user_id>/sign-out")
@@ -91,6 +98,8 @@ def sign_out_user(user_id: UUID) -> None:
     """Sign a person out on all their devices."""
     service.sign_out(user_id, caller().id)
     db.session.commit()
+    if user_id == caller().id:
+        after_this_request(clear_own)
 
 
 @blp.get("/audit")

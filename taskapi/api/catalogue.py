@@ -100,8 +100,8 @@ CATALOGUE = {
     "csrf_failed": Entry(
         403,
         "The CSRF header is missing or wrong.",
-        "With cookies, unsafe methods need X-CSRF-TOKEN: the value of the cookie csrf_access_token; "
-        "to refresh and to log out, that of csrf_refresh_token.",
+        "With cookies, unsafe methods need X-CSRF-TOKEN: the `csrf_access_token` of the sign-in's response, or of its "
+        "cookie; to refresh and to log out, the `csrf_refresh_token`.",
     ),
     "registration_closed": Entry(
         403, "Accounts are opened by an administrator here.", "Ask an administrator for an account."

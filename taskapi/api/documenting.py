@@ -20,20 +20,22 @@ SECURITY = {
     "cookie": {
         "type": "apiKey",
         "in": "cookie",
-        "name": "access_token_cookie",
-        "description": "For browsers: signing in with `cookies: true` sets it.",
+        "name": "__Host-access_token",
+        "description": "For browsers: signing in with `cookies: true` sets it. In development over plain HTTP "
+        "cookies are not `Secure` and have no `__Host-` prefix: the name is `access_token`.",
     },
     "csrf": {
         "type": "apiKey",
         "in": "header",
         "name": "X-CSRF-TOKEN",
-        "description": "With a cookie, what changes something needs the value of the cookie `csrf_access_token`; to "
-        "refresh and to log out, that of `csrf_refresh_token`.",
+        "description": "With a cookie, unsafe methods need the `csrf_access_token` of the sign-in's or last refresh's "
+        "response; to refresh and to log out, the `csrf_refresh_token`. Both are also in readable cookies, "
+        "`__Host-csrf_access_token` and `__Host-csrf_refresh_token`.",
     },
     "refresh_cookie": {
         "type": "apiKey",
         "in": "cookie",
-        "name": "refresh_token_cookie",
+        "name": "__Host-refresh_token",
         "description": "For browsers, to refresh and to log out.",
     },
 }

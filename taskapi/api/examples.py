@@ -21,6 +21,8 @@ PASSWORD = "correct horse battery staple"  # noqa: S105
 NEW_PASSWORD = "analytical engine no 9"  # noqa: S105
 ACCESS_TOKEN = "eyJhbGciOiJIUzI1NiIsImtpZCI6IjEiLCJ0eXAiOiJhdCtqd3QifQ.eyJzdWIiOiIwMTk4In0.c2lnbmF0dXJl"  # noqa: S105
 REFRESH_TOKEN = "q0ZkVb6u3m1QY8eT5xJwK2nRrL7sAhDfGcP9oXiUvBE"  # noqa: S105
+CSRF_ACCESS_TOKEN = "mW2Yt0Xn5kQbA7rLd9cVgJ3hPz6sEuTf"  # noqa: S105
+CSRF_REFRESH_TOKEN = "p4Hs8Kd1vRxZ6yNc2wGqBj7mLtEf9uAo"  # noqa: S105
 MOMENT = "2030-01-31T09:00:00Z"
 
 

@@ -24,12 +24,15 @@ HEADERS = {
     "Link": _text('The next page, `rel="next"` (RFC 8288).', '</api/v1/tasks?limit=20&cursor=…>; rel="next"'),
     "Set-Cookie": _text(
         "With cookies: the tokens, and the values for `X-CSRF-TOKEN`.",
-        "csrf_access_token=mW2Yt0…; Secure; Path=/; SameSite=Strict",
+        "__Host-csrf_access_token=mW2Yt0…; Secure; Path=/; SameSite=Strict",
     ),
+    "Access-Control-Allow-Origin": _text("Pages of every origin may read this.", "*"),
+    "Clear-Site-Data": _text("With cookies, where the caller's own session ended.", '"cache"'),
     "Content-Disposition": _text("The name of the file.", 'attachment; filename="tasks.json"'),
     "Idempotency-Replayed": _text("`true`: the answer of the first time, and nothing was done.", "true"),
 }
 LIMITS = ("RateLimit", "RateLimit-Policy")
+ENDED = ("Set-Cookie", "Clear-Site-Data")  # where the caller's own session may end
 
 
 def headers(*names: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ class Event(StrEnum):
     SIGN_IN = auto()
     SIGN_IN_FAILED = auto()
     SIGN_OUT = auto()
+    REFRESH_TOKEN_REPEATED = auto()
     REFRESH_TOKEN_THEFT = auto()
     PASSWORD_CHANGED = auto()
     PROFILE_CHANGED = auto()

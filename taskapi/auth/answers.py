@@ -19,17 +19,13 @@ def tokens(granted: Granted, *, in_cookies: bool) -> Response:
     """Answer a sign-in or a refresh."""
     csrf = secrets.token_urlsafe(CSRF_BYTES) if in_cookies else None
     access = issue(granted.standing, granted.session_id, fresh=granted.fresh, csrf=csrf)
-    life = int((granted.refresh_expires_at - now()).total_seconds())
+    life = round((granted.refresh_expires_at - now()).total_seconds())
     body = {"expires_in": settings().access_token_seconds, "refresh_expires_in": life, "session_id": granted.session_id}
     if csrf is None:
         return _json({"access_token": access, "token_type": "Bearer", "refresh_token": granted.refresh_token, **body})
-    values = {
-        cookies.ACCESS: access,
-        cookies.CSRF_ACCESS: csrf,
-        cookies.REFRESH: granted.refresh_token,
-        cookies.CSRF_REFRESH: cookies.csrf_of(granted.refresh_token),
-    }
-    return cookies.set_cookies(_json({"token_type": "Cookie", **body}), values, life)
+    readable = {cookies.CSRF_ACCESS: csrf, cookies.CSRF_REFRESH: cookies.csrf_of(granted.refresh_token)}
+    values = {cookies.ACCESS: access, cookies.REFRESH: granted.refresh_token, **readable}
+    return cookies.set_cookies(_json({"token_type": "Cookie", **body, **readable}), values, life)
 
 
 def fresh_access_token(standing: Standing, life: int) -> Response:
@@ -39,8 +35,10 @@ def fresh_access_token(standing: Standing, life: int) -> Response:
     body = {"expires_in": settings().access_token_seconds, "session_id": caller().session_id}
     if csrf is None:
         return _json({"access_token": access, "token_type": "Bearer", **body})
-    values = {cookies.ACCESS: access, cookies.CSRF_ACCESS: csrf}
-    return cookies.set_cookies(_json({"token_type": "Cookie", **body}), values, life)
+    readable = {cookies.CSRF_ACCESS: csrf}
+    return cookies.set_cookies(
+        _json({"token_type": "Cookie", **body, **readable}), {cookies.ACCESS: access, **readable}, life
+    )
 
 
 def _json(body: dict[str, Any]) -> Response:

@@ -11,7 +11,10 @@ from taskapi.database import Model, now
 
 
 class Session(Model):
-    """A sign-in, from the password to the sign-out. `expires_at` is its absolute end."""
+    """A sign-in, from the password to the sign-out. `expires_at` is its end unless it is used before.
+
+    `refreshed_…` is where its last refresh came from; `repeated_…` where a spent refresh token last came from again.
+    """
 
     __tablename__ = "sessions"
 
@@ -22,6 +25,12 @@ class Session(Model):
     expires_at: Mapped[datetime] = mapped_column(index=True)
     ip: Mapped[str | None] = mapped_column(String(45))
     user_agent: Mapped[str | None] = mapped_column(String(256))
+    refreshed_ip: Mapped[str | None] = mapped_column(String(45))
+    refreshed_user_agent: Mapped[str | None] = mapped_column(String(256))
+    repeats: Mapped[int] = mapped_column(default=0, server_default="0")
+    repeated_at: Mapped[datetime | None]
+    repeated_ip: Mapped[str | None] = mapped_column(String(45))
+    repeated_user_agent: Mapped[str | None] = mapped_column(String(256))
 
 
 class RefreshToken(Model):

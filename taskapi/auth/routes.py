@@ -3,13 +3,15 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Response, after_this_request, request
+from flask import Response, after_this_request
 from sqlalchemy.exc import IntegrityError
 
 from taskapi.accounts.models import User, create_user
 from taskapi.accounts.schemas import AccountSchema
 from taskapi.api import Blueprint, problem
 from taskapi.api.documenting import BY_REFRESH_COOKIE
+from taskapi.api.header_docs import ENDED, LIMITS
+from taskapi.api.header_docs import headers as documented_headers
 from taskapi.api.pages import PageSchema, next_link
 from taskapi.api.problem_docs import TOKEN
 from taskapi.auth import answers, service
@@ -83,8 +85,8 @@ def login(credentials: dict[str, Any]) -> Response:
     """Sign in by name and password.
 
     The answer brings an access token, for `Authorization: Bearer …`, and a refresh token for when that has expired.
-    With `cookies` both come as cookies that scripts cannot read, and two that they can carry the values for
-    `X-CSRF-TOKEN`. A name that does not exist is answered as a wrong password is.
+    With `cookies` both come as cookies that scripts cannot read. The values for `X-CSRF-TOKEN` come in the body, for a
+    front end on another origin, and in two readable cookies. An unknown name gets the response of a wrong password.
     """
     name = credentials["username"].lower()
     throttle(LOGIN_ADDRESS, address())
@@ -106,8 +108,9 @@ def login(credentials: dict[str, Any]) -> Response:
 def refresh(body: dict[str, str]) -> Response:
     """Exchange a refresh token for new tokens; each serves once.
 
-    The token comes in the body, or in its cookie with the CSRF header. Should the answer be lost, the same token gets
-    the same successor for some seconds more; used later than that, it ends the session, for then it is in two hands.
+    The token comes in the body, or in its cookie with the CSRF header. A client whose response was lost sends the same
+    token again: for a few seconds it gets the same successor, and the repeat is recorded. Any later use of a spent
+    token ends the session, and so does a repeat from another network and another user agent.
     """
     throttle(REFRESH, address())
     token = body.get("refresh_token") or _refresh_cookie()
@@ -122,7 +125,7 @@ def refresh(body: dict[str, str]) -> Response:
 @blp.post("/logout")
 @blp.doc(security=[{}, {"bearer": []}, {"cookie": [], "csrf": []}, BY_REFRESH_COOKIE])
 @blp.arguments(RefreshSchema, optional=True, examples=REFRESHED)
-@blp.response(204, headers=("Set-Cookie",))
+@blp.response(204, headers=ENDED)
 @blp.problems(*TOKEN, "invalid_refresh_token", "csrf_failed", "unavailable")
 @public
 def logout(body: dict[str, str]) -> Response:
@@ -130,16 +133,18 @@ def logout(body: dict[str, str]) -> Response:
 
     By a refresh token in the body, by an access token, or by cookies: one will do.
     """
-    token = body.get("refresh_token") or (None if bearer_token() else _refresh_cookie())
+    cookie = None if "refresh_token" in body or bearer_token() else _refresh_cookie()
+    token, by_cookie = body.get("refresh_token") or cookie, cookie is not None
     session = service.session_of(token) if token else None
     if token and session is None and not bearer_token():
         problem("invalid_refresh_token")
     if session is None:
         who = authenticate()
-        session = (who.session_id, who.id)
+        session, by_cookie = (who.session_id, who.id), bool(who.csrf)
     service.end_session(*session)
     db.session.commit()
-    return cookies.clear_cookies(Response(status=204))
+    answer = Response(status=204)
+    return cookies.clear_cookies(answer) if by_cookie else answer
 
 
 @blp.post("/verify-password")
@@ -168,40 +173,61 @@ def list_sessions(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]
 
 
 @blp.delete("/sessions/<uuid:session_id>")
-@blp.response(204)
+@blp.response(204, headers=ENDED)
 @requires(Permission.ACCOUNT_WRITE)
 def end_session(session_id: UUID) -> None:
     """Sign a device out."""
     if not service.end_session(session_id, caller().id):
         problem("not_found")
     db.session.commit()
+    if session_id == caller().session_id:
+        after_this_request(cookies.clear_own)
 
 
 @blp.delete("/sessions")
 @blp.arguments(EndSessionsSchema, location="query")
-@blp.response(204)
+@blp.response(200, TokensSchema, headers=("Set-Cookie",), examples=SIGNED_IN)
+@blp.alt_response(
+    204,
+    description="With `include_current=true`: the caller is signed out too.",
+    headers=documented_headers("Cache-Control", *LIMITS, *ENDED),
+)
+@blp.problems("signing_unavailable")
 @requires(Permission.ACCOUNT_WRITE)
-def end_sessions(query: dict[str, bool]) -> None:
-    """Sign all other devices out, and this one too if so asked."""
-    service.end_sessions(caller().id, caller().id, besides=[] if query["include_current"] else [caller().session_id])
+def end_sessions(query: dict[str, bool]) -> Response:
+    """End all your sessions, and sign the caller in anew, in the way their token came.
+
+    The current session ends too, so that nobody who shares it stays: use the tokens of the response from now on.
+    With `include_current=true` there are none, and the caller is signed out as well.
+    """
+    if query["include_current"]:
+        service.end_sessions(caller().id, caller().id)
+        db.session.commit()
+        return cookies.clear_own(Response(status=204))
+    granted = service.replace_sessions()
     db.session.commit()
+    return answers.tokens(granted, in_cookies=bool(caller().csrf))
 
 
 @me.put("/password")
 @me.arguments(PasswordChangeSchema)
-@me.response(204)
-@me.problems("invalid_credentials")
+@me.response(200, TokensSchema, headers=("Set-Cookie",), examples=SIGNED_IN)
+@me.problems("invalid_credentials", "signing_unavailable")
 @requires(Permission.ACCOUNT_WRITE)
-def change_password(body: dict[str, str]) -> None:
-    """Change your password; all your other devices are signed out."""
+def change_password(body: dict[str, str]) -> Response:
+    """Change your password. Every session ends, and the caller is signed in anew, in the way their token came.
+
+    The current session ends too, so that nobody who shares it stays: use the tokens of the response from now on.
+    """
     throttle(PASSWORD, str(caller().id))
-    service.change_password(body["current_password"], body["new_password"])
+    granted = service.change_password(body["current_password"], body["new_password"])
     db.session.commit()
+    return answers.tokens(granted, in_cookies=bool(caller().csrf))
 
 
 def _refresh_cookie() -> str | None:
     """Return the refresh token of the cookie, if the CSRF header goes with it; refused, all cookies are taken back."""
-    token = request.cookies.get(cookies.REFRESH)
+    token = cookies.read_cookie(cookies.REFRESH)
     if token:
         cookies.require_csrf_of(token)
         after_this_request(cookies.clear_if_refused)

@@ -7,6 +7,8 @@ from marshmallow import Schema, ValidationError, fields
 from taskapi.accounts.schemas import Email, Username
 from taskapi.api.examples import (
     ACCESS_TOKEN,
+    CSRF_ACCESS_TOKEN,
+    CSRF_REFRESH_TOKEN,
     NEW_PASSWORD,
     PASSWORD,
     REFRESH_TOKEN,
@@ -100,26 +102,44 @@ class AccessTokenSchema(Schema):
     token_type = Choice(["Bearer", "Cookie"], required=True)
     expires_in = fields.Integer(required=True, metadata={"description": "Of the access token.", "example": 900})
     session_id = fields.UUID(required=True, metadata={"example": SESSION_ID})
+    csrf_access_token = fields.String(
+        metadata={"description": "With cookies: the `X-CSRF-TOKEN` of unsafe methods.", "example": CSRF_ACCESS_TOKEN}
+    )
 
 
 class TokensSchema(AccessTokenSchema):
     """What a sign-in gives; with cookies, the tokens are in them and not here. Durations are seconds."""
 
     refresh_token = fields.String(
-        metadata={"description": "Serves once, and brings its successor.", "example": REFRESH_TOKEN}
+        metadata={"description": "Each refresh spends it and brings its successor.", "example": REFRESH_TOKEN}
     )
     refresh_expires_in = fields.Integer(required=True, metadata={"description": "Without use.", "example": 604800})
+    csrf_refresh_token = fields.String(
+        metadata={
+            "description": "With cookies: the `X-CSRF-TOKEN` to refresh and to sign out.",
+            "example": CSRF_REFRESH_TOKEN,
+        }
+    )
 
 
 def by_either_way(schema: Schema) -> dict[str, Any]:
     """Return examples of tokens that are handed over in the body, and in cookies."""
     shown = answer_of(schema)
+    tokens = {name: value for name, value in shown.items() if not name.startswith("csrf_")}
     kept = {name: value for name, value in shown.items() if name not in {"access_token", "refresh_token"}}
-    return {"Tokens": shown, "Cookies": {**kept, "token_type": "Cookie"}}
+    return {"Tokens": tokens, "Cookies": {**kept, "token_type": "Cookie"}}
 
 
 SIGNED_IN = by_either_way(TokensSchema())
 FRESH = by_either_way(AccessTokenSchema())
+
+
+class RepeatSchema(Schema):
+    """A spent refresh token that came again within the grace."""
+
+    at = Instant(required=True)
+    ip = fields.String(required=True, allow_none=True, metadata={"example": "203.0.113.7"})
+    user_agent = fields.String(required=True, allow_none=True, metadata={"example": "curl/8.5.0"})
 
 
 class SessionSchema(Schema):
@@ -134,6 +154,15 @@ class SessionSchema(Schema):
     current = fields.Boolean(
         required=True, metadata={"description": "Whether it is the one that asks.", "example": True}
     )
+    repeated_refreshes = fields.Integer(
+        required=True,
+        metadata={
+            "description": "How often a spent refresh token came again within the grace: a lost response, two tabs, "
+            "or somebody who has copied it. Each is in your activity.",
+            "example": 1,
+        },
+    )
+    last_repeat = fields.Nested(RepeatSchema, required=True, allow_none=True)
 
 
 class SessionsSchema(Schema):

@@ -1,16 +1,17 @@
-"""Sessions: begun by a password, carried on by refresh tokens that serve once, ended at once.
+"""Sessions: begun by a password, continued by refresh tokens, ended at once.
 
-A refresh token is 256 bits; its successor is an HMAC of it, so that a client whose answer was lost, or a second tab, is
-given the same one again. The order of the steps is what keeps this safe: see each function.
+A refresh token is 256 bits; its successor is an HMAC of it, so that a client whose response was lost, or a second tab,
+gets the same one again for a few seconds. The order of the steps is what keeps this safe: see each function.
 """
 
 import hmac
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -32,7 +33,8 @@ from taskapi.security.tokens import Standing, caller, require_signing
 
 TOKEN_BYTES = 32
 SESSION = (
-    Session.id, Session.created_at, Session.last_used_at, Session.expires_at, Session.ip, Session.user_agent
+    Session.id, Session.created_at, Session.last_used_at, Session.expires_at, Session.ip, Session.user_agent,
+    Session.repeats, Session.repeated_at, Session.repeated_ip, Session.repeated_user_agent,
 )  # fmt: skip
 
 
@@ -65,7 +67,7 @@ def sign_in(username: str, password: str) -> Granted:
         db.session.execute(update(User).where(User.id == user.id).values(password_hash=renewed))
     prune_sessions()
     record(Event.SIGN_IN, actor_id=user.id, subject_id=user.id)
-    return _begin(Standing(user.id, user.name or user.username, user.roles, user.epoch))
+    return _begin(_standing_of(user), now(), fresh=True)
 
 
 def highest_cost() -> int:
@@ -113,14 +115,46 @@ def end_session(session_id: UUID, user_id: UUID) -> bool:
     return gone is not None
 
 
-def end_sessions(user_id: UUID, actor_id: UUID | None, *, besides: Iterable[UUID] = ()) -> None:
-    """End all of a person's sessions but these."""
-    gone = db.session.execute(
-        delete(Session).where(Session.user_id == user_id, Session.id.not_in(list(besides))).returning(Session.id)
-    ).scalars()
-    for session_id in gone.all():
-        denylist.revoke_session(user_id, session_id)
-        record(Event.SIGN_OUT, actor_id=actor_id, subject_id=user_id, session_id=str(session_id))
+def end_sessions(user_id: UUID, actor_id: UUID | None) -> dict[UUID, datetime]:
+    """End all sessions of a user; return when each began.
+
+    The account is locked first, as signing in does: no session may begin between the look and the end.
+    """
+    db.session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
+    ended = db.session.execute(
+        delete(Session).where(Session.user_id == user_id).returning(Session.id, Session.created_at)
+    ).all()
+    for row in ended:
+        denylist.revoke_session(user_id, row.id)
+        record(Event.SIGN_OUT, actor_id=actor_id, subject_id=user_id, session_id=str(row.id))
+    return {row.id: row.created_at for row in ended}
+
+
+def replace_sessions() -> Granted:
+    """End all sessions of the caller, the current one included, and begin a new one in its place.
+
+    Whoever shared the current session is out, and so are its spent refresh tokens. No password was entered, so the new
+    session ends when the old one would have, and is as fresh as the caller's token.
+    """
+    standing, begun_at = _end_all_of_caller()
+    granted = _begin(standing, begun_at, fresh=caller().fresh)
+    if granted.refresh_expires_at <= now():
+        problem("token_revoked")
+    return granted
+
+
+def _end_all_of_caller() -> tuple[Standing, datetime]:
+    """End all sessions of the caller; return their standing, and when the current session began.
+
+    Responds 401 where the current session is gone: whoever ended it must not be outlived by a request that was already
+    under way.
+    """
+    require_signing()
+    begun_at = end_sessions(caller().id, caller().id).get(caller().session_id)
+    user = db.session.execute(select(*STANDING).where(User.id == caller().id)).first()
+    if user is None or not user.active or begun_at is None:
+        problem("token_revoked")
+    return _standing_of(user), begun_at
 
 
 def session_of(token: str) -> tuple[UUID, UUID] | None:
@@ -153,15 +187,16 @@ def require_password(password: str) -> None:
         _refuse_password(caller().id)
 
 
-def change_password(current: str, new: str) -> None:
-    """Set the caller's password anew, and end all their sessions but this one."""
+def change_password(current: str, new: str) -> Granted:
+    """Change the caller's password, end all their sessions, and begin a new one."""
     require_password(current)
     person = reader().execute(select(User.username, User.name, User.email).where(User.id == caller().id)).one()
     passwords.check_strength(new, own_words(**person._mapping), field="new_password")
     hashed = passwords.hash_password(new)
-    db.session.execute(update(User).where(User.id == caller().id).values(password_hash=hashed))
     record(Event.PASSWORD_CHANGED, actor_id=caller().id, subject_id=caller().id)
-    end_sessions(caller().id, caller().id, besides=[caller().session_id])
+    standing, _ = _end_all_of_caller()
+    db.session.execute(update(User).where(User.id == caller().id).values(password_hash=hashed))
+    return _begin(standing, now(), fresh=True)
 
 
 def own_words(username: str, name: str | None = None, email: str | None = None, **_: Any) -> list[str]:
@@ -175,8 +210,23 @@ def live_sessions(limit: int, cursor: str | None) -> dict[str, Any]:
     if cursor:
         living = living.where(Session.id < UUID(unseal(cursor, "sessions")[0]))
     rows = reader().execute(living.order_by(Session.id.desc()).limit(limit + 1)).all()
-    items = [{**row._mapping, "current": row.id == caller().session_id} for row in rows[:limit]]
+    items = [_shown(row) for row in rows[:limit]]
     return {"items": items, "next_cursor": seal([items[-1]["id"]], "sessions") if len(rows) > limit else None}
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    last = {"at": row.repeated_at, "ip": row.repeated_ip, "user_agent": row.repeated_user_agent}
+    return {
+        "id": row.id,
+        "created_at": row.created_at,
+        "last_used_at": row.last_used_at,
+        "expires_at": row.expires_at,
+        "ip": row.ip,
+        "user_agent": row.user_agent,
+        "current": row.id == caller().session_id,
+        "repeated_refreshes": row.repeats,
+        "last_repeat": last if row.repeats else None,
+    }
 
 
 def _lock_as_checked(user: Any) -> None:
@@ -186,15 +236,16 @@ def _lock_as_checked(user: Any) -> None:
         _refuse_password(user.id)
 
 
-def _begin(standing: Standing) -> Granted:
+def _begin(standing: Standing, begun_at: datetime, *, fresh: bool) -> Granted:
+    """Begin a session; its absolute end counts from `begun_at`, when the password was entered."""
     moment, session_id, came_from = now(), uuid7(), origin()
     token = urlsafe_b64encode(secrets.token_bytes(TOKEN_BYTES)).rstrip(b"=").decode()
-    expires_at = _end_of_use(moment, begun_at=moment)
+    expires_at = _end_of_use(moment, begun_at)
     db.session.execute(
         insert(Session).values(
             id=session_id,
             user_id=standing.user_id,
-            created_at=moment,
+            created_at=begun_at,
             last_used_at=moment,
             expires_at=expires_at,
             ip=came_from["ip"],
@@ -202,7 +253,7 @@ def _begin(standing: Standing) -> Granted:
         )
     )
     _store(token, session_id, expires_at)
-    return Granted(standing, session_id, token, expires_at, fresh=True)
+    return Granted(standing, session_id, token, expires_at, fresh=fresh)
 
 
 def _lock_session_of(token: str) -> None:
@@ -228,22 +279,37 @@ def _carry_on(session_id: UUID, successor: str, moment: datetime) -> Granted:
     if expires_at <= moment:
         problem("invalid_refresh_token")
     _store(successor, session_id, expires_at)
-    db.session.execute(
-        update(Session).where(Session.id == session_id).values(last_used_at=moment, expires_at=expires_at)
-    )
+    came_from = origin()
+    used = {
+        "last_used_at": moment,
+        "expires_at": expires_at,
+        "refreshed_ip": came_from["ip"],
+        "refreshed_user_agent": came_from["user_agent"],
+    }
+    db.session.execute(update(Session).where(Session.id == session_id).values(used))
     return Granted(standing, session_id, successor, expires_at, fresh=False)
 
 
 def _standing(session_id: UUID) -> tuple[Standing, Any]:
-    """Return what a new token says of a session's person, as they stand now, and when the session began and ends."""
+    """Return what a new token says of a session's user, as they stand now, and the session's row."""
     row = db.session.execute(
-        select(*STANDING, Session.created_at, Session.expires_at)
+        select(
+            *STANDING,
+            Session.created_at,
+            Session.expires_at,
+            Session.refreshed_ip,
+            Session.refreshed_user_agent,
+        )
         .join(Session, Session.user_id == User.id)
         .where(Session.id == session_id)
     ).first()
     if row is None or not row.active:
         problem("invalid_refresh_token")
-    return Standing(row.id, row.name or row.username, row.roles, row.epoch), row
+    return _standing_of(row), row
+
+
+def _standing_of(user: Any) -> Standing:
+    return Standing(user.id, user.name or user.username, user.roles, user.epoch)
 
 
 def _end_of_use(moment: datetime, begun_at: datetime) -> datetime:
@@ -252,14 +318,48 @@ def _end_of_use(moment: datetime, begun_at: datetime) -> datetime:
 
 
 def _repeat(token: str, spent: RefreshToken, moment: datetime) -> Granted:
-    """Give the unused successor once more, within the grace; any other use of a spent token is a theft."""
+    """Give the unused successor once more, within the grace, and record who asked. Any other use is a theft."""
     successor = next((made for made in _successors(token) if _is_unspent(made)), None)
     grace = timedelta(seconds=settings().refresh_grace_seconds)
-    if successor is None or spent.spent_at is None or moment - spent.spent_at >= grace:
+    standing, session = _standing(spent.session_id)
+    late = spent.spent_at is None or moment - spent.spent_at >= grace
+    if successor is None or late or _is_elsewhere(session):
         _end_stolen(spent.session_id)
         problem("invalid_refresh_token")
-    standing, session = _standing(spent.session_id)
+    came_from = origin()
+    repeat = {
+        "repeats": Session.repeats + 1,
+        "repeated_at": moment,
+        "repeated_ip": came_from["ip"],
+        "repeated_user_agent": came_from["user_agent"],
+    }
+    db.session.execute(update(Session).where(Session.id == spent.session_id).values(repeat))
+    record(Event.REFRESH_TOKEN_REPEATED, subject_id=standing.user_id, session_id=str(spent.session_id))
     return Granted(standing, spent.session_id, successor, session.expires_at, fresh=False)
+
+
+def _is_elsewhere(session: Any) -> bool:
+    """Tell whether the request comes from another network and another user agent than the session's last refresh.
+
+    One of the two changes by itself: a phone leaves the Wi-Fi, a browser shares its cookies with a service worker.
+    """
+    came_from = origin()
+    known, here = session.refreshed_ip, came_from["ip"]
+    return (
+        bool(known and here and _network(known) != _network(here))
+        and session.refreshed_user_agent != came_from["user_agent"]
+    )
+
+
+def _network(address: str) -> str:
+    """Return the /24 of an IPv4 address, the /64 of an IPv6 one."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
+        parsed = parsed.ipv4_mapped
+    return str(ip_network((parsed, 24 if parsed.version == 4 else 64), strict=False))
 
 
 def _successors(token: str) -> Iterator[str]:

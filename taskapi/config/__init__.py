@@ -18,6 +18,9 @@ from taskapi.context import current_application
 
 VERSION = "0.1.0"
 PREFIX = "TASKAPI_"
+# A scheme that a browser or web view sends; a host by name, by IPv4 or by IPv6; a port
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?", re.ASCII)
+_HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _DIGITS = re.compile(r"-?\d{1,18}", re.ASCII)
 JWT_ALGORITHMS = ("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
 
@@ -81,8 +84,17 @@ def _is_redis(url: str) -> None:
 
 def _are_origins(origins: tuple[str, ...]) -> None:
     for origin in origins:
-        if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", origin):
-            raise ValidationError(f"{origin} is no origin: scheme and host, perhaps a port, and nothing more.")
+        if not _ORIGIN.fullmatch(origin):
+            raise ValidationError(
+                f"{origin} is not an origin as browsers send it: scheme and host in lower case, perhaps a port, and "
+                "nothing more."
+            )
+
+
+def _are_header_names(names: tuple[str, ...]) -> None:
+    for name in names:
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValidationError(f"{name} is not the name of a header.")
 
 
 def _whole(least: int, most: int = 2**31 - 1) -> fields.Field[Any]:
@@ -143,7 +155,7 @@ class Settings:
     refresh_token_seconds: int = _setting(604800, "Life of a refresh token, from each use.", _whole(60, 31536000))
     session_max_seconds: int = _setting(2592000, "Life of a session in all.", _whole(60, 31536000))
     refresh_grace_seconds: int = _setting(
-        30, "How long a spent refresh token still gets its unused successor; 0: never.", _whole(0, 300)
+        10, "How long a spent refresh token still gets its unused successor; 0: never.", _whole(0, 300)
     )
     redis_url: str = _setting(
         "",
@@ -155,10 +167,22 @@ class Settings:
         "taskapi:", "What our keys in Redis begin with; one for each deployment that shares it.", _text(Length(1, 64))
     )
     ratelimit_enabled: bool = _setting(True, "Whether too many requests are refused.", _Boolean())
-    cookie_secure: bool = _setting(True, "Whether cookies are sent over HTTPS alone.", _Boolean())
+    cookie_secure: bool | None = _setting(
+        None,
+        "Whether cookies are `Secure`; empty: in production always, in development when the request came over HTTPS.",
+        _Boolean(),
+    )
     cookie_samesite: str = _setting("Strict", "`Strict`, `Lax` or `None`.", _text(OneOf(["Strict", "Lax", "None"])))
     cors_origins: tuple[str, ...] = _setting(
-        (), "Origins of other sites' front ends, exactly as browsers send them.", _List(validate=_are_origins)
+        (),
+        "Origins of front ends elsewhere, exactly as browsers send them: `https://app.example.org`, "
+        "`capacitor://localhost`, `http://[::1]:5173`.",
+        _List(validate=_are_origins),
+    )
+    cors_headers: tuple[str, ...] = _setting(
+        (),
+        "Headers that pages of those origins may send besides the API's own and those of tracing.",
+        _List(validate=_are_header_names),
     )
     bcrypt_rounds: int = _setting(
         12,

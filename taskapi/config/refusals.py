@@ -60,8 +60,9 @@ def _unfit_anywhere(settings: Settings) -> Iterator[Refusal]:
         yield "JWT_SECRET_KEY", ["Is a PEM key, which is no HMAC secret."]
     elif key and len(key.encode()) < 32:
         yield "JWT_SECRET_KEY", ["Must have at least 32 bytes (RFC 7518, section 3.2)."]
-    if settings.cookie_samesite == "None" and not settings.cookie_secure:
-        yield "COOKIE_SAMESITE", ["None is for secure cookies alone: browsers drop all others."]
+    secure = settings.production if settings.cookie_secure is None else settings.cookie_secure
+    if settings.cookie_samesite == "None" and not secure:
+        yield "COOKIE_SAMESITE", ["None needs COOKIE_SECURE=true: browsers drop such cookies when they are not Secure."]
 
 
 def _unfit_for_production(settings: Settings) -> Iterator[Refusal]:

@@ -10,28 +10,52 @@ from flask import Response, request
 from taskapi.api import problem
 from taskapi.config import settings
 from taskapi.security.keys import ring
+from taskapi.security.tokens import caller
 
-ACCESS: Final = "access_token_cookie"
-REFRESH: Final = "refresh_token_cookie"
+ACCESS: Final = "access_token"
+REFRESH: Final = "refresh_token"
 CSRF_ACCESS: Final = "csrf_access_token"
 CSRF_REFRESH: Final = "csrf_refresh_token"
+COOKIES: Final = (ACCESS, REFRESH, CSRF_ACCESS, CSRF_REFRESH)
 CSRF_HEADER: Final = "X-CSRF-TOKEN"
-PATHS: Final = {ACCESS: "/api", REFRESH: "/api/v1/auth", CSRF_ACCESS: "/", CSRF_REFRESH: "/"}
 SAFE: Final = {"GET", "HEAD", "OPTIONS"}
+
+
+def are_secure() -> bool:
+    """Tell whether cookies are `Secure`: in production always, in development when the request came over HTTPS."""
+    chosen = settings().cookie_secure
+    return chosen if chosen is not None else settings().production or request.is_secure
+
+
+def cookie_name(name: str) -> str:
+    """Return a cookie's full name. `__Host-` keeps other hosts of the domain from setting it; it needs `Secure`."""
+    return f"__Host-{name}" if are_secure() else name
+
+
+def read_cookie(name: str) -> str | None:
+    """Return the value of a cookie of ours.
+
+    Responds 400 to two values under one name: one of them was set by somebody else, and nothing tells which.
+    """
+    values = set(request.cookies.getlist(cookie_name(name)))
+    if len(values) > 1:
+        problem("malformed_request", f"The cookie {cookie_name(name)} came twice, with different values.")
+    return values.pop() if values else None
 
 
 def set_cookies(response: Response, tokens: dict[str, str], max_age: int) -> Response:
     """Put tokens and their CSRF values into cookies for `max_age` seconds.
 
-    The access token's cookie outlives the token, so that an old one is told apart from none.
+    The access token's cookie outlives the token, so that an expired token is told apart from a missing one.
     """
+    secure = are_secure()
     for name, value in tokens.items():
         response.set_cookie(
-            name,
+            cookie_name(name),
             value,
             max_age=max_age,
-            path=PATHS[name],
-            secure=settings().cookie_secure,
+            path="/" if secure else request.script_root or "/",
+            secure=secure,
             httponly=name in {ACCESS, REFRESH},
             samesite=settings().cookie_samesite,
         )
@@ -39,12 +63,23 @@ def set_cookies(response: Response, tokens: dict[str, str], max_age: int) -> Res
 
 
 def clear_cookies(response: Response) -> Response:
-    """Take back every cookie of ours that the browser sent."""
-    return set_cookies(response, dict.fromkeys(PATHS, ""), 0) if request.cookies.keys() & PATHS.keys() else response
+    """Delete our cookies, and what the browser cached: the back button must not show a signed-out user's lists.
+
+    Does nothing where the browser sent none of our cookies.
+    """
+    if request.cookies.keys() & {cookie_name(name) for name in COOKIES}:
+        set_cookies(response, dict.fromkeys(COOKIES, ""), 0)
+        response.headers["Clear-Site-Data"] = '"cache"'
+    return response
+
+
+def clear_own(response: Response) -> Response:
+    """Delete our cookies where they brought the caller's token; for whatever ends the caller's own session."""
+    return clear_cookies(response) if caller().csrf else response
 
 
 def clear_if_refused(response: Response) -> Response:
-    """Take the cookies back with a 401: what is in them serves no more."""
+    """Delete our cookies with a 401: the tokens in them are no longer valid."""
     return clear_cookies(response) if response.status_code == HTTPStatus.UNAUTHORIZED else response
 
 

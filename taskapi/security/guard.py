@@ -10,7 +10,7 @@ from taskapi.api import problem
 from taskapi.api.problems import Problem, say_unexpected
 from taskapi.context import current_application, current_g, current_request
 from taskapi.database import act_for
-from taskapi.security.cookies import ACCESS, SAFE, require_csrf
+from taskapi.security.cookies import ACCESS, SAFE, read_cookie, require_csrf
 from taskapi.security.denylist import is_revoked
 from taskapi.security.rbac import Permission, grants, roles_with
 from taskapi.security.throttle import PERSON, throttle
@@ -74,7 +74,7 @@ def authenticate() -> Caller:
     The Authorization header (RFC 6750, section 2.1) decides where there is one; else the cookie.
     """
     token = bearer_token()
-    cookie = None if token else request.cookies.get(ACCESS)
+    cookie = None if token else read_cookie(ACCESS)
     if not (token or cookie):
         problem("token_missing")
     caller = verify(token or cookie or "")

@@ -30,18 +30,15 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-CORS_OPTIONS: dict[str, Any] = {
-    "resources": "/api/*",
-    "supports_credentials": True,
-    "methods": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-    "allow_headers": [
-        "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-CSRF-TOKEN", "X-Request-ID",
-    ],
-    "expose_headers": [
-        "ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-ID",
-    ],
-    "max_age": 600,
-}  # fmt: skip
+CORS_ALLOWED = (
+    "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-CSRF-TOKEN", "X-Request-ID",
+    "traceparent", "tracestate", "baggage", "sentry-trace",
+)  # fmt: skip
+CORS_EXPOSED = (
+    "Content-Disposition", "ETag", "Idempotency-Replayed", "Link", "Location", "RateLimit", "RateLimit-Policy",
+    "Retry-After", "WWW-Authenticate", "X-Request-ID",
+)  # fmt: skip
+CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SET_BY_SERVERS = {"date"}  # Werkzeug's conditional responses have one, and every server adds its own
 OF_A_BODY = {"content-type"}
 HSTS = "max-age=31536000; includeSubDomains"
@@ -105,6 +102,26 @@ def _lower_host(application: "WSGIApplication") -> "WSGIApplication":
     return lowered
 
 
+def _init_cors(app: Flask, settings: Settings) -> None:
+    """Open the API to the listed origins, with credentials, and the published keys to every origin, without.
+
+    Flask-CORS takes an origin with brackets (IPv6) for a regular expression, so each one is given as an exact one.
+    """
+    resources: dict[str | re.Pattern[str], dict[str, Any]] = {
+        "/.well-known/jwks.json": {"origins": "*", "methods": ["GET", "HEAD"], "max_age": 86400}
+    }
+    if settings.cors_origins:
+        resources[re.compile("/api/")] = {
+            "origins": [re.compile(re.escape(origin) + r"\Z") for origin in settings.cors_origins],
+            "supports_credentials": True,
+            "methods": list(CORS_METHODS),
+            "allow_headers": [*CORS_ALLOWED, *settings.cors_headers],
+            "expose_headers": list(CORS_EXPOSED),
+            "max_age": 600,
+        }
+    CORS(app, resources=resources, send_wildcard=True)
+
+
 def init_headers(app: Flask, settings: Settings) -> None:
     """Put ids before and headers behind every request, and believe as many proxies as there are."""
     app.before_request(identify_request)
@@ -114,7 +131,6 @@ def init_headers(app: Flask, settings: Settings) -> None:
     if settings.trusted_hosts:
         app.config["TRUSTED_HOSTS"] = [host.lower() for host in settings.trusted_hosts]
         app.wsgi_app = _lower_host(app.wsgi_app)  # type: ignore[method-assign,assignment]
-    if settings.cors_origins:
-        CORS(app, origins=list(settings.cors_origins), **CORS_OPTIONS)
+    _init_cors(app, settings)
     if count := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_port=count)  # type: ignore[method-assign]

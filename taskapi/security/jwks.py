@@ -32,7 +32,7 @@ class JwksSchema(Schema):
 
 
 @blp.get("/.well-known/jwks.json")
-@blp.response(200, JwksSchema, headers=("ETag",))
+@blp.response(200, JwksSchema, headers=("ETag", "Access-Control-Allow-Origin"))
 @public
 def show_jwks() -> Response:
     """Show the public keys that verify our tokens."""

@@ -37,13 +37,23 @@ test("a body is sent again as it was", async () => {
 
 test("a stolen refresh token ends in signing in", async () => {
   const { api, refreshes, spoil, tokens, signedOut } = await signedIn();
-  const thiefs = await api.bare.post("/auth/refresh", { refresh_token: tokens().refresh_token });
-  await api.bare.post("/auth/refresh", { refresh_token: thiefs.data.refresh_token });
-  refreshes.length = 0;
+  const thief = createApi(BASE);
+  const thiefs = await thief.post("/auth/refresh", { refresh_token: tokens().refresh_token });
+  await thief.post("/auth/refresh", { refresh_token: thiefs.data.refresh_token });
   spoil();
   const answers = await Promise.allSettled([api.get("/tasks"), api.get("/me"), api.get("/labels")]);
   assert.deepEqual(new Set(answers.map((answer) => answer.status)), new Set(["rejected"]));
   assert.deepEqual([refreshes.length, signedOut()], [1, 1]);
+});
+
+test("changing the password goes on in the new session", async () => {
+  const { api, refreshes, spoil, tokens } = await signedIn();
+  const before = tokens().session_id;
+  await api.put("/me/password", { current_password: PASSWORD, new_password: "another long and odd sentence" });
+  assert.notEqual(tokens().session_id, before);
+  spoil();
+  assert.equal((await api.get("/tasks")).status, 200);
+  assert.deepEqual(refreshes, ["/auth/refresh"]);
 });
 
 test("another error is no reason to refresh", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Problem, SignInNeeded, TaskApi } from "../../examples/fetch/client.js";
-import { Bearer, Cookies } from "../../examples/fetch/session.js";
+import { Bearer, Cookies, otherOrigin } from "../../examples/fetch/session.js";
 import { BASE, Jar, PASSWORD, expired, newPerson, watched } from "./support.js";
 
 /* A client whose person is signed in, and what it has sent. */
@@ -21,9 +21,9 @@ async function signedIn() {
 async function inBrowser() {
   const jar = new Jar();
   const sent = watched(jar.fetch);
-  const api = new TaskApi(BASE, new Cookies(jar.read), { fetch: sent });
+  const api = new TaskApi(BASE, new Cookies(jar.values), { fetch: sent });
   await api.signIn(await newPerson(), PASSWORD);
-  const cookie = jar.cookies.get("access_token_cookie");
+  const cookie = jar.cookies.get("access_token");
   const spoil = () => (cookie.value = expired(cookie.value));
   return { api, jar, sent, spoil };
 }
@@ -115,6 +115,40 @@ test("a service that is down signs nobody out", async () => {
   assert.equal(sent.count("POST /auth/refresh"), 1);
 });
 
+test("changing the password goes on in the new session", async () => {
+  const { api, sent, spoil, tokens } = await signedIn();
+  const before = tokens().session_id;
+  await api.changePassword(PASSWORD, "another long and odd sentence");
+  assert.notEqual(tokens().session_id, before);
+  spoil();
+  await api.get("/tasks");
+  await api.delete("/auth/sessions");
+  await api.create("/tasks", { title: "Water the plants" });
+  assert.equal(sent.count("POST /auth/refresh"), 1);
+});
+
+test("on another origin the csrf values of responses are enough", async () => {
+  const jar = new Jar();
+  const kept = new Map();
+  const storage = {
+    getItem: (name) => kept.get(name) ?? null,
+    setItem: (name, value) => kept.set(name, value),
+    removeItem: (name) => kept.delete(name),
+  };
+  const api = new TaskApi(BASE, new Cookies(otherOrigin(storage)), { fetch: watched(jar.fetch) });
+  await api.signIn(await newPerson(), PASSWORD);
+  await api.create("/tasks", { title: "Water the plants" });
+  const cookie = jar.cookies.get("access_token");
+  cookie.value = expired(cookie.value);
+  await api.create("/tasks", { title: "Feed the cat" });
+  await api.request("POST", "/auth/verify-password", { body: { password: PASSWORD } });
+  await api.changePassword(PASSWORD, "another long and odd sentence");
+  await api.delete("/auth/sessions");
+  assert.equal((await api.get("/tasks")).items.length, 2);
+  await api.signOut();
+  assert.equal(jar.cookies.size + kept.size, 0);
+});
+
 test("signing out ends the session", async () => {
   const { api } = await signedIn();
   await api.signOut();
@@ -131,7 +165,7 @@ test("in a browser twenty requests with an expired token make one refresh", asyn
 
 test("in a browser two tabs stay signed in", async () => {
   const { api, jar, sent, spoil } = await inBrowser();
-  const other = new TaskApi(BASE, new Cookies(jar.read), { fetch: sent });
+  const other = new TaskApi(BASE, new Cookies(jar.values), { fetch: sent });
   spoil();
   await Promise.all([api.get("/tasks"), other.get("/tasks"), api.get("/me"), other.get("/me")]);
   assert.equal((await other.get("/tasks")).items.length, 0);

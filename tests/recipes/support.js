@@ -45,6 +45,8 @@ export class Jar {
 
   read = (name) => this.cookies.get(name)?.value;
 
+  values = { read: this.read };
+
   fetch = async (url, options) => {
     const path = new URL(url).pathname;
     const sent = [...this.cookies].filter(([, cookie]) => path.startsWith(cookie.path));

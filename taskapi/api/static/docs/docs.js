@@ -24,8 +24,10 @@ function askForTokenAlone() {
 // Signed in by cookies, a request that changes something needs the value of the one that scripts can read
 function proveOrigin(request) {
   const name = /\/auth\/(refresh|logout)$/.test(request.url) ? "csrf_refresh_token" : "csrf_access_token";
-  const value = document.cookie.split("; ").find((cookie) => cookie.startsWith(`${name}=`));
-  if (value) request.headers["X-CSRF-TOKEN"] = value.slice(name.length + 1);
+  const cookies = document.cookie.split("; ");
+  const found = [`__Host-${name}=`, `${name}=`].map((start) => cookies.find((each) => each.startsWith(start)));
+  const value = found[0] ?? found[1]; // cookies that are not Secure have no prefix
+  if (value) request.headers["X-CSRF-TOKEN"] = value.slice(value.indexOf("=") + 1);
   return request;
 }
 

@@ -78,8 +78,10 @@ export function hasSession() {
 
 /** Return the value that proves a request to come from this page; it changes with every access token. */
 export function cookie(name) {
-  const found = document.cookie.split("; ").find((each) => each.startsWith(`${name}=`));
-  return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
+  const cookies = document.cookie.split("; ");
+  const [prefixed, bare] = [`__Host-${name}=`, `${name}=`].map((start) => cookies.find((each) => each.startsWith(start)));
+  const found = prefixed ?? bare; // a cookie that is not Secure (development over plain HTTP) has no prefix
+  return found ? decodeURIComponent(found.slice(found.indexOf("=") + 1)) : "";
 }
 
 async function mend(problem, csrf) {

@@ -12,6 +12,7 @@ const EVENTS = [
   "sign_in",
   "sign_in_failed",
   "sign_out",
+  "refresh_token_repeated",
   "refresh_token_theft",
   "password_changed",
   "profile_changed",

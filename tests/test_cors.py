@@ -1,0 +1,104 @@
+"""Pages of other origins: which may send what, and read what."""
+
+import pytest
+
+from taskapi.config import SettingsError
+
+ME, TASKS, JWKS = "/api/v1/me", "/api/v1/tasks", "/.well-known/jwks.json"
+ORIGINS = (
+    "https://front.example", "http://localhost:5173", "capacitor://localhost", "tauri://localhost", "http://[::1]:5173",
+    "chrome-extension://abcdefghijklmnop", "http://127.0.0.1:3000",
+)  # fmt: skip
+
+
+def listed(answer, header):
+    return {name.strip().lower() for name in answer.headers[f"Access-Control-{header}"].split(",")}
+
+
+def preflight(client, url, origin, method="GET", headers=""):
+    asked = {"Origin": origin, "Access-Control-Request-Method": method}
+    return client.options(url, headers=asked | ({"Access-Control-Request-Headers": headers} if headers else {}))
+
+
+@pytest.fixture(scope="module")
+def front(make_app):
+    """An application that front ends of other origins may use."""
+    return make_app(CORS_ORIGINS=",".join(ORIGINS), CORS_HEADERS="X-Client-Version, X-Trace").test_client()
+
+
+def test_no_other_origin_may_read_responses_by_default(client):
+    answer = client.get(ME, headers={"Origin": "https://front.example"})
+    assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+def test_a_listed_origin_may_read_responses_with_credentials(front, origin):
+    answer = front.get(ME, headers={"Origin": origin})
+    assert answer.headers["Access-Control-Allow-Origin"] == origin
+    assert answer.headers["Access-Control-Allow-Credentials"] == "true"
+    assert "Origin" in answer.headers["Vary"]
+
+
+@pytest.mark.parametrize("url", [ME, "/api/v1/nothing", f"{TASKS}?limit=0"])
+def test_an_error_may_be_read_too(front, url):
+    answer = front.get(url, headers={"Origin": ORIGINS[0]})
+    assert answer.status_code >= 400
+    assert answer.headers["Access-Control-Allow-Origin"] == ORIGINS[0]
+
+
+def test_a_page_may_read_the_headers_that_clients_need(front):
+    answer = front.get(ME, headers={"Origin": ORIGINS[0]})
+    assert listed(answer, "Expose-Headers") == {
+        "content-disposition", "etag", "idempotency-replayed", "link", "location", "ratelimit", "ratelimit-policy",
+        "retry-after", "www-authenticate", "x-request-id",
+    }  # fmt: skip
+
+
+def test_a_page_may_send_our_headers_those_of_tracing_and_those_that_are_set(front):
+    allowed = (
+        "authorization", "baggage", "content-type", "idempotency-key", "if-match", "if-none-match", "sentry-trace",
+        "traceparent", "tracestate", "x-client-version", "x-csrf-token", "x-request-id", "x-trace",
+    )  # fmt: skip
+    url = f"{TASKS}/01a209e7-f68b-741c-8a7b-ef565a5bd3fe"
+    answer = preflight(front, url, "http://localhost:5173", "PATCH", ", ".join([*allowed, "x-other"]))
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == "http://localhost:5173"
+    assert listed(answer, "Allow-Headers") == {*allowed}
+    assert listed(answer, "Allow-Methods") == {"get", "head", "post", "put", "patch", "delete"}
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://front.example.evil.org", "https://evil.org", "http://front.example", "https://front.example:444", "null",
+     "https://xfront.example", "https://frontxexample", "capacitor://localhost.evil.org", "capacitor://evil",
+     "http://:5173", "http://1:5173", "http://[::2]:5173", "http://[::1]:51730", "http://[::1]"],
+)  # fmt: skip
+def test_an_origin_that_is_not_listed_reads_nothing(front, origin):
+    for answer in (front.get(ME, headers={"Origin": origin}), preflight(front, ME, origin)):
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["*", "null", "https://*.example.org", "https://Front.example", "https://front.example/", "front.example", "//x",
+     "https://front.example?x", "http://[::1", "http://::1", "https://user@front.example", "https://é.example"],
+)  # fmt: skip
+def test_what_no_browser_sends_as_an_origin_is_refused(make_app, origin):
+    with pytest.raises(SettingsError, match="CORS_ORIGINS"):
+        make_app(CORS_ORIGINS=origin)
+
+
+@pytest.mark.parametrize("name", ["*", "X Client", "X-Client:", "é"])
+def test_what_is_no_name_of_a_header_is_refused(make_app, name):
+    with pytest.raises(SettingsError, match="CORS_HEADERS"):
+        make_app(CORS_HEADERS=name)
+
+
+@pytest.mark.parametrize("settings", [{}, {"CORS_ORIGINS": "https://front.example"}])
+@pytest.mark.parametrize("origin", ["https://anybody.example", "null", "https://front.example"])
+def test_the_published_keys_are_open_to_every_origin(make_app, settings, origin):
+    client = make_app(**settings).test_client()
+    for answer in (client.get(JWKS, headers={"Origin": origin}), preflight(client, JWKS, origin)):
+        assert answer.status_code == 200
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert "Access-Control-Allow-Credentials" not in answer.headers

@@ -1,0 +1,264 @@
+"""Front ends elsewhere, in a real browser: pages of other ports and sibling hosts use the API by the example client."""
+
+import secrets
+import ssl
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from browser import QUIET
+from conftest import PASSWORD, POOLS, program
+from playwright.sync_api import Error, expect
+from proxy import write_certificate
+from servers import free_port
+from werkzeug.serving import make_server
+
+from taskapi.database import db
+from tests.forging import SECRET, opened, sign
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+PAGE = """<!doctype html><meta charset="utf-8"><title>Front end</title>
+<script type="module">
+import { TaskApi, SignInNeeded } from "/fetch/client.js";
+import { Bearer, Cookies, otherOrigin } from "/fetch/session.js";
+window.begin = (base, mode) => {
+  const session = mode === "Bearer" ? new Bearer() : new Cookies(otherOrigin());
+  window.api = new TaskApi(base, session);
+  window.SignInNeeded = SignInNeeded;
+};
+</script>"""
+
+
+class Front(SimpleHTTPRequestHandler):
+    """A front end: one page, and the example client that it is made of."""
+
+    def do_GET(self):
+        """Serve the page at /, and files below it."""
+        if self.path != "/":
+            super().do_GET()
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.end_headers()
+        self.wfile.write(PAGE.encode())
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+class Servers:
+    """A front end and the API, on ports of their own."""
+
+    def __init__(self, make_app, folder, hosts, scheme="http", **settings):
+        front, api = hosts
+        context = None
+        if scheme == "https":
+            certificate = write_certificate(folder)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate, folder / "privkey.pem")
+        self.fronts = [self._start_front(context) for _ in range(2)]
+        self.page, self.unlisted = (f"{scheme}://{front}:{server.server_port}" for server in self.fronts)
+        app = make_app(CORS_ORIGINS=self.page, JWT_SECRET_KEY=SECRET, **settings)
+        with app.app_context():
+            own = {*db.engines.values()}
+        POOLS[:] = [pool for pool in POOLS if pool not in own]  # a page may still ask as its test ends
+        self.api_server = make_server("127.0.0.1", free_port(), app, threaded=True, ssl_context=context)
+        Thread(target=self.api_server.serve_forever).start()
+        self.api = f"{scheme}://{api}:{self.api_server.server_port}"
+
+    @staticmethod
+    def _start_front(context):
+        server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Front, directory=str(EXAMPLES)))
+        if context:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        Thread(target=server.serve_forever).start()
+        return server
+
+    def stop(self):
+        """Stop all of them."""
+        for server in (*self.fronts, self.api_server):
+            server.shutdown()
+            server.server_close()
+
+
+@pytest.fixture(scope="module")
+def ports(make_app, tmp_path_factory):
+    """Two ports of localhost over plain HTTP, as in development."""
+    servers = Servers(make_app, tmp_path_factory.mktemp("ports"), ("localhost", "localhost"))
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture(scope="module")
+def siblings(make_app, tmp_path_factory):
+    """Two hosts of one domain over HTTPS, as in production."""
+    settings = {"ENV": "production", "TRUSTED_HOSTS": "api.taskapi.test"}
+    hosts = ("app.taskapi.test", "api.taskapi.test")
+    servers = Servers(make_app, tmp_path_factory.mktemp("siblings"), hosts, "https", **settings)
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture(params=["ports", "siblings"])
+def servers(request):
+    """Either of them."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="module")
+def chromium(browser):
+    """A browser that finds our hosts on this machine, and goes back to pages as those of users do."""
+    args = [*QUIET, "--host-resolver-rules=MAP *.taskapi.test 127.0.0.1"]
+    path = program("chromium", "chromium-browser", "google-chrome")
+    started = browser.browser_type.launch(
+        executable_path=path, args=args, ignore_default_args=["--disable-back-forward-cache"]
+    )
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def context(chromium):
+    """A browser that knows nothing yet."""
+    context = chromium.new_context(ignore_https_errors=True)
+    context.set_default_timeout(30_000)
+    yield context
+    context.close()
+
+
+def front_end(context, servers, mode, page=None):
+    """Open the front end in a tab."""
+    tab = context.new_page()
+    tab.goto(page or servers.page)
+    tab.wait_for_function("() => Boolean(window.begin)")
+    tab.evaluate("([base, mode]) => begin(base, mode)", [f"{servers.api}/api/v1", mode])
+    return tab
+
+
+def post(tab, servers, path, body):
+    """Send something from the page, without cookies."""
+    return tab.evaluate(
+        """([url, body]) => fetch(url, {
+            method: "POST",
+            credentials: "omit",
+            headers: { "Content-Type": "application/json" },
+            body: JSON.stringify(body),
+        }).then((answer) => answer.json())""",
+        [f"{servers.api}/api/v1{path}", body],
+    )
+
+
+def sign_in(tab, servers):
+    """Open an account and sign in with it, on the page."""
+    username = f"person-{secrets.token_hex(6)}"
+    assert "id" in post(tab, servers, "/auth/register", {"username": username, "password": PASSWORD})
+    tab.evaluate("([name, password]) => api.signIn(name, password)", [username, PASSWORD])
+    return username
+
+
+def expire(context, servers):
+    """Let the access token in the cookie be an hour older than it is."""
+    cookie = next(
+        each for each in context.cookies(servers.api) if each["name"].endswith("access_token") and each["httpOnly"]
+    )
+    header, claims = opened(cookie["value"])
+    claims |= {name: claims[name] - 3600 for name in ("iat", "nbf", "exp")}
+    context.add_cookies([{**cookie, "value": sign(header, claims)}])
+
+
+def create(tab, title):
+    return tab.evaluate("title => api.create('/tasks', { title }).then((task) => task.title)", title)
+
+
+SIGNED_OUT = "api.get('/tasks').then(() => false, (error) => error instanceof SignInNeeded)"
+
+
+def test_a_front_end_goes_through_a_day_with_cookies(context, servers):
+    tab = front_end(context, servers, "Cookies")
+    sign_in(tab, servers)
+    assert create(tab, "Milk") == "Milk"
+    if "localhost" not in servers.page:  # ports share the cookies of their host
+        assert tab.evaluate("document.cookie") == ""
+    names = {cookie["name"] for cookie in context.cookies(servers.api)}
+    prefix = "__Host-" if servers.api.startswith("https") else ""
+    assert names == {
+        prefix + name for name in ("access_token", "refresh_token", "csrf_access_token", "csrf_refresh_token")
+    }
+    expire(context, servers)
+    tab = front_end(context, servers, "Cookies")  # opened anew, it goes on by what it kept
+    with tab.expect_response(lambda answer: answer.url.endswith("/auth/refresh")) as refreshed:
+        assert create(tab, "Bread") == "Bread"
+    assert refreshed.value.status == 200
+    new = "another long and odd sentence"
+    tab.evaluate("([old, wanted]) => api.changePassword(old, wanted)", [PASSWORD, new])
+    assert create(tab, "Salt") == "Salt"
+    tab.evaluate("api.delete('/auth/sessions')")
+    assert tab.evaluate("api.get('/tasks').then((page) => page.items.length)") == 3
+    tab.evaluate("api.signOut()")
+    assert context.cookies(servers.api) == []
+    assert tab.evaluate(SIGNED_OUT)
+
+
+def test_a_front_end_goes_through_a_day_with_tokens(context, servers):
+    tab = front_end(context, servers, "Bearer")
+    sign_in(tab, servers)
+    assert create(tab, "Milk") == "Milk"
+    assert context.cookies() == []
+    read = """url => fetch(url, { headers: { traceparent: "00-1-1-01" } }).then((answer) =>
+        ["X-Request-ID", "WWW-Authenticate"].map((name) => answer.headers.get(name)))"""
+    request_id, challenge = tab.evaluate(read, f"{servers.api}/api/v1/tasks")
+    assert (len(request_id), challenge) == (32, "Bearer")
+    tab.evaluate("api.delete('/auth/sessions')")
+    assert create(tab, "Bread") == "Bread"
+    tab.evaluate("api.signOut()")
+    assert tab.evaluate(SIGNED_OUT)
+
+
+def test_a_front_end_that_is_not_listed_reads_nothing(context, servers):
+    tab = front_end(context, servers, "Cookies")
+    sign_in(tab, servers)
+    stranger = front_end(context, servers, "Cookies", servers.unlisted)
+    with pytest.raises(Error, match="Failed to fetch"):
+        stranger.evaluate("url => fetch(url, { credentials: 'include' })", f"{servers.api}/api/v1/tasks")
+    keys = "url => fetch(url).then((answer) => answer.json()).then(({ keys }) => Array.isArray(keys))"
+    assert stranger.evaluate(keys, f"{servers.api}/.well-known/jwks.json")
+
+
+def test_a_sibling_host_cannot_plant_a_cookie(context, siblings):
+    """A script on a sibling host sets the attacker's token; the victim's task stays the victim's."""
+    tab = front_end(context, siblings, "Cookies")
+    attacker = {"username": f"person-{secrets.token_hex(6)}", "password": PASSWORD}
+    post(tab, siblings, "/auth/register", attacker)
+    token = post(tab, siblings, "/auth/login", attacker)["access_token"]
+    sign_in(tab, siblings)
+    for name in ("access_token", "__Host-access_token", "__host-access_token"):
+        for path in ("/", "/api", "/api/v1/tasks"):
+            tab.evaluate(
+                "cookie => { document.cookie = cookie }", f"{name}={token}; Domain=taskapi.test; Path={path}; Secure"
+            )
+    assert "access_token" in tab.evaluate("document.cookie")  # the unprefixed ones are there, and count for nothing
+    assert create(tab, "Milk") == "Milk"
+    mine = "api.get('/tasks').then((page) => page.items.length)"
+    assert tab.evaluate(mine) == 1
+    other = front_end(context, siblings, "Bearer")
+    other.evaluate("([name, password]) => api.signIn(name, password)", [*attacker.values()])
+    assert other.evaluate(mine) == 0
+
+
+@pytest.mark.parametrize("path", ["/api/v1/tasks", "/api/v1/me"])
+def test_the_back_button_shows_nothing_after_signing_out(context, servers, path):
+    tab = front_end(context, servers, "Cookies")
+    username = sign_in(tab, servers)
+    create(tab, "My secret plan")
+    shown = username if path.endswith("me") else "My secret plan"
+    tab.goto(servers.api + path)
+    assert shown in tab.content()
+    tab.goto(f"{servers.page}/")
+    tab.wait_for_function("() => Boolean(window.begin)")
+    tab.evaluate("([base, mode]) => begin(base, mode)", [f"{servers.api}/api/v1", "Cookies"])
+    tab.evaluate("api.signOut()")
+    tab.go_back(wait_until="commit")
+    expect(tab.locator("body")).to_contain_text("token_missing")
+    assert shown not in tab.content()
