@@ -5,82 +5,11 @@
  */
 
 import { addDays, instantOf, LOCALE, today } from "./days.js";
+import { LANGUAGES } from "./languages.js";
 
 const MOST_WORDS = 9;
 const MINUTE_MS = 60_000;
 
-const ENGLISH = {
-  months:
-    "jan(?:uary)? feb(?:ruary)? mar(?:ch)? apr(?:il)? may june? july? aug(?:ust)? sept?(?:ember)? oct(?:ober)? " +
-    "nov(?:ember)? dec(?:ember)?",
-  weekdays:
-    "sun(?:day)? mon(?:day)? tue(?:s(?:day)?)? wed(?:nesday)? thu(?:r(?:s(?:day)?)?)? fri(?:day)? sat(?:urday)?",
-  days: ["today", "tomorrow|tmrw", "(?:the )?day after tomorrow"],
-  parts: {
-    morning: "09:00",
-    "noon|midday": "12:00",
-    afternoon: "15:00",
-    evening: "19:00",
-    night: "21:00",
-  },
-  beforePart: "in the |at ",
-  tonight: "tonight",
-  noon: "at (?:noon|midday)",
-  thisOne: "this",
-  nextOne: "next",
-  weekend: "weekend",
-  units: { day: "days?", week: "weeks?", month: "months?", year: "years?" },
-  hours: "hours?|hrs?",
-  minutes: "minutes?|mins?",
-  numbers: ["an?|one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"],
-  ordinal: "st|nd|rd|th",
-  of: "of ",
-  beforeDay: "(?:due )?(?:on|by|for) |due ",
-  beforeTime: "(?:due )?(?:at|by|for) |@ ?|due ",
-  clock: "(\\d{1,2})(?:[:.](\\d{2}))? ?([ap])\\.?m\\.?",
-  repeats: "every|each|daily|weekly|monthly|yearly|(?:sun|mon|tues|wednes|thurs|fri|satur)days|weekdays",
-  inRepeats:
-    "days?|weeks?|months?|years?|hours?|mornings?|evenings?|nights?|afternoons?|weekday|other|second|third|first|" +
-    "last|and|or|the|of|on|at|by|for",
-  blocks: "the|an?|last|past|since|after|before|from|to|until|till|and|or|between|than|not|my|our|your|this|next",
-};
-
-const GERMAN = {
-  months:
-    "jan(?:uar)? feb(?:ruar)? mär(?:z)?|mrz apr(?:il)? mai juni? juli? aug(?:ust)? sept?(?:ember)? okt(?:ober)? " +
-    "nov(?:ember)? dez(?:ember)?",
-  weekdays: "sonntag montag dienstag mittwoch donnerstag freitag samstag|sonnabend",
-  days: ["heute", "morgen", "übermorgen"],
-  parts: {
-    "früh|morgen|vormittag": "09:00",
-    "mittags?": "12:00",
-    nachmittag: "15:00",
-    abend: "19:00",
-    nacht: "21:00",
-  },
-  beforePart: "am ",
-  tonight: "heute nacht",
-  noon: "mittags",
-  thisOne: "diese[nrs]?",
-  nextOne: "nächste[nrs]?|kommende[nrs]?",
-  weekend: "wochenende",
-  units: { day: "tag(?:en?)?", week: "wochen?", month: "monat(?:en?)?", year: "jahr(?:en?)?" },
-  hours: "stunden?",
-  minutes: "minuten?",
-  numbers: ["eine[mrn]?", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn"],
-  ordinal: "",
-  of: "",
-  beforeDay: "am |bis (?:zum )?|für |zum ",
-  beforeTime: "um |bis (?:um )?|gegen ",
-  clock: "(\\d{1,2})(?:[:.](\\d{2}))? ?uhr()",
-  repeats: "jede[nrsm]?|täglich|wöchentlich|monatlich|jährlich|(?:sonn|mon|diens|donners|frei|sams)tags|mittwochs",
-  inRepeats:
-    "tage?|wochen?|monate?|jahre?|stunden?|morgen|abend|nacht|zweite[nrs]?|dritte[nrs]?|erste[nrs]?|letzte[nrs]?|" +
-    "und|oder|am|um|bis|für|zum",
-  blocks: "der|die|das|den|dem|eine?|letzte[nrs]?|seit|nach|vor|von|bis|und|oder|nicht|diese[nrs]?|nächste[nrs]?",
-};
-
-const LANGUAGES = [ENGLISH, ...(LOCALE.startsWith("de") ? [GERMAN] : [])].map(compiled);
 const [FIRST, SEPARATOR] = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "numeric" })
   .formatToParts(Date.UTC(2030, 10, 22))
   .filter(({ type, value }) => type !== "literal" || value.trim())
@@ -114,12 +43,17 @@ function readPlain(text) {
   for (let end = text.indexOf(" "); end > 0; end = text.indexOf(" ", end + 1)) {
     const before = text.slice(0, end).replace(/,$/u, "");
     const after = text.slice(end + 1);
-    const first = readDay(before);
+    const first = readDay(before) ?? readDay(withoutPart(before));
     const day = (first ?? readDay(after))?.day;
     const time = first ? readTime(after, { afterDay: true }) : readTime(before);
     if (day && time) return { day, ...time };
   }
   return null;
+}
+
+/** Return a phrase without the part of the day at its end, for "tomorrow evening at 8pm". */
+function withoutPart(text) {
+  return LANGUAGES.reduce((rest, { lastPart }) => rest.replace(lastPart, ""), text);
 }
 
 /** Return what a phrase means as a task's due day or instant. */
@@ -134,14 +68,15 @@ function dueOf({ day, time, loose, instant }) {
 
 /** Tell whether the words before a date make it something else: "every Sunday", "since Monday", "the sun".
  *
- * A weekday before a date contradicts it: they would have been read together.
+ * Another word of time before a date contradicts it: they would have been read together.
  */
 function isBlocked(title) {
   const before = title.map((word) => word.toLowerCase().replace(/,$/u, ""));
   const last = before.at(-1);
-  return LANGUAGES.some(({ blocks, weekdays, repeats, inRepeats }) => {
+  return LANGUAGES.some(({ blocks, weekdays, days, parts, repeats, inRepeats }) => {
     const head = before.findLast((word) => !inRepeats.test(word)) ?? "";
-    return blocks.test(last) || indexIn(weekdays, last) >= 0 || repeats.test(head);
+    const isTime = [...weekdays, ...days, ...parts.map(({ names }) => names)].some((names) => names.test(last));
+    return isTime || blocks.test(last) || repeats.test(head);
   });
 }
 
@@ -183,6 +118,8 @@ function readNear(text, { days, thisOne, nextOne, weekdays, weekend, units, part
   if (ahead >= 0) return { day: addDays(today(), ahead) };
   if (tonight.test(text)) return { day: today(), time: "21:00", loose: true };
   const [first, ...others] = text.split(" ");
+  if (others.length === 2 && nextOne.test(others[0]) && units.week.test(others[1]) && indexIn(weekdays, first) >= 0)
+    return { day: addDays(nextWeekday(1, today()), (indexIn(weekdays, first) + 6) % 7) };
   const isThis = thisOne.test(first);
   const isNext = nextOne.test(first);
   const name = isThis || isNext ? others.join(" ") : text;
@@ -238,7 +175,7 @@ function readNumeric(text) {
   const isWhole = last?.length === 4;
   if (mark === ".") {
     const isDotted = text.split(".").length === 3; // "24.12." is a date, "3.11" a number
-    return isWhole || (SEPARATOR === "." && isDotted) ? dateOf(last, second, first) : null;
+    return isWhole || (SEPARATOR === "." && FIRST === "day" && isDotted) ? dateOf(last, second, first) : null;
   }
   if ((mark === "-" && !isWhole) || text.endsWith("/") || text === "24/7") return null;
   const [day1, month1] = FIRST === "day" ? [first, second] : [second, first];
@@ -276,33 +213,4 @@ function nextWeekday(weekday, after) {
 
 function indexIn(patterns, word) {
   return patterns.findIndex((pattern) => pattern.test(word));
-}
-
-/** Return a language with its words as patterns. */
-function compiled(words) {
-  const whole = (source) => new RegExp(`^(?:${source})$`, "u");
-  const start = (source) => new RegExp(`^(?:${source})`, "u");
-  const wholes = (names) => Object.fromEntries(names.map((name) => [name, whole(words[name])]));
-  const months = words.months.split(" ");
-  const weekdays = words.weekdays.split(" ");
-  const month = `((?:${months.join("|")}))\\.?`;
-  const day = `(\\d{1,2})(?:\\.|${words.ordinal || "\\."})?`;
-  const number = "\\d{1,3}(?:st|nd|rd|th|\\.)?";
-  return {
-    months: months.map(whole),
-    weekdays: weekdays.map(whole),
-    days: words.days.map(whole),
-    numbers: words.numbers.map(whole),
-    units: Object.fromEntries(Object.entries(words.units).map(([name, source]) => [name, whole(source)])),
-    parts: Object.entries(words.parts).map(([names, time]) => ({ names: whole(names), time })),
-    ...wholes(["tonight", "noon", "thisOne", "nextOne", "weekend", "hours", "minutes", "clock", "repeats", "blocks"]),
-    beforePart: start(words.beforePart),
-    beforeDay: start(words.beforeDay),
-    beforeTime: start(words.beforeTime),
-    inRepeats: whole(`${words.inRepeats}|${number}|&|${[...months, ...weekdays].join("|")}`),
-    dayFirst: whole(`${day} ?(?:${words.of})?${month},?(?: (\\d{4}))?`),
-    monthFirst: whole(`${month} ${day},?(?: (\\d{4}))?`),
-    dayOfMonth: words.ordinal ? whole(`(?:the )?(\\d{1,2})(?:${words.ordinal})`) : /^(?!)/u,
-    weekdayFirst: new RegExp(`^(${weekdays.join("|")}),? (.+)$`, "u"),
-  };
 }

@@ -1,0 +1,115 @@
+/** The words for days and times that quick add understands, as patterns, in each language.
+ *
+ * `repeats` are words of repetition, and `inRepeats` those that may follow them; a date after a word in `blocks` is no
+ * due date. A new language is one more object here.
+ */
+
+import { LOCALE } from "./days.js";
+
+const ENGLISH = {
+  months:
+    "jan(?:uary)? feb(?:ruary)? mar(?:ch)? apr(?:il)? may june? july? aug(?:ust)? sept?(?:ember)? oct(?:ober)? " +
+    "nov(?:ember)? dec(?:ember)?",
+  weekdays:
+    "sun(?:day)? mon(?:day)? tue(?:s(?:day)?)? wed(?:nesday)? thu(?:r(?:s(?:day)?)?)? fri(?:day)? sat(?:urday)?",
+  days: ["today", "tomorrow|tmrw", "(?:the )?day after tomorrow"],
+  parts: {
+    morning: "09:00",
+    "noon|midday": "12:00",
+    afternoon: "15:00",
+    evening: "19:00",
+    night: "21:00",
+  },
+  beforePart: "in the |at ",
+  tonight: "tonight",
+  noon: "at (?:noon|midday)",
+  thisOne: "this",
+  nextOne: "next",
+  weekend: "weekend",
+  units: { day: "days?", week: "weeks?", month: "months?", year: "years?" },
+  hours: "hours?|hrs?",
+  minutes: "minutes?|mins?",
+  numbers: ["an?|one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"],
+  ordinal: "st|nd|rd|th",
+  of: "of ",
+  beforeDay: "(?:due )?(?:on|by|for) |due ",
+  beforeTime: "(?:due )?(?:at|by|for) |@ ?|due ",
+  clock: "(\\d{1,2})(?:[:.](\\d{2}))? ?([ap])\\.?m\\.?",
+  repeats: "every|each|daily|weekly|monthly|yearly|(?:sun|mon|tues|wednes|thurs|fri|satur)days|weekdays",
+  inRepeats:
+    "days?|weeks?|months?|years?|hours?|mornings?|evenings?|nights?|afternoons?|weekday|other|second|third|first|" +
+    "last|and|or|the|of|on|at|by|for",
+  blocks:
+    "the|an?|last|past|since|after|before|from|to|until|till|and|or|between|than|not|my|our|your|this|next|of|in|at|" +
+    "on|for|by|with|during|about|around",
+};
+
+const GERMAN = {
+  months:
+    "jan(?:uar)? feb(?:ruar)? mär(?:z)?|mrz apr(?:il)? mai juni? juli? aug(?:ust)? sept?(?:ember)? okt(?:ober)? " +
+    "nov(?:ember)? dez(?:ember)?",
+  weekdays: "sonntag montag dienstag mittwoch donnerstag freitag samstag|sonnabend",
+  days: ["heute", "morgen", "übermorgen"],
+  parts: {
+    "früh|morgen|vormittag": "09:00",
+    "mittags?": "12:00",
+    nachmittag: "15:00",
+    abend: "19:00",
+    nacht: "21:00",
+  },
+  beforePart: "am ",
+  tonight: "heute nacht",
+  noon: "mittags",
+  thisOne: "diese[nrs]?",
+  nextOne: "nächste[nrs]?|kommende[nrs]?",
+  weekend: "wochenende",
+  units: { day: "tag(?:en?)?", week: "wochen?", month: "monat(?:en?)?", year: "jahr(?:en?)?" },
+  hours: "stunden?",
+  minutes: "minuten?",
+  numbers: ["eine[mrn]?", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn"],
+  ordinal: "",
+  of: "",
+  beforeDay: "am |bis (?:zum )?|für |zum ",
+  beforeTime: "um |bis (?:um )?|gegen ",
+  clock: "(\\d{1,2})(?:[:.](\\d{2}))? ?uhr()",
+  repeats: "jede[nrsm]?|täglich|wöchentlich|monatlich|jährlich|(?:sonn|mon|diens|donners|frei|sams)tags|mittwochs",
+  inRepeats:
+    "tage?|wochen?|monate?|jahre?|stunden?|morgen|abend|nacht|zweite[nrs]?|dritte[nrs]?|erste[nrs]?|letzte[nrs]?|" +
+    "und|oder|am|um|bis|für|zum",
+  blocks:
+    "der|die|das|den|dem|eine?|letzte[nrs]?|seit|nach|vor|von|bis|und|oder|nicht|diese[nrs]?|nächste[nrs]?|am|um|für|" +
+    "zum|mit|ab",
+};
+
+/** The languages in use: English, and the one of the browser. */
+export const LANGUAGES = [ENGLISH, ...(LOCALE.startsWith("de") ? [GERMAN] : [])].map(compiled);
+
+/** Return a language with its words as patterns. */
+function compiled(words) {
+  const whole = (source) => new RegExp(`^(?:${source})$`, "u");
+  const start = (source) => new RegExp(`^(?:${source})`, "u");
+  const wholes = (names) => Object.fromEntries(names.map((name) => [name, whole(words[name])]));
+  const months = words.months.split(" ");
+  const weekdays = words.weekdays.split(" ");
+  const month = `((?:${months.join("|")}))\\.?`;
+  const day = `(\\d{1,2})(?:\\.|${words.ordinal || "\\."})?`;
+  const number = "\\d{1,3}(?:st|nd|rd|th|\\.)?";
+  return {
+    months: months.map(whole),
+    weekdays: weekdays.map(whole),
+    days: words.days.map(whole),
+    numbers: words.numbers.map(whole),
+    units: Object.fromEntries(Object.entries(words.units).map(([name, source]) => [name, whole(source)])),
+    parts: Object.entries(words.parts).map(([names, time]) => ({ names: whole(names), time })),
+    ...wholes(["tonight", "noon", "thisOne", "nextOne", "weekend", "hours", "minutes", "clock", "repeats", "blocks"]),
+    beforePart: start(words.beforePart),
+    lastPart: new RegExp(` (?:${words.beforePart})?(?:${Object.keys(words.parts).join("|")})$`, "u"),
+    beforeDay: start(words.beforeDay),
+    beforeTime: start(words.beforeTime),
+    inRepeats: whole(`${words.inRepeats}|${number}|&|${[...months, ...weekdays].join("|")}`),
+    dayFirst: whole(`${day} ?(?:${words.of})?${month},?(?: (\\d{4}))?`),
+    monthFirst: whole(`${month} ${day},?(?: (\\d{4}))?`),
+    dayOfMonth: words.ordinal ? whole(`(?:the )?(\\d{1,2})(?:${words.ordinal})`) : /^(?!)/u,
+    weekdayFirst: new RegExp(`^(${weekdays.join("|")}),? (.+)$`, "u"),
+  };
+}
