@@ -13,6 +13,7 @@ import pytest
 
 from taskapi import create_app
 from taskapi.config import SettingsError
+from taskapi.migrations import newest
 from tests.conftest import ROOT, flask_process
 
 BIN = Path(sys.executable).parent
@@ -74,7 +75,7 @@ def take_the_database_to_a_newer_schema(folder):
         database.execute("CREATE TABLE alembic_version (version_num TEXT)")
         database.execute("INSERT INTO alembic_version VALUES ('9999')")
     database.close()
-    return "taskapi.db was written by a newer version"
+    return f"newer version. Start that version, or run its `flask db downgrade {newest()}` first."
 
 
 def misspell_the_config_file(folder):

@@ -36,7 +36,10 @@ def _upgrade_embedded(app: Flask) -> None:
     path = Path(app.instance_path, EMBEDDED)
     try:
         if is_newer(applied()):
-            raise SettingsError(f"The database {path} was written by a newer version; use that, or another folder.")
+            raise SettingsError(
+                f"The database {path} was written by a newer version. Start that version, or run its "
+                f"`flask db downgrade {newest()}` first."
+            )
         upgrade()
     except DBAPIError as error:
         raise SettingsError(f"The database {path} cannot be used: {error.orig}.") from None
