@@ -19,10 +19,10 @@ DAYS = {  # what is said of the day, and the day it is; the title is "Milk"
     "for Sat": "06-15", "on Sat": "06-15", "by Sat": "06-15", "sat": "06-15", "wed": "06-19", "this Wednesday": "06-12",
     "next Friday": "06-21", "next wed": "06-19", "next Sunday": "06-23", "Friday next week": "06-21",
     "this weekend": "06-15", "next weekend": "06-22", "next week": "06-17", "next month": "07-01", "in a week": "06-19",
-    "in 3 days": "06-15", "in two weeks": "06-26", "in 2 weeks": "06-26", "in 3 months": "09-12", "on the 15th": "06-15",
-    "1 December": "12-01", "1st of December": "12-01", "December 1": "12-01", "Dec 20": "12-20", "20 dec": "12-20",
-    "Dec 20th": "12-20", "Fri, 14 June": "06-14", "12 June": "06-12", "2030-07-01": "07-01", "15.7.2030": "07-15",
-    "Friday.": "06-14", "tomorrow!": "06-13",
+    "in 3 days": "06-15", "in two weeks": "06-26", "in 2 weeks": "06-26", "in 3 months": "09-12",
+    "on the 15th": "06-15", "1 December": "12-01", "1st of December": "12-01", "December 1": "12-01", "Dec 20": "12-20",
+    "20 dec": "12-20", "Dec 20th": "12-20", "Fri, 14 June": "06-14", "12 June": "06-12", "2030-07-01": "07-01",
+    "15.7.2030": "07-15", "Friday.": "06-14", "tomorrow!": "06-13",
 }  # fmt: skip
 INSTANTS_SAID = {  # and the instant it is; Berlin is two hours ahead of UTC in summer
     "tomorrow at 6pm": "06-13T16:00", "18:30": "06-12T16:30", "at 18:30": "06-12T16:30", "10:00": "06-13T08:00",
