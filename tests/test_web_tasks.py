@@ -1,6 +1,7 @@
 """The browser client: tasks, as somebody at a keyboard or a mouse keeps them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import expect
@@ -317,6 +318,45 @@ def test_an_overdue_task_counts_in_overdue_only(person, visit):
     expect(lists.get_by_role("link", name="Today 2 open")).to_be_visible()
     lists.get_by_role("link", name="Overdue 2 open").click()
     expect(page.locator(".row .title")).to_have_text(["Yesterday", "Midnight"])
+
+
+def test_lists_and_counts_follow_a_change_of_the_time_zone(person, visit):
+    now = datetime.now(UTC)
+    zone = "Pacific/Kiritimati" if now.hour >= 10 else "Pacific/Pago_Pago"  # where it is another day than by UTC
+    person.post(TASKS, json={"title": "Call", "due_date": str(now.astimezone(ZoneInfo(zone)).date())})
+    page = visit("today")
+    lists = page.get_by_role("navigation", name="Lists")
+    expect(lists.get_by_role("link", name="Today", exact=True)).to_be_visible()
+    lists.get_by_role("link", name="Ada").click()
+    page.get_by_label("Time zone").select_option(zone)
+    page.get_by_role("button", name="Save profile").click()
+    page.get_by_text("Your profile is saved.").wait_for()
+    lists.get_by_role("link", name="Today 1 open").click()
+    expect(page.locator(".part, .row .title")).to_have_text(["Today", "Call"])
+
+
+ZONES = ("America/Los_Angeles", "Asia/Tokyo", "Pacific/Kiritimati", "Pacific/Pago_Pago", "America/Santiago")
+
+
+@pytest.mark.parametrize("name", ZONES)
+def test_today_and_upcoming_end_with_the_users_day(signed_in, visit, name):
+    person, zone = signed_in(timezone=name), ZoneInfo(name)
+    today = datetime.now(zone).date()
+    last = datetime.combine(today, time(23, 59, 59), zone)
+    dues = {
+        "Last second": {"due_at": last.isoformat()},
+        "All day": {"due_date": str(today)},
+        "Next second": {"due_at": (last.astimezone(UTC) + timedelta(seconds=1)).isoformat()},
+        "Next day": {"due_date": str(today + timedelta(days=1))},
+    }
+    for title, due in dues.items():
+        person.post(TASKS, json={"title": title, **due})
+    page = visit("today", who=person)
+    expect(page.locator(".row .title")).to_have_text(["Last second", "All day"])
+    lists = page.get_by_role("navigation", name="Lists")
+    expect(lists.get_by_role("link", name="Today 2 open")).to_be_visible()
+    lists.get_by_role("link", name="Upcoming").click()
+    expect(page.locator(".part, .row .title")).to_have_text(["Tomorrow", "Next second", "Next day"])
 
 
 def test_a_task_becomes_overdue_while_the_page_is_open(person, visit):

@@ -37,6 +37,11 @@ export function announce() {
   look();
 }
 
+/** Tell everything on this page to reload: what is a day has changed, say. */
+export function refreshAll() {
+  feed.dispatchEvent(new Event("change"));
+}
+
 /** Ask what changed, while somebody looks. */
 export function look() {
   return document.visibilityState === "hidden" ? asking : lookNow();
@@ -88,7 +93,7 @@ async function restart() {
   since = await currentCursor();
   distrust();
   feed.dispatchEvent(new Event("restart"));
-  feed.dispatchEvent(new Event("change"));
+  refreshAll();
 }
 
 async function currentCursor() {

@@ -1,6 +1,6 @@
 /** The views of one's tasks: each a question to the list, and how its answer is parted under headings. */
 
-import { addDays, dayOf, describeDay, dueDay, fullDay, instantOf, isOverdue, today } from "../text/days.js";
+import { addDays, dayOf, describeDay, dueDay, fullDay, isOverdue, today } from "../text/days.js";
 import { lists, project } from "./catalog.js";
 
 export const OPEN = ["todo", "in_progress"];
@@ -18,7 +18,7 @@ export const VIEWS = {
   today: {
     title: () => "Today",
     note: () => fullDay(today()),
-    query: () => ({ status: OPEN, due_before: dayEnd(Math.max), sort: "due,-priority" }),
+    query: () => ({ status: OPEN, due_before: addDays(today(), 1), sort: "due,-priority" }),
     fits: (task) => dueDay(task) <= today(),
     heading: (task) => (isOverdue(task) ? "Overdue" : "Today"),
     headings: ["Overdue", "Today"],
@@ -32,7 +32,7 @@ export const VIEWS = {
   },
   upcoming: {
     title: () => "Upcoming",
-    query: () => ({ status: OPEN, due_after: dayEnd(Math.min), sort: "due,-priority" }),
+    query: () => ({ status: OPEN, due_after: addDays(today(), 1), sort: "due,-priority" }),
     fits: (task) => dueDay(task) > today(),
     heading: (task) => describeDay(dueDay(task)),
     starts: () => ({ due_date: addDays(today(), 1) }),
@@ -91,10 +91,4 @@ export function labelNamed(name) {
 
 function statuses(done) {
   return done ? {} : { status: OPEN };
-}
-
-/** The end of today: a due day ends by UTC, an instant's where the person lives, so one of them is asked too widely. */
-function dayEnd(widest) {
-  const tomorrow = addDays(today(), 1);
-  return new Date(widest(Date.parse(tomorrow), Date.parse(instantOf(tomorrow, "00:00")))).toISOString();
 }

@@ -2,6 +2,7 @@
 
 import { account, session } from "../api/calls.js";
 import { hasSession } from "../api/http.js";
+import { refreshAll } from "../data/follow.js";
 import { waiting } from "../data/outbox.js";
 import { describeInstant, isZone, setZone, zones } from "../text/days.js";
 import { confirm } from "./dialog.js";
@@ -66,6 +67,7 @@ function profile() {
       const person = await account.change({ ...values, name: values.name || null, email: values.email || null });
       setPerson(person);
       setZone(person.timezone);
+      refreshAll();
       toast("Your profile is saved.");
     },
   });
