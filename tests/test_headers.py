@@ -198,14 +198,16 @@ def test_a_host_of_anybody_elses_is_400(hosted, host):
         assert host not in answer.text or len(host) < 2
 
 
-def test_the_host_is_never_reflected(owner):
+def test_the_host_is_reflected_in_links_to_pages_alone(owner):
+    """A page and its Link are private to the client that sent the Host; production serves listed hosts only."""
+    host = {"Host": "attacker.invalid"}
     for _ in range(2):
-        owner.post(TASKS, json={"title": "Milk"})
-    for answer in (
-        owner.get(f"{TASKS}?limit=1", headers={"Host": "attacker.invalid"}),
-        owner.post(TASKS, json={"title": "x"}),
-    ):
+        answer = owner.post(TASKS, json={"title": "Milk"}, headers=host)
         assert "attacker.invalid" not in str(answer.headers) + answer.text
+    page = owner.get(f"{TASKS}?limit=1", headers=host)
+    assert "attacker.invalid" not in page.text
+    assert [name for name, value in page.headers if "attacker.invalid" in value] == ["Link"]
+    assert page.headers["Cache-Control"] == "private, no-cache"
 
 
 def test_in_production_plain_http_is_refused_but_for_health(make_app):

@@ -21,7 +21,10 @@ HEADERS = {
     "WWW-Authenticate": _text("What to authenticate by, and why not (RFC 6750).", 'Bearer error="invalid_token"'),
     "ETag": _text("Send it back as `If-None-Match`, or as `If-Match` with a change.", '"7"'),
     "Location": _text("Where it is.", "/api/v1/tasks/01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03"),
-    "Link": _text('The next page, `rel="next"` (RFC 8288).', '</api/v1/tasks?limit=20&cursor=…>; rel="next"'),
+    "Link": _text(
+        'The next page, `rel="next"` (RFC 8288).',
+        '<https://tasks.example.org/api/v1/tasks?limit=20&cursor=…>; rel="next"',
+    ),
     "Set-Cookie": _text(
         "With cookies: the tokens, and the values for `X-CSRF-TOKEN`.",
         "__Host-csrf_access_token=mW2Yt0…; Secure; Path=/; SameSite=Strict",

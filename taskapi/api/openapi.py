@@ -1,6 +1,6 @@
 """The OpenAPI document, made from the schemas and the routes."""
 
-from functools import cache, partial
+from functools import lru_cache, partial
 from typing import Any
 
 from apispec import APISpec, BasePlugin
@@ -38,7 +38,8 @@ document = Blueprint("openapi", __name__)
 @document.get("/openapi.json")
 def show_openapi() -> Response:
     """Show this document."""
-    response = Response(current_app.extensions["taskapi-openapi"](), content_type="application/json")
+    body = current_app.extensions["taskapi-openapi"](request.script_root)
+    response = Response(body, content_type="application/json")
     response.cache_control.public = True
     response.cache_control.max_age = 0
     response.add_etag()
@@ -73,10 +74,12 @@ class Api(SmorestApi):  # type: ignore[misc]
         """Leave errors to taskapi.api.problems."""
 
 
-def _written(spec: APISpec) -> bytes:
-    """Return the document, without the groups that lent their operations to others."""
+def _written(spec: APISpec, prefix: str) -> bytes:
+    """Return the document as served under a path prefix, without the groups that lent their operations to others."""
     document = spec.to_dict()
-    return to_json(document | {"tags": [tag for tag in document["tags"] if tag["description"]]})
+    servers = {"servers": [{"url": prefix}]} if prefix else {}
+    text = to_json(document | servers | {"tags": [tag for tag in document["tags"] if tag["description"]]})
+    return text.replace(b"](/problems/", f"]({prefix}/problems/".encode())
 
 
 def schema_name(schema: type[Schema] | Schema) -> str:
@@ -103,6 +106,6 @@ def init_api(app: Flask) -> Api:
     for name, header in HEADERS.items():
         api.spec.components.header(name, header)
     api.register_field(fields.DayOrInstant, "string", None)
-    app.extensions["taskapi-openapi"] = cache(partial(_written, api.spec))
+    app.extensions["taskapi-openapi"] = lru_cache(8)(partial(_written, api.spec))
     app.register_blueprint(document)
     return api

@@ -17,11 +17,15 @@ class PageSchema(Schema):
 
 
 def next_link(cursor: str | None) -> dict[str, str]:
-    """Return the Link header (RFC 8288) of the next page, relative to this one's address."""
+    """Return the Link header (RFC 8288) of the next page, as an absolute URL: not every client resolves a relative one.
+
+    The path alone where the request names no host that can stand in a URL.
+    """
     if cursor is None:
         return {}
     request = current_request()
-    return {"Link": f'<{request.path}?{_but_for_cursor(request.query_string)}cursor={cursor}>; rel="next"'}
+    base = (request.root_url if request.host else f"{request.script_root}/").rstrip("/")
+    return {"Link": f'<{base}{request.path}?{_but_for_cursor(request.query_string)}cursor={cursor}>; rel="next"'}
 
 
 @lru_cache(maxsize=256)

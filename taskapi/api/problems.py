@@ -12,6 +12,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from taskapi.api.catalogue import BY_STATUS, CATALOGUE
 from taskapi.api.encoding import to_json
+from taskapi.context import current_request
 
 MEDIA_TYPE = "application/problem+json"
 MAX_MESSAGES = 100
@@ -35,7 +36,7 @@ class Problem(HTTPException):
     def answer(self) -> Response:
         """Return the response that says it."""
         body = {
-            "type": f"/problems/{self.code_name}",
+            "type": f"{current_request().script_root}/problems/{self.code_name}",
             "title": HTTP_STATUS_CODES[self.code or 500],
             "status": self.code,
             "detail": self.description,

@@ -193,7 +193,20 @@ class Settings:
     password_min_length: int = _setting(12, "Least number of characters in a password.", _whole(8, 128))
     registration_enabled: bool = _setting(True, "Whether anybody may open an account.", _Boolean())
     trusted_proxies: int = _setting(0, "How many proxies in front set X-Forwarded-*.", _whole(0, 16))
-    trusted_hosts: tuple[str, ...] = _setting((), "Host names served; required in production.", _List())
+    trusted_hosts: tuple[str, ...] = _setting(
+        (), "Hosts served, in ASCII: `tasks.example.org`, `.example.org`, `[::1]`; required in production.", _List()
+    )
+    base_path: str = _setting(
+        "",
+        "The path under which a proxy serves us, such as `/tasks`; empty: the root of the host, or what `SCRIPT_NAME` "
+        "says.",
+        _text(
+            Regexp(
+                r"\Z|(?!/(api|docs|problems|static)(/|\Z))(/[A-Za-z0-9._~-]+)+\Z",
+                error="Must begin with a slash, end without one, and not begin with a path of ours, such as /api.",
+            )
+        ),
+    )
     max_body_bytes: int = _setting(1024 * 1024, "Largest request body.", _whole(1024))
     max_tasks: int = _setting(1_000_000, "How many tasks one person may have, the trash included.", _whole(1))
     max_projects: int = _setting(10_000, "How many projects one person may have, the trash included.", _whole(1))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 REQUEST_ID = "taskapi.request_id"
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_PORT = re.compile(r":\d*\Z", re.ASCII)
 PLAIN_HTTP = {"/healthz", "/readyz", "/metrics"}
 ALWAYS = (
     ("X-Content-Type-Options", "nosniff"),
@@ -77,13 +79,23 @@ def carried(environ: "WSGIEnvironment", status: str, headers: list[tuple[str, st
         yield "Cache-Control", "no-store"
 
 
+def _with_prefix(environ: "WSGIEnvironment", location: str) -> str:
+    """Return a path as seen from outside: behind the prefix that the application is served under."""
+    prefix: str = environ.get("SCRIPT_NAME", "").rstrip("/")
+    return f"{prefix}{location}" if location.startswith("/") else location
+
+
 def _carry_headers(application: "WSGIApplication") -> "WSGIApplication":
     """Add what every response carries; behind Flask, whose headers are looked through at each that is set."""
 
     def carrying(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
             left_out = SET_BY_SERVERS | (OF_A_BODY if status.startswith("204") else set())
-            headers = [(name, value) for name, value in headers if name.lower() not in left_out]
+            headers = [
+                (name, _with_prefix(environ, value) if name == "Location" else value)
+                for name, value in headers
+                if name.lower() not in left_out
+            ]
             return start_response(status, [*headers, *carried(environ, status, headers)], *exc_info)
 
         return application(environ, start)
@@ -91,15 +103,31 @@ def _carry_headers(application: "WSGIApplication") -> "WSGIApplication":
     return carrying
 
 
-def _lower_host(application: "WSGIApplication") -> "WSGIApplication":
-    """Lower the requested host: names of hosts have no case, yet are compared with the trusted ones as they are."""
+def require_host(trusted: Iterable[str]) -> None:
+    """Answer 400 to a request for a host that is not `trusted`. In place of Flask's check, which knows no IPv6 host."""
+    name = _name_of(current_request().host.lower())
+    if not any(name == host or (host.startswith(".") and f".{name}".endswith(host)) for host in trusted):
+        problem("malformed_request", "This host is not served here.")
 
-    def lowered(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        if "HTTP_HOST" in environ:
-            environ["HTTP_HOST"] = environ["HTTP_HOST"].lower()
+
+def _name_of(host: str) -> str:
+    """Return a host without its port."""
+    return _PORT.sub("", host)
+
+
+def _serve_under(base_path: str, application: "WSGIApplication") -> "WSGIApplication":
+    """Serve the application under a path prefix, whether the proxy in front passes the prefix on or strips it."""
+
+    def under_base(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        environ["SCRIPT_NAME"] = base_path
+        if path == base_path:  # the addresses in the page of the browser client are relative to the prefix
+            start_response("308 Permanent Redirect", [("Location", "/"), ("Content-Length", "0")])
+            return []
+        environ["PATH_INFO"] = path.removeprefix(base_path) if path.startswith(f"{base_path}/") else path
         return application(environ, start_response)
 
-    return lowered
+    return under_base
 
 
 def _init_cors(app: Flask, settings: Settings) -> None:
@@ -125,12 +153,13 @@ def _init_cors(app: Flask, settings: Settings) -> None:
 def init_headers(app: Flask, settings: Settings) -> None:
     """Put ids before and headers behind every request, and believe as many proxies as there are."""
     app.before_request(identify_request)
+    if settings.trusted_hosts:
+        app.before_request(partial(require_host, [_name_of(host.lower()) for host in settings.trusted_hosts]))
     if settings.production:
         app.before_request(require_https)
+    if settings.base_path:
+        app.wsgi_app = _serve_under(settings.base_path, app.wsgi_app)  # type: ignore[method-assign,assignment]
     app.wsgi_app = _carry_headers(app.wsgi_app)  # type: ignore[method-assign,assignment]
-    if settings.trusted_hosts:
-        app.config["TRUSTED_HOSTS"] = [host.lower() for host in settings.trusted_hosts]
-        app.wsgi_app = _lower_host(app.wsgi_app)  # type: ignore[method-assign,assignment]
     _init_cors(app, settings)
     if count := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_port=count)  # type: ignore[method-assign]

@@ -6,7 +6,7 @@
 
 import { inTurn } from "./turns.js";
 
-const BASE = "/api/v1";
+const BASE = new URL("api/v1", document.baseURI).pathname; // beside the page, under whatever prefix it is served
 const RENEWABLE = new Set(["token_missing", "token_expired", "token_revoked", "token_invalid"]);
 const MENDS = 2; // a token is renewed, and then turns out not to be fresh
 const PASSING = new Set([429, 500, 502, 503, 504]);

@@ -130,9 +130,9 @@ function exports() {
   return h(
     "div",
     { class: "row-links" },
-    take("/api/v1/me/export", "Everything, as JSON"),
-    take("/api/v1/tasks/export?format=csv", "Tasks as CSV"),
-    take("/api/v1/tasks/export?format=ics", "Tasks as iCalendar"),
+    take("api/v1/me/export", "Everything, as JSON"),
+    take("api/v1/tasks/export?format=csv", "Tasks as CSV"),
+    take("api/v1/tasks/export?format=ics", "Tasks as iCalendar"),
   );
 }
 

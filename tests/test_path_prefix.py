@@ -1,0 +1,142 @@
+"""Behind a path prefix, by SCRIPT_NAME or by BASE_PATH: every URL that leaves the service carries it."""
+
+import re
+
+import pytest
+from conftest import PASSWORD
+
+from taskapi.config import SettingsError
+
+PREFIX = "/team/tasks"
+
+
+@pytest.fixture(scope="module")
+def based(make_app):
+    """An application that is told its prefix by a setting."""
+    return make_app(BASE_PATH=PREFIX)
+
+
+@pytest.fixture(params=["script_name", "base_path", "base_path, stripped by the proxy"])
+def send(request, app, based):
+    """Send a request as a proxy passes it on; returns the answer."""
+    client = (app if request.param == "script_name" else based).test_client()
+
+    def send(method, path, **options):
+        if request.param == "script_name":
+            options["environ_overrides"] = {"SCRIPT_NAME": PREFIX, "PATH_INFO": path.partition("?")[0]}
+        elif request.param == "base_path":
+            path = PREFIX + path
+        return client.open(path, method=method, **options)
+
+    return send
+
+
+@pytest.fixture
+def bearer(send, new_person):
+    """A person's header."""
+    answer = send("POST", "/api/v1/auth/login", json={"username": new_person("admin"), "password": PASSWORD})
+    return {"Authorization": f"Bearer {answer.json['access_token']}"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("tasks", {"title": "Milk"}), ("projects", {"name": "Garden"}), ("labels", {"name": "home"})],
+)
+def test_location_and_link_carry_the_prefix(send, bearer, path, body):
+    made = [send("POST", f"/api/v1/{path}", headers=bearer, json={**body, name: f"{i}"})
+            for name in body for i in range(3)]  # fmt: skip
+    for answer in made:
+        assert answer.headers["Location"] == f"{PREFIX}/api/v1/{path}/{answer.json['id']}"
+        assert send("GET", answer.headers["Location"].removeprefix(PREFIX), headers=bearer).json == answer.json
+    page = send("GET", f"/api/v1/{path}?limit=2", headers=bearer)
+    link = re.fullmatch(r'<(.*)>; rel="next"', page.headers["Link"])[1]
+    assert link.startswith(f"http://localhost{PREFIX}/api/v1/{path}?limit=2&cursor=")
+    rest = send("GET", link.removeprefix(f"http://localhost{PREFIX}"), headers=bearer)
+    assert len(rest.json["items"]) == 1
+
+
+def test_replayed_location_carries_the_prefix(send, bearer):
+    key = bearer | {"Idempotency-Key": "a"}
+    first, again = (send("POST", "/api/v1/tasks", headers=key, json={"title": "Milk"}) for _ in range(2))
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.headers["Location"] == first.headers["Location"] == f"{PREFIX}/api/v1/tasks/{first.json['id']}"
+
+
+def test_type_of_every_problem_carries_the_prefix(send, bearer):
+    for answer in (
+        send("GET", "/nowhere"),
+        send("GET", "/api/v1/tasks"),
+        send("PUT", "/api/v1/tasks"),
+        send("POST", "/api/v1/tasks", headers=bearer, json={}),
+        send("POST", "/api/v1/tasks", headers=bearer, data=b"{", content_type="application/json"),
+    ):
+        assert answer.json["type"] == f"{PREFIX}/problems/{answer.json['code']}"
+        assert send("GET", answer.json["type"].removeprefix(PREFIX)).status_code == 200
+
+
+def test_document_names_the_prefix_and_leads_to_pages_below_it(send):
+    answer = send("GET", "/openapi.json")
+    assert answer.json["servers"] == [{"url": PREFIX}]
+    links = set(re.findall(r"\]\((/[^)]*)\)", answer.text))
+    assert links
+    assert all(link.startswith(f"{PREFIX}/problems/") for link in links)
+
+
+def test_pages_name_no_path_from_the_root_of_the_host(send):
+    for path in ("/", "/docs/"):
+        page = send("GET", path)
+        assert page.status_code == 200
+        assert re.findall(r'(?:href|src)="(/[^"]*)"', page.text) == []
+    assert send("GET", "/docs").headers["Location"] == "docs/"
+
+
+def test_without_a_prefix_nothing_is_added(client, owner):
+    assert "servers" not in client.get("/openapi.json").json
+    answer = owner.post("/api/v1/tasks", json={"title": "Milk"})
+    assert answer.headers["Location"] == f"/api/v1/tasks/{answer.json['id']}"
+    assert client.get("/nowhere").json["type"] == "/problems/not_found"
+
+
+def test_prefix_itself_leads_to_the_page_below_it(based):
+    answer = based.test_client().get(PREFIX)
+    assert (answer.status_code, answer.headers["Location"]) == (308, f"{PREFIX}/")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_health_is_found_with_and_without_the_base_path(based):
+    client = based.test_client()
+    assert client.get("/healthz").status_code == client.get(f"{PREFIX}/healthz").status_code == 200
+    assert client.get(f"{PREFIX}x/healthz").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["tasks", "/tasks/", "/", "//", "/a//b", "/api", "/docs/x", "/a b", "/a?b", "/é"])
+def test_base_path_that_cannot_be_one_is_refused(make_app, path):
+    with pytest.raises(SettingsError, match="BASE_PATH"):
+        make_app(BASE_PATH=path)
+
+
+def test_link_is_absolute_and_names_the_host_and_scheme(owner):
+    for i in range(2):
+        owner.post("/api/v1/tasks", json={"title": f"{i}"})
+    url = "https://tasks.example:8443/api/v1/tasks?limit=1"
+    assert owner.get(url).headers["Link"].startswith("<https://tasks.example:8443/api/v1/tasks?limit=1&cursor=")
+    url = "http://[::1]:8000/api/v1/tasks?limit=1"
+    assert owner.get(url).headers["Link"].startswith("<http://[::1]:8000/api/v1/tasks?limit=1&cursor=")
+
+
+@pytest.mark.parametrize("host", ["a>b", 'a"; rel="x', "é", "a b", "[", ""])
+def test_host_that_can_stand_in_no_url_is_left_out_of_the_link(owner, host):
+    for i in range(2):
+        owner.post("/api/v1/tasks", json={"title": f"{i}"})
+    answer = owner.get("/api/v1/tasks?limit=1", headers={"Host": host})
+    assert answer.headers["Link"].startswith("</api/v1/tasks?limit=1&cursor=")
+
+
+@pytest.mark.parametrize("listed", ["[::1]", "[::1]:8000"])
+def test_ipv6_host_can_be_trusted(make_app, listed):
+    client = make_app(TRUSTED_HOSTS=f"tasks.example,{listed}").test_client()
+    for host in ("[::1]", "[::1]:8000", "tasks.example:1"):
+        assert client.get("/healthz", headers={"Host": host}).status_code == 200
+    for host in ("[::2]", "[", "::1", "[::1]x", "[::1", "x[::1]", ":1]", "", "[::1]@tasks.example"):
+        answer = client.get("/healthz", headers={"Host": host})
+        assert (answer.status_code, answer.json["code"]) == (400, "malformed_request")
