@@ -79,8 +79,9 @@ export function hasSession() {
 /** Return the value that proves a request to come from this page; it changes with every access token. */
 export function cookie(name) {
   const cookies = document.cookie.split("; ");
-  const [prefixed, bare] = [`__Host-${name}=`, `${name}=`].map((start) => cookies.find((each) => each.startsWith(start)));
-  const found = prefixed ?? bare; // a cookie that is not Secure (development over plain HTTP) has no prefix
+  const named = (start) => cookies.find((each) => each.startsWith(start));
+  // A cookie that is not Secure (development over plain HTTP) has no prefix
+  const found = named(`__Host-${name}=`) ?? named(`${name}=`);
   return found ? decodeURIComponent(found.slice(found.indexOf("=") + 1)) : "";
 }
 
