@@ -28,7 +28,10 @@ bodies = st.builds(
     labels=st.lists(st.sampled_from(["a", "B"]), unique=True),
 )
 sorts = st.lists(
-    st.sampled_from(["created_at", "updated_at", "due", "priority", "title"]), min_size=1, max_size=3, unique=True
+    st.sampled_from(["created_at", "updated_at", "completed_at", "due", "priority", "title"]),
+    min_size=1,
+    max_size=3,
+    unique=True,
 ).flatmap(lambda keys: st.tuples(*(st.sampled_from([key, f"-{key}"]) for key in keys)))
 filters = st.fixed_dictionaries(
     {},
@@ -153,6 +156,7 @@ def beginning_of(text):
 
 KEYS = {
     "created_at": lambda task: task["created_at"],
+    "completed_at": lambda task: task["completed_at"],
     "updated_at": lambda task: task["updated_at"],
     "priority": lambda task: PRIORITIES.index(task["priority"]),
     "title": lambda task: fold(task["title"]),
@@ -163,8 +167,8 @@ def in_order(one, two, sort):
     """Tell whether one may come before two; no due date comes last, whichever way it goes."""
     for key in sort:
         name = key.removeprefix("-")
-        if name == "due":
-            here, there = due_of(one), due_of(two)
+        if name in {"due", "completed_at"}:
+            here, there = map(due_of if name == "due" else KEYS[name], (one, two))
             if (here is None) != (there is None):
                 return there is None
         else:

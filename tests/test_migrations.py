@@ -292,6 +292,18 @@ def test_unknown_zones_become_utc_and_due_days_follow_the_zone(empty):
         assert len(client.get("/api/v1/tasks", query_string=tokyo).json["items"]) == found
 
 
+def test_completed_tasks_get_their_sort_keys(empty):
+    upgrade()
+    client = registered(empty)
+    for title, status in (("done", "done"), ("open", "todo"), ("done later", "done")):
+        client.post("/api/v1/tasks", json={"title": title, "status": status})
+    downgrade(revision="0016")
+    upgrade()
+    for sort, expected in (("", ["done", "done later", "open"]), ("-", ["done later", "done", "open"])):
+        items = client.get(f"/api/v1/tasks?sort={sort}completed_at").json["items"]
+        assert [item["title"] for item in items] == expected
+
+
 def registered(app):
     """Return a client of a new account."""
     client = app.test_client()

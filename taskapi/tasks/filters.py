@@ -11,7 +11,7 @@ from taskapi.labels.models import Label
 from taskapi.owned import ChangeCounter, name_key
 from taskapi.projects.models import Project
 from taskapi.security.tokens import caller
-from taskapi.tasks.days import NEVER, due_key, start_of_day
+from taskapi.tasks.days import NEVER, instant_key, start_of_day
 from taskapi.tasks.models import Status, Task, TaskLabel
 from taskapi.tasks.search import words_of
 
@@ -52,8 +52,8 @@ FILTERS: dict[str, ColumnElement[bool]] = {
     "created_after": Task.created_at >= bindparam("created_after"),
     "created_before": Task.created_at < bindparam("created_before"),
     "updated_after": Task.updated_at >= bindparam("updated_after"),
-    "completed_after": Task.completed_at >= bindparam("completed_after"),
-    "completed_before": Task.completed_at < bindparam("completed_before"),
+    "completed_after": and_(Task.completed_first >= bindparam("completed_after"), Task.completed_first < NEVER),
+    "completed_before": Task.completed_first < bindparam("completed_before"),
 }
 
 
@@ -97,7 +97,7 @@ def parameters_of(question: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     for name in BORDERS & question.keys():
         border = question[name]
         instant = border if isinstance(border, datetime) else start_of_day(border, zone)
-        parameters[name] = due_key(instant) if name.startswith("due") else instant
+        parameters[name] = instant_key(instant) if name.startswith(("due", "completed")) else instant
     if "overdue" in question:
         parameters["now"] = now()
     for name in LABELS:

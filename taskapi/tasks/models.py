@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     CheckConstraint,
+    ColumnElement,
     ForeignKeyConstraint,
     Index,
     SmallInteger,
@@ -15,15 +16,16 @@ from sqlalchemy import (
     and_,
     exists,
     func,
+    literal,
     select,
 )
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
-from taskapi.database import EXACT, INTERNAL, JsonObject, Model, NameList, now, only
+from taskapi.database import EXACT, INTERNAL, JsonObject, Model, NameList, UtcDateTime, now, only
 from taskapi.labels.models import Label
 from taskapi.owned import Trashable
 from taskapi.projects.models import Project
-from taskapi.tasks.days import ALWAYS, NEVER, due_keys
+from taskapi.tasks.days import ALWAYS, NEVER, completed_keys, due_keys
 from taskapi.tasks.search import fold, folded_text
 
 DUE = {"due_date", "due_at"}
@@ -64,11 +66,16 @@ def _live_index(column: str) -> Index:
     return Index(f"ix_tasks_live_{column}", "owner_id", column, "id", **only("deleted_at IS NULL"))
 
 
+def _literal(instant: datetime) -> ColumnElement[datetime]:
+    return literal(instant, UtcDateTime())
+
+
 class Task(Trashable, Model):
     """A task. What it is sorted and searched by is kept beside what it shows, so that every page reads an index.
 
     `due_first` and `due_last` are the due instant, or the last microsecond of the due day in the owner's time zone;
-    without a due date, the far future and the far past, so that such tasks come last either way. `deleted_with` is
+    without a due date, the far future and the far past, so that such tasks come last either way. `completed_first` and
+    `completed_last` are the same for completion. `deleted_with` is
     the task or project whose deletion took it to the trash: itself, or what it belongs to. `labels` are the names of
     its labels.
     """
@@ -90,6 +97,8 @@ class Task(Trashable, Model):
     priority_rank: Mapped[int] = mapped_column(SmallInteger, default=0, info=INTERNAL)
     due_first: Mapped[datetime] = mapped_column(default=NEVER, info=INTERNAL)
     due_last: Mapped[datetime] = mapped_column(default=ALWAYS, info=INTERNAL)
+    completed_first: Mapped[datetime] = mapped_column(default=NEVER, server_default=_literal(NEVER), info=INTERNAL)
+    completed_last: Mapped[datetime] = mapped_column(default=ALWAYS, server_default=_literal(ALWAYS), info=INTERNAL)
 
     __table_args__ = (
         CheckConstraint("due_date IS NULL OR due_at IS NULL", name="one_due"),
@@ -103,6 +112,8 @@ class Task(Trashable, Model):
         _live_index("priority_rank"),
         _live_index("due_first"),
         _live_index("due_last"),
+        _live_index("completed_first"),
+        _live_index("completed_last"),
         _live_index("title_key"),
         Index("ix_tasks_trash", "owner_id", "deleted_at", **only("deleted_at IS NOT NULL")),
     )
@@ -135,6 +146,8 @@ class Task(Trashable, Model):
             self.completed_at = None
         elif self.completed_at is None:
             self.completed_at = now()
+        for name, value in completed_keys(self.completed_at).items():
+            setattr(self, name, value)
 
 
 class TaskLabel(Model):
@@ -189,7 +202,7 @@ def new_row(values: dict[str, Any], zone: ZoneInfo, **fixed: Any) -> dict[str, A
     if row["status"] == Status.DONE:
         row["completed_at"] = row["completed_at"] or row["updated_at"]
     keys = text_keys(row["title"], row["description"], row["priority"])
-    return row | keys | due_keys(row["due_date"], row["due_at"], zone)
+    return row | keys | due_keys(row["due_date"], row["due_at"], zone) | completed_keys(row["completed_at"])
 
 
 def text_keys(title: str, description: str, priority: str) -> dict[str, Any]:

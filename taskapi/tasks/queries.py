@@ -24,6 +24,8 @@ COLUMNS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "updated_at": (Task.updated_at, instant),
     "due": (Task.due_first, instant),
     "-due": (Task.due_last, instant),
+    "completed_at": (Task.completed_first, instant),
+    "-completed_at": (Task.completed_last, instant),
     "priority": (Task.priority_rank, int),
     "title": (Task.title_key, str),
 }

@@ -15,7 +15,7 @@ from taskapi.tasks.search import SearchWords
 STATUSES = [status.value for status in Status]
 PRIORITIES = [priority.value for priority in Priority]
 WITHOUT = ("project", "parent", "labels", "due")
-SORTS = ("created_at", "updated_at", "due", "priority", "title")
+SORTS = ("created_at", "updated_at", "completed_at", "due", "priority", "title")
 
 
 class TaskSchema(Schema):
@@ -114,7 +114,8 @@ class Sort(fields.String):
         metadata = {
             "pattern": f"^{_KEY}(,{_KEY}){{0,2}}$",
             "default": "-created_at",
-            "description": "Up to three keys, `-` before one for descending: `-priority,due`. No due date: last.",
+            "description": "Up to three keys, `-` before one for descending: `-priority,due`. Tasks without a due "
+            "date, or that are not completed, come last.",
         }
         super().__init__(metadata=metadata, **kwargs)
 
