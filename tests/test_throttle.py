@@ -1,17 +1,25 @@
 """Rate limits: counted in memory and in Redis, for addresses, names and persons."""
 
+import re
 import secrets
 from datetime import UTC, datetime
+from ipaddress import IPv6Address
 from itertools import count
 
 import pytest
 import time_machine
 from conftest import PASSWORD
 
+from taskapi.accounts.models import create_user
+from taskapi.config import SettingsError
+from taskapi.database import db
+from taskapi.security import throttle
 from tests.forging import SECRET
 
 LOGIN = "/api/v1/auth/login"
-ADDRESSES = (f"2001:db8:{n >> 16:x}:{n & 0xFFFF:x}::1" for n in count(secrets.randbelow(2**30)))
+ADDRESSES = (f"2001:{n >> 16:x}:{n & 0xFFFF:x}::1" for n in count((0x1000 << 16) + secrets.randbelow(2**30)))
+
+HERE, THERE = next(ADDRESSES), next(ADDRESSES)
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +36,9 @@ def at_noon():
 
 
 @pytest.fixture
-def attempt(client, at_noon):
+def attempt(app, at_noon):
     """Try to sign in from an address, by default one that nobody has used yet."""
-    here = next(ADDRESSES)
+    here, client = next(ADDRESSES), app.test_client(use_cookies=False)
 
     def sign_in(username, password="wrong", address=here, **headers):
         headers = {"X-Forwarded-For": address, **headers}
@@ -94,20 +102,219 @@ def test_without_a_proxy_no_forwarded_address_is_believed(make_app, counter_stor
     assert answers == [401] * 5 + [429]
 
 
-def test_many_addresses_against_one_name_do_not_lock_its_owner_out(attempt, new_person):
+@pytest.mark.parametrize("address", ["{0}:{1}", "[{0}]:{1}", "[{0}]", "{0}"])
+def test_port_or_brackets_in_a_forwarded_address_make_no_new_one(attempt, address):
+    """Azure's gateways write ports, and others brackets around IPv6."""
+    here, name = next(ADDRESSES), f"nobody-{secrets.token_hex(6)}"
+    if address == "{0}:{1}":
+        here = f"198.51.100.{secrets.randbelow(250)}"
+    answers = [attempt(name, address=address.format(here, 1024 + n)).status_code for n in range(6)]
+    assert answers == [401] * 5 + [429]
+    assert attempt(name, address=here).status_code == 429
+
+
+def test_forwarded_address_is_recorded_without_port(attempt, app, new_person):
+    name = new_person()
+    token = attempt(name, PASSWORD, address="198.51.100.7:4711").json["access_token"]
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    assert client.get("/api/v1/auth/sessions").json["items"][0]["ip"] == "198.51.100.7"
+
+
+def test_text_that_is_no_address_is_one_client(attempt):
+    name = f"nobody-{secrets.token_hex(6)}"
+    answers = [attempt(name, address=f"_hidden{n}").status_code for n in range(6)]
+    assert answers == [401] * 5 + [429]
+
+
+@pytest.mark.parametrize(("bits", "quota"), [(56, 20), (48, 80)])
+def test_network_of_ipv6_has_a_limit_too(make_app, denylist_store, at_noon, bits, quota):
+    """A customer with a /56 has 256 networks of /64, with a /48 65,536."""
+    app = make_app(RATELIMIT_ENABLED=True, RATELIMIT_REFRESH="5/minute", TRUSTED_PROXIES=1, **denylist_store)
+    client = app.test_client()
+    site = int(IPv6Address(f"2001:db8:{secrets.randbelow(65536):x}::")) >> 80 << 80
+    shift = 64 if bits == 56 else 72
+
+    def status(n):
+        address = str(IPv6Address(site + (n << shift)))
+        refresh = {"refresh_token": "x"}
+        return client.post("/api/v1/auth/refresh", json=refresh, headers={"X-Forwarded-For": address}).status_code
+
+    answers = [status(n) for n in range(quota + 1)]
+    assert answers[:quota] == [401] * quota
+    assert answers[quota] == 429
+
+
+def test_successful_sign_ins_do_not_keep_an_office_out(attempt, new_person):
+    """Many users behind one address; only failures count towards the smaller limit."""
+    names = [new_person() for _ in range(12)]
+    assert {attempt(name, PASSWORD).status_code for name in names for _ in range(3)} == {200}  # 36 of 30
+    answer = attempt(names[0], PASSWORD)
+    assert answer.status_code == 200
+    assert left(answer) == {"login-address": 263, "login-failed": 30, "login": 1}
+    assert [attempt(f"nobody-{secrets.token_hex(6)}").status_code for _ in range(31)] == [401] * 30 + [429]
+    assert attempt(names[1], PASSWORD).status_code == 429
+
+
+def test_sign_ins_from_one_address_have_a_limit_however_they_end(make_app, denylist_store, new_person, at_noon):
+    app = make_app(RATELIMIT_ENABLED=True, RATELIMIT_LOGIN_ADDRESS="3/minute", **denylist_store)
+    client = app.test_client(use_cookies=False)
+    body = {"username": new_person(), "password": PASSWORD}
+    remote = {"REMOTE_ADDR": next(ADDRESSES)}
+    answers = [client.post(LOGIN, json=body, environ_base=remote).status_code for _ in range(4)]
+    assert answers == [200] * 3 + [429]
+
+
+def test_limits_are_counted_before_the_body_is_read(client, at_noon):
+    here = {"X-Forwarded-For": next(ADDRESSES)}
+    bodies = [client.post(LOGIN, data=b"{", content_type="application/json", headers=here) for _ in range(31)]
+    assert [answer.status_code for answer in bodies] == [400] * 30 + [429]
+
+
+def test_a_name_under_attack_gets_in_from_a_device_that_it_used_before(app, attempt, new_person):
     name, home = new_person(), next(ADDRESSES)
-    assert attempt(name, PASSWORD, address=home).status_code == 200
+    device = device_of(attempt(name, PASSWORD, address=home))
     attack = [attempt(name, address=next(ADDRESSES)).status_code for _ in range(51)]
-    assert attack == [401] * 49 + [429] * 2  # fifty an hour, the owner's own first one among them
+    assert attack == [401] * 50 + [429]
     assert attempt(name, PASSWORD, address=next(ADDRESSES)).status_code == 429
-    assert attempt(name, PASSWORD, address=home).status_code == 200
+    assert attempt(name, PASSWORD, address=home).status_code == 429
+    assert attempt(name, PASSWORD, address=next(ADDRESSES), Cookie=device).status_code == 200
+
+
+def test_strangers_at_the_same_address_do_not_keep_a_device_out(attempt, new_person):
+    name = new_person()
+    device = device_of(attempt(name, PASSWORD))
+    assert [attempt(f"nobody-{secrets.token_hex(6)}").status_code for _ in range(31)][-1] == 429
+    assert attempt(name, PASSWORD).status_code == 429
+    assert attempt(name, PASSWORD, Cookie=device).status_code == 200
+
+
+def test_a_device_cookie_is_no_credential_and_has_a_limit_of_its_own(attempt, new_person):
+    name = new_person()
+    device = device_of(attempt(name, PASSWORD))
+    answers = [attempt(name, Cookie=device, address=next(ADDRESSES)).status_code for _ in range(21)]
+    assert answers == [401] * 20 + [429]
+    assert attempt(name, PASSWORD, Cookie=device).status_code == 429
+
+
+def test_a_device_cookie_serves_one_name_alone(attempt, new_person):
+    mine, other = new_person(), new_person()
+    device = device_of(attempt(mine, PASSWORD))
+    for name in (other, f"nobody-{secrets.token_hex(6)}"):
+        answers = [attempt(name, Cookie=device) for _ in range(6)]
+        assert [answer.status_code for answer in answers] == [401] * 5 + [429]
+        without = attempt(f"nobody-{secrets.token_hex(6)}")
+        assert {*left(answers[0])} == {*left(without)}
+
+
+def test_a_forged_or_expired_device_cookie_counts_for_nothing(attempt, new_person):
+    name = new_person()
+    device = device_of(attempt(name, PASSWORD))
+    kind, _, value = device.partition("=")
+    expires, device_id, name_hash, signature = value.split(".")
+    later = f"{int(expires) + 1}.{device_id}.{name_hash}.{signature}"
+    forged = [later, f"{expires}.x.{name_hash}.{signature}", f"{value}x", "", ".", "...", "é.a.b.c", "9" * 5000]
+    for number, one in enumerate(forged):
+        answer = attempt(f"nobody-{number}-{secrets.token_hex(4)}", Cookie=f"{kind}={one}")
+        assert answer.status_code == 401
+    assert [attempt(name).status_code for _ in range(5)][-1] == 429
+    assert {attempt(name, PASSWORD, Cookie=f"{kind}={one}").status_code for one in forged} == {429}
+    with time_machine.travel("2030-04-02T12:00:10Z", tick=False):
+        assert [attempt(name, Cookie=device).status_code for _ in range(6)] == [401] * 5 + [429]
+
+
+def test_a_device_keeps_its_id_and_its_limit_from_one_sign_in_to_the_next(attempt, new_person):
+    name = new_person()
+    device = device_of(attempt(name, PASSWORD))
+    assert {attempt(name, Cookie=device).status_code for _ in range(15)} == {401}
+    renewed = device_of(attempt(name, PASSWORD, Cookie=device))
+    assert renewed.split(".")[1] == device.split(".")[1]
+    assert [attempt(name, Cookie=renewed).status_code for _ in range(6)] == [401] * 5 + [429]
+
+
+def test_the_device_cookie_is_kept_from_scripts_and_other_hosts(attempt, new_person):
+    line = attempt(new_person(), PASSWORD).headers["Set-Cookie"]
+    assert line.startswith("__Host-device=")
+    attributes = {part.strip() for part in line.split(";")[1:]}
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Strict", "Max-Age=7776000"} <= attributes
+    assert "Domain" not in line
+
+
+def test_limits_say_the_same_of_a_name_that_exists_and_one_that_does_not(attempt, new_person):
+    known, unknown = new_person(), f"nobody-{secrets.token_hex(6)}"
+    attempt(known, PASSWORD, address=next(ADDRESSES))
+    for _ in range(7):
+        told = [attempt(name, address=address) for name, address in ((known, HERE), (unknown, THERE))]
+        assert told[0].status_code == told[1].status_code
+        for header in ("RateLimit-Policy", "RateLimit", "Retry-After"):
+            assert told[0].headers.get(header) == told[1].headers.get(header)
+
+
+def device_of(answer):
+    """Return the device cookie of a response, as a client sends it back."""
+    assert answer.status_code == 200, answer.text
+    [line] = [line for line in answer.headers.getlist("Set-Cookie") if "device=" in line]
+    return line.split(";")[0]
+
+
+def left(answer):
+    return {name: int(number) for name, number in re.findall(r'"([a-z-]+)";r=(\d+)', answer.headers["RateLimit"])}
 
 
 def test_limited_routes_say_how_much_is_left(attempt):
     answer = attempt(f"nobody-{secrets.token_hex(6)}")
-    assert answer.headers["RateLimit-Policy"].split(", ")[1] == '"login";q=5;w=60'
-    assert answer.headers["RateLimit"].split(", ")[1] == '"login";r=4;t=50'
+    assert answer.headers["RateLimit-Policy"] == (
+        '"login-address";q=300;w=60, "login-failed";q=30;w=60, "login";q=5;w=60'
+    )
+    assert left(answer) == {"login-address": 299, "login-failed": 29, "login": 4}
     assert "Retry-After" not in answer.headers
+
+
+def test_quotas_are_settings(make_app, denylist_store, at_noon):
+    client = make_app(RATELIMIT_ENABLED=True, RATELIMIT_LOGIN="2/hour", **denylist_store).test_client()
+    body = {"username": f"nobody-{secrets.token_hex(6)}", "password": "wrong"}
+    remote = {"REMOTE_ADDR": next(ADDRESSES)}
+    answers = [client.post(LOGIN, json=body, environ_base=remote) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [401, 401, 429]
+    assert answers[2].headers["Retry-After"] == "3590"
+    assert '"login";q=2;w=3600' in answers[0].headers["RateLimit-Policy"]
+
+
+@pytest.mark.parametrize("rate", ["5", "5/week", "0/minute", "-1/minute", "5/minute/2", "many/minute", "5 per minute"])
+def test_a_quota_that_is_none_keeps_the_service_from_starting(make_app, rate):
+    with pytest.raises(SettingsError, match="RATELIMIT_LOGIN: Must be like 5/minute"):
+        make_app(RATELIMIT_LOGIN=rate)
+
+
+def test_counters_in_memory_have_a_bound(monkeypatch, make_app, at_noon):
+    monkeypatch.setattr(throttle, "MAX_COUNTERS", 100)
+    monkeypatch.setattr(throttle, "SHARED_COUNTERS", 8)
+    app = make_app(RATELIMIT_ENABLED=True, RATELIMIT_REFRESH="1000/minute")
+    for _ in range(300):
+        remote = {"REMOTE_ADDR": next(ADDRESSES)}
+        app.test_client().post("/api/v1/auth/refresh", json={"refresh_token": "x"}, environ_base=remote)
+    [window] = app.extensions["taskapi-limits"]._here["refresh"]
+    assert 100 <= len(window.counters) <= 108
+
+
+def test_passwords_of_signed_in_users_are_limited_by_address(make_app, denylist_store, signed_in, at_noon):
+    app = make_app(
+        RATELIMIT_ENABLED=True, RATELIMIT_PASSWORD_ADDRESS="4/minute", JWT_SECRET_KEY=SECRET, **denylist_store
+    )
+    remote = {"REMOTE_ADDR": next(ADDRESSES)}
+    statuses = []
+    for _ in range(5):
+        client = app.test_client()
+        with app.app_context():
+            username = f"person-{secrets.token_hex(6)}"
+            create_user(username, PASSWORD)
+            db.session.commit()
+        login = client.post(LOGIN, json={"username": username, "password": PASSWORD}, environ_base=remote)
+        headers = {"Authorization": f"Bearer {login.json['access_token']}"}
+        verify = {"password": PASSWORD}
+        answer = client.post("/api/v1/auth/verify-password", json=verify, headers=headers, environ_base=remote)
+        statuses.append(answer.status_code)
+    assert statuses == [200] * 4 + [429]
 
 
 def test_a_password_is_asked_five_times_a_minute_of_whoever_is_signed_in(signed_in, at_noon):
@@ -130,10 +337,10 @@ def test_accounts_and_refreshes_are_limited_by_address(client, at_noon):
     )
 
 
-def test_a_person_has_a_general_limit_which_is_theirs_alone(signed_in):
+def test_a_user_has_a_general_limit_of_their_own(signed_in):
     one, other = signed_in(), signed_in()
     first = one.get("/api/v1/me").headers
-    assert first["RateLimit-Policy"] == '"person";q=6000;w=60'
+    assert first["RateLimit-Policy"] == '"user";q=6000;w=60'
     for _ in range(3):
         later = one.get("/api/v1/me").headers
     assert remaining(later) < remaining(first)

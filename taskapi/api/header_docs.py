@@ -14,9 +14,9 @@ HEADERS = {
     ),
     "Cache-Control": _text("Who may keep the answer, and for how long.", "private, no-cache"),
     "RateLimit": _text(
-        "On limited routes: what is left of each limit, and the seconds until it is whole.", '"person";r=5999;t=42'
+        "On limited routes: what is left of each limit, and the seconds until it is whole.", '"user";r=5999;t=42'
     ),
-    "RateLimit-Policy": _text("On limited routes: each limit, and its window in seconds.", '"person";q=6000;w=60'),
+    "RateLimit-Policy": _text("On limited routes: each limit, and its window in seconds.", '"user";q=6000;w=60'),
     "Retry-After": _text("Try again after so many seconds.", "42"),
     "WWW-Authenticate": _text("What to authenticate by, and why not (RFC 6750).", 'Bearer error="invalid_token"'),
     "ETag": _text("Send it back as `If-None-Match`, or as `If-Match` with a change.", '"7"'),

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Response, after_this_request
+from flask import Response, after_this_request, g
 from sqlalchemy.exc import IntegrityError
 
 from taskapi.accounts.models import User, create_user
@@ -35,16 +35,24 @@ from taskapi.config import settings
 from taskapi.database import db
 from taskapi.ops.metrics import REFRESHES, SIGN_INS, counted
 from taskapi.security import cookies, passwords
+from taskapi.security.device import presented_device, remember_device
 from taskapi.security.guard import authenticate, bearer_token, public, requires
 from taskapi.security.rbac import Permission
 from taskapi.security.throttle import (
+    LOGIN,
     LOGIN_ADDRESS,
+    LOGIN_DEVICE,
+    LOGIN_FAILED,
     LOGIN_NAME,
-    LOGIN_NAME_AT_ADDRESS,
     PASSWORD,
+    PASSWORD_ADDRESS,
     REFRESH,
     REGISTER,
+    REGISTER_ALL,
     address,
+    limited,
+    refuse_exceeded,
+    take_back,
     throttle,
 )
 from taskapi.security.tokens import caller
@@ -58,6 +66,7 @@ me = Blueprint("password", __name__, url_prefix="/api/v1/me", tag="me")
 @blp.response(201, AccountSchema, headers=("Location",))
 @blp.problems("registration_closed", "username_taken", "too_many_requests")
 @public
+@limited(REGISTER)
 def register(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
     """Open an account.
 
@@ -66,7 +75,7 @@ def register(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
     """
     if not settings().registration_enabled:
         problem("registration_closed")
-    throttle(REGISTER, address())
+    throttle(REGISTER_ALL)
     passwords.check_strength(account["password"], service.own_words(**account))
     try:
         user = create_user(**account)
@@ -81,22 +90,33 @@ def register(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
 @blp.response(200, TokensSchema, headers=("Set-Cookie",), examples=SIGNED_IN)
 @blp.problems("invalid_credentials", "too_many_requests", "signing_unavailable", "unavailable")
 @public
+@limited(LOGIN_ADDRESS, LOGIN_FAILED)
 def login(credentials: dict[str, Any]) -> Response:
     """Sign in by name and password.
 
     The answer brings an access token, for `Authorization: Bearer …`, and a refresh token for when that has expired.
     With `cookies` both come as cookies that scripts cannot read. The values for `X-CSRF-TOKEN` come in the body, for a
     front end on another origin, and in two readable cookies. An unknown name gets the response of a wrong password.
+
+    A device cookie comes with every sign-in. It lets nobody in, but sign-ins from this device then have a limit of
+    their own, so that strangers who try the name do not keep its user out.
     """
     name = credentials["username"].lower()
-    throttle(LOGIN_ADDRESS, address())
-    throttle(LOGIN_NAME_AT_ADDRESS, address(), name)
-    if not service.has_signed_in_from_here(name):
-        throttle(LOGIN_NAME, name)
+    device = presented_device()
+    if device and device.belongs_to(name):
+        failures = [throttle(LOGIN_DEVICE, device.id)]
+    else:
+        device = None
+        for counted_before in g.counted:
+            refuse_exceeded(counted_before)
+        throttle(LOGIN, address(), name)
+        failures = [throttle(LOGIN_NAME, name)]
     with counted(SIGN_INS):
         granted = service.sign_in(name, credentials["password"])
     db.session.commit()
-    return answers.tokens(granted, in_cookies=credentials["cookies"])
+    take_back(*failures, *(one for one in g.counted if one.limit == LOGIN_FAILED))
+    response = answers.tokens(granted, in_cookies=credentials["cookies"])
+    return remember_device(response, name, device)
 
 
 @blp.post("/refresh")
@@ -105,6 +125,7 @@ def login(credentials: dict[str, Any]) -> Response:
 @blp.response(200, TokensSchema, headers=("Set-Cookie",), examples=SIGNED_IN)
 @blp.problems("invalid_refresh_token", "csrf_failed", "too_many_requests", "signing_unavailable", "unavailable")
 @public
+@limited(REFRESH)
 def refresh(body: dict[str, str]) -> Response:
     """Exchange a refresh token for new tokens; each serves once.
 
@@ -112,7 +133,6 @@ def refresh(body: dict[str, str]) -> Response:
     token again: for a few seconds it gets the same successor, and the repeat is recorded. Any later use of a spent
     token ends the session, and so does a repeat from another network and another user agent.
     """
-    throttle(REFRESH, address())
     token = body.get("refresh_token") or _refresh_cookie()
     if token is None:
         problem("invalid_refresh_token")
@@ -152,6 +172,7 @@ def logout(body: dict[str, str]) -> Response:
 @blp.response(200, AccessTokenSchema, headers=("Set-Cookie",), examples=FRESH)
 @blp.problems("invalid_credentials", "signing_unavailable")
 @requires(Permission.ACCOUNT_READ)
+@limited(PASSWORD_ADDRESS)
 def verify_password(body: dict[str, str]) -> Response:
     """Enter your password again, for a fresh access token of the same session.
 
@@ -214,6 +235,7 @@ def end_sessions(query: dict[str, bool]) -> Response:
 @me.response(200, TokensSchema, headers=("Set-Cookie",), examples=SIGNED_IN)
 @me.problems("invalid_credentials", "signing_unavailable")
 @requires(Permission.ACCOUNT_WRITE)
+@limited(PASSWORD_ADDRESS)
 def change_password(body: dict[str, str]) -> Response:
     """Change your password. Every session ends, and the caller is signed in anew, in the way their token came.
 

@@ -22,7 +22,6 @@ from taskapi.accounts.models import User
 from taskapi.api import problem
 from taskapi.audit import Event, record
 from taskapi.audit.log import origin
-from taskapi.audit.models import AuditEntry
 from taskapi.auth.models import RefreshToken, Session
 from taskapi.config import settings
 from taskapi.database import db, now, reader
@@ -74,16 +73,6 @@ def highest_cost() -> int:
     """Return the highest bcrypt cost of the stored hashes. A hash starts with its cost, as in `$2b$12$…`."""
     greatest = reader().execute(_GREATEST_HASH).scalar()
     return passwords.cost(greatest) if greatest else 0
-
-
-def has_signed_in_from_here(username: str) -> bool:
-    """Tell whether this person has signed in from this address before, as far back as the audit log knows."""
-    entry = (
-        select(AuditEntry.id)
-        .join(User, User.id == AuditEntry.subject_id)
-        .where(User.username == username, AuditEntry.event == Event.SIGN_IN.value, AuditEntry.ip == origin()["ip"])
-    )
-    return reader().execute(entry.limit(1)).first() is not None
 
 
 def refresh(token: str) -> Granted:

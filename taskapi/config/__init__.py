@@ -66,6 +66,11 @@ def _text(*checks: Callable[[Any], Any]) -> fields.Field[Any]:
     return fields.String(validate=list(checks))
 
 
+def _rate() -> fields.Field[Any]:
+    written = Regexp(r"[1-9][0-9]{0,8}/(second|minute|hour|day)\Z", error="Must be like 5/minute (second, hour, day).")
+    return _text(written)
+
+
 def _is_database(url: str) -> None:
     """Refuse what the engine would refuse, without repeating it: a URL may hold a password."""
     try:
@@ -167,6 +172,30 @@ class Settings:
         "taskapi:", "What our keys in Redis begin with; one for each deployment that shares it.", _text(Length(1, 64))
     )
     ratelimit_enabled: bool = _setting(True, "Whether too many requests are refused.", _Boolean())
+    ratelimit_login: str = _setting("5/minute", "Sign-ins under one name from one address.", _rate())
+    ratelimit_login_failed: str = _setting(
+        "30/minute", "Failed sign-ins from one address; an IPv6 /56 may do 4 times, a /48 16 times as much.", _rate()
+    )
+    ratelimit_login_address: str = _setting(
+        "300/minute", "Sign-ins from one address, failed or not; networks likewise.", _rate()
+    )
+    ratelimit_login_name: str = _setting(
+        "50/hour", "Failed sign-ins under one name from all addresses together.", _rate()
+    )
+    ratelimit_login_device: str = _setting(
+        "20/hour",
+        "Failed sign-ins from a device on which the user signed in before; the limits above do not apply.",
+        _rate(),
+    )
+    ratelimit_register: str = _setting("30/minute", "Accounts opened from one address; networks likewise.", _rate())
+    ratelimit_register_all: str = _setting("10000/day", "Accounts opened from all addresses together.", _rate())
+    ratelimit_refresh: str = _setting("120/minute", "Refreshes from one address; networks likewise.", _rate())
+    ratelimit_password: str = _setting("5/minute", "Passwords that one signed-in user enters.", _rate())
+    ratelimit_password_address: str = _setting(
+        "60/minute", "Passwords that signed-in users enter at one address; networks likewise.", _rate()
+    )
+    ratelimit_timezone: str = _setting("20/hour", "Changes of the time zone by one user; each rewrites days.", _rate())
+    ratelimit_user: str = _setting("6000/minute", "Requests of one signed-in user.", _rate())
     cookie_secure: bool | None = _setting(
         None,
         "Whether cookies are `Secure`; empty: in production always, in development when the request came over HTTPS.",

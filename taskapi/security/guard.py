@@ -12,8 +12,9 @@ from taskapi.context import current_application, current_g, current_request
 from taskapi.database import act_for
 from taskapi.security.cookies import ACCESS, SAFE, read_cookie, require_csrf
 from taskapi.security.denylist import is_revoked
+from taskapi.security.device import presented_device
 from taskapi.security.rbac import Permission, grants, roles_with
-from taskapi.security.throttle import PERSON, throttle
+from taskapi.security.throttle import USER, Limit, count_by_address, refuse_exceeded, throttle
 from taskapi.security.tokens import Caller, verify
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -50,14 +51,18 @@ def admit() -> None:
     request = current_request()
     if request.endpoint is None or request.method == "OPTIONS":
         return  # nothing there: the answer is 404 or 405, or what methods there are
-    access = getattr(current_application().view_functions[request.endpoint], "access", None)
+    view = current_application().view_functions[request.endpoint]
+    access = getattr(view, "access", None)
+    limits = getattr(view, "limits", ())
     if access == PUBLIC:
+        count_request(limits)
         return
     if access is None:
         problem("access_undeclared")
     current_g().caller = who = authenticate()
     act_for(who.id)
-    throttle(PERSON, who.sub)
+    throttle(USER, who.sub)
+    count_request(limits)
     if not grants(who.roles, access.permission):
         problem(
             "permission_denied",
@@ -66,6 +71,17 @@ def admit() -> None:
         )
     if access.fresh and not who.fresh:
         problem("fresh_token_required")
+
+
+def count_request(limits: tuple[Limit, ...]) -> None:
+    """Count a request by its address, or answer 429 before the body is read.
+
+    A sign-in with a device cookie is let through to its view: only the body tells whether the cookie fits the name.
+    """
+    g.counted = counted = [one for limit in limits if (one := count_by_address(limit)) is not None]
+    if counted and not (limits[0].spares_devices and presented_device()):
+        for one in counted:
+            refuse_exceeded(one)
 
 
 def authenticate() -> Caller:
