@@ -25,7 +25,7 @@ HERE, THERE = next(ADDRESSES), next(ADDRESSES)
 @pytest.fixture(scope="module")
 def app(make_app, counter_store):
     """An application that limits, with one proxy in front."""
-    return make_app(RATELIMIT_ENABLED=True, TRUSTED_PROXIES=1, **counter_store)
+    return make_app(RATELIMIT_ENABLED=True, TRUSTED_PROXIES=1, COOKIE_SECURE=True, **counter_store)
 
 
 @pytest.fixture
@@ -128,9 +128,9 @@ def test_text_that_is_no_address_is_one_client(attempt):
 
 
 @pytest.mark.parametrize(("bits", "quota"), [(56, 20), (48, 80)])
-def test_network_of_ipv6_has_a_limit_too(make_app, denylist_store, at_noon, bits, quota):
+def test_network_of_ipv6_has_a_limit_too(make_app, counter_store, at_noon, bits, quota):
     """A customer with a /56 has 256 networks of /64, with a /48 65,536."""
-    app = make_app(RATELIMIT_ENABLED=True, RATELIMIT_REFRESH="5/minute", TRUSTED_PROXIES=1, **denylist_store)
+    app = make_app(RATELIMIT_ENABLED=True, RATELIMIT_REFRESH="5/minute", TRUSTED_PROXIES=1, **counter_store)
     client = app.test_client()
     site = int(IPv6Address(f"2001:db8:{secrets.randbelow(65536):x}::")) >> 80 << 80
     shift = 64 if bits == 56 else 72
@@ -156,8 +156,8 @@ def test_successful_sign_ins_do_not_keep_an_office_out(attempt, new_person):
     assert attempt(names[1], PASSWORD).status_code == 429
 
 
-def test_sign_ins_from_one_address_have_a_limit_however_they_end(make_app, denylist_store, new_person, at_noon):
-    app = make_app(RATELIMIT_ENABLED=True, RATELIMIT_LOGIN_ADDRESS="3/minute", **denylist_store)
+def test_sign_ins_from_one_address_have_a_limit_however_they_end(make_app, counter_store, new_person, at_noon):
+    app = make_app(RATELIMIT_ENABLED=True, RATELIMIT_LOGIN_ADDRESS="3/minute", **counter_store)
     client = app.test_client(use_cookies=False)
     body = {"username": new_person(), "password": PASSWORD}
     remote = {"REMOTE_ADDR": next(ADDRESSES)}
@@ -270,8 +270,8 @@ def test_limited_routes_say_how_much_is_left(attempt):
     assert "Retry-After" not in answer.headers
 
 
-def test_quotas_are_settings(make_app, denylist_store, at_noon):
-    client = make_app(RATELIMIT_ENABLED=True, RATELIMIT_LOGIN="2/hour", **denylist_store).test_client()
+def test_quotas_are_settings(make_app, counter_store, at_noon):
+    client = make_app(RATELIMIT_ENABLED=True, RATELIMIT_LOGIN="2/hour", **counter_store).test_client()
     body = {"username": f"nobody-{secrets.token_hex(6)}", "password": "wrong"}
     remote = {"REMOTE_ADDR": next(ADDRESSES)}
     answers = [client.post(LOGIN, json=body, environ_base=remote) for _ in range(3)]
@@ -297,9 +297,9 @@ def test_counters_in_memory_have_a_bound(monkeypatch, make_app, at_noon):
     assert 100 <= len(window.counters) <= 108
 
 
-def test_passwords_of_signed_in_users_are_limited_by_address(make_app, denylist_store, signed_in, at_noon):
+def test_passwords_of_signed_in_users_are_limited_by_address(make_app, counter_store, signed_in, at_noon):
     app = make_app(
-        RATELIMIT_ENABLED=True, RATELIMIT_PASSWORD_ADDRESS="4/minute", JWT_SECRET_KEY=SECRET, **denylist_store
+        RATELIMIT_ENABLED=True, RATELIMIT_PASSWORD_ADDRESS="4/minute", JWT_SECRET_KEY=SECRET, **counter_store
     )
     remote = {"REMOTE_ADDR": next(ADDRESSES)}
     statuses = []

@@ -14,7 +14,7 @@ from taskapi.owned import lock_owner
 from taskapi.security.throttle import Limit, throttle
 
 Follower = Callable[[UUID, ZoneInfo], None]
-TIMEZONE_CHANGES: Final = Limit("timezone", 20, 3600)
+TIMEZONE_CHANGES: Final = Limit("timezone", lambda s: s.ratelimit_timezone)
 _EXTENSION: Final = "taskapi-timezone-followers"
 _TIMEZONE = Prepared(select(User.timezone).where(User.id == bindparam("id")))
 

@@ -37,6 +37,7 @@ from taskapi.ops.metrics import REFRESHES, SIGN_INS, counted
 from taskapi.security import cookies, passwords
 from taskapi.security.device import presented_device, remember_device
 from taskapi.security.guard import authenticate, bearer_token, public, requires
+from taskapi.security.password_queue import take_place
 from taskapi.security.rbac import Permission
 from taskapi.security.throttle import (
     LOGIN,
@@ -64,7 +65,7 @@ me = Blueprint("password", __name__, url_prefix="/api/v1/me", tag="me")
 @blp.post("/register")
 @blp.arguments(RegisterSchema, examples=REGISTERED)
 @blp.response(201, AccountSchema, headers=("Location",))
-@blp.problems("registration_closed", "username_taken", "too_many_requests")
+@blp.problems("registration_closed", "username_taken", "too_many_requests", "unavailable")
 @public
 @limited(REGISTER)
 def register(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
@@ -111,6 +112,7 @@ def login(credentials: dict[str, Any]) -> Response:
             refuse_exceeded(counted_before)
         throttle(LOGIN, address(), name)
         failures = [throttle(LOGIN_NAME, name)]
+    take_place(reserved=device is not None)
     with counted(SIGN_INS):
         granted = service.sign_in(name, credentials["password"])
     db.session.commit()

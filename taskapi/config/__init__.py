@@ -219,6 +219,16 @@ class Settings:
         "wrong password costs as much as the highest cost still stored.",
         _whole(4, 18),
     )
+    password_workers: int = _setting(
+        1,
+        "Passwords that a process checks or hashes at once; each takes a core meanwhile.",
+        _whole(1, 64),
+    )
+    password_queue: int = _setting(
+        3,
+        "Requests of a process that wait for a password to be checked, each with a thread; others get 503.",
+        _whole(0, 1000),
+    )
     password_min_length: int = _setting(12, "Least number of characters in a password.", _whole(8, 128))
     registration_enabled: bool = _setting(True, "Whether anybody may open an account.", _Boolean())
     trusted_proxies: int = _setting(0, "How many proxies in front set X-Forwarded-*.", _whole(0, 16))

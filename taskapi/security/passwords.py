@@ -8,6 +8,7 @@ import bcrypt
 
 from taskapi.api import invalid
 from taskapi.config import settings
+from taskapi.security.password_queue import password_work
 from taskapi.security.password_strength import advice_against
 
 MAX_LENGTH = 128
@@ -15,7 +16,8 @@ MAX_LENGTH = 128
 
 def hash_password(password: str) -> str:
     """Return the bcrypt hash of a password, at the cost that is set."""
-    return bcrypt.hashpw(_digest(password), bcrypt.gensalt(settings().bcrypt_rounds)).decode()
+    with password_work():
+        return bcrypt.hashpw(_digest(password), bcrypt.gensalt(settings().bcrypt_rounds)).decode()
 
 
 def check_password(password: str, hashed: str | None, highest_cost: int = 0) -> bool:
@@ -25,12 +27,13 @@ def check_password(password: str, hashed: str | None, highest_cost: int = 0) -> 
     hash of a lower cost is topped up: work of the costs c, c, c+1 … n-1 adds up to n.
     """
     target = max(highest_cost, settings().bcrypt_rounds)
-    right = bcrypt.checkpw(_digest(password), (hashed or _dummy_hash(target)).encode())
-    if hashed is None:
-        return False
-    if not right:
-        for rounds in range(cost(hashed), target):
-            bcrypt.hashpw(b"", bcrypt.gensalt(rounds))
+    with password_work():
+        right = bcrypt.checkpw(_digest(password), (hashed or _dummy_hash(target)).encode())
+        if hashed is None:
+            return False
+        if not right:
+            for rounds in range(cost(hashed), target):
+                bcrypt.hashpw(b"", bcrypt.gensalt(rounds))
     return right
 
 
@@ -54,7 +57,8 @@ def check_strength(password: str, own_words: list[str], field: str = "password")
     """Answer 422, with advice, for a password that is short, long or easily guessed."""
     if message := wrong_length(password):
         invalid("json", {field: [message]})
-    advice = advice_against(password, own_words)
+    with password_work():
+        advice = advice_against(password, own_words)
     if advice is not None:
         invalid("json", {field: ["Is too easily guessed.", *advice]})
 
