@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from taskapi.accounts.models import User
 from taskapi.audit import Event, record
-from taskapi.audit.log import blank_old_origins
-from taskapi.audit.models import AuditEntry
+from taskapi.audit.models import AuditEntry, AuditOpening
+from taskapi.audit.service import prune_audit
 from taskapi.database import db
 
 AUDIT = "/api/v1/admin/audit"
@@ -150,12 +150,31 @@ def test_origins_are_blanked_after_as_many_days_as_are_set_and_no_sooner(make_ap
     app = make_app(AUDIT_DAYS=7)
     for days, ip in ((6, "192.0.2.7"), (8, None)):
         with time_machine.travel(datetime.now(UTC) + timedelta(days=days)), app.app_context():
-            blank_old_origins()
-            db.session.commit()
+            prune_audit()
         [now] = entries(app, entry.subject_id)
         assert now.ip == ip
     assert now.user_agent is None
     assert (now.event, now.request_id, now.at) == (entry.event, entry.request_id, entry.at)
+
+
+def test_entries_are_removed_after_as_many_days_as_are_set_and_no_sooner(make_app, entry):
+    app = make_app(AUDIT_DAYS=7, AUDIT_MAX_DAYS=30)
+    for days, left in ((29, 1), (31, 0)):
+        with time_machine.travel(datetime.now(UTC) + timedelta(days=days)):
+            result = app.test_cli_runner().invoke(args=["prune"])
+        assert result.exit_code == 0, result.output
+        assert len(entries(app, entry.subject_id)) == left
+    assert "from the audit log" in result.output
+
+
+def test_an_opening_removes_nothing_younger_than_it_says(app, entry):
+    with app.app_context():
+        before = entry.at - timedelta(seconds=1)
+        db.session.add(AuditOpening(remove_before=before))
+        db.session.flush()
+        with pytest.raises(DBAPIError, match="append-only"):
+            db.session.execute(sa.delete(AuditEntry).where(AuditEntry.id == entry.id))
+        db.session.rollback()
 
 
 @pytest.fixture

@@ -1,20 +1,51 @@
 """Writing the audit log."""
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from flask import g, has_request_context, request
-from sqlalchemy import delete, insert, or_, update
 
-from taskapi.audit.models import AuditEntry, AuditOpening, Event
-from taskapi.config import settings
-from taskapi.database import db, now
+from taskapi.audit.models import AuditEntry, Event
+from taskapi.database import db
+from taskapi.ops.metrics import AUDIT_OMITTED
+from taskapi.security.rbac import Permission, grants
+from taskapi.security.throttle import AUDIT_ADDRESS, AUDIT_STRANGERS, AUDIT_USER, count, count_by_address
+
+# Events that a user, or a stranger, can repeat as often as they like. All others are always recorded.
+REPEATABLE = {
+    Event.SIGN_IN, Event.SIGN_IN_FAILED, Event.SIGN_OUT, Event.PROFILE_CHANGED, Event.EXPORTED, Event.IMPORTED,
+    Event.ACCESS_REFUSED, Event.REFRESH_TOKEN_REPEATED,
+}  # fmt: skip
 
 
 def record(event: Event, *, actor_id: UUID | None = None, subject_id: UUID | None = None, **details: Any) -> None:
-    """Write down what happened, in the transaction that makes it happen. `details` are values that JSON has."""
-    db.session.add(AuditEntry(event=event.value, actor_id=actor_id, subject_id=subject_id, details=details, **origin()))
+    """Record what happened, in the transaction that makes it happen. `details` are values that JSON has.
+
+    Repeatable events are left out once their allowance is used up, and counted in a metric: see `_is_allowed`.
+    """
+    behind = subject_id if event == Event.REFRESH_TOKEN_REPEATED else actor_id
+    if event not in REPEATABLE or _is_allowed(behind):
+        entry = AuditEntry(event=event.value, actor_id=actor_id, subject_id=subject_id, details=details, **origin())
+        db.session.add(entry)
+
+
+def _is_allowed(user_id: UUID | None) -> bool:
+    """Tell whether the allowance of whoever is behind the request has room for one entry more.
+
+    Strangers have one for each address and one for all, users one each; administrators and commands need none.
+    """
+    if not has_request_context():
+        return True
+    if user_id is None:
+        counted, who = [count_by_address(AUDIT_ADDRESS), count(AUDIT_STRANGERS, ())], "stranger"
+    elif "caller" in g and grants(g.caller.roles, Permission.USER_MANAGE):
+        return True
+    else:
+        counted, who = [count(AUDIT_USER, (str(user_id),))], "user"
+    allowed = all(one is None or one.remaining >= 0 for one in counted)
+    if not allowed:
+        AUDIT_OMITTED.labels(who).inc()
+    return allowed
 
 
 def origin() -> dict[str, str | None]:
@@ -26,22 +57,6 @@ def origin() -> dict[str, str | None]:
         "user_agent": _clean(request.headers.get("User-Agent"), 256),
         "request_id": g.get("request_id"),
     }
-
-
-def blank_old_origins() -> int:
-    """Take addresses and agents out of the entries that are older than `audit_days`; return how many had one."""
-    db.session.execute(insert(AuditOpening))
-    blanked = db.session.execute(
-        update(AuditEntry)
-        .where(
-            AuditEntry.at < now() - timedelta(days=settings().audit_days),
-            or_(AuditEntry.ip.is_not(None), AuditEntry.user_agent.is_not(None)),
-        )
-        .values(ip=None, user_agent=None)
-        .execution_options(synchronize_session=False)
-    )
-    db.session.execute(delete(AuditOpening))
-    return blanked.rowcount  # type: ignore[attr-defined, no-any-return]
 
 
 def _clean(text: str | None, most: int) -> str | None:

@@ -61,7 +61,7 @@ class AuditEntry(Model):
 
 
 class AuditOpening(Model):
-    """While the running transaction has its one row, the trigger lets it blank entries.
+    """While the running transaction has its one row, the triggers let it blank entries, and remove those before a time.
 
     The row points to one that can never be, so no commit takes it: gone with the transaction, or the transaction is.
     """
@@ -72,5 +72,6 @@ class AuditOpening(Model):
     never: Mapped[int] = mapped_column(
         ForeignKey("audit_openings.id", deferrable=True, initially="DEFERRED"), default=2
     )
+    remove_before: Mapped[datetime | None]
 
     __table_args__ = (CheckConstraint("id = 1 AND never = 2", name="never"),)

@@ -8,7 +8,7 @@ from flask.cli import with_appcontext
 from sqlalchemy.exc import NoResultFound
 
 from taskapi.accounts.service import everybody
-from taskapi.audit.log import blank_old_origins
+from taskapi.audit.service import prune_audit
 from taskapi.auth.service import prune_sessions
 from taskapi.cli.command import Command
 from taskapi.config import settings
@@ -20,11 +20,11 @@ from taskapi.tasks.prune import empty_trash, is_due
 @click.command("prune", cls=Command)
 @with_appcontext
 def prune() -> None:
-    """Remove what has had its time: old trash, ended sessions, stored answers, old addresses. Run it once a day."""
+    """Remove what has had its time: old trash, ended sessions, stored answers, old audit entries. Run it once a day."""
     before = now() - timedelta(days=settings().trash_days)
     emptied, over = 0, prune_sessions()
-    blanked = blank_old_origins()
     db.session.commit()
+    removed, blanked = prune_audit()
     for owner_id in everybody():
         with suppress(NoResultFound), acting_for(owner_id):  # who leaves meanwhile has nothing left
             if is_due(owner_id, before):
@@ -32,4 +32,4 @@ def prune() -> None:
                 over += prune_answers(owner_id)
                 db.session.commit()
     click.echo(f"Removed {emptied} rows from the trash, and {over} sessions, revocations and stored answers.")
-    click.echo(f"Took addresses and agents out of {blanked} entries of the audit log.")
+    click.echo(f"Removed {removed} entries from the audit log, and addresses and agents from {blanked} others.")

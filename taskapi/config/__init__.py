@@ -195,6 +195,15 @@ class Settings:
         "60/minute", "Passwords that signed-in users enter at one address; networks likewise.", _rate()
     )
     ratelimit_timezone: str = _setting("20/hour", "Changes of the time zone by one user; each rewrites days.", _rate())
+    ratelimit_audit_address: str = _setting(
+        "100/hour", "Audit entries that requests without a token cause from one address; networks likewise.", _rate()
+    )
+    ratelimit_audit_strangers: str = _setting(
+        "10000/day", "Audit entries that requests without a token cause from all addresses together.", _rate()
+    )
+    ratelimit_audit_user: str = _setting(
+        "1000/day", "Audit entries that one user causes; acts of administrators are always recorded.", _rate()
+    )
     ratelimit_user: str = _setting("6000/minute", "Requests of one signed-in user.", _rate())
     cookie_secure: bool | None = _setting(
         None,
@@ -252,6 +261,7 @@ class Settings:
     max_labels: int = _setting(10_000, "How many labels one person may have, the trash included.", _whole(1))
     trash_days: int = _setting(30, "Days until `flask prune` empties the trash.", _whole(1, 36500))
     audit_days: int = _setting(90, "Days until addresses and agents are taken out of the audit log.", _whole(1, 36500))
+    audit_max_days: int = _setting(365, "Days until `flask prune` removes entries of the audit log.", _whole(1, 36500))
     log_level: str = _setting(
         "info", "`debug`, `info`, `warning` or `error`.", _text(OneOf(["debug", "info", "warning", "error"]))
     )

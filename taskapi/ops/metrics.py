@@ -33,6 +33,7 @@ SECONDS = Histogram("taskapi_request_seconds", "Time to answer.", ["method", "ro
 SIGN_INS = Counter("taskapi_sign_ins", "Sign-ins by result.", ["result"])
 REFRESHES = Counter("taskapi_refreshes", "Refreshes by result.", ["result"])
 DENYLIST = Counter("taskapi_denylist_lookups", "Look-ups in the denylist by result.", ["result"])
+AUDIT_OMITTED = Counter("taskapi_audit_omitted", "Entries beyond the allowances of the audit log.", ["by"])
 POOL = Gauge("taskapi_pool_connections_in_use", "Database connections in use.", ["engine"], multiprocess_mode="livesum")
 
 

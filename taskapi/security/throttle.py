@@ -56,6 +56,9 @@ REGISTER_ALL = Limit("register-all", lambda s: s.ratelimit_register_all, silent=
 REFRESH = Limit("refresh", lambda s: s.ratelimit_refresh)
 PASSWORD = Limit("password", lambda s: s.ratelimit_password)
 PASSWORD_ADDRESS = Limit("password-address", lambda s: s.ratelimit_password_address)
+AUDIT_ADDRESS = Limit("audit-address", lambda s: s.ratelimit_audit_address, silent=True)
+AUDIT_STRANGERS = Limit("audit-strangers", lambda s: s.ratelimit_audit_strangers, silent=True)
+AUDIT_USER = Limit("audit-user", lambda s: s.ratelimit_audit_user, silent=True)
 USER = Limit("user", lambda s: s.ratelimit_user)
 
 

@@ -1,0 +1,102 @@
+"""How much strangers and users may add to the audit log, and what is recorded all the same."""
+
+import secrets
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy as sa
+from conftest import PASSWORD
+
+from taskapi.audit.models import AuditEntry
+from taskapi.database import db
+
+LOGIN = "/api/v1/auth/login"
+USERS = "/api/v1/admin/users"
+ALLOWANCES = {
+    "RATELIMIT_ENABLED": True,
+    "RATELIMIT_LOGIN_FAILED": "1000/minute",
+    "RATELIMIT_AUDIT_ADDRESS": "5/hour",
+    "RATELIMIT_AUDIT_STRANGERS": "20/day",
+    "RATELIMIT_AUDIT_USER": "10/day",
+    "TRUSTED_PROXIES": 1,
+}
+
+
+@pytest.fixture
+def app(make_app):
+    """An application with small allowances, all unused."""
+    return make_app(**ALLOWANCES)
+
+
+@pytest.fixture
+def recorded(app):
+    """Count the entries since the test began."""
+    started = datetime.now(UTC)
+
+    def number(**columns):
+        query = sa.select(sa.func.count()).select_from(AuditEntry).where(AuditEntry.at >= started)
+        with app.app_context():
+            return db.session.execute(query.filter_by(**columns)).scalar_one()
+
+    return number
+
+
+def fail(client, address):
+    body = {"username": f"nobody-{secrets.token_hex(6)}", "password": "wrong"}
+    return client.post(LOGIN, json=body, headers={"X-Forwarded-For": address})
+
+
+def address(number):
+    return f"2001:{0x1000 + number:x}:{secrets.randbelow(65536):x}::1"
+
+
+def test_strangers_have_an_allowance_for_each_address_and_one_for_all(client, recorded):
+    same = address(0)
+    for _ in range(8):
+        assert fail(client, same).status_code == 401
+    assert recorded(event="sign_in_failed", subject_id=None) == 5
+    for number in range(30):
+        fail(client, address(number + 1))
+    assert recorded(event="sign_in_failed", subject_id=None) == 17  # of 20, three were beyond the address's own
+
+
+def test_addresses_of_one_network_share_an_allowance(client, recorded):
+    for number in range(8):
+        fail(client, f"2001:db8:77:1::{number:x}")
+    assert recorded(event="sign_in_failed", subject_id=None) == 5
+
+
+def test_flood_of_strangers_leaves_users_and_administrators_their_entries(app, client, recorded, signed_in, new_person):
+    for number in range(40):
+        fail(client, address(number))
+    person, admin = signed_in(), signed_in("admin")
+    person.get(USERS)
+    assert recorded(event="access_refused") == 1
+    subject = person.get("/api/v1/me").json["id"]
+    assert admin.patch(f"{USERS}/{subject}", json={"roles": ["viewer"]}).status_code == 200
+    assert recorded(event="roles_changed") == 1
+    registered = {"username": f"p-{secrets.token_hex(6)}", "password": PASSWORD}
+    before = recorded(event="created")
+    assert client.post("/api/v1/auth/register", json=registered).status_code == 201
+    assert recorded(event="created") == before + 1
+
+
+def test_a_user_has_an_allowance_and_keeps_important_events(client, recorded, signed_in):
+    person = signed_in()
+    person_id = person.get("/api/v1/me").json["id"]
+    for number in range(20):
+        assert person.patch("/api/v1/me", json={"name": f"Name {number}"}).status_code == 200
+    assert recorded(event="profile_changed") == 9  # the tenth of the allowance was the sign-in
+    change = {"current_password": PASSWORD, "new_password": "another long and odd sentence"}
+    assert person.put("/api/v1/me/password", json=change).status_code in {200, 204}
+    assert recorded(event="password_changed") == 1
+    assert recorded(event="profile_changed", actor_id=sa.Uuid().python_type(person_id)) == 9
+    assert b'taskapi_audit_omitted_total{by="user"}' in client.get("/metrics").data
+
+
+def test_acts_of_administrators_are_always_recorded(recorded, signed_in):
+    admin, person = signed_in("admin"), signed_in()
+    person_id = person.get("/api/v1/me").json["id"]
+    for number in range(15):
+        assert admin.patch(f"{USERS}/{person_id}", json={"name": f"Name {number}"}).status_code == 200
+    assert recorded(event="profile_changed") == 15
