@@ -1,12 +1,16 @@
 """Idempotency-Key: sent twice, done once."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 import time_machine
+from conftest import PASSWORD
 
-from taskapi.database import now
+from taskapi.database import acting_for, db, now
 from taskapi.security import idempotency
+from taskapi.security.idempotency import StoredAnswer
 
 REQUESTS = {
     "tasks": {"title": "Milk", "labels": ["home"]},
@@ -89,3 +93,56 @@ def test_a_key_older_than_a_day_counts_for_nothing_even_before_the_pruning(owner
     monkeypatch.setattr(idempotency, "LIFE", timedelta(0))
     assert "Idempotency-Replayed" not in send(owner).headers
     assert count(owner) == 2
+
+
+def test_stored_answers_of_a_user_have_a_bound_in_bytes(make_app, new_person):
+    app = make_app(MAX_ANSWER_BYTES=20_000)
+    owner = sign_in(app, new_person())
+    text = {"description": "x" * 5_000}
+    keys = [f"k-{number}" for number in range(8)]
+    first = [send(owner, key=key, **text) for key in keys]
+    assert {answer.status_code for answer in first} == {201}
+    assert stored_bytes(app, owner) <= 20_000
+    again = [send(owner, key=key, **text) for key in keys]
+    assert (again[0].status_code, again[0].json["code"]) == (409, "answer_not_kept")
+    assert again[-1].data == first[-1].data
+    assert count(owner) == 8  # none was done twice
+
+
+def test_an_answer_too_large_to_keep_is_given_once(make_app, new_person):
+    owner = sign_in(make_app(MAX_ANSWER_BYTES=1000), new_person())
+    assert send(owner, description="x" * 5_000).status_code == 201
+    assert send(owner, description="x" * 5_000).json["code"] == "answer_not_kept"
+    assert count(owner) == 1
+
+
+def test_stored_answers_of_a_user_have_a_bound_in_rows(make_app, new_person):
+    app = make_app(MAX_ANSWERS=3)
+    owner = sign_in(app, new_person())
+    answers = [send(owner, key=f"k-{number}") for number in range(4)]
+    assert [answer.status_code for answer in answers] == [201, 201, 201, 409]
+    assert answers[3].json["code"] == "quota_exceeded"
+    assert count(owner) == 3
+    assert owner.post("/api/v1/tasks", json=REQUESTS["tasks"]).status_code == 201
+    assert send(owner, key="k-0").headers["Idempotency-Replayed"] == "true"
+    with time_machine.travel(now() + idempotency.LIFE + timedelta(minutes=1)):
+        later = sign_in(app, owner.username)
+        assert send(later, key="k-0").status_code == 201
+        assert "Idempotency-Replayed" not in send(later, key="k-9").headers
+    assert app.test_cli_runner().invoke(args=["prune"]).exit_code == 0
+
+
+def sign_in(app, username):
+    client = app.test_client()
+    login = client.post("/api/v1/auth/login", json={"username": username, "password": PASSWORD})
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {login.json['access_token']}"
+    client.username = username
+    return client
+
+
+def stored_bytes(app, owner):
+    """Return how many bytes of answers are stored for a user."""
+    owner_id = UUID(owner.get("/api/v1/me").json["id"])
+    total = sa.select(sa.func.sum(sa.func.length(StoredAnswer.body))).where(StoredAnswer.owner_id == owner_id)
+    with app.app_context(), acting_for(owner_id):
+        return db.session.execute(total).scalar_one()

@@ -582,3 +582,36 @@ def test_a_deactivated_person_is_refused_with_the_words_of_a_wrong_password(app,
     answer = client.post("/api/v1/auth/login", json={"username": login.username, "password": PASSWORD})
     assert (answer.status_code, answer.json["code"]) == (401, "invalid_credentials")
     assert_refused(refresh(tokens["refresh_token"]))
+
+
+def test_a_sign_in_beyond_the_number_of_sessions_ends_the_one_used_longest_ago(make_app, new_person):
+    client = make_app(MAX_SESSIONS=3).test_client()
+    credentials = {"username": new_person(), "password": PASSWORD}
+    signed_in = [client.post("/api/v1/auth/login", json=credentials).json for _ in range(3)]
+    refreshed = {"refresh_token": signed_in[0]["refresh_token"]}
+    assert client.post("/api/v1/auth/refresh", json=refreshed).status_code == 200  # which uses the first again
+    signed_in.append(client.post("/api/v1/auth/login", json=credentials).json)
+    bearers = [{"Authorization": f"Bearer {tokens['access_token']}"} for tokens in signed_in]
+    assert [client.get("/api/v1/me", headers=bearer).status_code for bearer in bearers] == [200, 401, 200, 200]
+    listed = client.get("/api/v1/auth/sessions", headers=bearers[0]).json["items"]
+    assert len(listed) == 3
+
+
+def test_a_session_keeps_so_many_spent_tokens_and_no_more(make_app, new_person):
+    app = make_app(MAX_REFRESH_TOKENS=5, REFRESH_GRACE_SECONDS=0)
+    client = app.test_client()
+    tokens = client.post("/api/v1/auth/login", json={"username": new_person(), "password": PASSWORD}).json
+    given = [tokens["refresh_token"]]
+    for _ in range(9):
+        answer = client.post("/api/v1/auth/refresh", json={"refresh_token": given[-1]})
+        given.append(answer.json["refresh_token"])
+    with app.app_context():
+        kept = (
+            sa.select(sa.func.count())
+            .select_from(RefreshToken)
+            .where(RefreshToken.session_id == UUID(tokens["session_id"]))
+        )
+        assert db.session.execute(kept).scalar_one() == 6  # five spent ones, and the one that is not
+    forgotten = client.post("/api/v1/auth/refresh", json={"refresh_token": given[0]})
+    assert (forgotten.status_code, forgotten.json["code"]) == (401, "invalid_refresh_token")
+    assert client.post("/api/v1/auth/refresh", json={"refresh_token": given[-1]}).status_code == 200

@@ -132,6 +132,11 @@ CATALOGUE = {
     "quota_exceeded": Entry(
         409, "You have as many of these as you may.", "Delete some for good, with `?permanent=true`, and try again."
     ),
+    "answer_not_kept": Entry(
+        409,
+        "This request was done before, and its response is no longer kept.",
+        "Read what it made. Sent under another key, it would be done again.",
+    ),
     "last_admin": Entry(
         409,
         "Nobody else could manage accounts.",

@@ -61,7 +61,7 @@ def _implied(doc: dict[str, Any], doc_info: dict[str, Any], method: str) -> Iter
     if "version_mismatch" in doc_info.get("problems", ()):
         yield "malformed_request"
     if "idempotent" in doc_info:
-        yield from ("malformed_request", "idempotency_key_reused")
+        yield from ("malformed_request", "idempotency_key_reused", "answer_not_kept", "quota_exceeded")
     if any("cursor" in getattr(parameter.get("schema"), "fields", ()) for parameter in doc.get("parameters", ())):
         yield "invalid_cursor"
     if "access" in doc_info:

@@ -66,7 +66,17 @@ def sign_in(username: str, password: str) -> Granted:
         db.session.execute(update(User).where(User.id == user.id).values(password_hash=renewed))
     prune_sessions()
     record(Event.SIGN_IN, actor_id=user.id, subject_id=user.id)
-    return _begin(_standing_of(user), now(), fresh=True)
+    granted = _begin(_standing_of(user), now(), fresh=True)
+    _end_surplus_sessions(user.id)
+    return granted
+
+
+def _end_surplus_sessions(user_id: UUID) -> None:
+    """End the sessions that were used longest ago, where a user has more than `max_sessions`."""
+    latest_first = (Session.last_used_at.desc(), Session.id.desc())
+    surplus = select(Session.id).where(Session.user_id == user_id).order_by(*latest_first)
+    for session_id in db.session.scalars(surplus.offset(settings().max_sessions)).all():
+        end_session(session_id, user_id)
 
 
 def highest_cost() -> int:
@@ -245,6 +255,15 @@ def _begin(standing: Standing, begun_at: datetime, *, fresh: bool) -> Granted:
     return Granted(standing, session_id, token, expires_at, fresh=fresh)
 
 
+def _drop_oldest_tokens(session_id: UUID) -> None:
+    """Delete the tokens that a session spent longest ago, beyond `max_refresh_tokens`; their use is refused as ever."""
+    spent = select(RefreshToken.digest).where(RefreshToken.session_id == session_id, RefreshToken.spent_at.is_not(None))
+    oldest = spent.order_by(RefreshToken.spent_at.desc()).offset(settings().max_refresh_tokens)
+    db.session.execute(
+        delete(RefreshToken).where(RefreshToken.digest.in_(oldest)), execution_options={"synchronize_session": False}
+    )
+
+
 def _lock_session_of(token: str) -> None:
     """Lock the session before its tokens, in the order of whatever ends it; the other way round the two deadlock."""
     held = select(RefreshToken.session_id).where(RefreshToken.digest == _digest(token)).scalar_subquery()
@@ -268,6 +287,7 @@ def _carry_on(session_id: UUID, successor: str, moment: datetime) -> Granted:
     if expires_at <= moment:
         problem("invalid_refresh_token")
     _store(successor, session_id, expires_at)
+    _drop_oldest_tokens(session_id)
     came_from = origin()
     used = {
         "last_used_at": moment,

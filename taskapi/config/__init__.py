@@ -256,9 +256,23 @@ class Settings:
         ),
     )
     max_body_bytes: int = _setting(1024 * 1024, "Largest request body.", _whole(1024))
+    max_sessions: int = _setting(
+        100, "Sessions of one user; a sign-in beyond that ends the one that was used longest ago.", _whole(1, 10000)
+    )
+    max_refresh_tokens: int = _setting(
+        3000, "Spent refresh tokens that are kept for each session, so that their theft is noticed.", _whole(1, 100000)
+    )
     max_tasks: int = _setting(1_000_000, "How many tasks one person may have, the trash included.", _whole(1))
     max_projects: int = _setting(10_000, "How many projects one person may have, the trash included.", _whole(1))
     max_labels: int = _setting(10_000, "How many labels one person may have, the trash included.", _whole(1))
+    max_answers: int = _setting(
+        10_000, "Requests with an `Idempotency-Key` that one user may send in 24 hours.", _whole(1)
+    )
+    max_answer_bytes: int = _setting(
+        16 * 1024 * 1024,
+        "Responses to one user's requests with an `Idempotency-Key` that are kept, together; the oldest go first.",
+        _whole(0),
+    )
     trash_days: int = _setting(30, "Days until `flask prune` empties the trash.", _whole(1, 36500))
     audit_days: int = _setting(90, "Days until addresses and agents are taken out of the audit log.", _whole(1, 36500))
     audit_max_days: int = _setting(365, "Days until `flask prune` removes entries of the audit log.", _whole(1, 36500))

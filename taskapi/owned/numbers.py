@@ -20,6 +20,8 @@ class Counter(NamedTuple):
     tasks: int
     projects: int
     labels: int
+    answers: int
+    answer_bytes: int
 
 
 def lock_owner(owner_id: UUID, numbers: int = 1, **added: int) -> Counter:

@@ -14,20 +14,23 @@ from uuid import UUID
 
 from flask import Response, request
 from marshmallow import Schema
-from sqlalchemy import JSON, ForeignKey, LargeBinary, String, delete
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String, delete, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from taskapi.api import problem
 from taskapi.api.blueprint import fields_of, is_derived, respond
 from taskapi.api.parsing import read_body
+from taskapi.config import settings
 from taskapi.database import Model, db, now
 from taskapi.owned import lock_owner
+from taskapi.owned.numbers import advance
 from taskapi.security.tokens import caller
 
 HEADER = "Idempotency-Key"
 LIFE = timedelta(hours=24)
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 KEPT = ("Location", "ETag", "Cache-Control", "Content-Type")
+NOT_KEPT: dict[str, Any] = {"status": 0, "headers": {}, "body": b""}  # of an answer that would take too much room
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -66,17 +69,53 @@ def remembered(response: Response) -> Response:
     """Keep an answer for when the same request comes again; in the session, to be committed with what it tells."""
     if key := _key():
         headers = {name: response.headers[name] for name in KEPT if name in response.headers}
-        answer = {"status": response.status_code, "headers": headers, "body": response.get_data()}
+        answer: dict[str, Any] = {"status": response.status_code, "headers": headers, "body": response.get_data()}
+        if not _make_room(len(answer["body"])):
+            answer = NOT_KEPT
         db.session.add(StoredAnswer(owner_id=caller().id, key=key, fingerprint=_fingerprint(), **answer))
     return response
 
 
 def prune_answers(owner_id: UUID) -> int:
-    """Remove a person's old answers; returns how many."""
+    """Remove a user's answers that are older than a day; returns how many."""
     old = (StoredAnswer.owner_id == owner_id, StoredAnswer.created_at < now() - LIFE)
-    removed = db.session.execute(delete(StoredAnswer).where(*old))
-    count: int = removed.rowcount  # type: ignore[attr-defined]
-    return count
+    removed = db.session.scalars(delete(StoredAnswer).where(*old).returning(func.length(StoredAnswer.body))).all()
+    advance(owner_id, 0, answers=-len(removed), answer_bytes=-sum(removed))
+    return len(removed)
+
+
+def _make_room(size: int) -> bool:
+    """Count an answer of so many bytes in, or respond 409 where the user has too many; False: it is too large to keep.
+
+    Where all answers together are too large, the oldest lose their bodies: their requests are still not done twice.
+    """
+    owner_id, most = caller().id, settings().max_answer_bytes
+    keeps = size <= most
+    counter = advance(owner_id, 0, answers=1, answer_bytes=size if keeps else 0)
+    if counter.answers > settings().max_answers:
+        prune_answers(owner_id)
+        counter = advance(owner_id, 0)
+    if counter.answers > settings().max_answers:
+        problem("quota_exceeded", f"You may send {settings().max_answers} requests with {HEADER} in 24 hours.")
+    if counter.answer_bytes > most:
+        _drop_bodies(owner_id, counter.answer_bytes - most // 2)
+    return keeps
+
+
+def _drop_bodies(owner_id: UUID, excess: int) -> None:
+    """Drop the bodies of a user's oldest answers, until so many bytes are free."""
+    kept = select(StoredAnswer.key, func.length(StoredAnswer.body)).where(
+        StoredAnswer.owner_id == owner_id, StoredAnswer.status != NOT_KEPT["status"]
+    )
+    keys, freed = [], 0
+    for key, size in db.session.execute(kept.order_by(StoredAnswer.created_at)).all():
+        if freed >= excess:
+            break
+        keys.append(key)
+        freed += size
+    dropped = update(StoredAnswer).where(StoredAnswer.owner_id == owner_id, StoredAnswer.key.in_(keys))
+    db.session.execute(dropped.values(NOT_KEPT), execution_options={"synchronize_session": False})
+    advance(owner_id, 0, answer_bytes=-freed)
 
 
 def _first_answer() -> Response | None:
@@ -88,11 +127,12 @@ def _first_answer() -> Response | None:
     if stored is None:
         return None
     if stored.created_at < now() - LIFE:
-        db.session.delete(stored)
-        db.session.flush()
+        prune_answers(caller().id)
         return None
     if stored.fingerprint != _fingerprint():
         problem("idempotency_key_reused")
+    if stored.status == NOT_KEPT["status"]:
+        problem("answer_not_kept")
     return Response(stored.body, stored.status, {**stored.headers, "Idempotency-Replayed": "true"})
 
 
