@@ -41,7 +41,7 @@ def follow(page: Path, address: str, environment: dict[str, str]) -> list[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
     )
     *answers, rest = done.stdout.split(END)

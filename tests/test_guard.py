@@ -112,6 +112,8 @@ def test_a_view_may_ask_for_a_fresh_token(make_app, new_person):
 
     assert get().status_code == 200
     assert (get(fresh=False).status_code, get(fresh=False).json["code"]) == (401, "fresh_token_required")
+    challenge = 'Bearer error="insufficient_user_authentication", max_age="900"'
+    assert get(fresh=False).headers["WWW-Authenticate"] == challenge
     assert get(fresh=False, roles=["viewer"]).json["code"] == "permission_denied"
 
 

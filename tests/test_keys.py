@@ -1,6 +1,7 @@
 """The key ring: every algorithm, keys that are turned while people work, and instances that only verify."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from taskapi.security.keys import ALGORITHMS, UnfitKeyError, changes
-from taskapi.security.keys.algorithms import generate
-from tests.conftest import PASSWORD, AppFactory
+from taskapi.security.keys.algorithms import PYJWT_NAMES, generate
+from tests.conftest import PASSWORD, ROOT, AppFactory, node_package
 from tests.rings import ASYMMETRIC, GOOD, REFUSED, RingFile, answer_to, bearer, new_key, pem, public, sign_in
 
 JWKS = "/.well-known/jwks.json"
@@ -30,10 +31,57 @@ def test_the_published_keys_verify_a_token_and_hold_nothing_private(make_app: Ap
     app = make_app(JWT_ALGORITHM=alg)
     (published,) = app.test_client().get(JWKS).json["keys"]
     token = enter(app)
-    key = jwt.PyJWKSet.from_dict({"keys": [published]})[jwt.get_unverified_header(token)["kid"]]
-    assert jwt.decode(token, key, audience="taskapi", issuer="taskapi")["type"] == "access"
+    known = published | {"alg": PYJWT_NAMES.get(alg, alg)}  # PyJWT does not know Ed25519 by that name
+    key = jwt.PyJWKSet.from_dict({"keys": [known]})[jwt.get_unverified_header(token)["kid"]]
+    assert jwt.decode(token, key.key, [alg], audience="taskapi", issuer="taskapi")["type"] == "access"
     assert set(published) <= {"kid", "alg", "use", "kty", "crv", "x", "y", "n", "e"}
     assert (published["alg"], published["use"]) == (alg, "sig")
+
+
+@pytest.mark.parametrize("alg", [alg for alg in ASYMMETRIC if alg != "Ed25519"])  # a name that jose knows from 6.0
+def test_published_keys_verify_a_token_by_jose(make_app: AppFactory, enter, alg):
+    node_package("jose")
+    app = make_app(JWT_ALGORITHM=alg, JWT_ISSUER="https://tasks.example.org", JWT_CLIENT_ID="tasks")
+    given = {"keys": app.test_client().get(JWKS).json, "token": enter(app)}
+    program = """
+        import { createLocalJWKSet, jwtVerify } from "jose";
+        const { keys, token } = JSON.parse(process.argv[1]);
+        const expected = { typ: "at+jwt", issuer: "https://tasks.example.org", audience: "taskapi",
+                           requiredClaims: ["exp", "sub", "client_id", "iat", "jti"] };  // RFC 9068, section 2.2
+        const { payload } = await jwtVerify(token, createLocalJWKSet(keys), expected);
+        console.log(payload.client_id);
+    """
+    command = ["node", "--input-type=module", "-e", program, json.dumps(given)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "tasks\n"), done.stderr
+
+
+def test_metadata_names_the_issuer_and_the_keys(make_app: AppFactory):
+    client = make_app(JWT_ISSUER="https://tasks.example.org").test_client()
+    answer = client.get("/.well-known/oauth-authorization-server", base_url="https://tasks.example.org")
+    assert answer.json == {
+        "issuer": "https://tasks.example.org",
+        "jwks_uri": "https://tasks.example.org/.well-known/jwks.json",
+        "response_types_supported": [],
+        "grant_types_supported": [],
+        "service_documentation": "https://tasks.example.org/docs/",
+    }
+    assert answer.headers["Cache-Control"] == "public, max-age=300"
+
+
+@pytest.mark.parametrize(("alg", "other"), [("Ed25519", "EdDSA"), ("EdDSA", "Ed25519")])
+def test_an_ed25519_key_verifies_by_the_name_that_it_says_alone(serve, enter, alg, other):
+    key = new_key(alg)
+    app = serve(key)
+    token = enter(app)
+    assert answer_to(app, token) == GOOD
+    renamed = jwt.encode(
+        jwt.decode(token, options={"verify_signature": False}),
+        jwt.PyJWK({name: key[name] for name in ("kty", "crv", "x", "d")}, "EdDSA").key,
+        other,
+        {"kid": key["kid"], "typ": "at+jwt"},
+    )
+    assert answer_to(app, renamed) == REFUSED
 
 
 def test_an_hmac_key_is_never_published(client: FlaskClient):

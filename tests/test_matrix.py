@@ -12,6 +12,7 @@ ANYONE = "anyone"
 MATRIX = {
     "GET /": ANYONE,
     "GET /.well-known/jwks.json": ANYONE,
+    "GET /.well-known/oauth-authorization-server": ANYONE,
     "GET /api/v1/admin/audit": ADMINS,
     "GET /api/v1/admin/stats": ADMINS,
     "GET /api/v1/admin/users": ADMINS,

@@ -22,9 +22,10 @@ def test_a_token_carries_the_header_and_claims_of_its_profile(token):
     header, claims = opened(token)
     assert header.keys() == {"alg", "kid", "typ"}
     assert (header["alg"], header["typ"]) == ("HS256", "at+jwt")
-    required = {"iss", "aud", "sub", "iat", "nbf", "exp", "jti", "sid", "name", "roles", "epoch", "fresh", "type"}
-    assert claims.keys() >= required
+    ours = {"sid", "name", "roles", "epoch", "fresh", "type"}
+    assert claims.keys() == {"iss", "aud", "client_id", "sub", "iat", "nbf", "exp", "jti"} | ours
     assert claims["exp"] - claims["iat"] == 900
+    assert claims["client_id"] == "taskapi"
     assert (claims["type"], claims["roles"], claims["fresh"]) == ("access", ["editor"], True)
 
 

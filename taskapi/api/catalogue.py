@@ -7,6 +7,7 @@ from typing import NamedTuple
 BEARER = "Bearer"
 INVALID = 'Bearer error="invalid_token"'
 INSUFFICIENT_SCOPE = 'Bearer error="insufficient_scope"'
+STEP_UP = 'Bearer error="insufficient_user_authentication"'
 
 
 class Entry(NamedTuple):
@@ -71,8 +72,8 @@ CATALOGUE = {
     "fresh_token_required": Entry(
         401,
         "This needs a token from a recent password entry.",
-        "Send your password to /api/v1/auth/verify-password, and use the token that comes back.",
-        {"WWW-Authenticate": INVALID},
+        "Send your password to /api/v1/auth/verify-password, and use the token that comes back. A refresh is no help.",
+        {"WWW-Authenticate": STEP_UP},
     ),
     "invalid_refresh_token": Entry(
         401,

@@ -18,7 +18,10 @@ HEADERS = {
     ),
     "RateLimit-Policy": _text("On limited routes: each limit, and its window in seconds.", '"user";q=6000;w=60'),
     "Retry-After": _text("Try again after so many seconds.", "42"),
-    "WWW-Authenticate": _text("What to authenticate by, and why not (RFC 6750).", 'Bearer error="invalid_token"'),
+    "WWW-Authenticate": _text(
+        "What to authenticate by, and why not (RFC 6750; RFC 9470 where a recent password entry is asked for).",
+        'Bearer error="invalid_token"',
+    ),
     "ETag": _text("Send it back as `If-None-Match`, or as `If-Match` with a change.", '"7"'),
     "Location": _text("Where it is.", "/api/v1/tasks/01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03"),
     "Link": _text(

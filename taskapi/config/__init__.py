@@ -22,7 +22,7 @@ PREFIX = "TASKAPI_"
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?", re.ASCII)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _DIGITS = re.compile(r"-?\d{1,18}", re.ASCII)
-JWT_ALGORITHMS = ("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
+JWT_ALGORITHMS = ("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA", "Ed25519")
 
 
 class SettingsError(click.ClickException):
@@ -155,6 +155,7 @@ class Settings:
         _text(OneOf(["", *JWT_ALGORITHMS])),
     )
     jwt_issuer: str = _setting("taskapi", "The `iss` of our tokens.", _text(Length(1, 200)))
+    jwt_client_id: str = _setting("taskapi", "The `client_id` of our tokens (RFC 9068).", _text(Length(1, 200)))
     jwt_audience: str = _setting("taskapi", "The `aud` of our tokens.", _text(Length(1, 200)))
     access_token_seconds: int = _setting(900, "Life of an access token.", _whole(1, 86400))
     refresh_token_seconds: int = _setting(604800, "Life of a refresh token, from each use.", _whole(60, 31536000))

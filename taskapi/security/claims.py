@@ -58,6 +58,7 @@ CLAIMS: Final = {
     "exp": Claim("until when it is good", _is_whole),
     "jti": Claim("its own id", _is_text),
     "sid": Claim("the session that it belongs to", _is_uuid),
+    "client_id": Claim("the client that it was issued to (RFC 9068)", _is_text, required=False),
     "roles": Claim("what its bearer may do", _are_roles),
     "epoch": Claim("which standing of the person it is of; grows when their roles change", _is_whole),
     "type": Claim("what kind of token it is", lambda value: value == "access"),

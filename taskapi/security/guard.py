@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError, NoResultFound
 
 from taskapi.api import problem
 from taskapi.api.problems import Problem, say_unexpected
+from taskapi.config import settings
 from taskapi.context import current_application, current_g, current_request
 from taskapi.database import act_for
 from taskapi.security.cookies import ACCESS, SAFE, read_cookie, require_csrf
@@ -70,7 +71,9 @@ def admit() -> None:
             permission=access.permission,
         )
     if access.fresh and not who.fresh:
-        problem("fresh_token_required")
+        age = settings().access_token_seconds  # a fresh token is as old as the password entry
+        challenge = f'Bearer error="insufficient_user_authentication", max_age="{age}"'
+        problem("fresh_token_required", headers={"WWW-Authenticate": challenge})
 
 
 def count_request(limits: tuple[Limit, ...]) -> None:

@@ -1,10 +1,13 @@
-"""/.well-known/jwks.json: the public keys, for whoever verifies our tokens elsewhere."""
+"""/.well-known: the public keys, and what a verifier elsewhere needs to find them."""
 
-from flask import Response, request
+from typing import Any
+
+from flask import Response, request, url_for
 from marshmallow import Schema, fields
 
 from taskapi.api import Blueprint
 from taskapi.api.encoding import to_json
+from taskapi.config import settings
 from taskapi.security.guard import public
 from taskapi.security.keys import ring
 
@@ -31,12 +34,52 @@ class JwksSchema(Schema):
     )
 
 
+class MetadataSchema(Schema):
+    """Metadata of an authorization server (RFC 8414)."""
+
+    issuer = fields.String(required=True, metadata={"description": "The `iss` of tokens.", "example": "taskapi"})
+    jwks_uri = fields.URL(
+        required=True,
+        metadata={"description": "The public keys.", "example": "https://tasks.example.org/.well-known/jwks.json"},
+    )
+    response_types_supported = fields.List(
+        fields.String(), required=True, metadata={"description": "None: there is no OAuth flow.", "example": []}
+    )
+    grant_types_supported = fields.List(
+        fields.String(), required=True, metadata={"description": "None: sign in at /api/v1/auth/login.", "example": []}
+    )
+    service_documentation = fields.URL(required=True, metadata={"example": "https://tasks.example.org/docs/"})
+
+
 @blp.get("/.well-known/jwks.json")
 @blp.response(200, JwksSchema, headers=("ETag", "Access-Control-Allow-Origin"))
 @public
 def show_jwks() -> Response:
     """Show the public keys that verify our tokens."""
-    response = Response(to_json(ring().published), content_type="application/json")
+    return _cacheable(ring().published)
+
+
+@blp.get("/.well-known/oauth-authorization-server")
+@blp.response(200, MetadataSchema, headers=("ETag",))
+@public
+def show_metadata() -> Response:
+    """Show what a library needs to verify our tokens: the issuer, and where the public keys are.
+
+    There is no token endpoint of OAuth: users sign in at /api/v1/auth/login.
+    """
+    return _cacheable(
+        {
+            "issuer": settings().jwt_issuer,
+            "jwks_uri": url_for("keys.show_jwks", _external=True),
+            "response_types_supported": [],
+            "grant_types_supported": [],
+            "service_documentation": url_for("docs.show_docs", _external=True),
+        }
+    )
+
+
+def _cacheable(document: dict[str, Any]) -> Response:
+    response = Response(to_json(document), content_type="application/json")
     response.cache_control.public = True
     response.cache_control.max_age = MAX_AGE
     response.add_etag()

@@ -64,7 +64,8 @@ def issue(standing: Standing, session_id: UUID, *, fresh: bool, csrf: str | None
     Key, `kid` and algorithm are one snapshot of the ring.
     """
     key = require_signing()
-    claims = {"sid": str(session_id), "name": standing.name, "roles": standing.roles, "epoch": standing.epoch}
+    claims: dict[str, Any] = {"client_id": settings().jwt_client_id, "sid": str(session_id), "name": standing.name}
+    claims |= {"roles": standing.roles, "epoch": standing.epoch}
     if csrf:
         claims["csrf"] = csrf
     token: str = create_access_token(

@@ -1,8 +1,9 @@
-"""The ten algorithms (RFC 7518, RFC 8037): what each asks of its key, and new keys for them."""
+"""The algorithms (RFC 7518, RFC 8037, RFC 9864): what each asks of its key, and new keys for them."""
 
 import secrets
 from typing import Any, Final, NamedTuple
 
+import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
@@ -32,7 +33,10 @@ ALGORITHMS: Final = {
     "ES256": Algorithm("EC", "P-256"),
     "ES384": Algorithm("EC", "P-384"),
     "EdDSA": Algorithm("OKP", "Ed25519"),
+    "Ed25519": Algorithm("OKP", "Ed25519"),  # the same signatures, by the name of RFC 9864
 }
+PYJWT_NAMES: Final = {"Ed25519": "EdDSA"}
+jwt.register_algorithm("Ed25519", OKPAlgorithm())
 UNUSABLE: Final = f"is of a kind that none of {', '.join(ALGORITHMS)} uses"
 CURVES: Final = {"P-256": ec.SECP256R1, "P-384": ec.SECP384R1}
 

@@ -12,7 +12,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from taskapi.security import base64url
-from taskapi.security.keys.algorithms import ALGORITHMS, RSA_LEAST, Jwk, UnfitKeyError, default_alg, jwk_of
+from taskapi.security.keys.algorithms import ALGORITHMS, PYJWT_NAMES, RSA_LEAST, Jwk, UnfitKeyError, default_alg, jwk_of
 
 REQUIRED: Final = {
     "oct": ("k", "kty"),
@@ -146,7 +146,7 @@ def _alg(jwk: Jwk) -> str:
 def _material(jwk: Jwk, alg: str) -> tuple[Any, bytes]:
     """Return a key as PyJWT takes it, and its secret number or text."""
     try:
-        return jwt.PyJWK(jwk, alg).key, base64url.decode(jwk.get("k") or jwk.get("d", ""))
+        return jwt.PyJWK(jwk, PYJWT_NAMES.get(alg, alg)).key, base64url.decode(jwk.get("k") or jwk.get("d", ""))
     except (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError):
         raise UnfitKeyError(f"is no valid {jwk['kty']} key") from None
 

@@ -1,0 +1,76 @@
+"""A verifier with one mistake at a time, for docs/jwt.md: the attacks there work on it. Never use it for anything else.
+
+naive_verifier.py MISTAKE TOKEN prints the name in the token, or `refused`. NAIVE_KEY is the HMAC key in hexadecimal, or
+the text of the key that the mistake is about.
+"""
+
+import hmac
+import json
+import os
+import sqlite3
+import sys
+from base64 import urlsafe_b64decode
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+Members = dict[str, Any]
+
+
+def decoded(part: str) -> bytes:
+    """Decode base64url as leniently as most libraries do."""
+    return urlsafe_b64decode(part.rstrip("=") + "=" * (-len(part.rstrip("=")) % 4))
+
+
+def key_given() -> bytes:
+    """Return the key of the environment."""
+    text = os.environ["NAIVE_KEY"]
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return text.encode()
+
+
+def key_in_file(kid: str) -> bytes:
+    """Mistake: the key is in a file that is named by the token."""
+    return Path("keys", kid).resolve().read_bytes()
+
+
+def key_in_table(kid: str) -> bytes:
+    """Mistake: the token's text becomes part of a statement."""
+    database = sqlite3.connect(":memory:")
+    database.execute("CREATE TABLE keys (kid, secret)")
+    (secret,) = database.execute(f"SELECT secret FROM keys WHERE kid = '{kid}'").fetchone()  # noqa: S608
+    return str(secret).encode()
+
+
+def key_of(mistake: str, header: Members) -> bytes:
+    """Return the key to verify by."""
+    if mistake == "kid-as-file":
+        return key_in_file(header["kid"])
+    if mistake == "kid-in-statement":
+        return key_in_table(header["kid"])
+    if mistake == "key-in-token":  # mistake: whoever sends a token chooses the key
+        return decoded(header["jwk"]["k"])
+    if mistake == "keys-by-url":  # mistake: and the place that keys come from
+        with urlopen(header["jku"]) as answer:  # noqa: S310
+            return decoded(json.load(answer)["keys"][0]["k"])
+    return key_given()
+
+
+def verify(mistake: str, token: str) -> Members | None:
+    """Return the claims of a token that is believed. What is not looked at, for a mistake, is left out here."""
+    signed, _, signature = token.rpartition(".")
+    header, claims = (json.loads(decoded(part)) for part in signed.split("."))
+    if mistake == "no-signature":  # mistake: decoding is taken for verifying
+        return dict(claims)
+    if mistake == "alg-by-token" and header["alg"].lower() == "none":  # mistake: the token decides the algorithm
+        return dict(claims)
+    # Mistake, where the key is a public one: the token says HS256, and its text is taken for a secret
+    expected = hmac.digest(key_of(mistake, header), signed.encode(), "sha256")
+    return dict(claims) if hmac.compare_digest(decoded(signature), expected) else None
+
+
+if __name__ == "__main__":
+    believed = verify(sys.argv[1], sys.argv[2])
+    sys.stdout.write(f"{believed['name'] if believed else 'refused'}\n")
