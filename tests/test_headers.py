@@ -89,6 +89,10 @@ def test_204_has_no_content_type_on_any_route(app, signed_in, subtests):
             assert answer.headers["Content-Security-Policy"] == API_POLICY
             seen.add(path)
     assert len(seen) >= 4
+    for path in (TASKS, "/healthz", "/docs/"):
+        answer = admin.options(path)
+        assert (answer.status_code, answer.data, "Content-Type" in answer.headers) == (200, b"", False)
+        assert answer.headers["Content-Security-Policy"] == API_POLICY
     answer = admin.post("/api/v1/auth/logout")
     assert (answer.status_code, "Content-Type" in answer.headers) == (204, False)
 

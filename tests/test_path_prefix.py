@@ -1,9 +1,13 @@
 """Behind a path prefix, by SCRIPT_NAME or by BASE_PATH: every URL that leaves the service carries it."""
 
 import re
+from threading import Thread
 
 import pytest
 from conftest import PASSWORD
+from playwright.sync_api import expect
+from visiting import add, row, saved
+from werkzeug.serving import make_server
 
 from taskapi.config import SettingsError
 
@@ -107,6 +111,36 @@ def test_health_is_found_with_and_without_the_base_path(based):
     client = based.test_client()
     assert client.get("/healthz").status_code == client.get(f"{PREFIX}/healthz").status_code == 200
     assert client.get(f"{PREFIX}x/healthz").status_code == 404
+
+
+@pytest.fixture
+def based_site(based):
+    """The application on a port of its own; returns the address of the browser client, without its last slash."""
+    server = make_server("127.0.0.1", 0, based, threaded=True)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}{PREFIX}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_browser_client_works_below_the_prefix(based_site, context, new_person):
+    page = context.new_page()
+    outside = []
+    page.on("request", lambda request: outside.append(request.url) if f"{PREFIX}/" not in request.url else None)
+    page.goto(based_site)
+    page.get_by_label("Username", exact=True).fill(new_person())
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.locator("main h1").wait_for()
+    add(page, "Water the plants")
+    expect(row(page, "Water the plants")).to_have_count(1)
+    saved(page)
+    page.reload()
+    expect(row(page, "Water the plants")).to_have_count(1)
+    assert {cookie["path"] for cookie in context.cookies()} == {PREFIX}
+    assert outside == [based_site]
 
 
 @pytest.mark.parametrize("path", ["tasks", "/tasks/", "/", "//", "/a//b", "/api", "/docs/x", "/a b", "/a?b", "/é"])

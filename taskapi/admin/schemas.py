@@ -8,7 +8,7 @@ from marshmallow.validate import Length
 from taskapi.accounts.schemas import ROLES, AccountSchema
 from taskapi.api.bodies import BodySchema, PatchSchema
 from taskapi.api.examples import GUEST, body_of
-from taskapi.api.fields import Choice, QueryFlag, Text
+from taskapi.api.fields import Choice, Flag, QueryFlag, Text
 from taskapi.api.pages import PageSchema
 from taskapi.auth.schemas import RegisterSchema
 from taskapi.security.rbac import Role
@@ -42,7 +42,7 @@ class UserPatchSchema(PatchSchema):
 
     name = Text(1, 100, allow_none=True)
     roles = Roles()
-    active = fields.Boolean(truthy={True}, falsy={False})
+    active = Flag()
 
 
 OPENED = {

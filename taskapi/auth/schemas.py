@@ -17,7 +17,7 @@ from taskapi.api.examples import (
     answer_of,
     body_of,
 )
-from taskapi.api.fields import Choice, Instant, Text
+from taskapi.api.fields import Choice, Flag, Instant, Text
 from taskapi.security.passwords import wrong_length
 
 
@@ -59,9 +59,7 @@ class LoginSchema(Schema):
 
     username = Text(1, 256, required=True, metadata={"example": USERNAME})
     password = Password()
-    cookies = fields.Boolean(
-        truthy={True},
-        falsy={False},
+    cookies = Flag(
         load_default=False,
         metadata={"description": "Put the tokens into cookies, for a browser.", "example": False},
     )

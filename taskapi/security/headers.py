@@ -91,7 +91,8 @@ def _carry_headers(application: "WSGIApplication") -> "WSGIApplication":
 
     def carrying(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-            left_out = SET_BY_SERVERS | (OF_A_BODY if status.startswith("204") else set())
+            is_empty = status.startswith("204") or ("Content-Length", "0") in headers
+            left_out = SET_BY_SERVERS | (OF_A_BODY if is_empty else set())
             headers = [
                 (name, _with_prefix(environ, value) if name == "Location" else value)
                 for name, value in headers
