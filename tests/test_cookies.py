@@ -7,6 +7,7 @@ import pytest
 import time_machine
 from conftest import PASSWORD
 
+from taskapi.config import SettingsError
 from taskapi.database import now
 
 LOGIN, REFRESH, LOGOUT = "/api/v1/auth/login", "/api/v1/auth/refresh", "/api/v1/auth/logout"
@@ -114,6 +115,14 @@ def test_samesite_is_a_setting(make_app, browser):
     client = make_app(COOKIE_SAMESITE="Lax").test_client()
     credentials = {"username": browser.username, "password": PASSWORD, "cookies": True}
     assert {each["samesite"] for each in cookies_of(client.post(LOGIN, json=credentials)).values()} == {"Lax"}
+
+
+def test_samesite_none_needs_secure_cookies(make_app):
+    with pytest.raises(SettingsError, match="COOKIE_SAMESITE: None needs COOKIE_SECURE=true"):
+        make_app(COOKIE_SAMESITE="None")
+    with pytest.raises(SettingsError, match="COOKIE_SAMESITE"):
+        make_app(COOKIE_SAMESITE="None", COOKIE_SECURE=False)
+    make_app(COOKIE_SAMESITE="None", COOKIE_SECURE=True)
 
 
 def test_cookies_under_a_path_prefix_stay_below_it(app, browser):

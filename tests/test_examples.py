@@ -52,7 +52,7 @@ def values(content):
 
 def success(operation):
     """Return the status that an operation answers with when all is well, and what it says of that."""
-    (status,) = (status for status in operation["responses"] if status[0] == "2")
+    status = next(status for status in operation["responses"] if status[0] == "2")  # another may be asked for
     return int(status), operation["responses"][status]
 
 

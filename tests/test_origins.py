@@ -101,6 +101,15 @@ def siblings(make_app, tmp_path_factory):
     servers.stop()
 
 
+@pytest.fixture(scope="module")
+def sites(make_app, tmp_path_factory):
+    """Two sites over HTTPS: this browser, as most, sends no cookies from one to the other."""
+    hosts = ("app.taskapi.test", "api.other.test")
+    servers = Servers(make_app, tmp_path_factory.mktemp("sites"), hosts, "https")
+    yield servers
+    servers.stop()
+
+
 @pytest.fixture(params=["ports", "siblings"])
 def servers(request):
     """Either of them."""
@@ -110,7 +119,7 @@ def servers(request):
 @pytest.fixture(scope="module")
 def chromium(browser):
     """A browser that finds our hosts on this machine, and goes back to pages as those of users do."""
-    args = [*QUIET, "--host-resolver-rules=MAP *.taskapi.test 127.0.0.1"]
+    args = [*QUIET, "--host-resolver-rules=MAP *.test 127.0.0.1"]
     path = program("chromium", "chromium-browser", "google-chrome")
     started = browser.browser_type.launch(
         executable_path=path, args=args, ignore_default_args=["--disable-back-forward-cache"]
@@ -201,6 +210,7 @@ def test_a_front_end_goes_through_a_day_with_cookies(context, servers):
     assert tab.evaluate(SIGNED_OUT)
 
 
+@pytest.mark.parametrize("servers", ["ports", "siblings", "sites"], indirect=True)
 def test_a_front_end_goes_through_a_day_with_tokens(context, servers):
     tab = front_end(context, servers, "Bearer")
     sign_in(tab, servers)
