@@ -17,7 +17,7 @@ let asking = null;
 let again = false;
 const tabs = new BroadcastChannel("taskapi");
 
-/** Start to follow, from now on: what is read after the promise is kept will be kept up to date. */
+/** Start polling. What is read after the returned promise resolves is kept up to date. */
 export function start() {
   tabs.addEventListener("message", ({ data }) => data === "changed" && look());
   courier.addEventListener("sent", () => {
@@ -28,21 +28,21 @@ export function start() {
   window.addEventListener("offline", () => reach(false));
   document.addEventListener("visibilitychange", look);
   setInterval(look, INTERVAL);
-  return lookNow(); // even in a tab that nobody sees yet
+  return lookNow(); // in a hidden tab too
 }
 
-/** Tell everybody that something was changed past the outbox. */
+/** Announce a change that did not go through the outbox, to this tab and the others. */
 export function announce() {
   tabs.postMessage("changed");
   look();
 }
 
-/** Tell everything on this page to reload: what is a day has changed, say. */
+/** Have everything on this page reloaded, for example after a change of the time zone. */
 export function refreshAll() {
   feed.dispatchEvent(new Event("change"));
 }
 
-/** Ask what changed, while somebody looks. */
+/** Ask for changes, unless the page is hidden. */
 export function look() {
   return document.visibilityState === "hidden" ? asking : lookNow();
 }
@@ -52,7 +52,7 @@ export function isReachable() {
   return reachable;
 }
 
-/** Ask at once; where that is being asked, once more behind it. */
+/** Ask for changes at once; when a request is running, once more after it. */
 function lookNow() {
   again = asking !== null;
   asking ??= ask().finally(() => {

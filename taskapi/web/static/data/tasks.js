@@ -1,11 +1,11 @@
-/** The tasks that this page knows: as the server last showed them, and as they look with what waits in the outbox. */
+/** The tasks that this page knows: as the server last returned them, with the changes that wait in the outbox. */
 
 import { tasks as api } from "../api/calls.js";
 import { courier } from "./courier.js";
 import { conflicts } from "./merge.js";
 import * as waiting from "./outbox.js";
 
-/** Tells `change` when a task, or what waits for one, is no longer as it was; `renamed` with `{from, to}`. */
+/** Events: `change` when a task or a waiting change of one changed; `renamed` with `{from, to}`. */
 export const tasks = new EventTarget();
 
 const NEW = {
@@ -46,7 +46,7 @@ export function distrust() {
   distrusted = new Set(known.keys());
 }
 
-/** Return a task as it is to be shown, with `pending` where something of it waits; undefined if it is not known. */
+/** Return a task as it is shown, with `pending` when a change of it waits; undefined if it is not known. */
 export function find(asked) {
   const id = waiting.idOf(asked);
   const operations = waiting.waiting().filter((each) => each.id === id);
@@ -55,12 +55,12 @@ export function find(asked) {
   return row && operations.reduce(apply, row);
 }
 
-/** Return what a task is told apart by, before and after it has its id. */
+/** Return the key of a task, the same before and after the server gives it an id. */
 export function keyOf({ id }) {
   return firstIds.get(id) ?? id;
 }
 
-/** Return the tasks that are not yet made on the server, the latest first. */
+/** Return the tasks that are not created on the server yet, the latest first. */
 export function unmade() {
   return waiting
     .waiting()

@@ -152,7 +152,7 @@ function removal() {
     )
       return;
     await account.remove();
-    location.replace("/");
+    location.replace(location.pathname);
   };
   return [
     h("p", { class: "hint" }, "Everything that you own here is erased, for good."),

@@ -1,4 +1,4 @@
-/** What can be done to a task by a key or a click, each with a way back. */
+/** Actions on a task, the same by key, mouse and touch; each can be undone. */
 
 import { tasks as api } from "../api/calls.js";
 import { announce } from "../data/follow.js";
@@ -18,11 +18,11 @@ export function toggleTask(id) {
     toast(`Completed “${task.title}”.`, { undo: () => tasks.change(id, { status: task.status }) });
 }
 
-/** Put a task into the trash; one that lies there is deleted for good, if so said. */
+/** Move a task to the trash; delete one that is in the trash permanently, after a confirmation. */
 export async function deleteTask(id) {
   const task = tasks.find(id);
   if (!canWrite() || !task) return;
-  if (task.deleted_at) await buryTask(task);
+  if (task.deleted_at) await deletePermanently(task);
   else {
     tasks.remove(id);
     toast(`Deleted “${task.title}”.`, { undo: () => tasks.restore(id) });
@@ -35,12 +35,12 @@ export function restoreTask(id) {
   toast(`Restored “${tasks.find(id).title}”.`);
 }
 
-async function buryTask(task) {
+async function deletePermanently(task) {
   if (!(await confirm("Delete for good?", `“${task.title}” and what is under it cannot be brought back.`))) return;
   await api.remove(task.id, { permanent: "true" }).then(announce, complain);
 }
 
-/** Edit a task's title where it stands: Enter saves, Esc leaves it as it was. */
+/** Edit a task's title in its row: Enter saves, Esc cancels. */
 export function editTitle(id) {
   const base = tasks.find(id);
   const link = rowOf(id)?.querySelector(".title");

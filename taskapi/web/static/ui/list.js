@@ -86,7 +86,7 @@ function tick() {
 
 let drawing = false;
 
-/** Draw once, however much changes in this moment. */
+/** Draw once, however many changes come at the same time. */
 function soon() {
   if (drawing) return;
   drawing = true;
@@ -110,7 +110,7 @@ function draw() {
   roam();
 }
 
-/** The tasks to show: those not yet made where they may belong, then the server's, without what is on its way out. */
+/** Return the tasks to show: those not created on the server yet, then the server's, without removed ones. */
 function shown(view) {
   const made = listing.ids.map(tasks.find).filter(Boolean);
   const fresh = view.closed ? [] : tasks.unmade().filter(belongs);
@@ -119,7 +119,7 @@ function shown(view) {
   );
 }
 
-/** A task that was made here stays where it is until the list comes with it. */
+/** Keep a task that was created here in its place until the reloaded list has it. */
 function stay({ detail: { to } }) {
   if (!VIEWS[place().view]?.closed && belongs(tasks.find(to)) && !listing?.ids.includes(to)) listing?.ids.unshift(to);
 }

@@ -1,4 +1,4 @@
-/** A task in a list: its circle, its title, and what else there is to see at a glance. */
+/** A task in a list: its circle, its title, and chips for its other fields. */
 
 import { lists, project } from "../data/catalog.js";
 import { DATE_LANGUAGE, describeDue, dueDay, isOverdue, today } from "../text/days.js";
