@@ -45,8 +45,8 @@ export const VIEWS = {
   },
   completed: {
     title: () => "Completed",
-    query: () => ({ status: ["done", "cancelled"], sort: "-updated_at" }),
-    heading: (task) => describeDay(dayOf(task.completed_at ?? task.updated_at)),
+    query: () => ({ status: ["done", "cancelled"], sort: "-completed_at,-updated_at" }),
+    heading: (task) => (task.completed_at ? describeDay(dayOf(task.completed_at)) : "Cancelled"),
     empty: "Nothing done yet.",
     closed: true,
   },
