@@ -206,7 +206,7 @@ def test_every_place_is_a_key_away(visit, three):
 
 def test_every_field_is_saved_as_it_is_left(person, visit, task):
     project = person.post("/api/v1/projects", json={"name": "Garden"}).json
-    parent = person.post(TASKS, json={"title": "Summer"}).json
+    parent = person.post(TASKS, json={"title": "Summer", "project_id": project["id"]}).json
     page = visit(f"all?task={task['id']}")
     pane = page.get_by_role("complementary")
     pane.get_by_label("Title", exact=True).fill("Water the roses")
@@ -215,9 +215,9 @@ def test_every_field_is_saved_as_it_is_left(person, visit, task):
     pane.get_by_label("Priority").select_option("Urgent")
     pane.get_by_label("Due", exact=True).fill("2031-03-01")
     pane.get_by_label("Due time").fill("18:30")
+    pane.get_by_label("Project").select_option("Garden")
     pane.get_by_label("Part of").focus()
     pane.get_by_label("Part of").select_option("Summer")
-    pane.get_by_label("Project").select_option("Garden")
     for name in ("home", "balcony"):
         pane.get_by_label("Labels").fill(name)
         page.keyboard.press("Enter")
@@ -229,6 +229,23 @@ def test_every_field_is_saved_as_it_is_left(person, visit, task):
         "Water the roses", "Twice\na day", "in_progress", "urgent", None, "2031-03-01T18:30:00Z",
         project["id"], parent["id"], ["balcony", "home"],
     )  # fmt: skip
+
+
+def test_a_subtask_that_moves_to_another_project_leaves_its_parent(person, context, visit, task):
+    project = person.post("/api/v1/projects", json={"name": "Garden"}).json
+    part = person.post(TASKS, json={"title": "Fill the can", "parent_id": task["id"]}).json
+    page = visit(f"all?task={part['id']}")
+    pane = page.get_by_role("complementary")
+    expect(pane.get_by_label("Part of")).to_have_value(task["id"])
+    context.set_offline(True)
+    pane.get_by_label("Description").fill("To the brim")
+    pane.get_by_label("Description").blur()
+    pane.get_by_label("Project").select_option("Garden")
+    expect(pane.get_by_label("Part of")).to_have_value("")
+    context.set_offline(False)
+    saved(page)
+    now = person.get(f"{TASKS}/{part['id']}").json
+    assert (now["project_id"], now["parent_id"], now["description"]) == (project["id"], None, "To the brim")
 
 
 def test_a_field_can_be_emptied_again(person, visit):
@@ -397,6 +414,18 @@ def test_typing_a_search_asks_once(visit, three):
     page.get_by_label("Search tasks").press_sequentially("three", delay=20)
     expect(page.locator(".row .title")).to_have_text(["Three"])
     assert len(asked) == 1
+
+
+def test_completed_tasks_stay_in_the_order_of_their_completion(person, visit):
+    for title in ("First", "Second", "Third"):
+        task = person.post(TASKS, json={"title": title, "labels": ["home"]}).json
+        person.patch(f"{TASKS}/{task['id']}", json={"status": "done"})
+    person.post(TASKS, json={"title": "Dropped", "status": "cancelled"})
+    person.patch(f"{TASKS}/{person.get(TASKS + '?q=first').json['items'][0]['id']}", json={"description": "Changed"})
+    page = visit("completed")
+    expect(page.locator(".part, .row .title")).to_have_text(
+        ["Today", "Third", "Second", "First", "Cancelled", "Dropped"]
+    )
 
 
 @pytest.fixture

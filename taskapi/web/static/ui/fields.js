@@ -79,9 +79,20 @@ function priority() {
   return choice("Priority", "priority", () => PRIORITIES.map((each) => [each, each[0].toUpperCase() + each.slice(1)]));
 }
 
+/** A subtask that moves to another project leaves its parent. */
 function project() {
   const rows = () => lists.projects.filter((each) => !each.archived).map((each) => [each.id, each.name]);
-  return choice("Project", "project_id", () => [["", "None"], ...rows()]);
+  const field = choice("Project", "project_id", () => [["", "None"], ...rows()]);
+  let shown = null;
+  const read = () => {
+    const { project_id: chosen } = field.read();
+    return { project_id: chosen, ...(shown && chosen !== shown.project_id && { parent_id: null }) };
+  };
+  const write = (task) => {
+    shown = task;
+    field.write(task);
+  };
+  return { ...field, read, write };
 }
 
 function choice(label, name, options) {
@@ -119,8 +130,9 @@ function parent() {
   };
   element.addEventListener("focus", () => candidates().catch(() => {}));
   const write = (task) => {
-    if (shown?.id === task.id && shown.parent_id === task.parent_id) return;
+    const isShown = shown?.id === task.id && shown.parent_id === task.parent_id;
     shown = task;
+    if (isShown) return;
     show(task.parent_id ? [{ id: task.parent_id, title: "Its parent" }] : []);
     current()
       .then(show)
