@@ -47,7 +47,7 @@ def fill(address: str, count: int) -> None:
     for start in range(0, count, AT_ONCE):
         rows = [row(number) for number in range(start, min(count, start + AT_ONCE))]
         began = time.perf_counter()
-        post(address, "tasks/import", {"tasks": rows}, token)
+        post(address, "tasks/import.json", {"tasks": rows}, token)
         print(f"import of {len(rows)} behind {start}: {time.perf_counter() - began:.2f} s")
 
 
@@ -98,7 +98,7 @@ def sign_in(address: str, count: int) -> str:
 
 
 def download(address: str, form: str, token: str) -> int:
-    request = urllib.request.Request(f"{address}/api/v1/tasks/export?format={form}")
+    request = urllib.request.Request(f"{address}/api/v1/tasks/export.{form}")
     request.add_header("Authorization", f"Bearer {token}")
     with urllib.request.urlopen(request) as answer:
         return sum(map(len, iter(lambda: answer.read(65536), b"")))

@@ -10,6 +10,7 @@ from taskapi.api import examples as cast
 
 SCRIPTS = Path(__file__).parent.parent / "postman" / "scripts"
 JSON = "application/json"
+CSV = "text/csv"
 VARIABLES = {  # what examples call somebody or something, and the variable that has its place
     **{value: f"{{{{{name.lower()}}}}}" for name, value in vars(cast).items() if name.endswith("_ID")},
     cast.REFRESH_TOKEN: "{{refresh_token}}",
@@ -18,7 +19,8 @@ VARIABLES = {  # what examples call somebody or something, and the variable that
     f'"{cast.USERNAME}"': '"{{username}}"',
     f'"{cast.GUEST}"': '"guest-{{$guid}}"',
 }
-ASKED = {("import_tasks", "dry_run"): "true"}  # the parameters that a request has from the start
+# The parameters that a request has from the start
+ASKED = {(f"import_tasks_{form}", "dry_run"): "true" for form in ("json", "csv")}
 ENDING = {"logout", "end_session", "delete_account"}  # the session in use
 
 
@@ -62,8 +64,10 @@ def _request(operation: Operation) -> dict[str, Any]:
     elif not operation.said["security"] or {} in operation.said["security"]:
         request["auth"] = {"type": "noauth"}
     if bodies := _bodies(operation):
-        headers.append({"key": "Content-Type", "value": JSON})
-        request["body"] = {"mode": "raw", "raw": next(iter(bodies.values())), "options": {"raw": {"language": "json"}}}
+        media_type = _media_type(operation)
+        headers.append({"key": "Content-Type", "value": media_type})
+        language = {"raw": {"language": "json" if media_type == JSON else "text"}}
+        request["body"] = {"mode": "raw", "raw": next(iter(bodies.values())), "options": language}
     return {**request, "header": headers, "description": operation.said["description"]}
 
 
@@ -94,10 +98,19 @@ def _header(parameter: dict[str, Any]) -> dict[str, Any]:
 
 def _bodies(operation: Operation) -> dict[str, str]:
     """Return the bodies that the document shows, by what it says of each, with variables in them."""
-    content = operation.said.get("requestBody", {}).get("content", {}).get(JSON)
-    if content is None:
+    media_type = _media_type(operation)
+    if media_type is None:
         return {}
+    content = operation.said["requestBody"]["content"][media_type]
+    if media_type == CSV:
+        return _examples(content)
     return {said: _with_variables(value) for said, value in _examples(content).items()}
+
+
+def _media_type(operation: Operation) -> str | None:
+    """Return the type of the body that a request has, if it has one."""
+    content = operation.said.get("requestBody", {}).get("content", {})
+    return next((media_type for media_type in (JSON, CSV) if media_type in content), None)
 
 
 def _examples(content: dict[str, Any]) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 import json
 
 TASKS = "/api/v1/tasks"
-EXPORT = f"{TASKS}/export"
-IMPORT = f"{TASKS}/import"
+EXPORT = f"{TASKS}/export"  # with the format behind it
+IMPORT = f"{TASKS}/import.json"
+IMPORT_CSV = f"{TASKS}/import.csv"
 NEW = {"id", "parent_id", "updated_at"}  # what an import gives anew
 
 
@@ -15,17 +16,17 @@ def bring(client, tasks, **query):
 
 def bring_csv(client, text, content_type="text/csv", **query):
     data = text.encode() if isinstance(text, str) else text
-    return client.post(IMPORT, data=data, content_type=content_type, query_string=query)
+    return client.post(IMPORT_CSV, data=data, content_type=content_type, query_string=query)
 
 
 def table(client):
-    answer = client.get(f"{EXPORT}?format=csv")
+    answer = client.get(f"{EXPORT}.csv")
     assert answer.status_code == 200
     return answer.text
 
 
 def exported(client):
-    answer = client.get(EXPORT)
+    answer = client.get(f"{EXPORT}.json")
     assert answer.status_code == 200
     return answer.json["tasks"]
 

@@ -1,8 +1,9 @@
 """/tasks/export and /tasks/import together: nothing is lost on the way."""
 
+import json
 from datetime import UTC, datetime
 
-from exchanging import EXPORT, TASKS, bring, bring_csv, events, exported, live, meaning, table
+from exchanging import EXPORT, IMPORT, TASKS, bring, bring_csv, events, exported, live, meaning, table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from icalendar import Calendar
@@ -48,6 +49,14 @@ def lines(most):
     return text.map(str.strip).filter(bool)
 
 
+def trees(rows):
+    """Put each row into the project of the row at its top."""
+    by_id = {row["id"]: row for row in rows}
+    for row in rows:  # parents come first
+        row["project"] = by_id[row["parent_id"]]["project"] if row["parent_id"] else row["project"]
+    return rows
+
+
 @st.composite
 def task_rows(draw):
     rows = []
@@ -59,7 +68,7 @@ def task_rows(draw):
         row["completed_at"] = draw(instants) if row["status"] == "done" else None
         row["parent_id"] = draw(st.sampled_from([None, *(row["id"] for row in rows)]))
         rows.append(row)
-    return rows
+    return trees(rows)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -79,8 +88,45 @@ def test_what_goes_in_comes_out_in_every_form(signed_in, rows):
     assert meaning(exported(second)) == meaning(exported(third)) == meaning(tasks)
 
 
+colors = st.none() | st.from_regex("#[0-9a-f]{6}", fullmatch=True)
+labels = st.lists(
+    st.builds(dict, name=lines(50), color=colors), max_size=4, unique_by=lambda row: name_key(row["name"])
+)
+projects = st.lists(
+    st.builds(
+        dict,
+        name=lines(100),
+        description=texts,
+        color=colors,
+        archived=st.booleans(),
+    ),
+    max_size=4,
+    unique_by=lambda row: name_key(row["name"]),
+)
+
+
+def account(client):
+    """Return all that a JSON file keeps of an account."""
+    file = client.get(f"{EXPORT}.json").json
+    return {**file, "tasks": meaning(file["tasks"])}
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=task_rows(), projects=projects, labels=labels)
+def test_a_whole_account_goes_out_and_into_an_empty_one_and_is_the_same(signed_in, rows, projects, labels):
+    first, second = signed_in(), signed_in()
+    sent = {"tasks": rows, "projects": projects, "labels": labels}
+    assert first.post(IMPORT, json=sent).status_code == 200
+    file = first.get(f"{EXPORT}.json").data
+    for kind, rows_sent in (("projects", projects), ("labels", labels)):
+        kept = {name_key(row["name"]): row for row in json.loads(file)[kind]}
+        assert {name_key(row["name"]): row for row in rows_sent}.items() <= kept.items()
+    assert second.post(IMPORT, data=file, content_type="application/json").status_code == 200
+    assert account(second) == account(first)
+
+
 def calendar(client):
-    return Calendar.from_ical(client.get(f"{EXPORT}?format=ics").data)
+    return Calendar.from_ical(client.get(f"{EXPORT}.ics").data)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -88,7 +134,7 @@ def calendar(client):
 def test_a_calendar_says_what_was_meant(signed_in, rows):
     client = signed_in()
     bring(client, rows)
-    text = client.get(f"{EXPORT}?format=ics").data
+    text = client.get(f"{EXPORT}.ics").data
     assert max(map(len, text.split(b"\r\n"))) <= 75
     todos = Calendar.from_ical(text).walk("VTODO")
     for todo, task in zip(todos, exported(client), strict=True):
@@ -101,7 +147,7 @@ def test_a_calendar_says_what_was_meant(signed_in, rows):
 
 def test_a_calendar_has_a_to_do_for_each_task(owner):
     live(owner)
-    answer = owner.get(f"{EXPORT}?format=ics")
+    answer = owner.get(f"{EXPORT}.ics")
     assert answer.headers["Content-Type"] == "text/calendar; charset=utf-8"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="tasks.ics"'
     tasks = exported(owner)

@@ -5,7 +5,7 @@ import socket
 import threading
 
 import pytest
-from exchanging import EXPORT, TASKS, bring, events, exported, faults, live
+from exchanging import EXPORT, TASKS, bring, events, exported, live
 from prometheus_client import REGISTRY
 from servers import wait_until
 from werkzeug.serving import make_server
@@ -36,7 +36,7 @@ def test_a_file_has_every_field_that_a_task_has(owner, task):
 
 
 def test_an_export_is_a_download_that_nobody_stores(owner, task):
-    answer = owner.get(EXPORT)
+    answer = owner.get(f"{EXPORT}.json")
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="tasks.json"'
     assert answer.headers["Cache-Control"] == "no-store"
@@ -56,7 +56,7 @@ def test_an_export_of_nothing_is_a_file_all_the_same(owner, other):
 
 
 def test_asking_for_the_head_of_an_export_is_no_export(owner, task):
-    answer = owner.head(EXPORT)
+    answer = owner.head(f"{EXPORT}.json")
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
     assert "exported" not in events(owner)
 
@@ -66,7 +66,7 @@ def test_an_export_shows_one_moment_however_long_it_takes(owner, monkeypatch):
     rows = [{"title": f"Task {i}"} for i in range(20)]
     bring(owner, rows)
     before = exported(owner)
-    with owner.get(EXPORT) as answer:
+    with owner.get(f"{EXPORT}.json") as answer:
         pieces = answer.iter_encoded()
         start = next(pieces) + next(pieces)
         last = owner.get(f"{TASKS}?limit=1").json["items"][0]
@@ -78,16 +78,16 @@ def test_an_export_shows_one_moment_however_long_it_takes(owner, monkeypatch):
 def test_an_export_that_nobody_reads_to_its_end_lets_its_connection_go(owner):
     bring(owner, [{"title": f"Task {i}"} for i in range(1000)])
     held = in_use()
-    with owner.get(EXPORT) as answer:
+    with owner.get(f"{EXPORT}.json") as answer:
         next(answer.iter_encoded())
         assert in_use() == held + 1
     assert in_use() == held
     assert owner.post(TASKS, json={"title": "Next"}).status_code == 201
 
 
-@pytest.mark.parametrize("form", ["xml", "JSON", "", "csv,json"])
-def test_a_form_that_there_is_not_is_422(owner, form):
-    assert "format" in faults(owner.get(EXPORT, query_string={"format": form}))
+@pytest.mark.parametrize("form", ["xml", "JSON", ""])
+def test_an_export_in_an_unknown_format_is_404(owner, form):
+    assert owner.get(f"{EXPORT}.{form}").status_code == 404
 
 
 @pytest.fixture
@@ -99,9 +99,7 @@ def receive(app, owner):
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
 
         def ask(form):
-            head = (
-                f"GET {EXPORT}?format={form} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {owner.token}\r\n\r\n"
-            )
+            head = f"GET {EXPORT}.{form} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {owner.token}\r\n\r\n"
             connection.sendall(head.encode())
             return connection
 
@@ -136,5 +134,5 @@ def test_an_export_that_fails_on_its_way_does_not_look_whole(owner, receive, mon
 def test_an_export_that_fails_at_once_is_an_error(owner, monkeypatch):
     monkeypatch.setitem(FORMATS, "json", Format("text/plain", lambda _: 1 / 0))
     held = in_use()
-    assert owner.get(EXPORT).status_code == 500
+    assert owner.get(f"{EXPORT}.json").status_code == 500
     assert in_use() == held

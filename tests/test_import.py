@@ -1,8 +1,17 @@
 """/tasks/import: all rows or none, and each bad one told."""
 
+import socket
+import threading
+from contextlib import ExitStack
+
 import pytest
 from conftest import PASSWORD
-from exchanging import IMPORT, TASKS, bring, events, exported, faults, live
+from exchanging import IMPORT, IMPORT_CSV, TASKS, bring, events, exported, faults, live
+from servers import wait_until
+from werkzeug.serving import make_server
+
+from taskapi.tasks.exchange import bounds
+from taskapi.tasks.exchange.bounds import PROCESS_IMPORTS, room_for_import
 
 
 def test_an_import_gives_each_task_a_version_of_its_own(owner, other):
@@ -146,9 +155,9 @@ def test_a_file_longer_than_other_bodies_may_be_is_taken(owner):
     assert answer.json["created"] == 100
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "text/csv"])
-def test_a_file_that_is_too_large_is_413(owner, content_type):
-    answer = owner.post(IMPORT, data=b" " * (16 * 1024 * 1024 + 1), content_type=content_type)
+@pytest.mark.parametrize(("url", "content_type"), [(IMPORT, "application/json"), (IMPORT_CSV, "text/csv")])
+def test_a_file_that_is_too_large_is_413(owner, url, content_type):
+    answer = owner.post(url, data=b" " * (16 * 1024 * 1024 + 1), content_type=content_type)
     assert (answer.status_code, answer.json["code"]) == (413, "body_too_large")
 
 
@@ -166,3 +175,202 @@ def test_an_import_keeps_within_what_a_person_may_have(make_app, new_person, set
     assert (answer.status_code, answer.json["code"]) == (409, "quota_exceeded")
     assert exported(client) == []
     assert bring(client, rows[:2]).status_code == 200
+
+
+GARDEN = {"name": "Garden", "description": "Beds\nand pots.", "color": "#aabbcc", "archived": True}
+HOME = {"name": "home", "color": "#112233"}
+
+
+def bring_all(client, **lists):
+    return client.post(IMPORT, json={"tasks": [], **lists})
+
+
+def properties(client, kind, names):
+    items = client.get(f"/api/v1/{kind}").json["items"]
+    return [{name: item[name] for name in names} for item in items]
+
+
+def test_projects_and_labels_come_with_their_properties(owner):
+    rows = [{"title": "Dig", "project": "garden", "labels": ["HOME", "new"]}, {"title": "Rest", "project": "Other"}]
+    answer = bring_all(owner, tasks=rows, projects=[GARDEN, {"name": "Empty"}], labels=[HOME, {"name": "unused"}])
+    assert answer.json == {"created": 2, "projects": 3, "labels": 3, "dry_run": False}
+    plain = {"description": "", "color": None, "archived": False}
+    assert properties(owner, "projects", GARDEN) == [{"name": "Empty", **plain}, GARDEN, {"name": "Other", **plain}]
+    new, unused = {"name": "new", "color": None}, {"name": "unused", "color": None}
+    assert properties(owner, "labels", HOME) == [HOME, new, unused]
+    assert [task["project"] for task in exported(owner)] == ["Garden", "Other"]
+
+
+def test_projects_and_labels_that_exist_are_used_as_they_are(owner):
+    owner.post("/api/v1/projects", json={"name": "GARDEN", "description": "Mine", "color": "#000000"})
+    owner.post("/api/v1/labels", json={"name": "Home", "color": "#000000"})
+    before = [properties(owner, kind, names) for kind, names in (("projects", GARDEN), ("labels", HOME))]
+    answer = bring_all(owner, tasks=[{"title": "Dig", "project": "Garden"}], projects=[GARDEN], labels=[HOME])
+    assert answer.json == {"created": 1, "projects": 0, "labels": 0, "dry_run": False}
+    assert [properties(owner, kind, names) for kind, names in (("projects", GARDEN), ("labels", HOME))] == before
+
+
+def test_an_archived_project_of_the_account_takes_no_imported_task(owner):
+    owner.post("/api/v1/projects", json=GARDEN)
+    answer = bring(owner, [{"title": "Ok"}, {"title": "Dig", "project": "garden"}])
+    assert (answer.status_code, answer.json["code"]) == (409, "project_archived")
+    assert exported(owner) == []
+    assert bring_all(owner, projects=[GARDEN]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "field"),
+    [
+        ("projects", {}, "name"), ("projects", {"name": "x" * 101}, "name"), ("projects", {"name": "b", "x": 1}, "x"),
+        ("projects", {"name": "b", "archived": "yes"}, "archived"),
+        ("projects", {"name": "b", "color": "red"}, "color"),
+        ("projects", {"name": "A"}, "name"), ("labels", {"name": "A"}, "name"), ("labels", {"name": "x" * 51}, "name"),
+        ("labels", {"name": "b", "archived": True}, "archived"),
+    ],
+)  # fmt: skip
+def test_a_bad_project_or_label_is_told_by_its_place_and_its_field(owner, kind, row, field):
+    answer = bring_all(owner, **{kind: [{"name": "a"}, row]})
+    errors = faults(answer)[kind]
+    assert (answer.json["invalid_rows"], [*errors], [*errors["1"]]) == (1, ["1"], [field])
+    assert owner.get(f"/api/v1/{kind}").json["items"] == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"tasks": []', '{"tasks": [}', '{"tasks": [{"title": "a"},]}', '{"tasks": [{"title": "a"} {"title": "b"}]}',
+        '{"tasks": [],}', '{"tasks": []} x', '{"tasks" []}', '{tasks: []}', '{"tasks": [], "tasks": []}',
+        '{"tasks": [{"title": "a", "title": "b"}]}', '{"tasks": [NaN]}', "", "[", '{"tasks": [' + "[" * 100_000,
+        '{"tasks": [{"labels": ' + "[" * 70 + "]" * 70 + "}]}",
+        '{"tasks": [{"labels": [' + ",".join(["1"] * 300) + "]}]}",
+        '{"tasks": [{"title": "' + "x" * 600_000 + '"}]}', '{"tasks": [{"title": "\xff"}]}',
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_json_is_400(owner, body):
+    answer = owner.post(IMPORT, data=body.encode("latin-1"), content_type="application/json")
+    assert (answer.status_code, answer.json["code"]) == (400, "malformed_json")
+    assert exported(owner) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [("{}", "tasks"), ('{"projects": []}', "tasks"), ('{"tasks": [], "nonsense": [1]}', "nonsense"), ("[]", "_schema")],
+)
+def test_a_file_of_another_shape_is_422(owner, body, name):
+    answer = owner.post(IMPORT, data=body, content_type="application/json")
+    assert [*faults(answer)] == [name]
+
+
+def test_a_file_may_have_blanks_a_byte_order_mark_and_its_lists_in_any_order(owner):
+    blank = " \n\t\r" * 200_000
+    row = f'{blank}{{{blank}"title"{blank}:"Öl"}}{blank}'
+    body = f'\ufeff{blank}{{{blank}"tasks":{blank}[{row},{row}]{blank},"labels":[]{blank}}}{blank}'
+    answer = owner.post(IMPORT, data=body.encode(), content_type="application/json")
+    assert (answer.status_code, answer.json.get("created")) == (
+        400,
+        None,
+    )  # blanks inside of a row count for its length
+    body = body.replace(f'{{{blank}"title"{blank}:', '{ "title" :')
+    answer = owner.post(IMPORT, data=body.encode(), content_type="application/json")
+    assert (answer.status_code, answer.json["created"]) == (200, 2)
+    assert [task["title"] for task in exported(owner)] == ["Öl", "Öl"]
+
+
+def send(client, data, key="k-1", url=IMPORT, content_type="application/json"):
+    return client.post(url, data=data, content_type=content_type, headers={"Idempotency-Key": key})
+
+
+def test_an_import_sent_again_with_its_key_is_done_once(owner):
+    body = '{"tasks": [{"title": "Milk"}]}'
+    first, second = send(owner, body), send(owner, body)
+    assert (second.status_code, second.data) == (first.status_code, first.data)
+    assert (first.headers.get("Idempotency-Replayed"), second.headers["Idempotency-Replayed"]) == (None, "true")
+    assert len(exported(owner)) == 1
+    other = send(owner, '{"tasks": [{"title": "Bread"}]}')
+    assert (other.status_code, other.json["code"]) == (422, "idempotency_key_reused")
+    assert send(owner, body, key="k-2").json["created"] == 1
+    assert send(owner, body, key="a b").status_code == 400
+    assert len(exported(owner)) == 2
+
+
+def test_the_key_of_a_form_stands_for_its_file_whatever_its_boundary(owner):
+    table = b"title\r\nMilk\r\n"
+    answers = [send(owner, table, url=IMPORT_CSV, content_type="text/csv")]
+    for boundary in ("one", "two"):
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'.encode()
+        body = head + table + f"\r\n--{boundary}--\r\n".encode()
+        answers.append(send(owner, body, url=IMPORT_CSV, content_type=f"multipart/form-data; boundary={boundary}"))
+    assert [answer.json for answer in answers] == [answers[0].json] * 3
+    assert len(exported(owner)) == 1
+
+
+def test_a_dry_run_leaves_its_key_for_the_import(owner):
+    body = '{"tasks": [{"title": "Milk"}]}'
+    assert send(owner, body, url=f"{IMPORT}?dry_run=true").json["dry_run"] is True
+    assert send(owner, body).json["dry_run"] is False
+    assert len(exported(owner)) == 1
+
+
+def test_a_refused_import_leaves_its_key_for_the_next(owner):
+    assert send(owner, '{"tasks": [{}]}').status_code == 422
+    assert send(owner, '{"tasks": [{"title": "Milk"}]}').json["created"] == 1
+
+
+@pytest.fixture
+def begin(app):
+    """Begin imports on a server, whose bodies stop half-way; returns each connection with the rest of its body."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    opened = []
+
+    def send_half(client, key):
+        body = b'{"tasks": [{"title": "Slow"}]}'
+        head = f"POST {IMPORT} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {client.token}\r\n"
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nIdempotency-Key: {key}\r\n\r\n"
+        connection = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+        opened.append(connection)
+        connection.sendall(head.encode() + body[:10])
+        return connection, body[10:]
+
+    yield send_half
+    for connection in opened:
+        connection.close()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_user_has_one_import_under_way(owner, other, begin):
+    connection, rest = begin(owner, "k-1")
+    wait_until(lambda: bounds._under_way)
+    refused = bring(owner, [{"title": "Second"}])
+    assert (refused.json["code"], refused.headers["Retry-After"]) == ("too_many_requests", "5")
+    same = send(owner, '{"tasks": [{"title": "Slow"}]}')
+    assert (same.status_code, same.json["code"]) == (409, "idempotency_key_in_use")
+    assert int(same.headers["Retry-After"]) > 0
+    assert bring(other, [{"title": "Theirs"}]).status_code == 200
+    assert owner.get(TASKS).json["items"] == []
+    connection.sendall(rest)
+    assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+    assert [task["title"] for task in exported(owner)] == ["Slow"]
+    assert bring(owner, [{"title": "Second"}]).status_code == 200
+
+
+def test_an_import_that_breaks_off_makes_room_for_the_next(owner, begin):
+    connection, _ = begin(owner, "k-1")
+    wait_until(lambda: bounds._under_way)
+    connection.close()
+    wait_until(lambda: not bounds._under_way)
+    assert bring(owner, []).status_code == 200
+    assert exported(owner) == []
+
+
+def test_a_process_has_a_few_imports_under_way(owner):
+    with ExitStack() as taken:
+        for _ in range(PROCESS_IMPORTS):
+            taken.enter_context(room_for_import())
+        answer = bring(owner, [{"title": "Milk"}])
+        assert (answer.status_code, answer.json["code"], answer.headers["Retry-After"]) == (503, "unavailable", "5")
+    assert bring(owner, [{"title": "Milk"}]).status_code == 200
+    assert len(exported(owner)) == 1

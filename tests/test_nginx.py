@@ -13,7 +13,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from taskapi.api.problems import CATALOGUE
 from taskapi.config import SETTINGS
-from taskapi.tasks.exchange.reading import MOST_BYTES
+from taskapi.tasks.exchange.body import MOST_BYTES
 from tests.proxy import SITE, Nginx
 from tests.servers import Gunicorn, Redis, free_port, wait_until
 
@@ -145,7 +145,7 @@ def test_a_body_that_is_too_large_for_nginx_is_a_problem_as_any_other(nginx):
 
 def test_an_import_may_be_as_large_as_the_service_takes(nginx):
     body = "x" * 5 * 1024 * 1024
-    assert is_problem(nginx.ask("POST", "/api/v1/tasks/import", body), 401, "token_missing")
+    assert is_problem(nginx.ask("POST", "/api/v1/tasks/import.json", body), 401, "token_missing")
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_an_export_goes_through_as_a_stream(nginx, sign_in):
     token = sign_in()
     items = json.dumps({"title": "Task", "description": "x" * 10_000})
     assert nginx.ask("POST", "/api/v1/tasks", items, **token)[0] == 201
-    status, headers, body = nginx.ask("GET", "/api/v1/tasks/export?format=json", **token)
+    status, headers, body = nginx.ask("GET", "/api/v1/tasks/export.json", **token)
     assert (status, headers["Transfer-Encoding"], "Content-Length" in headers) == (200, "chunked", False)
     assert "x" * 10_000 in str(body)
 

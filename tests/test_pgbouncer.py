@@ -106,7 +106,7 @@ def test_what_many_do_at_once_over_two_connections_is_done_for_each(app, signed_
             assert made.status_code == 201, made.text
             assert person.get(made.headers["Location"]).json == made.json
         seen = person.get(TASKS).json["items"]
-        exported = person.get(f"{TASKS}/export?format=json").json["tasks"]
+        exported = person.get(f"{TASKS}/export.json").json["tasks"]
         return len(seen), len(exported), len(person.get("/api/v1/changes").json["changes"])
 
     with ThreadPoolExecutor(6) as pool:

@@ -299,7 +299,7 @@ def test_what_is_exported_is_ones_own(people, owner, signed_in):
     live(owner)
     exported = owner.get("/api/v1/me/export").json
     assert len(exported["tasks"]) == 1
-    assert len(owner.get("/api/v1/tasks/export?format=json").json["tasks"]) == 1
+    assert len(owner.get("/api/v1/tasks/export.json").json["tasks"]) == 1
 
 
 def test_administrators_count_the_tasks_of_all(app, people, signed_in):

@@ -160,6 +160,12 @@ CATALOGUE = {
         "The body must be JSON.",
         "Send `Content-Type: application/json`, in UTF-8 and without Content-Encoding.",
     ),
+    "idempotency_key_in_use": Entry(
+        409,
+        "The request with this Idempotency-Key is still under way.",
+        "Wait for as many seconds as `Retry-After` says, then send the same request again to get its response.",
+        {"Retry-After": "5"},
+    ),
     "idempotency_key_reused": Entry(
         422,
         "This Idempotency-Key came with another request before.",

@@ -4,8 +4,9 @@ import json
 import math
 import re
 from codecs import BOM_UTF8
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache, wraps
 from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes
@@ -21,6 +22,7 @@ from taskapi.config import settings
 from taskapi.context import current_request
 
 MAX_DEPTH = 64
+PIECE_BYTES = 256 * 1024
 MAX_VALUES = 10_000  # in a body, all levels together; a batch of 100 whole tasks has 5,000
 MAX_MEMBERS = 200  # of one object or array
 MOST_REMEMBERED = 200  # bytes of a query
@@ -151,17 +153,39 @@ def read_json(media_types: tuple[str, ...] = (JSON,), most: int | None = None) -
     body = read_body(most)
     if most is None and _has_too_many_values(body):
         problem("malformed_json", f"The body has more than {MAX_VALUES} values.")
-    try:
+    with _malformed_json():
         parsed = _DECODER.decode(body.removeprefix(BOM_UTF8).decode())
-    except _DuplicateNameError as error:
-        problem("malformed_json", f"An object of the body has two members named {shortened(str(error))!r}.")
-    except (ValueError, RecursionError):
-        problem("malformed_json")
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _deeper_than(parsed, MAX_DEPTH):
         problem("malformed_json", f"The body is nested deeper than {MAX_DEPTH} levels.")
     if most is None and body.count(b",") >= MAX_MEMBERS and _wider_than(parsed, MAX_MEMBERS):
         problem("malformed_json", f"An object or array of the body has more than {MAX_MEMBERS} members.")
     return parsed
+
+
+@contextmanager
+def _malformed_json() -> Iterator[None]:
+    try:
+        yield
+    except _DuplicateNameError as error:
+        problem("malformed_json", f"An object of the body has two members named {shortened(str(error))!r}.")
+    except (ValueError, RecursionError):
+        problem("malformed_json")
+
+
+def read_value(text: str, start: int, depth: int = 0) -> tuple[Any, int]:
+    """Return the JSON value that begins at `start`, and where it ends. Responds 400 if there is none.
+
+    It counts as nested `depth` levels deep, and is held to the limits of a whole body.
+    """
+    with _malformed_json():
+        parsed, end = _DECODER.raw_decode(text, start)
+    if text.count("{", start, end) + text.count("[", start, end) > MAX_DEPTH - depth and _deeper_than(
+        parsed, MAX_DEPTH - depth
+    ):
+        problem("malformed_json", f"The body is nested deeper than {MAX_DEPTH} levels.")
+    if text.count(",", start, end) >= MAX_MEMBERS and _wider_than(parsed, MAX_MEMBERS):
+        problem("malformed_json", f"An object or array of the body has more than {MAX_MEMBERS} members.")
+    return parsed, end
 
 
 def read_body(most: int | None = None) -> bytes:
@@ -177,9 +201,27 @@ def read_body(most: int | None = None) -> bytes:
     return body
 
 
-def _receive() -> bytes:
+def read_pieces(most: int) -> deque[bytes]:
+    """Return the body in pieces, which can be dropped as they are used; responds 413 or 400 as `read_body` does."""
+    request = current_request()
+    request.max_content_length = most + 1
+    if (request.content_length or 0) > most:
+        problem("body_too_large")
+    pieces: deque[bytes] = deque()
+    size = 0
+    while piece := _receive(PIECE_BYTES):
+        pieces.append(piece)
+        size += len(piece)
+        if size > most:
+            problem("body_too_large")
+    if request.content_length not in {None, size}:
+        problem("malformed_request", "The body breaks off.")
+    return pieces
+
+
+def _receive(most: int | None = None) -> bytes:
     try:
-        return request.get_data()
+        return request.get_data() if most is None else request.stream.read(most)
     except HTTPException:
         raise
     except Exception:  # noqa: BLE001  each server has errors of its own for what is not chunked as it says

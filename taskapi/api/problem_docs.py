@@ -31,7 +31,7 @@ PROBLEM = {
         "request_id": _TEXT | {"description": "The log has more under it."},
         "errors": {
             "type": "object",
-            "description": "Of `validation_failed`: `json`, `query`, `path` or `csv`, the field, its messages. "
+            "description": "Of `validation_failed`: `json`, `query`, `path`, `csv` or `form`, the field, its messages. "
             "At most 100 messages; names longer than 100 characters are cut.",
         },
         "errors_omitted": {"type": "integer", "description": "How many messages `errors` leaves out."},

@@ -55,7 +55,7 @@ def problem(
 
 
 def invalid(place: str, errors: dict[Any, Any], **members: Any) -> NoReturn:
-    """Answer 422: `place` is json, query, path or csv; `errors` maps its fields to their messages.
+    """Answer 422: `place` is json, query, path, csv or form; `errors` maps its fields to their messages.
 
     At most MAX_MESSAGES messages are listed; `errors_omitted` counts the others.
     """

@@ -53,10 +53,15 @@ def idempotent(view: View) -> View:
 
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        return _first_answer() or view(*args, **kwargs)
+        return first_answer() or view(*args, **kwargs)
 
-    wrapper._apidoc = {**getattr(view, "_apidoc", {}), "idempotent": True}  # type: ignore[attr-defined]
-    return wrapper  # type: ignore[return-value]
+    return takes_key(wrapper)  # type: ignore[return-value]
+
+
+def takes_key(view: View) -> View:
+    """Document that a view takes Idempotency-Key; it calls `first_answer` and `remembered` by itself."""
+    view._apidoc = {**getattr(view, "_apidoc", {}), "idempotent": True}  # type: ignore[attr-defined]
+    return view
 
 
 def made(row: Any, schema: Schema, location: str) -> Response:
@@ -65,14 +70,17 @@ def made(row: Any, schema: Schema, location: str) -> Response:
     return remembered(respond(shown, 201, {"Location": location}, etag=True, derived=is_derived(schema)))
 
 
-def remembered(response: Response) -> Response:
-    """Keep an answer for when the same request comes again; in the session, to be committed with what it tells."""
-    if key := _key():
+def remembered(response: Response, content: bytes | None = None) -> Response:
+    """Keep an answer for when the same request comes again; in the session, to be committed with what it tells.
+
+    `content` stands for the body, where the view reads that by itself.
+    """
+    if key := request_key():
         headers = {name: response.headers[name] for name in KEPT if name in response.headers}
         answer: dict[str, Any] = {"status": response.status_code, "headers": headers, "body": response.get_data()}
         if not _make_room(len(answer["body"])):
             answer = NOT_KEPT
-        db.session.add(StoredAnswer(owner_id=caller().id, key=key, fingerprint=_fingerprint(), **answer))
+        db.session.add(StoredAnswer(owner_id=caller().id, key=key, fingerprint=_fingerprint(content), **answer))
     return response
 
 
@@ -118,8 +126,12 @@ def _drop_bodies(owner_id: UUID, excess: int) -> None:
     advance(owner_id, 0, answer_bytes=-freed)
 
 
-def _first_answer() -> Response | None:
-    key = _key()
+def first_answer(content: bytes | None = None) -> Response | None:
+    """Return the answer to the same request, if it was sent before. Locks the owner, if there is a key.
+
+    `content` stands for the body, where the view reads that by itself.
+    """
+    key = request_key()
     if key is None:
         return None
     lock_owner(caller().id, 0)
@@ -129,19 +141,21 @@ def _first_answer() -> Response | None:
     if stored.created_at < now() - LIFE:
         prune_answers(caller().id)
         return None
-    if stored.fingerprint != _fingerprint():
+    if stored.fingerprint != _fingerprint(content):
         problem("idempotency_key_reused")
     if stored.status == NOT_KEPT["status"]:
         problem("answer_not_kept")
     return Response(stored.body, stored.status, {**stored.headers, "Idempotency-Replayed": "true"})
 
 
-def _key() -> str | None:
+def request_key() -> str | None:
+    """Return the request's Idempotency-Key, if it has one. Responds 400 if that is not well formed."""
     key = request.headers.get(HEADER)
     if key is not None and not KEY.fullmatch(key):
         problem("malformed_request", f"{HEADER} must be 1 to 255 visible ASCII characters.")
     return key
 
 
-def _fingerprint() -> bytes:
-    return sha256(f"{request.method} {request.full_path}\n".encode() + read_body()).digest()
+def _fingerprint(content: bytes | None) -> bytes:
+    body = read_body() if content is None else content
+    return sha256(f"{request.method} {request.full_path}\n".encode() + body).digest()

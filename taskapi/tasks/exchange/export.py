@@ -1,15 +1,16 @@
-"""Taking tasks out, a few at a time: however many there are, memory holds no more than these."""
+"""Exports: the caller's tasks as a file, streamed. Memory holds one chunk of rows, however many tasks there are."""
 
-from collections.abc import Callable, Generator, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
 
 from taskapi.api.encoding import to_json
 from taskapi.database import reader, snapshot
+from taskapi.labels.models import Label
 from taskapi.projects.models import Project
 from taskapi.security.tokens import caller
-from taskapi.tasks.exchange.schemas import NAMES, Chunks
+from taskapi.tasks.exchange.schemas import FILE_SCHEMAS, NAMES, Chunks
 from taskapi.tasks.exchange.table import CSV, write_csv
 from taskapi.tasks.exchange.vtodo import write_ics
 from taskapi.tasks.models import Task
@@ -26,43 +27,61 @@ _SHOWN = [_project.label(name) if name == "project" else getattr(Task, name).lab
 
 
 class Format(NamedTuple):
-    """A form of file."""
+    """A file format: its content type, and what writes the tasks that `read_chunks` reads."""
 
     content_type: str
-    write: Callable[[Chunks], Iterator[bytes]]
+    write: Callable[[Connection], Iterator[bytes]]
 
 
 def count_tasks() -> int:
-    """Return how many tasks the caller has, the trash left out."""
-    return reader().execute(select(func.count()).select_from(Task).where(_live())).scalar_one()
+    """Return how many tasks the caller has, without the trash."""
+    return reader().execute(select(func.count()).select_from(Task).where(_live(Task))).scalar_one()
 
 
 def export(form: str) -> Generator[bytes]:
-    """Yield the caller's tasks as a file of that form, the oldest first, the trash left out."""
-    statement = select(*_SHOWN).where(_live()).order_by(Task.created_at, Task.id)
-    with (
-        snapshot() as connection,
-        connection.execute(statement, execution_options={"yield_per": ROWS_AT_ONCE}) as tasks,
-    ):
-        yield from FORMATS[form].write(tasks.partitions())
+    """Yield the caller's tasks as a file in that format, the oldest first, without the trash."""
+    with snapshot() as connection:
+        yield from FORMATS[form].write(connection)
 
 
-def _live() -> ColumnElement[bool]:
-    return and_(Task.owner_id == caller().id, Task.deleted_at.is_(None))
+def _live(model: type[Task | Project | Label]) -> ColumnElement[bool]:
+    return and_(model.owner_id == caller().id, model.deleted_at.is_(None))
 
 
-def write_json(chunks: Chunks) -> Iterator[bytes]:
-    """Yield one JSON document, a task on each line."""
-    yield b'{"tasks":['
+def _tasks() -> Select[Any]:
+    return select(*_SHOWN).where(_live(Task)).order_by(Task.created_at, Task.id)
+
+
+def _named(model: type[Project | Label], name: str) -> Select[Any]:
+    columns = (getattr(model, field) for field in FILE_SCHEMAS[name].fields)
+    return select(*columns).where(_live(model)).order_by(model.name_key)
+
+
+def _chunks(connection: Connection, statement: Select[Any]) -> Chunks:
+    with connection.execute(statement, execution_options={"yield_per": ROWS_AT_ONCE}) as rows:
+        yield from rows.partitions()
+
+
+def _write_json(connection: Connection) -> Iterator[bytes]:
+    """Yield one JSON document, a row on each line."""
+    parts = {"projects": _named(Project, "projects"), "labels": _named(Label, "labels"), "tasks": _tasks()}
+    start = b"{"
+    for name, statement in parts.items():
+        yield start + to_json(name).strip() + b":["
+        yield from _json_rows(_chunks(connection, statement))
+        start = b"],"
+    yield b"]}\n"
+
+
+def _json_rows(chunks: Iterable[Sequence[Row[Any]]]) -> Iterator[bytes]:
     comma = b""
     for rows in chunks:
         yield comma + b",".join(to_json(dict(row._mapping)) for row in rows)
         comma = b","
-    yield b"]}\n"
 
 
 FORMATS = {
-    "json": Format("application/json", write_json),
-    "csv": Format(f"{CSV}; charset=utf-8; header=present", write_csv),
-    "ics": Format("text/calendar; charset=utf-8", write_ics),
+    "json": Format("application/json", _write_json),
+    "csv": Format(f"{CSV}; charset=utf-8; header=present", lambda connection: write_csv(_chunks(connection, _tasks()))),
+    "ics": Format("text/calendar; charset=utf-8", lambda connection: write_ics(_chunks(connection, _tasks()))),
 }

@@ -1,66 +1,75 @@
-"""How the rows of a file lie under one another, by the ids that the file gives them."""
+"""How the tasks of a file refer to each other, by the ids that the file gives them."""
 
-from collections.abc import Iterator
-from typing import Any
+import pickle
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
-from taskapi.owned import name_key
 from taskapi.tasks.tree import MAX_DEPTH, OTHER_PROJECT
 
-Tasks = list[dict[str, Any]]
+
+class FileTask(NamedTuple):
+    """A task of a file: what it refers to, and its columns and labels, packed to a tenth of the memory."""
+
+    packed: bytes
+    id: str | None
+    parent_id: str | None
+    project: str | None
+
+    def unpack(self) -> tuple[dict[str, Any], list[str]]:
+        """Return its columns, and the names of its labels."""
+        row, labels = pickle.loads(self.packed)  # noqa: S301 - packed by this process, a moment ago
+        return row, labels
 
 
-def faults_of(tasks: Tasks) -> dict[int, Any]:
-    """Return what is wrong with the ids of a file, by row."""
-    by_id = {task["id"]: task for task in tasks if "id" in task}
-    if faults := {index: {"id": ["Another row has it too."]} for index in _repeated(tasks)}:
-        return faults
-    why = ((index, _fault(task, by_id)) for index, task in enumerate(tasks) if task.get("parent_id"))
-    if faults := {index: {"parent_id": [fault]} for index, fault in why if fault}:
-        return faults
-    return {index: {"project": [OTHER_PROJECT]} for index, task in enumerate(tasks) if _is_elsewhere(task, by_id)}
+def pack(row: dict[str, Any], labels: list[str]) -> bytes:
+    """Return the columns of a task and the names of its labels in little memory."""
+    return pickle.dumps((row, labels), protocol=5)
 
 
-def from_top(tasks: Tasks) -> Tasks:
-    """Return the tasks so that each comes after its parent, and in the project of its parent."""
-    by_id = {task["id"]: task for task in tasks if "id" in task}
-    tasks = sorted(tasks, key=lambda task: len(list(_above(task, by_id))))
-    for task in tasks:
-        task["project"] = _top(task, by_id).get("project")
-    return tasks
+ById = dict[str | None, int]
 
 
-def _repeated(tasks: Tasks) -> Iterator[int]:
-    seen = set()
+def check_links(tasks: Sequence[FileTask]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield each task that refers to another in a wrong way, and what is wrong with it."""
+    by_id: ById = {}
+    repeated = False
     for index, task in enumerate(tasks):
-        if task.get("id") in seen:
-            yield index
-        elif "id" in task:
-            seen.add(task["id"])
+        if task.id is not None and by_id.setdefault(task.id, index) != index:
+            repeated = True
+            yield index, {"id": ["Another row has it too."]}
+    if repeated:
+        return
+    faulty = False
+    for index, task in enumerate(tasks):
+        if task.parent_id and (fault := _fault(index, tasks, by_id)):
+            faulty = True
+            yield index, {"parent_id": [fault]}
+    if faulty:
+        return
+    for index, task in enumerate(tasks):
+        if task.project and task.project != tasks[_chain(index, tasks, by_id)[-1]].project:
+            yield index, {"project": [OTHER_PROJECT]}
 
 
-def _fault(task: dict[str, Any], by_id: dict[str, dict[str, Any]]) -> str | None:
-    if task["parent_id"] not in by_id:
+def from_top(tasks: Sequence[FileTask]) -> list[tuple[int, int | None, str | None]]:
+    """Return the tasks by their indexes, each after its parent, with the parent's index and the project of the tree."""
+    by_id: ById = {task.id: index for index, task in enumerate(tasks) if task.id is not None}
+    chains = sorted((_chain(index, tasks, by_id) for index in range(len(tasks))), key=len)
+    return [(chain[0], chain[1] if len(chain) > 1 else None, tasks[chain[-1]].project) for chain in chains]
+
+
+def _fault(index: int, tasks: Sequence[FileTask], by_id: ById) -> str | None:
+    if tasks[index].parent_id not in by_id:
         return "There is no such row in the file."
-    above = list(_above(task, by_id))
-    if any(other is task for other in above):
+    above = _chain(index, tasks, by_id)[1:]
+    if index in above:
         return "A task cannot lie under itself."
     return f"Tasks go at most {MAX_DEPTH} deep." if len(above) >= MAX_DEPTH else None
 
 
-def _is_elsewhere(task: dict[str, Any], by_id: dict[str, dict[str, Any]]) -> bool:
-    """Tell whether a row names another project than the row at the top of its tree."""
-    named, top = task.get("project") or "", _top(task, by_id).get("project") or ""
-    return bool(named) and name_key(named) != name_key(top)
-
-
-def _top(task: dict[str, Any], by_id: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    return [task, *_above(task, by_id)][-1]
-
-
-def _above(task: dict[str, Any], by_id: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the tasks above, up to as many as make it too deep."""
-    for _ in range(MAX_DEPTH):
-        if (parent := by_id.get(task.get("parent_id") or "")) is None:
-            return
-        yield parent
-        task = parent
+def _chain(index: int, tasks: Sequence[FileTask], by_id: ById) -> list[int]:
+    """Return a task and the tasks above it, up to as many as make it too deep."""
+    chain = [index]
+    while len(chain) <= MAX_DEPTH and (parent := by_id.get(tasks[chain[-1]].parent_id or "")) is not None:
+        chain.append(parent)
+    return chain

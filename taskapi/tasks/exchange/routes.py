@@ -1,51 +1,78 @@
-"""/tasks/export and /tasks/import: your tasks as files."""
+"""/tasks/export.* and /tasks/import.*: your tasks as files."""
 
+from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
 from flask import Response, request
 
-from taskapi.api import Blueprint
+from taskapi.api import Blueprint, respond
+from taskapi.api.parsing import JSON
 from taskapi.audit import Event, record
-from taskapi.database import db
+from taskapi.database import db, now
 from taskapi.security.guard import requires
+from taskapi.security.idempotency import first_answer, remembered, request_key, takes_key
 from taskapi.security.rbac import Permission
 from taskapi.security.tokens import caller
+from taskapi.tasks.exchange.body import FORM, digest, receive
+from taskapi.tasks.exchange.bounds import only_import_of, room_for_import
 from taskapi.tasks.exchange.export import FORMATS, count_tasks, export
-from taskapi.tasks.exchange.imports import add_tasks
-from taskapi.tasks.exchange.reading import read_tasks
+from taskapi.tasks.exchange.imports import add_file
+from taskapi.tasks.exchange.reading import read_file
 from taskapi.tasks.exchange.schemas import (
     CALENDAR_EXAMPLE,
     FILE_EXAMPLE,
     TABLE_EXAMPLE,
-    ExportQuerySchema,
     FileSchema,
     ImportedSchema,
     ImportQuerySchema,
+    UploadSchema,
 )
+from taskapi.tasks.exchange.table import CSV
 
 TEXT = {"schema": {"type": "string"}}
-FILES: dict[str, Any] = {
-    "application/json": {"schema": FileSchema, "example": FILE_EXAMPLE},
-    "text/csv": TEXT | {"example": TABLE_EXAMPLE},
-}
-CALENDAR = {"text/calendar": TEXT | {"example": CALENDAR_EXAMPLE}}
+JSON_FILE: dict[str, Any] = {JSON: {"schema": FileSchema, "example": FILE_EXAMPLE}}
+TABLE: dict[str, Any] = {CSV: TEXT | {"example": TABLE_EXAMPLE}}
+CALENDAR: dict[str, Any] = {"text/calendar": TEXT | {"example": CALENDAR_EXAMPLE}}
+UPLOAD: dict[str, Any] = {FORM: {"schema": UploadSchema, "example": {"file": TABLE_EXAMPLE}}}
 
 blp = Blueprint("exchange", __name__, url_prefix="/api/v1/tasks", tag="tasks")
 
 
-@blp.get("/export")
-@blp.arguments(ExportQuerySchema, location="query")
-@blp.doc(responses={200: {"content": FILES | CALENDAR}})
+@blp.get("/export.json")
 @blp.response(200, FileSchema, headers=("Content-Disposition",))
 @requires(Permission.TASK_READ)
-def export_tasks(query: dict[str, Any]) -> Response:
-    """Take your tasks with you as a file, the oldest first; the trash stays.
+def export_tasks_json() -> Response:
+    """Export your tasks, projects and labels as JSON, without the trash.
 
-    JSON and CSV can be imported again. In CSV, a cell that a spreadsheet would take for a formula has an apostrophe
-    before it. iCalendar is for calendars to read.
+    `POST /tasks/import.json` takes the file. Ids, versions and the times of projects and labels are not kept.
     """
-    form = query["format"]
+    return _export("json")
+
+
+@blp.get("/export.csv")
+@blp.doc(responses={200: {"description": "A table of tasks.", "content": TABLE}})
+@blp.response(200, headers=("Content-Disposition",))
+@requires(Permission.TASK_READ)
+def export_tasks_csv() -> Response:
+    """Export your tasks as CSV, without the trash.
+
+    `POST /tasks/import.csv` takes the file. It has the names of projects and labels, and nothing else of them. An
+    apostrophe is written before what a spreadsheet would take for a formula.
+    """
+    return _export("csv")
+
+
+@blp.get("/export.ics")
+@blp.doc(responses={200: {"description": "A calendar of to-dos.", "content": CALENDAR}})
+@blp.response(200, headers=("Content-Disposition",))
+@requires(Permission.TASK_READ)
+def export_tasks_ics() -> Response:
+    """Export your tasks as iCalendar to-dos, for calendars to show, without the trash. Projects are left out."""
+    return _export("ics")
+
+
+def _export(form: str) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="tasks.{form}"'}
     content_type = FORMATS[form].content_type
     if request.method == "HEAD":
@@ -58,23 +85,67 @@ def export_tasks(query: dict[str, Any]) -> Response:
     return response
 
 
-@blp.post("/import")
-@blp.arguments(ImportQuerySchema, location="query")
-@blp.doc(requestBody={"required": True, "content": FILES})
-@blp.response(200, ImportedSchema)
-@blp.problems("malformed_csv", "quota_exceeded")
-@requires(Permission.TASK_WRITE)
-def import_tasks(query: dict[str, Any]) -> dict[str, Any]:
-    """Add the tasks of a file: all of them, or none.
+def _imports(content: dict[str, Any], *codes: str) -> Callable[[Any], Any]:
+    """Declare what the two imports have in common."""
 
-    The JSON and CSV of the export, or a table of your own with a column `title`. What is wrong is told row by row; with
-    `dry_run` nothing else is done.
+    def decorate(view: Any) -> Any:
+        view = blp.response(200, ImportedSchema)(takes_key(requires(Permission.TASK_WRITE)(view)))
+        view = blp.problems("quota_exceeded", "project_archived", "idempotency_key_in_use", *codes)(view)
+        view = blp.doc(requestBody={"required": True, "content": content})(view)
+        return blp.arguments(ImportQuerySchema, location="query")(view)
+
+    return decorate
+
+
+@blp.post("/import.json")
+@_imports(JSON_FILE)
+def import_tasks_json(query: dict[str, Any]) -> Response:
+    """Add the tasks, projects and labels of a JSON file: all of them, or none.
+
+    Of the file, `tasks` must be there. A project or label that you have already is used as it is; the others are
+    created as the file describes them. Errors are listed by row. A file has up to 16 MiB, and up to 20,000 tasks,
+    20,000 projects and 20,000 labels. You may have one import under way: 429 for another one, 409 for one with the same
+    `Idempotency-Key`.
     """
-    made = add_tasks(read_tasks())
-    dry_run = query["dry_run"] == "true"
-    if dry_run:
-        db.session.rollback()
-    else:
-        record(Event.IMPORTED, actor_id=caller().id, subject_id=caller().id, **made)
-        db.session.commit()
-    return {**made, "dry_run": dry_run}
+    return _import("json", JSON, dry_run="dry_run" in query)
+
+
+@blp.post("/import.csv")
+@_imports(TABLE | UPLOAD, "malformed_csv")
+def import_tasks_csv(query: dict[str, Any]) -> Response:
+    """Add the tasks of a CSV file: all of them, or none.
+
+    The CSV of the export, or a table of your own with a column `title`; as the body, or as the one file of a form.
+    Projects and labels that do not exist are created. Errors are listed by row. A file has up to 16 MiB and 20,000
+    rows. You may have one import under way: 429 for another one, 409 for one with the same `Idempotency-Key`.
+    """
+    return _import("csv", CSV, FORM, dry_run="dry_run" in query)
+
+
+def _import(form: str, *media_types: str, dry_run: bool) -> Response:
+    """Import the file that the request brings. A dry run keeps nothing, so it has no use for an Idempotency-Key."""
+    with only_import_of(caller().id, request_key()):
+        pieces = receive(*media_types)
+        content = digest(pieces)
+        if not dry_run and (answer := _answered(content)):
+            return answer
+        with room_for_import():
+            file = read_file(form, pieces, now())
+            if not dry_run and (answer := first_answer(content)):  # another process was quicker
+                return answer
+            created = add_file(file)
+            response = respond({**created, "dry_run": dry_run}, 200, {}, etag=False)
+            if dry_run:
+                db.session.rollback()
+                return response
+            remembered(response, content)
+            record(Event.IMPORTED, actor_id=caller().id, subject_id=caller().id, **created)
+            db.session.commit()
+            return response
+
+
+def _answered(content: bytes) -> Response | None:
+    """Return the answer to the same request, and leave the owner unlocked while the file is read."""
+    answer = first_answer(content)
+    db.session.rollback()
+    return answer

@@ -1,4 +1,4 @@
-"""What a task looks like in a file, and how files are asked for."""
+"""What tasks, projects and labels look like in a file."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from marshmallow.validate import Length
 from sqlalchemy import Row
 
 from taskapi.api.examples import MOMENT, answer_of
-from taskapi.api.fields import Choice, Instant, Text
+from taskapi.api.fields import Color, Flag, Instant, Switch, Text
 from taskapi.tasks.models import Status
 from taskapi.tasks.schemas import TaskSchema
 
@@ -54,23 +54,37 @@ NAMES = tuple(FILE_TASK.fields)
 Chunks = Iterator[Sequence[Row[Any]]]  # tasks, a few at a time, with these names as columns
 
 
-class Rows(fields.List[Any]):
-    """Tasks of a file, as they came: each is judged by itself, so that as many errors can be told as help."""
+class FileProjectSchema(Schema):
+    """A project in a file. Tasks of the file name it by its name."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
-        if not isinstance(value, list):
-            raise self.make_error("invalid")
-        return value
+    name = Text(1, 100, required=True, metadata={"example": "Balcony", "description": "Unique, in any case."})
+    description = Text(
+        0, 2000, multiline=True, allow_none=True, load_default="", metadata={"example": "Pots and tubs."}
+    )
+    color = Color(allow_none=True)
+    archived = Flag(load_default=False, metadata={"description": "The tasks of the file are added to it even so."})
+
+
+class FileLabelSchema(Schema):
+    """A label in a file. Tasks of the file name it by its name."""
+
+    name = Text(1, 50, required=True, metadata={"example": "home", "description": "Unique, in any case."})
+    color = Color(allow_none=True)
 
 
 class FileSchema(Schema):
-    """A file of tasks."""
+    """A file of tasks, with the projects and labels that they are in.
 
-    tasks = Rows(fields.Nested(FileTaskSchema), required=True, validate=Length(0, MOST_ROWS))
+    `projects` and `labels` may be left out: a name that only a task gives is created without other properties.
+    """
+
+    projects = fields.List(fields.Nested(FileProjectSchema), validate=Length(0, MOST_ROWS))
+    labels = fields.List(fields.Nested(FileLabelSchema), validate=Length(0, MOST_ROWS))
+    tasks = fields.List(fields.Nested(FileTaskSchema), required=True, validate=Length(0, MOST_ROWS))
 
 
-FILE = FileSchema()
-FILE_EXAMPLE = answer_of(FILE)
+FILE_SCHEMAS: dict[str, Schema] = {"tasks": FILE_TASK, "projects": FileProjectSchema(), "labels": FileLabelSchema()}
+FILE_EXAMPLE = answer_of(FileSchema())
 TABLE_EXAMPLE = f"""{",".join(NAMES)}
 1,Water the plants,Those on the balcony too.,todo,high,2030-06-01,,,home,{MOMENT},{MOMENT},,Balcony
 """
@@ -89,16 +103,18 @@ END:VCALENDAR
 """
 
 
-class ExportQuerySchema(Schema):
-    """In which form."""
+class UploadSchema(Schema):
+    """A form with one file."""
 
-    format = Choice(["json", "csv", "ics"], load_default="json", metadata={"description": "JSON, CSV or iCalendar."})
+    file = fields.String(required=True, metadata={"format": "binary", "description": "The CSV file, in UTF-8."})
 
 
 class ImportQuerySchema(Schema):
-    """In earnest, or not."""
+    """Whether to keep what the import does."""
 
-    dry_run = Choice(["true", "false"], load_default="false", metadata={"description": "Only say what would be done."})
+    dry_run = Switch(
+        metadata={"description": "Check the file and report what would be created, and keep nothing of it."}
+    )
 
 
 class ImportedSchema(Schema):

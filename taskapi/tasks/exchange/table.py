@@ -1,7 +1,8 @@
 """Tasks as CSV (RFC 4180), which people open in spreadsheets.
 
-A spreadsheet takes a cell that begins with `=` and the like for a formula, so an apostrophe is put before it, and taken
-off again when the file comes back.
+A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula. Where `;` or a tab separates cells, as
+in many European locales, a cell may begin inside of one of ours. So an apostrophe is written before every such
+character at the start of a cell or after `;`, a tab or a line break, and removed again when the file comes back.
 """
 
 import csv
@@ -14,10 +15,15 @@ from itertools import islice, zip_longest
 from typing import Any
 
 from taskapi.api import invalid, problem
-from taskapi.tasks.exchange.schemas import MOST_ROWS, NAMES, Chunks
+from taskapi.api.parsing import MAX_MEMBERS
+from taskapi.tasks.exchange.body import MOST_ROW_CHARACTERS, Pieces, open_text
+from taskapi.tasks.exchange.schemas import NAMES, Chunks
 
 CSV = "text/csv"
-FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")  # the last four: = + - @ in full width
+_SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"  # the last four are = + - @ in full width
+# Quotes may lie between: of the cell `a;"=1"`, a program that splits at `;` reads `""=1""`, whose value begins with `=`
+_FORMULA = re.compile(f"^(?=[\"']*[{_SIGNS}\t\r\n])|[;\t\r\n](?=[\"']*[{_SIGNS}])")
+_APOSTROPHE = re.compile(f"^'(?=[\"']*[{_SIGNS}\t\r\n])|(?<=[;\t\r\n])'(?=[\"']*[{_SIGNS}])")
 MOST_LISTED = 100
 
 
@@ -39,20 +45,38 @@ def _cell(value: Any) -> Any:
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, list):
         value = _lines([value]).decode().removesuffix("\r\n")
-    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
+    return _FORMULA.sub(r"\g<0>'", value) if isinstance(value, str) and value else value
 
 
-def read_csv(body: bytes) -> list[dict[str, Any]]:
-    """Return what each row says by its columns' names; answers 400 or 422 where it is no table of tasks."""
+def read_csv(pieces: Pieces) -> Iterator[dict[str, Any]]:
+    """Yield what each row says by its columns' names. Responds 400 or 422 if it is not a table of tasks."""
+    lines = _Lines(pieces)
+    rows = csv.reader(lines, strict=True)
     try:
-        lines = csv.reader(StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
+        header = _header(next(rows, []))
+        for row in rows:
+            lines.characters = 0
+            if any(row):
+                yield _values(header, row)
     except UnicodeDecodeError:
         problem("malformed_csv", "The body is not UTF-8.")
-    try:
-        header = _header(next(lines, []))
-        return [_values(header, row) for row in islice(filter(any, lines), MOST_ROWS + 1)]
     except csv.Error as error:
-        problem("malformed_csv", f"The body is not CSV at line {lines.line_num}: {error}.")
+        problem("malformed_csv", f"The body is not CSV at line {rows.line_num}: {error}.")
+
+
+class _Lines:
+    """The lines of a body. Raises csv.Error when a row, which may have several, has too many characters."""
+
+    def __init__(self, pieces: Pieces) -> None:
+        self.characters = 0
+        self._text = open_text(pieces)
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._text.readline(MOST_ROW_CHARACTERS + 1):
+            self.characters += len(line)
+            if self.characters > MOST_ROW_CHARACTERS:
+                raise csv.Error(f"a row has more than {MOST_ROW_CHARACTERS} characters")
+            yield line
 
 
 def _header(cells: list[str]) -> list[str]:
@@ -68,12 +92,12 @@ def _header(cells: list[str]) -> list[str]:
 
 def _values(header: list[str], row: list[str]) -> dict[str, Any]:
     """Return what the cells of a row say; an empty one says nothing."""
-    return {name: _value(name, cell) for name, cell in zip_longest(header, row, fillvalue="") if cell}
+    cells = islice(zip_longest(header, row, fillvalue=""), len(header) + MOST_LISTED)
+    return {name: _value(name, cell) for name, cell in cells if cell}
 
 
 def _value(name: str, cell: str) -> Any:
-    text = cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _APOSTROPHE.sub("", cell)
     return _names(text) if name == "labels" else text
 
 
@@ -83,4 +107,4 @@ def _names(text: str) -> list[str] | str:
         [names] = csv.reader([text], skipinitialspace=True, strict=True)
     except (csv.Error, ValueError):
         return text
-    return [name for name in names if name.strip()]
+    return [name for name in names if name.strip()] if len(names) <= MAX_MEMBERS else text

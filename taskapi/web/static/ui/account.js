@@ -131,8 +131,8 @@ function exports() {
     "div",
     { class: "row-links" },
     take("api/v1/me/export", "Everything, as JSON"),
-    take("api/v1/tasks/export?format=csv", "Tasks as CSV"),
-    take("api/v1/tasks/export?format=ics", "Tasks as iCalendar"),
+    take("api/v1/tasks/export.csv", "Tasks as CSV"),
+    take("api/v1/tasks/export.ics", "Tasks as iCalendar"),
   );
 }
 

@@ -1,0 +1,110 @@
+"""Measure what an import takes of a worker's memory, for files of 16 MiB. Linux only.
+
+python -m benchmarks.import_memory                                # SQLite
+python -m benchmarks.import_memory --database postgresql:///name  # an empty database of your own
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.export_memory import MIB, memory, person, post, sign_in, worker_of
+from tests import servers
+
+BYTES = 16 * MIB
+ROWS = 20_000
+Rows = Callable[[int], dict[str, object]]
+PROSE = "Twice a week, more in summer. "
+
+
+def prose(number: int) -> dict[str, object]:
+    """Return a row such as users have: 20,000 of them make a file."""
+    words = {"title": f"Water plant number {number}", "description": PROSE * 17}
+    return words | {"project": f"Room {number % 50}", "labels": ["home", f"shelf {number % 20}"], "priority": "low"}
+
+
+def short(number: int) -> dict[str, object]:
+    """Return a row with a title alone."""
+    return {"title": f"Task {number}"}
+
+
+def long(text: str) -> Rows:
+    """Return rows with as long a description as there may be."""
+    return lambda number: {"title": f"Task {number}", "description": (text * 20_000)[:20_000]}
+
+
+FILES: dict[str, tuple[Rows, int]] = {
+    "20,000 tasks": (prose, ROWS),
+    "tasks with long descriptions": (long(PROSE), ROWS),
+    "the same, with one emoji in each": (lambda number: {**long(PROSE)(number), "title": "\U0001f331"}, ROWS),
+    "long descriptions of CJK": (long("\u690d\u7269\u306b\u6c34\u3092"), ROWS),
+    "long descriptions that fold to 18 times as much": (long("\ufdfa"), ROWS),
+    "refused: 20,001 tasks": (prose, ROWS + 1),
+    "refused: a million tasks": (short, 1_000_000),
+    "refused: no task has a title": (lambda _: {"description": PROSE * 18}, ROWS),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--database", default="", help="postgresql://…; SQLite without")
+    options = parser.parse_args()
+    print("| file | MiB | status | seconds | MiB more at most | times the file |\n|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {"TASKAPI_INSTANCE_PATH": folder, "TASKAPI_RATELIMIT_ENABLED": "false", "TASKAPI_BCRYPT_ROUNDS": "4"}
+        settings["TASKAPI_DATABASE_URL"] = options.database
+        if options.database:
+            subprocess.run([sys.executable, "-m", "flask", "db", "upgrade"], env=os.environ | settings, check=True)
+        for number, (said, (row, most)) in enumerate(FILES.items()):
+            with servers.gunicorn(settings, Path(folder), workers=1) as address:
+                measure(address, number, said, file_of(row, most))
+
+
+def file_of(row: Rows, most: int) -> bytes:
+    """Return a file of so many rows, or as many as there is room for."""
+    rows: list[bytes] = []
+    size = 20
+    for number in range(most):
+        text = json.dumps(row(number), ensure_ascii=False).encode()
+        size += len(text) + 1
+        if size > BYTES:
+            break
+        rows.append(text)
+    return b'{"tasks":[' + b",".join(rows) + b"]}"
+
+
+def measure(address: str, number: int, said: str, body: bytes) -> None:
+    """Import a small file a few times, then the large one, in a worker that did no more before."""
+    post(address, "auth/register", person(number))
+    pid, token = worker_of(address), sign_in(address, number)
+    for _ in range(3):
+        post(address, "tasks/import.json", {"tasks": [prose(0)] * 10}, token)
+    before = memory(pid, "VmRSS")
+    Path(f"/proc/{pid}/clear_refs").write_text("5")  # reset the peak
+    began = time.perf_counter()
+    status = send(address, body, token)
+    seconds = time.perf_counter() - began
+    more, size = memory(pid, "VmHWM") - before, len(body) / MIB
+    print(f"| {said} | {size:.1f} | {status} | {seconds:.1f} | {more:.1f} | {more / size:.1f} |", flush=True)
+
+
+def send(address: str, body: bytes, token: str) -> int:
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    request = urllib.request.Request(f"{address}/api/v1/tasks/import.json", body, headers)
+    try:
+        with urllib.request.urlopen(request) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+if __name__ == "__main__":
+    main()
