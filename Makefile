@@ -50,7 +50,7 @@ docs: $(RUNTIME) ## Write the documents that are made from the code
 bench: $(DEV) ## Measure list, get and create beside bare Flask, in process; on PostgreSQL with ARGS='--database postgresql://…'
 	@$(BIN)/python -m benchmarks.in_process $(ARGS)
 
-bench-http: $(DEV) ## The same under gunicorn, loaded by wrk
+bench-http: $(DEV) ## The same over HTTP under the production server, loaded by wrk
 	@$(BIN)/python -m benchmarks.over_http $(ARGS)
 
 lock: $(DEV) ## Lock the dependencies anew; their newest versions with ARGS=--upgrade

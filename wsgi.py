@@ -1,4 +1,4 @@
-"""The application, where `flask run` and gunicorn look for it."""
+"""The application, as `flask`, Granian and gunicorn import it."""
 
 import click
 

@@ -31,14 +31,14 @@ def main() -> None:
         settings["TASKAPI_DATABASE_URL"] = options.database
         if options.database:
             subprocess.run([sys.executable, "-m", "flask", "db", "upgrade"], env=os.environ | settings, check=True)
-        with servers.gunicorn(settings, Path(folder), workers=1) as address:
+        with servers.serving(settings, Path(folder), workers=1) as address:
             for count in (0, *options.tasks):
                 fill(address, count)
         print("| tasks | form | MiB | seconds | MiB resident before | at most | more |\n|---|---|---|---|---|---|---|")
         for count in options.tasks:
             for form in ("json", "csv", "ics"):
-                with servers.gunicorn(settings, Path(folder), workers=1) as address:
-                    measure(address, count, form)
+                with servers.Server(settings, Path(folder), "--workers", "1") as server:
+                    measure(server, count, form)
 
 
 def fill(address: str, count: int) -> None:
@@ -56,9 +56,9 @@ def row(number: int) -> dict[str, object]:
     return words | {"project": f"Room {number % 50}", "labels": ["home", f"shelf {number % 20}"], "priority": "low"}
 
 
-def measure(address: str, count: int, form: str) -> None:
-    """Export a few times nothing, then once all, in a worker that did no more before."""
-    pid = worker_of(address)
+def measure(server: servers.Server, count: int, form: str) -> None:
+    """Export nothing a few times, then everything once, in a worker that did no more before."""
+    address, (pid,) = server.address, server.workers()
     nothing, all_of_it = sign_in(address, 0), sign_in(address, count)
     for _ in range(5):
         download(address, form, nothing)
@@ -69,18 +69,6 @@ def measure(address: str, count: int, form: str) -> None:
     seconds = time.perf_counter() - began
     peak = memory(pid, "VmHWM")
     print(f"| {count} | {form} | {size / MIB:.1f} | {seconds:.1f} | {before:.1f} | {peak:.1f} | {peak - before:.1f} |")
-
-
-def worker_of(address: str) -> int:
-    """Return the worker's process, which has the command line of the gunicorn that it is a child of."""
-    bind = f"--bind\0{address.removeprefix('http://')}".encode()
-    servers.wait_until(lambda: len(processes(bind)) == 2)
-    return max(processes(bind))
-
-
-def processes(words: bytes) -> list[int]:
-    paths = Path("/proc").glob("[0-9]*/cmdline")
-    return [int(path.parent.name) for path in paths if words in path.read_bytes()]
 
 
 def memory(pid: int, field: str) -> float:

@@ -85,7 +85,7 @@ def about() -> list[str]:
     programs += (["redis-server", "--version"], ["uname", "-srm"])
     outputs = [subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True) for words in programs]
     lines = [output.stdout.strip() for output in outputs]
-    return [*lines, f"Python {platform.python_version()}", f"gunicorn {version('gunicorn')}", f"{os.cpu_count()} cores"]
+    return [*lines, f"Python {platform.python_version()}", f"granian {version('granian')}", f"{os.cpu_count()} cores"]
 
 
 if __name__ == "__main__":

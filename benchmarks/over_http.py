@@ -1,4 +1,4 @@
-"""List, get and create over HTTP, beside a bare Flask route under the same server: gunicorn and wrk, round by round.
+"""List, get and create over HTTP, beside a bare Flask route under the same server: Granian and wrk, round by round.
 
 python -m benchmarks.over_http                                      # SQLite
 python -m benchmarks.over_http --database postgresql:///name        # its role may create databases
@@ -8,6 +8,7 @@ import argparse
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
@@ -66,11 +67,20 @@ def measure(
     return times
 
 
+class Granian(servers.Server):
+    """Granian with the options that `flask serve` gives it, for any application."""
+
+    def command(self) -> list[str | Path]:
+        """Return the command that starts it."""
+        granian = Path(sys.executable).with_name("granian")
+        options = ["--interface", "wsgi", "--http", "1", "--workers", "1", "--blocking-threads", str(THREADS)]
+        return [granian, *options, "--host", "127.0.0.1", "--port", str(self.port), self.application]
+
+
 @contextmanager
-def serving(application: str, settings: dict[str, str], folder: Path) -> Iterator[servers.Gunicorn]:
-    """Serve an application by one gthread worker, which is there."""
-    options = ("--workers", "1", "--threads", str(THREADS))
-    with servers.Gunicorn(settings, folder, *options, application=application) as server:
+def serving(application: str, settings: dict[str, str], folder: Path) -> Iterator[Granian]:
+    """Serve an application by one worker, and wait until it responds."""
+    with Granian(settings, folder, application=application) as server:
         connection = HTTPConnection("127.0.0.1", server.port)
         connection.request("GET", "/")  # is answered once the worker is there
         connection.getresponse().read()

@@ -33,7 +33,7 @@ def main() -> None:
         settings["TASKAPI_DATABASE_URL"] = options.database
         if options.database:
             subprocess.run([sys.executable, "-m", "flask", "db", "upgrade"], env=os.environ | settings, check=True)
-        with servers.gunicorn(settings, Path(folder), workers=2, threads=20) as address:
+        with servers.serving(settings, Path(folder), workers=2, threads=20) as address:
             race(address, options.clients, options.rounds)
 
 

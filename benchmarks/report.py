@@ -20,7 +20,7 @@ import psycopg
 from benchmarks import growth, in_process, memory, over_http, profiles, sign_in, subject
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
-PACKAGES = ("flask", "sqlalchemy", "psycopg", "marshmallow", "orjson", "pyjwt", "bcrypt", "gunicorn")
+PACKAGES = ("flask", "sqlalchemy", "psycopg", "marshmallow", "orjson", "pyjwt", "bcrypt", "granian")
 
 
 class Places(NamedTuple):

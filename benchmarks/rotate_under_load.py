@@ -32,7 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         environment = settings(folder)
-        with servers.gunicorn(environment, Path(folder), workers=2, threads=8) as address:
+        with servers.serving(environment, Path(folder), workers=2, threads=8) as address:
             clients = [Client(address, f"person-{number}") for number in range(options.clients)]
             for client in clients:
                 client.start()

@@ -1,4 +1,4 @@
-"""gunicorn as we ship it beside granian: the same application, two workers of eight threads, by turns. Needs wrk.
+"""`flask serve` beside gunicorn: the same application, two workers of eight threads, by turns. Needs wrk.
 
 python -m benchmarks.servers [postgresql://…]   on SQLite without an address; the database must be empty
 """
@@ -28,7 +28,7 @@ CONNECTIONS = 16
 TICK = os.sysconf("SC_CLK_TCK")
 COMMANDS = {
     "gunicorn": "gunicorn wsgi:app --workers 2 --threads 8 --bind 127.0.0.1:{port}",
-    "granian": "granian wsgi:app --interface wsgi --workers 2 --blocking-threads 8 --host 127.0.0.1 --port {port}",
+    "flask serve": "flask --app wsgi serve --workers 2 --threads 8 --port {port}",
 }
 Conditions = Callable[[str], AbstractContextManager[object]]
 
@@ -133,7 +133,7 @@ def main() -> None:
         given["JWT_SECRET_KEY"] = "J7pd3mXkqKZz0wTQfR9uYbLhVs4nEcAi"
         environment = os.environ | {f"TASKAPI_{name}": value for name, value in given.items()}
         subprocess.run([sys.executable, "-m", "flask", "db", "upgrade"], cwd=ROOT, env=environment, check=True)
-        with Server("gunicorn", environment, folder) as one, Server("granian", environment, folder) as other:
+        with Server("gunicorn", environment, folder) as one, Server("flask serve", environment, folder) as other:
             compare(one, other)
 
 

@@ -22,11 +22,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = {"TASKAPI_INSTANCE_PATH": folder, "TASKAPI_RATELIMIT_ENABLED": "false"}
         known, unknown = f"known-{os.getpid()}", f"nobody-{os.getpid()}"
-        with servers.gunicorn(settings, Path(folder), workers=1) as address:
+        with servers.serving(settings, Path(folder), workers=1) as address:
             post(address, "register", {"username": known, "password": PASSWORD})
         if sys.argv[1:]:
             settings["TASKAPI_BCRYPT_ROUNDS"] = sys.argv[1]
-        with servers.gunicorn(settings, Path(folder), workers=1) as address:
+        with servers.serving(settings, Path(folder), workers=1) as address:
             measure(address, known, unknown)
 
 

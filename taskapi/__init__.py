@@ -22,6 +22,7 @@ from taskapi.config.sources import load_settings
 from taskapi.database import init_database
 from taskapi.labels.routes import blp as label_routes
 from taskapi.migrations import check_database, check_migrations, init_schema
+from taskapi.ops.drain import init_drain
 from taskapi.ops.health import blp as health_routes
 from taskapi.ops.health import init_health
 from taskapi.ops.logging import init_logging
@@ -93,5 +94,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     for routes in ROUTES:
         api.register_blueprint(routes)
     init_health(app, CHECKS, REPORTS)
+    init_drain(app)
     init_schema(app, settings)
     return app

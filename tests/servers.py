@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 
@@ -169,19 +169,24 @@ class Postgres:
             os.kill(pid, number)
 
 
-class Gunicorn:
-    """The API as production serves it, on a port that it keeps from one start to the next; stopped without a delay."""
+class Server:
+    """The API as `flask serve` serves it, on a port that it keeps from one start to the next; no drain unless asked."""
 
     def __init__(self, environment: dict[str, str], folder: Path, *options: str, application: str = "wsgi:app") -> None:
         self.application = application
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.environment = {**os.environ, "DRAIN_SECONDS": "0", **environment}
-        self.log = folder / "gunicorn.log"
+        self.log = folder / "server.log"
         self.options = options
         self.process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> "Gunicorn":
+    def command(self) -> list[str | Path]:
+        """Return the command that starts it."""
+        flask = Path(sys.executable).with_name("flask")
+        return [flask, "--app", self.application.partition(":")[0], "serve", "--port", str(self.port), *self.options]
+
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -189,33 +194,55 @@ class Gunicorn:
         self.stop()
 
     def start(self) -> None:
-        """Start it; what connects before its workers are up waits for them."""
-        command = [
-            Path(sys.executable).with_name("gunicorn"),
-            self.application,
-            "--bind",
-            f"127.0.0.1:{self.port}",
-            *self.options,
-        ]
+        """Start it, and wait until a worker accepts connections."""
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
-        wait_until(lambda: connects(self.port))
+            self.process = subprocess.Popen(self.command(), cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+        process = self.process
+
+        def accepts() -> bool:
+            if process.poll() is not None:
+                raise RuntimeError(f"The server ended with {process.returncode}: {self.log.read_text()[-2000:]}")
+            return connects(self.port)
+
+        wait_until(accepts)
 
     def workers(self) -> list[int]:
         """Return the processes that serve."""
         assert self.process
-        return children(self.process.pid)
+        return [pid for pid in children(self.process.pid) if "spawn_main" in command_line(pid)]
 
     def stop(self) -> None:
-        """Stop it as an operator does, if it runs: what it has begun it finishes."""
+        """Stop it as an operator does, if it runs: requests in flight finish."""
         if self.process:
             self.process.terminate()
             self.process.wait(60)
             self.process = None
 
 
+class Gunicorn(Server):
+    """The API under gunicorn, with the settings file that the repository has for it."""
+
+    def command(self) -> list[str | Path]:
+        """Return the command that starts it."""
+        gunicorn = Path(sys.executable).with_name("gunicorn")
+        return [gunicorn, self.application, "--bind", f"127.0.0.1:{self.port}", *self.options]
+
+    def workers(self) -> list[int]:
+        """Return the processes that serve."""
+        assert self.process
+        return children(self.process.pid)
+
+
+def command_line(pid: int) -> str:
+    """Return a process's command line; nothing if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
 @contextmanager
-def gunicorn(environment: dict[str, str], folder: Path, *, workers: int = 2, threads: int = 4) -> Iterator[str]:
+def serving(environment: dict[str, str], folder: Path, *, workers: int = 2, threads: int = 4) -> Iterator[str]:
     """Serve the API with several worker processes; yields its address."""
-    with Gunicorn(environment, folder, "--workers", str(workers), "--threads", str(threads)) as server:
+    with Server(environment, folder, "--workers", str(workers), "--threads", str(threads)) as server:
         yield server.address

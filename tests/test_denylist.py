@@ -157,7 +157,7 @@ def test_what_is_revoked_is_revoked_in_every_worker(database_url, new_person, tm
         "TASKAPI_RATELIMIT_ENABLED": "false",
         "TASKAPI_INSTANCE_PATH": str(tmp_path),
     }
-    with servers.gunicorn(settings, tmp_path) as address:
+    with servers.serving(settings, tmp_path) as address:
         token = post(address, "/api/v1/auth/login", {"username": new_person(), "password": PASSWORD})["access_token"]
         assert {status(address + ME, token) for _ in range(20)} == {200}
         assert post(address, LOGOUT, None, token) is None

@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from taskapi.cli.serve import FINISH_SECONDS, serve
 from taskapi.config import SETTINGS
 from tests.servers import ROOT, free_port, wait_until
 
@@ -54,8 +54,8 @@ def command_of(line):
 
 @pytest.fixture
 def started(database_url, image, tmp_path):
-    """The process that the unit starts, where the image's files are; what it told systemd; its port and its log."""
-    port, notify, log = free_port(), tmp_path / "notify", tmp_path / "log"
+    """The process that the unit starts, in a folder with the image's files; its port and its log."""
+    port, log = free_port(), tmp_path / "log"
     environment = {
         **os.environ,
         "TASKAPI_ENV": "production",
@@ -64,19 +64,16 @@ def started(database_url, image, tmp_path):
         "TASKAPI_JWT_SECRET_KEY": "J7pd3mXkqKZz0wTQfR9uYbLhVs4nEcAi",
         "TASKAPI_TRUSTED_HOSTS": "127.0.0.1",
         "TASKAPI_RATELIMIT_ENABLED": "false",
-        "NOTIFY_SOCKET": str(notify),
         "PORT": str(port),
         "DRAIN_SECONDS": "0",
         "WEB_CONCURRENCY": "1",
     }
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told, log.open("wb") as output:
-        told.bind(str(notify))
-        told.settimeout(60)
+    with log.open("wb") as output:
         process = subprocess.Popen(command_of(SERVICE["ExecStart"]), cwd=image, env=environment, stderr=output)
         process.environment, process.folder = environment, image
-        yield process, told.recv(4096), port, log
-        process.kill()
-        process.wait()
+        yield process, port, log
+        process.terminate()
+        process.wait(60)
 
 
 def is_healthy(port):
@@ -99,19 +96,18 @@ def reload(process, **environment):
 
 
 def test_a_reload_by_which_nothing_would_start_is_refused_and_the_service_goes_on(started):
-    process, _, port, log = started
+    process, port, log = started
     wait_until(lambda: is_healthy(port))
-    assert reload(process, TASKAPI_LOG_LEVEL="loud") == 4
+    assert reload(process, TASKAPI_LOG_LEVEL="loud") != 0
     assert is_healthy(port)
-    assert "Handling signal: hup" not in log.read_text()
+    assert "HUP signal received" not in log.read_text()
 
 
 def test_the_unit_starts_the_service_from_what_the_image_holds_starts_it_anew_and_stops_it(started):
-    process, told, port, log = started
-    assert b"READY=1" in told
+    process, port, log = started
     wait_until(lambda: is_healthy(port))
     assert reload(process) == 0
-    wait_until(lambda: log.read_text().count("Booting worker") == 2)
+    wait_until(lambda: "Stopped old worker-1" in log.read_text())
     wait_until(lambda: is_healthy(port))
     process.terminate()
     assert process.wait(int(SERVICE["TimeoutStopSec"])) == 0
@@ -120,9 +116,8 @@ def test_the_unit_starts_the_service_from_what_the_image_holds_starts_it_anew_an
 
 def test_the_unit_waits_as_long_as_the_server_takes_to_stop():
     given = int(SERVICE["TimeoutStopSec"])
-    text = (ROOT / "gunicorn.conf.py").read_text()
-    drain = int(re.search(r'"DRAIN_SECONDS", "(\d+)"', text)[1])
-    assert given > drain + int(re.search(r"^graceful_timeout = (\d+)", text, re.MULTILINE)[1])
+    (drain,) = (option.default for option in serve.params if option.envvar == "DRAIN_SECONDS")
+    assert given > drain + FINISH_SECONDS
     grace = compose()["services"]["app1"]["stop_grace_period"]
     assert grace == f"{given}s"
 

@@ -71,7 +71,7 @@ def test_database_connections_in_use_are_counted_and_given_back(counted, owner):
 
 def test_several_workers_are_counted_as_one(tmp_path, database_url):
     settings = {"TASKAPI_DATABASE_URL": database_url, "TASKAPI_INSTANCE_PATH": str(tmp_path)}
-    with servers.gunicorn(settings, tmp_path) as address:
+    with servers.serving(settings, tmp_path) as address:
         for _ in range(40):
             urllib.request.urlopen(f"{address}/healthz").read()
         text = urllib.request.urlopen(f"{address}/metrics").read().decode()

@@ -15,7 +15,7 @@ from taskapi.api.problems import CATALOGUE
 from taskapi.config import SETTINGS
 from taskapi.tasks.exchange.body import MOST_BYTES
 from tests.proxy import SITE, Nginx
-from tests.servers import Gunicorn, Redis, free_port, wait_until
+from tests.servers import Redis, Server, free_port, wait_until
 
 PRODUCTION = {
     "TASKAPI_ENV": "production",
@@ -47,8 +47,8 @@ def settings(database_url, redis, tmp_path_factory):
 @pytest.fixture(scope="module")
 def instances(settings, tmp_path_factory):
     with (
-        Gunicorn(settings, tmp_path_factory.mktemp("one")) as one,
-        Gunicorn(settings, tmp_path_factory.mktemp("two")) as two,
+        Server(settings, tmp_path_factory.mktemp("one")) as one,
+        Server(settings, tmp_path_factory.mktemp("two")) as two,
     ):
         yield one, two
 

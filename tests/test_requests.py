@@ -1,15 +1,11 @@
 """Requests as a server meets them: paths, methods, hosts, sizes, and what breaks off on the way."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
 import threading
-import time
-from pathlib import Path
 
 import pytest
+from servers import Server
 from surface import routes
 from werkzeug.serving import make_server
 
@@ -86,16 +82,20 @@ def admin(signed_in):
 class Wire:
     """A server's address, spoken to byte by byte."""
 
-    def __init__(self, port):
+    def __init__(self, port, *, half_close=False):
         self.port = port
+        self.half_close = (
+            half_close  # of the sending side: werkzeug takes it for the end of a body, Granian for nothing
+        )
 
     def send(self, *parts):
-        """Send raw bytes and return the status, the headers and the body of the answer."""
+        """Send raw bytes; return the status, the headers and the body of the response."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
             try:
                 for part in parts:
                     connection.sendall(part)
-                connection.shutdown(socket.SHUT_WR)
+                if self.half_close:
+                    connection.shutdown(socket.SHUT_WR)
             except OSError:
                 pass  # the server had heard enough
             answer = b"".join(iter(lambda: _receive(connection), b""))
@@ -104,8 +104,17 @@ class Wire:
 
     def request(self, line, *headers, body=b""):
         """Send a request of a line, headers and a body."""
-        head = "\r\n".join([f"{line} HTTP/1.1", "Host: localhost", "Connection: close", *headers, "", ""])
-        return self.send(head.encode("latin-1"), body)
+        return self.send(self._head(line, headers), body)
+
+    def abandon(self, line, *headers, body):
+        """Send a part of a request, and close the connection."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
+            connection.sendall(self._head(line, headers) + body)
+
+    @staticmethod
+    def _head(line, headers):
+        lines = [f"{line} HTTP/1.1", "Host: localhost", "Connection: close", *headers, "", ""]
+        return "\r\n".join(lines).encode("latin-1")
 
 
 def _receive(connection):
@@ -116,44 +125,17 @@ def _receive(connection):
 
 
 @pytest.fixture(scope="module")
-def gunicorn(database_url, tmp_path_factory):
+def granian(database_url, tmp_path_factory):
     """The server of production, in a process of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    folder = tmp_path_factory.mktemp("gunicorn")
-    root = Path(__file__).parents[1]
+    folder = tmp_path_factory.mktemp("granian")
     settings = {
-        "DATABASE_URL": database_url,
-        "INSTANCE_PATH": str(folder),
-        "BCRYPT_ROUNDS": "4",
-        "RATELIMIT_ENABLED": "false",
+        "TASKAPI_DATABASE_URL": database_url,
+        "TASKAPI_INSTANCE_PATH": str(folder),
+        "TASKAPI_BCRYPT_ROUNDS": "4",
+        "TASKAPI_RATELIMIT_ENABLED": "false",
     }
-    options = ["-b", f"127.0.0.1:{port}", "--threads", "4", "--log-level", "critical"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "--chdir", str(root), *options, "wsgi:app"],
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "DRAIN_SECONDS": "0",
-            **{f"TASKAPI_{k}": v for k, v in settings.items()},
-        },
-    )
-    try:
-        _wait_for(port, process)
-        yield Wire(port)
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _wait_for(port, process):
-    for _ in range(400):
-        try:
-            return socket.create_connection(("127.0.0.1", port)).close()
-        except ConnectionRefusedError:
-            assert process.poll() is None
-            time.sleep(0.05)
-    pytest.fail("gunicorn does not listen")
+    with Server(settings, folder, "--workers", "1", "--threads", "4") as server:
+        yield Wire(server.port)
 
 
 @pytest.fixture(scope="module")
@@ -162,13 +144,13 @@ def werkzeug(app):
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield Wire(server.port)
+    yield Wire(server.port, half_close=True)
     server.shutdown()
     thread.join()
     server.server_close()
 
 
-@pytest.fixture(params=["werkzeug", "gunicorn"])
+@pytest.fixture(params=["werkzeug", "granian"])
 def wire(request):
     """Either server."""
     return request.getfixturevalue(request.param)
@@ -224,13 +206,17 @@ def test_a_chunked_body_that_is_too_large_is_413(wire, bearer):
     assert (status, json.loads(body)["code"]) == (413, "body_too_large")
 
 
-@pytest.mark.parametrize("body", [b"zz\r\n{}\r\n0\r\n\r\n", b"5\r\n{}", b"2\r\n{}xx0\r\n\r\n", b"", b"-2\r\n{}\r\n"])
-def test_a_body_that_is_not_chunked_as_it_says_is_400(wire, bearer, body):
+@pytest.mark.parametrize("body", [b"zz\r\n{}\r\n0\r\n\r\n", b"-2\r\n{}\r\n"])
+def test_badly_chunked_body_is_400(wire, bearer, body):
     assert wire.request(f"POST {TASKS}", bearer, *CHUNKED, body=body)[0] == 400
 
 
-def test_a_body_that_breaks_off_is_400(wire, bearer):
-    assert wire.request(f"POST {TASKS}", bearer, *_json(100), body=b'{"title": "Milk"}')[0] in {400, None}
+@pytest.mark.parametrize("body", [b"5\r\n{}", b"2\r\n{}xx0\r\n\r\n", b""])
+def test_client_that_leaves_within_a_body_stores_nothing(wire, bearer, body):
+    before = wire.request(f"GET {TASKS}", bearer)[2]
+    for headers in (CHUNKED, _json(100)):
+        wire.abandon(f"POST {TASKS}", bearer, *headers, body=body)
+    assert wire.request(f"GET {TASKS}", bearer)[::2] == (200, before)
 
 
 @pytest.mark.parametrize("length", ["-1", "x", "9" * 400])

@@ -17,7 +17,7 @@ from taskapi.security.keys import changes
 from tests.conftest import PASSWORD
 from tests.forging import b64, compact, opened
 from tests.rings import RingFile, new_key
-from tests.servers import ROOT, connects, free_port, gunicorn, wait_until
+from tests.servers import ROOT, connects, free_port, serving, wait_until
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     ring_file.write(new_key("ES256"), new_key("HS256", "verifying"))
     settings = {"INSTANCE_PATH": folder, "JWT_KEYS": ring_file.path, "BCRYPT_ROUNDS": 4, "RATELIMIT_ENABLED": "false"}
     environment = {f"TASKAPI_{name}": str(value) for name, value in settings.items()}
-    with gunicorn(environment, folder) as issuer:
+    with serving(environment, folder) as issuer:
         wait_until(lambda: call(f"{issuer}/readyz")[0] == 200, 60)
         call(f"{issuer}/api/v1/auth/register", body={"username": "ada", "password": PASSWORD, "name": "Ada"})
         with flask_server("examples.verifier.app", {"JWKS_URL": f"{issuer}/.well-known/jwks.json"}) as verifier:

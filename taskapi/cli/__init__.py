@@ -9,11 +9,12 @@ from taskapi.cli.doctor import doctor
 from taskapi.cli.keys import keys
 from taskapi.cli.prune import prune
 from taskapi.cli.seed import seed
+from taskapi.cli.serve import serve
 from taskapi.cli.shard import shard
 from taskapi.cli.tokens import tokens
 from taskapi.cli.users import users
 
-COMMANDS = (backup, doctor, keys, prune, restore, seed, tokens, users)
+COMMANDS = (backup, doctor, keys, prune, restore, seed, serve, tokens, users)
 
 
 def init_cli(app: Flask) -> None:

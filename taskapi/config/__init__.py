@@ -28,6 +28,8 @@ JWT_ALGORITHMS = ("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256",
 class SettingsError(click.ClickException):
     """The settings are not fit to start with; the message names each one and says why."""
 
+    exit_code = 78  # EX_CONFIG of sysexits.h: a service manager need not try again
+
 
 class _List(fields.Field[tuple[str, ...]]):
     """A comma-separated list."""

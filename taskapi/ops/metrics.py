@@ -1,10 +1,11 @@
-"""/metrics: Prometheus text, right under several workers (PROMETHEUS_MULTIPROC_DIR, which gunicorn.conf.py sets)."""
+"""/metrics: Prometheus text, summed over all workers that share PROMETHEUS_MULTIPROC_DIR, which the server sets."""
 
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Flask, Response
@@ -17,7 +18,7 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from sqlalchemy import Engine, event
 
 from taskapi.api.problems import Problem
@@ -55,10 +56,20 @@ pages = Blueprint("metrics", __name__)
 def show_metrics() -> Response:
     """Show what was counted, over all workers."""
     registry: CollectorRegistry = REGISTRY
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+    if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        _drop_gauges_of_dead_workers(Path(folder))
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _drop_gauges_of_dead_workers(folder: Path) -> None:
+    """Remove what workers that have ended still report as in use; what they counted stays."""
+    for pid in {int(path.stem.rpartition("_")[2]) for path in folder.glob("gauge_live*_*.db")}:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 show_metrics.access = "public"  # type: ignore[attr-defined]

@@ -17,14 +17,14 @@ import psycopg
 
 from tests.faults.load import Figures, load
 from tests.proxy import Nginx
-from tests.servers import ROOT, Gunicorn, Postgres, Redis, wait_until
+from tests.servers import ROOT, Postgres, Redis, Server, wait_until
 
 VERSIONS = ROOT / "taskapi" / "migrations" / "versions"
 SIZES = ("--workers", "2", "--threads", "8")
 
 
 @contextmanager
-def service(database_url: str, folder: Path, *options: str, **settings: str) -> Iterator[Gunicorn]:
+def service(database_url: str, folder: Path, *options: str, **settings: str) -> Iterator[Server]:
     """Serve the API on a database, which is migrated first."""
     environment = {
         "TASKAPI_DATABASE_URL": database_url,
@@ -35,7 +35,7 @@ def service(database_url: str, folder: Path, *options: str, **settings: str) -> 
         **settings,
     }
     assert upgrade(environment)
-    with Gunicorn(environment, folder, *(options or SIZES)) as server:
+    with Server(environment, folder, *(options or SIZES)) as server:
         yield server
 
 
@@ -88,7 +88,7 @@ def rolling_restarts(postgres: Postgres, folder: Path, *, restarts: int, drain_s
     """
     with (
         service(postgres.new_database(), folder, DRAIN_SECONDS=str(drain_seconds)) as one,
-        Gunicorn(one.environment, folder, *SIZES) as two,
+        Server(one.environment, folder, *SIZES) as two,
         Nginx(folder, one.port, two.port) as proxy,
         load(f"https://127.0.0.1:{proxy.https}", folder=folder) as running,
     ):
@@ -97,7 +97,7 @@ def rolling_restarts(postgres: Postgres, folder: Path, *, restarts: int, drain_s
         return running.recovery()
 
 
-def restart(server: Gunicorn) -> None:
+def restart(server: Server) -> None:
     """Stop it and start it, as an operator does who waits until it is ready before they turn to the next."""
     server.stop()
     server.start()
@@ -229,7 +229,7 @@ def clocks_apart(postgres: Postgres, folder: Path, *, seconds: float, apart: int
     """Let each client ask by turns at two instances, one of whose clocks is ahead."""
     url = postgres.new_database()
     with service(url, folder) as server:
-        ahead = Gunicorn(server.environment | clock_ahead(folder, apart), folder, *SIZES)
+        ahead = Server(server.environment | clock_ahead(folder, apart), folder, *SIZES)
         with ahead, load(server.address, ahead.address, folder=folder) as running:
             assert clock_of(ahead.address) - clock_of(server.address) >= apart - 2
             time.sleep(seconds)

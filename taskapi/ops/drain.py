@@ -1,0 +1,45 @@
+"""Draining: the server tells its workers by one shared byte that shutdown has begun.
+
+From then on /readyz answers 503 and every response closes its connection, so that a proxy turns to another instance
+and keeps no idle connection that is about to be closed.
+"""
+
+import os
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import Final
+
+from flask import Flask, Response
+
+STATE_FILE: Final = "DRAIN_STATE_FILE"  # set by the server for its workers
+SERVING, DRAINING = b"\0", b"\1"
+
+
+def create_state_file(folder: Path) -> Path:
+    """Create the byte in a folder that the workers see too; returns the file's path."""
+    path = folder / "drain"
+    path.write_bytes(SERVING)
+    return path
+
+
+def begin_drain(path: Path) -> None:
+    """Tell all workers that shutdown has begun. Writes in place: the workers have mapped the file."""
+    with path.open("r+b") as file:
+        file.write(DRAINING)
+
+
+def init_drain(app: Flask) -> None:
+    """Let readiness and the connections depend on the byte, under a server that has one."""
+    name = os.environ.get(STATE_FILE)
+    if not name or not Path(name).is_file():
+        return
+    with Path(name).open("rb") as file:
+        state = mmap(file.fileno(), 1, access=ACCESS_READ)
+
+    def close_connection(response: Response) -> Response:
+        if state[0]:
+            response.headers["Connection"] = "close"
+        return response
+
+    app.after_request(close_connection)
+    app.extensions["taskapi-checks"]["shutdown"] = lambda: "it has begun" if state[0] else None
