@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def faults(postgres: Postgres, redis: Redis) -> Iterator[tuple[str, Callable[[Path], Figures]]]:
-    yield "a worker killed each 2 s", partial(scenarios.workers_killed, postgres, kills=15)
+    yield "a worker killed every 4 s", partial(scenarios.workers_killed, postgres, kills=15)
     yield "SIGTERM and start, five times", partial(scenarios.stopped_and_started, postgres, times=5)
     for how in ("fast", "immediate"):
         yield f"PostgreSQL restarted, {how}", partial(scenarios.postgres_restarted, postgres, how=how, down_seconds=5)
