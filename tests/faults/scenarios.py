@@ -66,13 +66,13 @@ def upgrade(): op.execute("ALTER TABLE tasks ADD COLUMN more integer")
 
 
 def workers_killed(postgres: Postgres, folder: Path, *, kills: int) -> Figures:
-    """Kill the older of two workers every four seconds, with SIGKILL.
+    """Kill the older of two workers with SIGKILL, each time when both serve again.
 
     A worker that dies within 5.5 s of its start ends the server, which its service manager starts again.
     """
     with service(postgres.new_database(), folder) as server, load(server.address, folder=folder) as running:
-        for _ in range(kills):
-            wait_until(lambda: len(server.workers()) == 2)
+        for kill in range(kills):
+            wait_until(lambda: server.log.read_text().count("Started worker-") == 2 + kill)  # noqa: B023 - used at once
             os.kill(min(server.workers()), signal.SIGKILL)
             time.sleep(4)
         return running.recovery()
@@ -244,7 +244,7 @@ def clocks_apart(postgres: Postgres, folder: Path, *, seconds: float, apart: int
 
 
 def clock_offset(address: str) -> float:
-    """Return how many seconds a server's clock is ahead of ours, less the time since it stored the account we ask for."""
+    """Return how many seconds a server's clock is ahead of ours, less the time that its response takes."""
     account = {"username": f"clock-{secrets.token_hex(6)}", "password": "correct horse battery staple"}
     request = Request(f"{address}/api/v1/auth/register", json.dumps(account).encode())
     request.add_header("Content-Type", "application/json")
