@@ -237,10 +237,11 @@ def clocks_apart(postgres: Postgres, folder: Path, *, seconds: float, apart: int
     url = postgres.new_database()
     with service(url, folder) as server:
         ahead = Server(server.environment | clock_ahead(folder, apart), folder, *SIZES)
-        with ahead, load(server.address, ahead.address, folder=folder) as running:
+        with ahead:
             assert clock_offset(ahead.address) > 0 >= clock_offset(server.address)
-            time.sleep(seconds)
-            return running.recovery()
+            with load(server.address, ahead.address, folder=folder) as running:
+                time.sleep(seconds)
+                return running.recovery()
 
 
 def clock_offset(address: str) -> float:
