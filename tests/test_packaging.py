@@ -23,10 +23,6 @@ PRIVATE = {
 UNDOCUMENTED = {
     "flask.ctx": "flask",
     "flask_migrate.cli": "flask-migrate",
-    "gunicorn.arbiter": "gunicorn",
-    "gunicorn.http": "gunicorn",
-    "gunicorn.util": "gunicorn",
-    "gunicorn.workers": "gunicorn",
     "jwt.algorithms": "pyjwt",
     "psycopg.pq": "psycopg",
     "psycopg.waiting": "psycopg",

@@ -110,7 +110,7 @@ def test_what_keeps_the_server_from_starting_is_told_in_a_line(folder, mishap):
 def test_flask_run_tells_wrong_settings_a_line_each(folder):
     environment = {"TASKAPI_INSTANCE_PATH": str(folder), "TASKAPI_ENV": "staging", "TASKAPI_BCRYPT_ROUNDS": "many"}
     code, out, err = run_flask("run", "--port", "0", **environment)
-    assert (code, out) == (1, "")
+    assert (code, out) == (78, "")
     assert [line.split(":")[0] for line in err.replace("Error: ", "").splitlines()] == [
         "TASKAPI_BCRYPT_ROUNDS",
         "TASKAPI_ENV",
