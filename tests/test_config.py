@@ -279,3 +279,10 @@ def test_a_short_key_is_refused_everywhere(env):
 
 def test_a_pem_key_is_no_hmac_secret():
     assert "PEM" in refusal(JWT_SECRET_KEY="-----BEGIN PUBLIC KEY-----\n" + STRONG)
+
+
+@pytest.mark.parametrize(("key", "warns"), [("password" * 8, True), ("J7pd3mXkqKZz0wTQfR9uYbLhVs4nEcAi", False)])
+def test_development_warns_of_a_guessable_key(make_app, caplog, key, warns):
+    make_app(JWT_SECRET_KEY=key)
+    assert ("TASKAPI_JWT_SECRET_KEY is well known or easily guessed" in caplog.text) == warns
+    assert key not in caplog.text

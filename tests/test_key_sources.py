@@ -1,6 +1,7 @@
 """Where the ring is kept: variables and secret stores, each asked over its own protocol."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -8,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
+from math import inf
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,21 +43,46 @@ class Vault(ThreadingHTTPServer):
         self.data: dict[str, Any] = {}
         self.asked = 0
         self.up = True
+        self.tokens = {"the-token": inf}  # and when each ends
+        self.period = 0.0  # for how long a token lives from when it is made or renewed; 0: for ever
+        self.renewals = self.sign_ins = 0
 
 
 class VaultHandler(BaseHTTPRequestHandler):
     server: Vault
 
     def do_GET(self) -> None:
+        if urlsplit(self.path).path == "/v1/auth/token/lookup-self" and self.server.up and self._is_alive():
+            self._answer(200, {"data": {"ttl": self.server.period, "renewable": self.server.period > 0}})
+            return
         self.server.asked += 1
         if not self.server.up:
             self._answer(503, {"errors": ["Vault is sealed"]})
-        elif self.headers["X-Vault-Token"] != "the-token":
+        elif not self._is_alive():
             self._answer(403, {"errors": ["permission denied"]})
         elif urlsplit(self.path).path != SECRET_PATH:
             self._answer(404, {"errors": []})
         else:
             self._answer(200, {"data": {"data": self.server.data, "metadata": {"version": 1}}})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"] or 0)) or "{}")
+        token = self.headers["X-Vault-Token"]
+        if self.path == "/v1/auth/approle/login" and body == {"role_id": "the-role", "secret_id": "the-secret"}:
+            self.server.sign_ins += 1
+            token = f"token-{self.server.sign_ins}"
+        elif self.path == "/v1/auth/token/renew-self" and self._is_alive():
+            self.server.renewals += 1
+        else:
+            self._answer(403, {"errors": ["permission denied"]})
+            return
+        self.server.tokens[token] = time.monotonic() + self.server.period
+        self._answer(200, {"auth": {"client_token": token, "lease_duration": self.server.period, "renewable": True}})
+
+    do_PUT = do_POST  # noqa: N815 - the name is the base class's
+
+    def _is_alive(self) -> bool:
+        return self.server.tokens.get(self.headers["X-Vault-Token"], 0) > time.monotonic()
 
     def _answer(self, status: int, body: dict[str, Any]) -> None:
         self.send_response(status)
@@ -97,6 +124,62 @@ def test_a_ring_in_vault_is_used(make_app: AppFactory, enter, vault: Vault):
     vault.data = {"ring": ring_text(new_key("EdDSA"))}
     app = make_app(JWT_KEYS="vault://secret/taskapi/keys#ring")
     assert answer_to(app, enter(app)) == GOOD
+
+
+def test_vault_token_is_renewed_before_it_ends(vault: Vault):
+    vault.data, vault.period = {"ring": "{}"}, 1.0
+    vault.tokens["the-token"] = time.monotonic() + 1.0
+    store = stores.Vault("secret/taskapi/keys#ring")
+    for _ in range(10):
+        assert store.read() == "{}"
+        time.sleep(0.3)
+    assert vault.renewals >= 3
+
+
+def test_approle_signs_in_again_when_its_token_has_ended(vault: Vault, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("VAULT_TOKEN")
+    monkeypatch.setenv("VAULT_ROLE_ID", "the-role")
+    monkeypatch.setenv("VAULT_SECRET_ID", "the-secret")
+    vault.data, vault.period = {"ring": "{}"}, 60.0
+    store = stores.Vault("secret/taskapi/keys#ring")
+    for sign_ins in (1, 1, 2):
+        assert store.read() == "{}"
+        assert vault.sign_ins == sign_ins
+        if sign_ins == 1 and vault.asked == 2:
+            vault.tokens.clear()
+
+
+def test_ring_that_cannot_be_read_for_too_long_is_not_ready(make_app: AppFactory, enter, vault: Vault):
+    vault.data = {"ring": ring_text(new_key("ES256"))}
+    app = make_app(JWT_KEYS="vault://secret/taskapi/keys#ring", JWT_KEYS_MAX_AGE_SECONDS=60)
+    client = app.test_client()
+    assert client.get("/readyz").status_code == 200
+    vault.up = False
+    live = app.extensions["taskapi-keys"]
+    live._read_at = live._good_at = time.monotonic() - 61
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json["down"]) == (503, ["signing_key"])
+    result = app.test_cli_runner().invoke(args=["doctor"])
+    assert "FAIL  signing_key  the key ring was last read 6" in result.output
+    vault.up = True
+    live._read_at = time.monotonic() - 61
+    assert client.get("/readyz").status_code == 200  # it looks itself, where nobody has asked for a while
+    read = re.search(
+        r"^taskapi_key_ring_read_timestamp_seconds(?:{.*})? (\S+)$", client.get("/metrics").text, re.MULTILINE
+    )
+    assert read
+    assert time.time() - float(read[1]) < 60
+
+
+def test_ring_that_is_no_ring_ages_although_the_store_answers(make_app: AppFactory, vault: Vault):
+    vault.data = {"ring": ring_text(new_key("ES256"))}
+    app = make_app(JWT_KEYS="vault://secret/taskapi/keys#ring", JWT_KEYS_MAX_AGE_SECONDS=60)
+    vault.data = {"ring": "no ring"}
+    live = app.extensions["taskapi-keys"]
+    live._good_at = time.monotonic() - 61
+    for _ in range(2):
+        live._read_at = time.monotonic() - 61
+        assert app.test_client().get("/readyz").status_code == 503
 
 
 def test_a_ring_that_vault_holds_as_an_object_is_used(make_app: AppFactory, enter, vault: Vault):

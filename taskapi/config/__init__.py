@@ -151,6 +151,11 @@ class Settings:
     jwt_keys_reload_seconds: int = _setting(
         60, "How often a ring in a secret store is read anew; files: each second.", _whole(1, 3600)
     )
+    jwt_keys_max_age_seconds: int = _setting(
+        86400,
+        "For how long a ring that cannot be read anew is relied on; after that `/readyz` is 503.",
+        _whole(60, 31536000),
+    )
     jwt_algorithm: str = _setting(
         "",
         "Algorithm of a key that has none of its own; empty: HS256, or what the key is.",

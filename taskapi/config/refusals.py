@@ -69,7 +69,7 @@ def _unfit_for_production(settings: Settings) -> Iterator[Refusal]:
     key = settings.jwt_secret_key
     if not _has_key(settings):
         yield "JWT_SECRET_KEY", ["Must be set in production; a generated key would differ between machines."]
-    elif key and _is_guessable(key):
+    elif key and is_guessable(key):
         yield "JWT_SECRET_KEY", ["Is well known or easily guessed."]
     if settings.ratelimit_enabled and not settings.redis_url:
         yield "REDIS_URL", ["Must be set in production: limits in memory would count for each process apart."]
@@ -81,7 +81,8 @@ def _has_key(settings: Settings) -> bool:
     return bool(settings.jwt_secret_key or settings.jwt_private_key or settings.jwt_keys)
 
 
-def _is_guessable(key: str) -> bool:
+def is_guessable(key: str) -> bool:
+    """Tell whether a secret is well known, or was thought of by a person."""
     known = any(word in key.lower() for word in WELL_KNOWN)
     return known or float(zxcvbn(key[:72])["guesses_log10"]) < GUESSES_LOG10
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from flask import Flask
 
-from taskapi.config import PREFIX, Settings, SettingsError
-from taskapi.config.refusals import exposure
+from taskapi.config import PREFIX, Settings, SettingsError, settings
+from taskapi.config.refusals import exposure, is_guessable
 from taskapi.context import current_application
 from taskapi.security.keys.algorithms import ALGORITHMS, Jwk, UnfitKeyError
 from taskapi.security.keys.changes import member, new_members, new_seal
@@ -38,12 +38,19 @@ def live_ring() -> LiveRing:
 
 
 def check_keys() -> str | None:
-    """Return why no token can be verified, or None."""
-    return None if ring().keys else "no key verifies tokens"
+    """Return why no token can be verified, or why the ring is too old to rely on; or None."""
+    if not ring().keys:
+        return "no key verifies tokens"
+    live, most = live_ring(), settings().jwt_keys_max_age_seconds
+    if live.age() > most:
+        live.reread()  # nobody may have asked for a while
+    return f"the key ring was last read {live.age():.0f} s ago" if live.age() > most else None
 
 
 def init_keys(app: Flask, settings: Settings) -> None:
     """Load the ring, making one in the instance folder where the settings name none. Raises SettingsError."""
+    if settings.jwt_secret_key and is_guessable(settings.jwt_secret_key):
+        app.logger.warning("%sJWT_SECRET_KEY is well known or easily guessed: production refuses it", PREFIX)
     folder = Path(app.instance_path)
     source = _choose(settings, folder)
     if source.path and (why := exposure(source.path)):

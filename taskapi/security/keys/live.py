@@ -8,6 +8,7 @@ from typing import Final
 
 from flask import Flask
 
+from taskapi.ops.metrics import KEY_RING_READ
 from taskapi.security.keys.algorithms import UnfitKeyError
 from taskapi.security.keys.jwk import Key
 from taskapi.security.keys.ring import KeyRing, read_ring
@@ -29,7 +30,9 @@ class LiveRing:
         self._lock = Lock()
         self._read_at = monotonic()
         self._text = source.read()
-        self._ring = self._made()
+        self._ring = self._made(self._text)
+        self._refused: str | None = None
+        self._note_good()
 
     def current(self) -> KeyRing:
         """Return the ring; when it is time it is read anew, and no request waits for a store to answer."""
@@ -47,6 +50,10 @@ class LiveRing:
                 self._reload()
         return self._ring
 
+    def age(self) -> float:
+        """Return how many seconds ago the ring in force was read, or found unchanged."""
+        return monotonic() - self._good_at
+
     def _is_due(self) -> bool:
         return monotonic() >= self._read_at + self._pause
 
@@ -59,14 +66,22 @@ class LiveRing:
         self._read_at = monotonic()
         try:
             text = self.source.read()
+            if text == self._refused:
+                return  # it was logged when it was refused
             if text != self._text:
-                self._text = text
-                self._ring = self._made()
+                self._refused = text
+                self._ring, self._text = self._made(text), text
+            self._refused = None
+            self._note_good()
         except (SourceError, UnfitKeyError) as error:
             self._log.warning("the key ring %s %s; the last good one stays in force", self.source.place, error)
 
-    def _made(self) -> KeyRing:
-        ring = read_ring(self._text)
+    def _note_good(self) -> None:
+        self._good_at = monotonic()
+        KEY_RING_READ.set_to_current_time()
+
+    def _made(self, text: str) -> KeyRing:
+        ring = read_ring(text)
         for advice in ring.advice:
             self._log.warning("%s", advice)
         return ring if ring.sealing else replace(ring, sealing=(self._own_seal(),), derived={})

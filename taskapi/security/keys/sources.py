@@ -32,7 +32,7 @@ def open_source(location: str) -> Source:
     if found := SCHEME.fullmatch(location):
         if found[1] not in STORES:
             raise SourceError(f"is no place that we know: {found[1]}://")
-        return Source(location, partial(STORES[found[1]], found[2]), remote=True)
+        return Source(location, STORES[found[1]](found[2]), remote=True)
     path = Path(location)
     return Source(location, partial(_read_file, path), path)
 

@@ -1,13 +1,21 @@
 """Secret stores that may hold the ring. Each needs an extra of the package, and is reached as its own client says."""
 
 import json
+import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from importlib import import_module
+from math import inf
+from time import monotonic
 from typing import Any, Final
 
 CONNECT_SECONDS: Final = 2
 READ_SECONDS: Final = 5
+RENEW_AGAIN_SECONDS: Final = 60
+
+_log = logging.getLogger(__name__)
 
 
 class SourceError(Exception):
@@ -27,20 +35,73 @@ def read_aws(name: str) -> str:
     return str(answer["SecretString"]) if "SecretString" in answer else bytes(answer["SecretBinary"]).decode()
 
 
-def read_vault(name: str) -> str:
-    """Return a field of a secret in Vault's KV version 2; `name` is mount/path#field."""
-    hvac, requests = _client("hvac", "vault"), _client("requests", "vault")
-    mount, _, rest = name.partition("/")
-    path, _, field = rest.partition("#")
-    client = hvac.Client(timeout=READ_SECONDS, namespace=os.environ.get("VAULT_NAMESPACE"))
-    try:
-        answer = client.secrets.kv.v2.read_secret_version(path, mount_point=mount, raise_on_deleted_version=True)
-        value = answer["data"]["data"][field]
-    except KeyError:
-        raise SourceError(f"has no field {field!r}") from None
-    except (hvac.exceptions.VaultError, requests.RequestException) as error:
-        raise SourceError(f"cannot be read: {type(error).__name__}: {error}") from None
-    return value if isinstance(value, str) else json.dumps(value)
+class Vault:
+    """A field of a secret in Vault's KV version 2, named mount/path#field.
+
+    The token is VAULT_TOKEN, renewed at half of its life for as long as Vault allows, or comes from an AppRole
+    (VAULT_ROLE_ID, VAULT_SECRET_ID), signed in again when it ends.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._mount, _, rest = name.partition("/")
+        self._path, _, self._field = rest.partition("#")
+        self._token: str | None = None
+        self._renew_at = inf
+
+    def read(self) -> str:
+        """Return the field."""
+        hvac, requests = _client("hvac", "vault"), _client("requests", "vault")
+        try:
+            try:
+                answer = self._ask(hvac)
+            except hvac.exceptions.Forbidden:  # of a token that has ended; an AppRole gets another one
+                if "VAULT_ROLE_ID" not in os.environ:
+                    raise
+                self._token = None
+                answer = self._ask(hvac)
+            value = answer["data"]["data"][self._field]
+        except KeyError:
+            raise SourceError(f"has no field {self._field!r}") from None
+        except (hvac.exceptions.VaultError, requests.RequestException) as error:
+            raise SourceError(f"cannot be read: {type(error).__name__}: {error}") from None
+        return value if isinstance(value, str) else json.dumps(value)
+
+    def _ask(self, hvac: Any) -> Any:
+        """Ask over a connection of its own: a process shares none with the one that it was forked from."""
+        client = hvac.Client(timeout=READ_SECONDS, namespace=os.environ.get("VAULT_NAMESPACE"), token=self._token)
+        if self._token is None:
+            self._sign_in(client, hvac)
+        elif monotonic() >= self._renew_at:
+            self._renew(client, hvac)
+        kv = client.secrets.kv.v2
+        return kv.read_secret_version(self._path, mount_point=self._mount, raise_on_deleted_version=True)
+
+    def _sign_in(self, client: Any, hvac: Any) -> None:
+        """Get a token, and note when it is to be renewed."""
+        if role := os.environ.get("VAULT_ROLE_ID"):
+            mount = os.environ.get("VAULT_APPROLE_MOUNT", "approle")
+            auth = client.auth.approle.login(role, os.environ.get("VAULT_SECRET_ID"), mount_point=mount)["auth"]
+            self._note(auth["lease_duration"], auth["renewable"])
+        else:
+            with suppress(hvac.exceptions.VaultError):  # a policy may let it read, and tell nothing of itself
+                token = client.auth.token.lookup_self()["data"]
+                self._note(token["ttl"], token["renewable"])
+        self._token = client.token
+
+    def _renew(self, client: Any, hvac: Any) -> None:
+        """Renew the token. Where it cannot be, an AppRole gets another; else it is used for as long as it lives."""
+        try:
+            auth = client.auth.token.renew_self()["auth"]
+            self._note(auth["lease_duration"], auth["renewable"])
+        except hvac.exceptions.VaultError as error:
+            if "VAULT_ROLE_ID" in os.environ:
+                self._sign_in(client, hvac)
+                return
+            self._renew_at = monotonic() + RENEW_AGAIN_SECONDS
+            _log.warning("the Vault token cannot be renewed: %s", error)
+
+    def _note(self, seconds: int, renewable: bool) -> None:
+        self._renew_at = monotonic() + seconds / 2 if renewable and seconds else inf
 
 
 def read_azure(name: str, **options: Any) -> str:
@@ -57,7 +118,11 @@ def read_azure(name: str, **options: Any) -> str:
         raise SourceError(f"cannot be read: {error.message}") from None
 
 
-STORES: Final[dict[str, Callable[[str], str]]] = {"aws-sm": read_aws, "vault": read_vault, "azure-kv": read_azure}
+STORES: Final[dict[str, Callable[[str], Callable[[], str]]]] = {
+    "aws-sm": lambda name: partial(read_aws, name),
+    "vault": lambda name: Vault(name).read,
+    "azure-kv": lambda name: partial(read_azure, name),
+}
 
 
 def _client(module: str, extra: str) -> Any:
