@@ -96,9 +96,10 @@ def test_what_is_no_name_of_a_header_is_refused(make_app, name):
 
 @pytest.mark.parametrize("settings", [{}, {"CORS_ORIGINS": "https://front.example"}])
 @pytest.mark.parametrize("origin", ["https://anybody.example", "null", "https://front.example"])
-def test_the_published_keys_are_open_to_every_origin(make_app, settings, origin):
+@pytest.mark.parametrize("path", [JWKS, "/.well-known/oauth-authorization-server"])
+def test_what_is_published_is_open_to_every_origin(make_app, settings, origin, path):
     client = make_app(**settings).test_client()
-    for answer in (client.get(JWKS, headers={"Origin": origin}), preflight(client, JWKS, origin)):
+    for answer in (client.get(path, headers={"Origin": origin}), preflight(client, path, origin)):
         assert answer.status_code == 200
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert "Access-Control-Allow-Credentials" not in answer.headers

@@ -37,7 +37,10 @@ PROBLEM = {
         "errors_omitted": {"type": "integer", "description": "How many messages `errors` leaves out."},
         "invalid_rows": {"type": "integer", "description": "Of an import: how many rows are wrong, not all told."},
         "index": {"type": "integer", "description": "Of a batch: the operation that failed, from 0."},
-        "current": {"type": "object", "description": "Of `version_mismatch`: the resource as it is now."},
+        "current": {
+            "type": "object",
+            "description": "Of `version_mismatch`: the resource as it is now, whole. It can exceed 64 KB.",
+        },
         "permission": _TEXT | {"description": "Of `permission_denied`: which one your role does not grant."},
         "down": {"type": "array", "items": _TEXT, "description": "Of `/readyz`: what does not work."},
     },

@@ -133,12 +133,12 @@ def _serve_under(base_path: str, application: "WSGIApplication") -> "WSGIApplica
 
 
 def _init_cors(app: Flask, settings: Settings) -> None:
-    """Open the API to the listed origins, with credentials, and the published keys to every origin, without.
+    """Open the API to the listed origins, with credentials, and `/.well-known/` to every origin, without.
 
     Flask-CORS takes an origin with brackets (IPv6) for a regular expression, so each one is given as an exact one.
     """
     resources: dict[str | re.Pattern[str], dict[str, Any]] = {
-        "/.well-known/jwks.json": {"origins": "*", "methods": ["GET", "HEAD"], "max_age": 86400}
+        re.compile(r"/\.well-known/"): {"origins": "*", "methods": ["GET", "HEAD"], "max_age": 86400}
     }
     if settings.cors_origins:
         resources[re.compile("/api/")] = {
