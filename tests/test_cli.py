@@ -115,6 +115,15 @@ def test_doctor_tells_a_misspelt_setting_and_which_was_meant(flask, monkeypatch)
     assert "FAIL  settings     TASKAPI_TRUSTED_HOST is no setting; is TASKAPI_TRUSTED_HOSTS meant?" in result.output
 
 
+@pytest.mark.parametrize("command", ["upgrade", "downgrade", "current", "check"])
+@pytest.mark.parametrize("url", ["postgresql://tasks:hidden@127.0.0.1:1/tasks", "sqlite:////nonexistent/tasks.db"])
+def test_unreachable_database_is_one_line_for_migrations_too(make_app, url, command):
+    result = make_app(DATABASE_URL=url).test_cli_runner().invoke(args=["db", command])
+    assert (result.exit_code, len(result.output.splitlines())) == (1, 1), result.output
+    assert result.output.startswith("Error: The database cannot be used: ")
+    assert "hidden" not in result.output
+
+
 def test_doctor_warns_of_what_kubernetes_sets_and_does_not_fail(flask, monkeypatch):
     monkeypatch.setenv("TASKAPI_PORT", "tcp://10.0.0.1:8000")
     monkeypatch.setenv("TASKAPI_SERVICE_HOST", "10.0.0.1")

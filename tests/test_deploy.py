@@ -128,7 +128,17 @@ def test_the_commands_of_the_other_units_are_there(app, name):
     assert result.exit_code == 0, result.output
 
 
-OWN = ("Type", "Exec", "NotifyAccess", "KillMode", "Timeout", "Restart", "Memory", "Tasks")  # of each unit
+OWN = (
+    "Type",
+    "Exec",
+    "EnvironmentFile",
+    "NotifyAccess",
+    "KillMode",
+    "Timeout",
+    "Restart",
+    "Memory",
+    "Tasks",
+)  # of each unit
 
 
 @pytest.mark.parametrize("name", ["taskapi-prune.service", "taskapi-migrate.service"])

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 
+import psycopg
 import pytest
 import yaml
 from dotenv import dotenv_values
@@ -57,7 +58,7 @@ def run(checkout):
             env=os.environ | {"TASKAPI_INSTANCE_PATH": str(checkout / "instance")} | environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
 
@@ -110,7 +111,11 @@ def test_the_secrets_of_the_compose_file_are_made(run, checkout):
     done = run(block("deploy/secrets"))
     assert done.returncode == 0, done.stderr
     files = {path.name: path.read_text() for path in (checkout / "deploy" / "secrets").iterdir()}
-    assert set(files) == {"database_password", "postgres_password", "database_url", "redis_conf", "redis_url"}
+    assert set(files) == {
+        "database_password", "database_url", "owner_password", "owner_url", "postgres_password", "redis_conf",
+        "redis_url",
+    }  # fmt: skip
+    assert files["owner_url"] == f"postgresql://taskapi_owner:{files['owner_password']}@postgres/taskapi"
     assert re.fullmatch("[0-9a-f]{48}", files["database_password"])
     assert files["database_url"] == f"postgresql://taskapi:{files['database_password']}@postgres/taskapi"
     password = files["redis_conf"].removeprefix("requirepass ").rstrip("\n")
@@ -136,6 +141,49 @@ def test_redis_of_the_compose_file_asks_for_its_password(run, checkout):
     finally:
         process.terminate()
         process.wait(10)
+
+
+def test_redis_of_a_machine_is_configured(checkout):
+    (conf,) = re.findall(r"```conf\n(.*?)```", PAGE, re.DOTALL)
+    port = free_port()
+    (checkout / "redis.conf").write_text(f"{conf}port {port}\nbind 127.0.0.1\ndir {checkout}\n")
+    process = subprocess.Popen([program("redis-server"), checkout / "redis.conf"], stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: connects(port))
+        (url,) = set(re.findall(r"redis://:redis-password@127\.0\.0\.1:6379/0", PAGE))
+        redis = Redis.from_url(url.replace("6379", str(port)))
+        assert redis.config_get("maxmemory*")["maxmemory-policy"] == "noeviction"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def test_the_line_for_cron_runs_as_cron_runs_it(run, checkout):
+    (line,) = re.findall(r"```cron\n(.*?)\n```", PAGE)
+    command = line.split(maxsplit=5)[5]
+    assert not re.search(r"(?<!\\)%", command)  # it would end the command
+    command = command.replace(r"\%", "%").replace("/srv/taskapi", ".").replace("/var/backups", ".")
+    assert run(".venv/bin/flask seed ada").returncode == 0
+    done = run(f"sh -c '{command}'")
+    assert done.returncode == 0, done.stderr
+    assert len([*checkout.glob("tasks-20??-??-??.db")]) == 1
+
+
+def test_accounts_are_managed_by_the_commands_that_are_shown(run):
+    done = run(block("users delete grace"))
+    assert done.returncode == 0, done.stderr
+    assert "Deleted grace" in done.stdout
+
+
+def test_with_a_new_ring_clients_refresh_and_go_on(run, checkout, make_app):
+    assert run(block("new-ring.json")).returncode == 0
+    settings = {"INSTANCE_PATH": str(checkout / "instance"), "DATABASE_URL": None}
+    person = people(make_app(**settings, JWT_SECRET_KEY=SECRET), "ada")
+    app = make_app(**settings, JWT_KEYS=str(checkout / "new-ring.json"))
+    bearer = {"Authorization": f"Bearer {person.tokens['access_token']}"}
+    assert app.test_client().get("/api/v1/me", headers=bearer).json["code"] == "token_invalid"
+    token = {"refresh_token": person.tokens["refresh_token"]}
+    assert app.test_client().post("/api/v1/auth/refresh", json=token).status_code == 200
 
 
 def test_the_embedded_database_is_backed_up_and_restored(run, checkout):
@@ -175,23 +223,102 @@ def people(app, username):
 
 
 @pytest.fixture
-def migrated(postgres, run, tmp_path):
-    """The database that the compose file makes: its address, and what PostgreSQL's programs find it by."""
-    password, role = secrets.token_hex(8), (ROOT / "deploy" / "postgres" / "role.sh").read_text()
-    (tmp_path / "password").write_text(password)
-    at = {"PGHOST": "127.0.0.1", "PGPORT": str(postgres.port), "PGUSER": "postgres"}
-    url = f"postgresql://taskapi:{password}@127.0.0.1:{postgres.port}/taskapi"
-    for commands in (role.replace("/run/secrets/database_password", "password"), ".venv/bin/flask db upgrade"):
-        done = run(commands, TASKAPI_DATABASE_URL=url, **at)
+def empty_cluster(postgres):
+    """What PostgreSQL's programs find it by; roles and databases of another test are gone."""
+    with psycopg.connect(host="127.0.0.1", port=postgres.port, user="postgres", autocommit=True) as connection:
+        for database in ("taskapi", "taskapi_restored"):
+            connection.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+        for role in ("taskapi", "taskapi_owner", "taskapi_backup"):
+            connection.execute(f"DROP ROLE IF EXISTS {role}")
+    return {"PGHOST": "127.0.0.1", "PGPORT": str(postgres.port), "PGUSER": "postgres"}
+
+
+@pytest.fixture
+def migrated(postgres, empty_cluster, run, tmp_path):
+    """The database that the compose file makes: the service's address, the owner's, and what programs find it by."""
+    role = (ROOT / "deploy" / "postgres" / "role.sh").read_text()
+    for name in ("owner_password", "database_password"):
+        (tmp_path / name).write_text(secrets.token_hex(8))
+        role = role.replace(f"/run/secrets/{name}", name)
+    url, owner = (f"postgresql://{name}@127.0.0.1:{postgres.port}/taskapi" for name in ("taskapi", "taskapi_owner"))
+    command = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]["migrate"]["command"][2]
+    for commands in (role, command.replace("flask", ".venv/bin/flask")):
+        done = run(commands, TASKAPI_DATABASE_URL=owner, **empty_cluster)
         assert done.returncode == 0, done.stderr
-    return url, at
+    return url, owner, empty_cluster
+
+
+def test_database_is_created_with_its_two_roles(postgres, empty_cluster, run, make_app):
+    done = run(block("CREATE ROLE taskapi_owner"), **empty_cluster)
+    assert done.returncode == 0, done.stderr
+    done = run(block("export TASKAPI_DATABASE_URL").replace("127.0.0.1", f"127.0.0.1:{postgres.port}"))
+    assert done.returncode == 0, done.stderr
+    app = make_app(DATABASE_URL=f"postgresql://taskapi@127.0.0.1:{postgres.port}/taskapi")
+    client = people(app, "ada")
+    assert client.post(TASKS, json={"title": "Milk"}).status_code == 201
+    assert app.test_cli_runner().invoke(args=["doctor"]).exit_code == 0
+
+
+ATTACKS = (
+    "ALTER TABLE audit_entries DISABLE TRIGGER ALL",
+    "UPDATE audit_entries SET event = 'sign_out'",
+    "UPDATE audit_entries SET ip = NULL",
+    "DELETE FROM audit_entries",
+    "TRUNCATE audit_entries",
+    "DROP TABLE audit_entries",
+    "INSERT INTO audit_openings (id, never) VALUES (1, 2)",
+    "CREATE OR REPLACE FUNCTION audit_entries_keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+    "DROP FUNCTION audit_entries_keep CASCADE",
+    "ALTER TABLE tasks NO FORCE ROW LEVEL SECURITY",
+    "ALTER TABLE tasks DISABLE ROW LEVEL SECURITY",
+    "DROP POLICY owner ON tasks",
+    "UPDATE alembic_version SET version_num = '0001'",
+    "CREATE TABLE more (id int)",
+    "SET ROLE taskapi_owner",
+    "SET session_replication_role = replica",
+)
+
+
+def test_role_of_the_service_can_change_neither_audit_log_nor_schema(migrated, run, make_app):
+    url, owner, _ = migrated
+    app = make_app(DATABASE_URL=url)
+    client = people(app, "ada")
+    client.post(TASKS, json={"title": "Milk", "labels": ["home"]})
+    fresh = client.post("/api/v1/auth/verify-password", json={"password": PASSWORD}).json["access_token"]
+    assert client.delete("/api/v1/me", headers={"Authorization": f"Bearer {fresh}"}).status_code == 204
+    with psycopg.connect(url, autocommit=True) as connection:
+        before = connection.execute("SELECT event FROM audit_entries ORDER BY id").fetchall()
+        for attack in ATTACKS:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(attack)
+        assert connection.execute("SELECT event FROM audit_entries ORDER BY id").fetchall() == before
+        assert ("deleted",) in before
+    refused = run(".venv/bin/flask prune", TASKAPI_DATABASE_URL=url)
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1), refused.stderr
+    assert run(".venv/bin/flask prune", TASKAPI_DATABASE_URL=owner).returncode == 0
+    assert "owns the tables" in run(".venv/bin/flask db grant taskapi_owner", TASKAPI_DATABASE_URL=owner).stderr
+
+
+def test_doctor_warns_in_production_of_a_role_that_can_change_the_audit_log(migrated, make_app, redis_url):
+    url, owner, _ = migrated
+    production = {
+        "ENV": "production",
+        "TRUSTED_HOSTS": "localhost",
+        "REDIS_URL": redis_url,
+        "JWT_SECRET_KEY": secrets.token_hex(32),
+    }
+    said = {
+        one: make_app(DATABASE_URL=one, **production).test_cli_runner().invoke(args=["doctor"]) for one in (url, owner)
+    }
+    assert [result.exit_code for result in said.values()] == [0, 0]
+    assert ("ok    audit_log" in said[url].output, "warn  audit_log" in said[owner].output) == (True, True)
 
 
 def test_postgresql_is_backed_up_by_a_role_that_reads_everything_and_restored(migrated, run, make_app):
-    url, at = migrated
+    url, owner, at = migrated
     before = people(make_app(DATABASE_URL=url, JWT_SECRET_KEY=SECRET), "ada")
     before.post(TASKS, json={"title": "Before", "labels": ["home"]})
-    assert "row-level security" in run("pg_dump -U taskapi taskapi", **at).stderr
+    assert "row-level security" in run("pg_dump -U taskapi_owner taskapi", **at).stderr
     for word in ("CREATE ROLE taskapi_backup", "pg_dump -U"):
         done = run(block(word), **at)
         assert done.returncode == 0, done.stderr
@@ -199,7 +326,7 @@ def test_postgresql_is_backed_up_by_a_role_that_reads_everything_and_restored(mi
     cursor = before.get("/api/v1/changes").json["cursor"]
     done = run(block("pg_restore"), **at)
     assert done.returncode == 0, done.stderr
-    done = run(block("invalidate-all"), TASKAPI_DATABASE_URL=f"{url}_restored")
+    done = run(block("invalidate-all"), TASKAPI_DATABASE_URL=f"{owner}_restored")
     assert done.returncode == 0, done.stderr
     restored = make_app(DATABASE_URL=f"{url}_restored", JWT_SECRET_KEY=SECRET)
     answer = restored.test_client().get(TASKS, headers={"Authorization": f"Bearer {before.tokens['access_token']}"})

@@ -6,6 +6,7 @@ from flask import Flask
 
 from taskapi.cli.backup import backup, restore
 from taskapi.cli.doctor import doctor
+from taskapi.cli.grant import grant
 from taskapi.cli.keys import keys
 from taskapi.cli.prune import prune
 from taskapi.cli.seed import seed
@@ -21,4 +22,6 @@ def init_cli(app: Flask) -> None:
     """Add our commands to `flask`."""
     for command in COMMANDS:
         app.cli.add_command(command)
-    import_module("flask_migrate.cli").db.add_command(shard)  # `flask db shard`
+    database_commands = import_module("flask_migrate.cli").db
+    for command in (grant, shard):
+        database_commands.add_command(command)  # `flask db grant`, `flask db shard`

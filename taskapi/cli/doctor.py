@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import click
 from flask.cli import with_appcontext
+from sqlalchemy import text
 
 from taskapi.cli.command import Command
 from taskapi.config import SETTINGS, settings
@@ -17,13 +18,17 @@ from taskapi.security.redis import eviction, redis
 
 Finding = tuple[str, str, str]  # the verdict, what it is about, and what there is to say
 OK, WARN, FAIL = "ok", "warn", "FAIL"
+_MAY_CHANGE_LOG = text(
+    "SELECT has_table_privilege(oid, 'UPDATE, DELETE, TRUNCATE') OR pg_has_role(relowner, 'USAGE') "
+    "FROM pg_class WHERE oid = to_regclass('audit_entries')"
+)
 
 
 @click.command("doctor", cls=Command)
 @with_appcontext
 def doctor() -> None:
     """Look at settings, database, migrations and keys; exit 1 on trouble. A warning is no trouble."""
-    lines = [*_settings(), *_services(), *_eviction(), *_key_file(), *_row_security()]
+    lines = [*_settings(), *_services(), *_eviction(), *_key_file(), *_row_security(), *_audit_log()]
     for verdict, matter, says in lines:
         click.echo(f"{verdict:5} {matter:12} {says}".rstrip())
     if any(verdict == FAIL for verdict, *_ in lines):
@@ -67,6 +72,14 @@ def _row_security() -> Iterator[Finding]:
         in_force, says = row_security(reader())
         excused = not settings().production or reader().dialect.name == "sqlite"
         yield (OK if in_force or excused else FAIL), "row_security", says
+
+
+def _audit_log() -> Iterator[Finding]:
+    """In production on PostgreSQL: tell whether the role that serves could change the audit log."""
+    if settings().production and check_database() is None and reader().dialect.name == "postgresql":
+        may = reader().execute(_MAY_CHANGE_LOG).scalar()
+        says = "the role can change it: let the owner migrate, and `flask db grant` another role to serve"
+        yield (WARN, "audit_log", says) if may else (OK, "audit_log", "append-only for this role")
 
 
 def _database() -> str:

@@ -1,6 +1,7 @@
 """How migrations run: in one transaction, on the application's own engine."""
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final, Literal
 
 import click
@@ -8,13 +9,15 @@ from alembic import context
 from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
+from taskapi.cli.command import unusable
 from taskapi.database import UtcDateTime, db
 
 # Whoever waits for a table's lock has everybody else wait behind them: no longer than requests will
 LOCK_SECONDS: Final = 2
 NO_LOCK: Final = "55P03"
+NO_PRIVILEGE: Final = "42501"
 RETRY: Final = (
     f"A lock was not to be had within {LOCK_SECONDS} s: a long transaction holds it. Nothing was changed; try again."
 )
@@ -55,6 +58,22 @@ def _configure(**options: Any) -> None:
     )
 
 
+@contextmanager
+def _failures_in_a_line() -> Iterator[None]:
+    """On the command line, tell of a database that is out of reach, or that refuses the role, without a trace."""
+    try:
+        yield
+    except DBAPIError as error:
+        unreachable = error.statement is None or error.connection_invalidated
+        if click.get_current_context(silent=True) and (unreachable or _sqlstate(error) == NO_PRIVILEGE):
+            raise click.ClickException(unusable(error)) from None
+        raise
+
+
+def _sqlstate(error: DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None)
+
+
 def _run(connection: Connection) -> None:
     """SQLite: a batch migration rebuilds tables, and with foreign keys on it would delete what points to them."""
     sqlite = connection.dialect.name == "sqlite"
@@ -70,7 +89,7 @@ def _run(connection: Connection) -> None:
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
             context.run_migrations()
     except OperationalError as error:
-        if getattr(error.orig, "sqlstate", None) == NO_LOCK:
+        if _sqlstate(error) == NO_LOCK:
             raise CommandError(RETRY) from None
         raise
     finally:
@@ -83,7 +102,7 @@ if context.is_offline_mode():
     with context.begin_transaction():
         context.run_migrations()
 else:
-    with db.engine.connect() as connection:
+    with _failures_in_a_line(), db.engine.connect() as connection:
         if connection.dialect.name == "postgresql":  # begin as the driver does, so that a step can do without
             connection.execution_options(isolation_level="READ COMMITTED")
         _run(connection)
