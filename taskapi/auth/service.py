@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -26,6 +26,7 @@ from taskapi.auth.models import RefreshToken, Session
 from taskapi.config import settings
 from taskapi.database import db, now, reader
 from taskapi.security import denylist, passwords
+from taskapi.security.address import parse_address
 from taskapi.security.cursor import seal, unseal
 from taskapi.security.keys import ring
 from taskapi.security.tokens import Standing, caller, require_signing
@@ -362,13 +363,8 @@ def _is_elsewhere(session: Any) -> bool:
 
 def _network(address: str) -> str:
     """Return the /24 of an IPv4 address, the /64 of an IPv6 one."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
-        parsed = parsed.ipv4_mapped
-    return str(ip_network((parsed, 24 if parsed.version == 4 else 64), strict=False))
+    parsed = parse_address(address)
+    return str(ip_network((parsed, 24 if parsed.version == 4 else 64), strict=False)) if parsed else address
 
 
 def _successors(token: str) -> Iterator[str]:

@@ -47,6 +47,11 @@ export class Jar {
 
   values = { read: this.read };
 
+  /* Those of the session; the device cookie stays, and lets nobody in. */
+  get session() {
+    return [...this.cookies.keys()].filter((name) => name !== "device");
+  }
+
   fetch = async (url, options) => {
     const path = new URL(url).pathname;
     const sent = [...this.cookies].filter(([, cookie]) => path.startsWith(cookie.path));
