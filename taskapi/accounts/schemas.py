@@ -54,7 +54,7 @@ class AccountSchema(Schema):
         metadata={
             "example": "Europe/Berlin",
             "description": "Your time zone, by an IANA name that browsers know. Days in filters, `sort=due`, `overdue` "
-            "and the summary are days in this zone. You may change it 20 times an hour.",
+            "and the summary are days in this zone. By default you may change it 20 times an hour.",
         }
     )
     roles = fields.List(Choice(ROLES), dump_only=True, metadata={"example": ["editor"]})
