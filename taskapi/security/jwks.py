@@ -60,7 +60,7 @@ def show_jwks() -> Response:
 
 
 @blp.get("/.well-known/oauth-authorization-server")
-@blp.response(200, MetadataSchema, headers=("ETag",))
+@blp.response(200, MetadataSchema, headers=("ETag", "Access-Control-Allow-Origin"))
 @public
 def show_metadata() -> Response:
     """Show what a library needs to verify our tokens: the issuer, and where the public keys are.
