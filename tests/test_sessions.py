@@ -438,7 +438,8 @@ def test_what_needs_a_fresh_token_takes_no_refreshed_one(make_app, login):
     later = client.post(REFRESH, json={"refresh_token": tokens["refresh_token"]}).json
     answer = client.get("/fresh", headers=bearer(later))
     assert (answer.status_code, answer.json["code"]) == (401, "fresh_token_required")
-    assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+    challenge = 'Bearer error="insufficient_user_authentication", max_age="900"'
+    assert answer.headers["WWW-Authenticate"] == challenge
     entered = client.post("/api/v1/auth/verify-password", json={"password": PASSWORD}, headers=bearer(later)).json
     assert client.get("/fresh", headers=bearer(entered)).text == "done"
 

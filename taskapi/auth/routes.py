@@ -129,7 +129,7 @@ def login(credentials: dict[str, Any]) -> Response:
 @public
 @limited(REFRESH)
 def refresh(body: dict[str, str]) -> Response:
-    """Exchange a refresh token for new tokens; each serves once.
+    """Exchange a refresh token for new tokens; each use spends it.
 
     The token comes in the body, or in its cookie with the CSRF header. A client whose response was lost sends the same
     token again: for a few seconds it gets the same successor, and the repeat is recorded. Any later use of a spent
