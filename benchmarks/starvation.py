@@ -209,7 +209,7 @@ def address() -> str:
 
 def send(port: int, request: Request, address: str) -> str:
     """Return the status of the response, or what went wrong, over a connection of its own."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request(request.method, request.path, request.body, {**request.headers, "X-Forwarded-For": address})
         response = connection.getresponse()
