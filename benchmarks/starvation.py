@@ -4,8 +4,8 @@ python -m benchmarks.starvation                                             # SQ
 python -m benchmarks.starvation --database postgresql:///name --redis redis://127.0.0.1:6379/15
 python -m benchmarks.starvation --seconds 5 passwords search                # these attacks alone
 
-The server is gunicorn as it is shipped, behind one trusted proxy, so that attackers can come from as many addresses as
-they like. The attackers run on the same machine, in processes of low priority: real ones have machines of their own.
+The server is `flask serve` as it is shipped, behind one trusted proxy, so that attackers can come from as many addresses
+as they like. The attackers run on the same machine, in processes of low priority: real ones have machines of their own.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import subject
-from tests.servers import ROOT, Gunicorn
+from tests.servers import ROOT, Server
 
 CLIENTS = 64
 PROCESSES = 2
@@ -102,7 +102,7 @@ ATTACKS: dict[str, Callable[[int, list[str]], Request]] = {
     "import": bring,
     "stored answers": store,
 }
-IMPORT = "/api/v1/tasks/import"
+IMPORT = "/api/v1/tasks/import.json"
 LARGE = b"{" + b",".join(b'"field%d":1' % n for n in range(70_000)) + b"}"
 FILE = (
     b'{"tasks":[' + b",".join([b'{"title":"Water the plants","description":"' + b"x" * 1000 + b'"}'] * 15_000) + b"{}]}"
@@ -138,21 +138,23 @@ def report(attacks: list[str], database: str, redis: str, seconds: int) -> Any:
         yield f"{subject.about(settings)}; {CLIENTS} clients, {seconds} s each\n"
         yield "| attack | reads | p50, ms | p99, ms | worst, ms | not 200 | responses to the attack |"
         yield "| --- | ---: | ---: | ---: | ---: | ---: | --- |"
-        for name in ["none", *attacks, "none again"]:
-            with Gunicorn({**settings, "TASKAPI_TRUSTED_PROXIES": "1", "TASKAPI_LOG_LEVEL": "error"}, folder) as server:
-                read_for(server.port, quiet, 1)  # until its workers are there
-                command = [sys.executable, "-m", "benchmarks.starvation", name, "--seconds", f"{seconds + 1}"]
-                command += ["--against", str(server.port), str(tokens)]
-                attacking = [
-                    subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-                    for _ in range(PROCESSES if name in ATTACKS else 0)
-                ]
+        with Server({**settings, "TASKAPI_TRUSTED_PROXIES": "1", "TASKAPI_LOG_LEVEL": "error"}, folder) as server:
+            read_for(server.port, quiet, 2)  # until all workers are there
+            for name in ["none", *attacks, "none again"]:
+                attacking = attackers_of(name, server.port, tokens, seconds + 1) if name in ATTACKS else []
                 time.sleep(1 if attacking else 0)
                 waits, refused = read_for(server.port, quiet, seconds)
                 responses: Counter[str] = Counter()
                 for process in attacking:
                     responses.update(json.loads(process.communicate(timeout=120)[0]))
-            yield row(name, waits, refused, responses)
+                yield row(name, waits, refused, responses)
+
+
+def attackers_of(name: str, port: int, tokens: Path, seconds: int) -> list[subprocess.Popen[str]]:
+    """Start the processes of an attack."""
+    command = [sys.executable, "-m", "benchmarks.starvation", name, "--seconds", str(seconds)]
+    command += ["--against", str(port), str(tokens)]
+    return [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(PROCESSES)]
 
 
 def fill(app: Any, token: str) -> None:
