@@ -4,7 +4,7 @@ python -m benchmarks.starvation                                             # SQ
 python -m benchmarks.starvation --database postgresql:///name --redis redis://127.0.0.1:6379/15
 python -m benchmarks.starvation --seconds 5 passwords search                # these attacks alone
 
-The server is `flask serve` as it is shipped, behind one trusted proxy, so that attackers can come from as many addresses
+The server is `flask serve` as shipped, behind one trusted proxy, so that attackers can come from as many addresses
 as they like. The attackers run on the same machine, in processes of low priority: real ones have machines of their own.
 """
 
