@@ -16,7 +16,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.export_memory import MIB, memory, person, post, sign_in, worker_of
+from benchmarks.export_memory import MIB, memory, person, post, sign_in
 from tests import servers
 
 BYTES = 16 * MIB
@@ -64,8 +64,8 @@ def main() -> None:
         if options.database:
             subprocess.run([sys.executable, "-m", "flask", "db", "upgrade"], env=os.environ | settings, check=True)
         for number, (said, (row, most)) in enumerate(FILES.items()):
-            with servers.gunicorn(settings, Path(folder), workers=1) as address:
-                measure(address, number, said, file_of(row, most))
+            with servers.Server(settings, Path(folder), "--workers", "1") as server:
+                measure(server, number, said, file_of(row, most))
 
 
 def file_of(row: Rows, most: int) -> bytes:
@@ -81,10 +81,11 @@ def file_of(row: Rows, most: int) -> bytes:
     return b'{"tasks":[' + b",".join(rows) + b"]}"
 
 
-def measure(address: str, number: int, said: str, body: bytes) -> None:
+def measure(server: servers.Server, number: int, said: str, body: bytes) -> None:
     """Import a small file a few times, then the large one, in a worker that did no more before."""
+    address, (pid,) = server.address, server.workers()
     post(address, "auth/register", person(number))
-    pid, token = worker_of(address), sign_in(address, number)
+    token = sign_in(address, number)
     for _ in range(3):
         post(address, "tasks/import.json", {"tasks": [prose(0)] * 10}, token)
     before = memory(pid, "VmRSS")
