@@ -189,12 +189,12 @@ def rows():
 
     A step that makes the denylist anew raises every epoch, so that no older token is believed.
     """
-    db.engine.dispose()
+    names = sorted(declared())  # which disposes of the engine's connections
     found = {}
     with db.engine.connect() as connection:
         users = [str(one) for one in connection.execute(sa.text("SELECT id FROM users")).scalars()]
         connection.rollback()
-        for table in sorted(declared()):
+        for table in names:
             seen = found[table] = set()
             for user in users if connection.dialect.name == "postgresql" else users[:1]:
                 with connection.begin():
