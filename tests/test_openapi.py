@@ -114,6 +114,7 @@ def is_padded(value):
 
 def make_acceptable(case, asking, things):
     """Say what no schema can: the things of the path there are, a key is new, a cursor comes from the service."""
+    assume(case.media_type != "multipart/form-data")  # a file of random bytes is no table; test_csv.py sends tables
     for name in case.path_parameters or {}:
         case.path_parameters[name] = things(asking, name)
     if "Idempotency-Key" in (case.headers or {}):
