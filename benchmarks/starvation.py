@@ -67,8 +67,8 @@ def large_body(_turn: int, _tokens: list[str]) -> Request:
 
 
 def search(turn: int, tokens: list[str]) -> Request:
-    """Search long texts for 22 short words."""
-    words = "%20".join(chr(97 + n) + chr(97 + (n + turn) % 26) for n in range(22))
+    """Search long texts for as many short words as are allowed."""
+    words = "%20".join(chr(97 + n) + chr(97 + (n + turn) % 26) for n in range(10))
     return Request("GET", f"/api/v1/tasks?q={words}", headers=bearer(tokens[turn % len(tokens)]))
 
 
