@@ -37,7 +37,7 @@ from taskapi.ops.metrics import REFRESHES, SIGN_INS, counted
 from taskapi.security import cookies, passwords
 from taskapi.security.device import presented_device, remember_device
 from taskapi.security.guard import authenticate, bearer_token, public, requires
-from taskapi.security.password_queue import take_place
+from taskapi.security.password_queue import reserve_place
 from taskapi.security.rbac import Permission
 from taskapi.security.throttle import (
     LOGIN,
@@ -106,13 +106,13 @@ def login(credentials: dict[str, Any]) -> Response:
     device = presented_device()
     if device and device.belongs_to(name):
         failures = [throttle(LOGIN_DEVICE, device.id)]
+        reserve_place()
     else:
         device = None
         for counted_before in g.counted:
             refuse_exceeded(counted_before)
         throttle(LOGIN, address(), name)
         failures = [throttle(LOGIN_NAME, name)]
-    take_place(reserved=device is not None)
     with counted(SIGN_INS):
         granted = service.sign_in(name, credentials["password"])
     db.session.commit()
