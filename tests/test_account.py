@@ -36,6 +36,8 @@ def live(client):
     client.delete(f"/api/v1/tasks/{gone['id']}")
     again = client.post("/api/v1/tasks", json={"title": "Once"}, headers={"Idempotency-Key": "once"}).json
     client.delete(f"/api/v1/tasks/{again['id']}?permanent=true")
+    elsewhere = client.post(LOGIN, json={"username": client.username, "password": PASSWORD}).json["session_id"]
+    client.delete(f"/api/v1/auth/sessions/{elsewhere}")
 
 
 def traces(app, person_id):

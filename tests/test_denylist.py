@@ -4,7 +4,7 @@ import json
 import urllib.error
 import urllib.request
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 import servers
@@ -54,8 +54,8 @@ def test_token_is_revoked_by_its_session(person, revoke):
     assert person.get(ME).json["code"] == "token_revoked"
 
 
-def test_entry_of_another_user_revokes_nothing(person, revoke):
-    revoke(denylist.revoke_session, uuid4(), UUID(person.claims["sid"]))
+def test_entry_of_another_user_revokes_nothing(person, other, revoke):
+    revoke(denylist.revoke_session, UUID(other.get(ME).json["id"]), UUID(person.claims["sid"]))
     assert person.get(ME).status_code == 200
 
 

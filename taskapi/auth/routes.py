@@ -14,6 +14,7 @@ from taskapi.api.header_docs import ENDED, LIMITS
 from taskapi.api.header_docs import headers as documented_headers
 from taskapi.api.pages import PageSchema, next_link
 from taskapi.api.problem_docs import TOKEN
+from taskapi.api.problems import Problem
 from taskapi.auth import answers, service
 from taskapi.auth.schemas import (
     FRESH,
@@ -113,10 +114,16 @@ def login(credentials: dict[str, Any]) -> Response:
             refuse_exceeded(counted_before)
         throttle(LOGIN, address(), name)
         failures = [throttle(LOGIN_NAME, name)]
-    with counted(SIGN_INS):
-        granted = service.sign_in(name, credentials["password"])
+    failures += [one for one in g.counted if one.limit == LOGIN_FAILED]
+    try:
+        with counted(SIGN_INS):
+            granted = service.sign_in(name, credentials["password"])
+    except Problem as refusal:
+        if refusal.code_name == "unavailable":  # no password was checked
+            take_back(*failures)
+        raise
     db.session.commit()
-    take_back(*failures, *(one for one in g.counted if one.limit == LOGIN_FAILED))
+    take_back(*failures)
     response = answers.tokens(granted, in_cookies=credentials["cookies"])
     return remember_device(response, name, device)
 

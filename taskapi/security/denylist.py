@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import current_app
-from sqlalchemy import BigInteger, Uuid, bindparam, column, delete, exists, literal, select, table, text
+from sqlalchemy import BigInteger, ForeignKey, Uuid, bindparam, column, delete, exists, literal, select, table, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -33,7 +33,7 @@ class DenylistEntry(Model):
     __tablename__ = "denylist"
     __table_args__ = {"info": OPEN}  # noqa: RUF012 - SQLAlchemy's
 
-    owner_id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     subject: Mapped[str] = mapped_column(primary_key=True)
     expires_at: Mapped[datetime] = mapped_column(index=True)
 

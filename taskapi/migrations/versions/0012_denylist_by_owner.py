@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("owner_id", "subject", name=op.f("pk_denylist")),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_denylist_owner_id"), ondelete="CASCADE"),
     )
     op.create_index(op.f("ix_denylist_expires_at"), "denylist", ["expires_at"], unique=False)
     if op.get_bind().dialect.name == "postgresql":
