@@ -18,10 +18,12 @@ def free_port():
         return probe.getsockname()[1]
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_a_healthy_service_says_so_to_anybody(client, path):
+@pytest.mark.parametrize(
+    ("path", "body"), [("/healthz", {"status": "ok"}), ("/readyz", {"status": "ok", "degraded": []})]
+)
+def test_a_healthy_service_says_so_to_anybody(client, path, body):
     answer = client.get(path)
-    assert (answer.status_code, answer.json) == (200, {"status": "ok"})
+    assert (answer.status_code, answer.json) == (200, body)
     assert answer.headers["Cache-Control"] == "no-store"
 
 

@@ -29,6 +29,11 @@ def attempt(app: Flask, token: str) -> None:
     assert_refused(bearer(app, token).get("/api/v1/me"), "token_invalid")
 
 
+def pyjwk(member: dict[str, Any]) -> jwt.PyJWK:
+    """Return a key for PyJWT, which knows Ed25519 as EdDSA only."""
+    return jwt.PyJWK({**member, "alg": "EdDSA"} if member["alg"] == "Ed25519" else member)
+
+
 def hmac_signed(header: dict[str, Any], claims: dict[str, Any], secret: bytes, alg: str) -> str:
     text = compact({**header, "alg": alg}, claims)
     return f"{text}.{b64(hmac.digest(secret, text.encode(), HMACS[alg]))}"
@@ -37,13 +42,13 @@ def hmac_signed(header: dict[str, Any], claims: dict[str, Any], secret: bytes, a
 def signed(header: dict[str, Any], claims: dict[str, Any], member: dict[str, Any]) -> str:
     """Sign by a key's own algorithm, whatever the header says."""
     text = compact(header, claims)
-    key = jwt.PyJWK(member)
+    key = pyjwk(member)
     return f"{text}.{b64(key.Algorithm.sign(text.encode(), key.key))}"
 
 
 def spellings(member: dict[str, Any]) -> dict[str, bytes]:
     """The public key in every form in which somebody may take it for a secret."""
-    key = jwt.PyJWK(member).key.public_key()
+    key = pyjwk(member).key.public_key()
     pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     lines = pem.decode().splitlines()
     bare = public(member)

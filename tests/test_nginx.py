@@ -175,9 +175,9 @@ def test_what_nginx_refuses_by_itself_is_a_problem_too(nginx, data, status, code
     ("path", "options", "problem"),
     [
         ("/api/v1/tasks", ["--data-binary", "@-"], (413, "body_too_large")),
-        ("/api/v1/tasks/import", ["--data-binary", "@-"], (413, "body_too_large")),
+        ("/api/v1/tasks/import.csv", ["--data-binary", "@-"], (413, "body_too_large")),
         ("/" + "x" * 9000, [], (414, "uri_too_long")),
-        ("/", ["--header", "X-Filler: " + "x" * 9000], (431, "headers_too_large")),
+        ("/healthz", ["--header", "X-Filler: " + "x" * 9000], (431, "headers_too_large")),
         ("/", ["--header", "Host: a b"], (400, "malformed_request")),
         ("/", ["--request", "TRACE"], (405, "method_not_allowed")),
         ("/metrics", [], (404, "not_found")),
@@ -185,11 +185,13 @@ def test_what_nginx_refuses_by_itself_is_a_problem_too(nginx, data, status, code
     ids=["body", "import", "address", "headers", "host", "trace", "metrics"],
 )
 def test_refusals_are_problems_over_each_version_of_http(nginx, version, path, options, problem):
-    size = 17 if path.endswith("import") else 2
+    size = 17 if "import" in path else 2
     answer = nginx.curl(version, path, *options, stdin="x" * size * 1024 * 1024 if "@-" in options else "")
+    if version == "2" and problem[0] in {414, 431}:  # HTTP/2 compresses them to less than the limit of nginx
+        assert answer[0] in {200, 404}
+        return
     assert is_problem(answer, *problem)
-    if problem[0] not in {414, 431}:  # over HTTP/2 these are compressed, and it is the instance that refuses them
-        assert answer[1]["Strict-Transport-Security"]
+    assert answer[1]["Strict-Transport-Security"]
 
 
 @pytest.mark.parametrize("version", ["1.1", "2"])

@@ -140,7 +140,7 @@ def test_two_deployments_on_one_redis_share_nothing(make_app, redis):
 
 
 def test_a_redis_that_fails_is_reported_and_the_service_is_ready(client, fault):
-    assert client.get("/readyz").json == {"status": "ok"}
+    assert client.get("/readyz").json == {"status": "ok", "degraded": []}
     fault()
     answer, seconds = timed(lambda: client.get("/readyz"))
     assert (answer.status_code, answer.json) == (200, {"status": "ok", "degraded": ["redis"]})

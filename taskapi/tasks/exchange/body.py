@@ -16,7 +16,7 @@ from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
 from taskapi.api import invalid, problem
-from taskapi.api.parsing import PIECE_BYTES, read_pieces, read_value, require_type
+from taskapi.api.parsing import MAX_MEMBERS, PIECE_BYTES, read_pieces, read_value, require_type
 from taskapi.config import settings
 
 MOST_BYTES: Final = 16 * 1024 * 1024
@@ -157,6 +157,7 @@ def read_lists(pieces: Pieces, names: frozenset[str]) -> Iterator[tuple[str, Any
         text.take("")
         invalid("json", {"_schema": ["Invalid input type."]})
     seen: set[str] = set()
+    wrong: dict[str, list[str]] = {}
     while text.take(*("," if seen else "{")):
         if not seen and text.peek() == "}":
             break
@@ -164,18 +165,22 @@ def read_lists(pieces: Pieces, names: frozenset[str]) -> Iterator[tuple[str, Any
         if not isinstance(name, str) or name in seen:
             problem("malformed_json")
         seen.add(name)
+        if len(seen) > MAX_MEMBERS:
+            problem("malformed_json", f"The object of the body has more than {MAX_MEMBERS} members.")
         text.take(":")
         if name in names and text.peek() == "[":
             yield name, BEGIN
             yield from ((name, item) for item in _items(text))
         else:
             text.value(1)
-            invalid("json", {name: ["Not a valid list."] if name in names else ["Unknown field."]})
+            wrong[name] = ["Not a valid list."] if name in names else ["Unknown field."]
         if text.peek() == "}":
             break
     text.take("}")
     if text.peek():
         problem("malformed_json")
+    if wrong:
+        invalid("json", wrong)
 
 
 def _items(text: JsonText) -> Iterator[Any]:
