@@ -99,6 +99,11 @@ def test_the_first_check_that_fails_is_told_as_the_api_makes_them(verdict, token
     assert verdict(sign(header, past)) == ("token_expired", "Signature has expired")
 
 
+def test_byte_order_mark_before_a_token_is_ignored(inspect, token):
+    for data in (b"\xef\xbb\xbf" + token.encode(), token.encode("utf-16")):
+        assert inspect(stdin=data).exit_code == 0
+
+
 def test_claims_that_nobody_vouches_for_are_said_to_be_so(inspect, token):
     header, claims = opened(token)
     output = inspect(stdin=sign(header, {**claims, "roles": ["admin"]}, "another")).output

@@ -150,6 +150,37 @@ def test_without_terminal_password_stdin_is_named(users, person, command):
     assert person.get(ME).status_code == 200
 
 
+ENCODED = {
+    "UTF-8": PASSWORD.encode(),
+    "UTF-8 with a mark": b"\xef\xbb\xbf" + PASSWORD.encode(),
+    "UTF-16, little-endian": b"\xff\xfe" + f"{PASSWORD}\r\nanother line\n".encode("utf-16-le"),
+    "UTF-16, big-endian": b"\xfe\xff" + f"{PASSWORD}\nanother line\n".encode("utf-16-be"),
+    "UTF-8 with a mark and CRLF": b"\xef\xbb\xbf" + f"{PASSWORD}\r\nanother line\r\n".encode(),
+}
+
+
+@pytest.mark.parametrize("data", ENCODED.values(), ids=ENCODED)
+@pytest.mark.parametrize("command", ["create", "set-password"])
+def test_password_from_stdin_has_no_byte_order_mark(users, person, client, command, data):
+    name = person.username if command == "set-password" else "mark-of-order"
+    if command == "set-password":
+        users("set-password", name, "--password-stdin", stdin="another horse altogether\n")
+        assert not enters(client, name)
+    code, output = users(command, name, "--password-stdin", stdin=data)
+    assert code == 0, output
+    assert enters(client, name)
+    users("delete", "mark-of-order", "--yes")
+
+
+@pytest.mark.parametrize(
+    "data", [PASSWORD.encode("utf-16-le"), b"\xff\xfeanalytical engine", b"analytical engine \xe9"]
+)
+def test_password_in_another_encoding_is_refused(users, person, client, data):
+    says = (1, "Error: Standard input is neither UTF-8 nor UTF-16 text.\n")
+    assert users("set-password", person.username, "--password-stdin", stdin=data) == says
+    assert enters(client, person.username)
+
+
 def test_taken_name_is_told_before_a_password_is_asked_for(users, person, terminal):
     says = f"Error: The username {person.username} is taken."
     assert users("create", person.username) == (1, f"{says}\n")

@@ -1,6 +1,9 @@
 """What our commands have in common: the application's context, and failures told in a line."""
 
+import sys
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
+from io import StringIO
 from typing import Any
 
 import click
@@ -9,6 +12,7 @@ from marshmallow import ValidationError
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from taskapi.api.problems import Problem
+from taskapi.config.sources import decode_text
 
 
 class Command(click.Command):
@@ -31,6 +35,26 @@ class Group(AppGroup):
     """Commands under one word; each has the application's context."""
 
     command_class = Command
+
+
+def read_stdin_line() -> str:
+    """Return the first line of standard input without its end and without a byte order mark."""
+    data = sys.stdin.buffer.readline()
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):  # where such a line ends is known after decoding
+        data += sys.stdin.buffer.read()
+    return StringIO(_decode(data), newline=None).readline().rstrip("\n")
+
+
+def read_stdin() -> str:
+    """Return all of standard input, which is text, without a byte order mark."""
+    return _decode(sys.stdin.buffer.read())
+
+
+def _decode(data: bytes) -> str:
+    try:
+        return decode_text(data)
+    except ValueError:
+        raise click.ClickException("Standard input is neither UTF-8 nor UTF-16 text.") from None
 
 
 def unusable(error: DBAPIError) -> str:

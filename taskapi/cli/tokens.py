@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from taskapi.api.problems import Problem
 from taskapi.audit import Event, record
-from taskapi.cli.command import Group
+from taskapi.cli.command import Group, read_stdin
 from taskapi.cli.users import json_option
 from taskapi.database import db
 from taskapi.security.claims import CLAIMS, HEADER, Members, take_apart
@@ -81,7 +81,7 @@ def inspect(token: str | None, as_json: bool) -> None:
 
 def _read() -> str:
     if not sys.stdin.isatty():
-        return sys.stdin.read()
+        return read_stdin()
     token: str = click.prompt("Token", hide_input=True, err=True)
     return token
 

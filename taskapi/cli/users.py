@@ -18,7 +18,7 @@ from taskapi.api.encoding import to_json
 from taskapi.audit import Event
 from taskapi.audit.models import AuditEntry
 from taskapi.auth.schemas import RegisterSchema
-from taskapi.cli.command import Group
+from taskapi.cli.command import Group, read_stdin_line
 from taskapi.database import db, reader
 from taskapi.security.rbac import Role
 
@@ -27,7 +27,7 @@ users = Group("users", help="The accounts there are.")
 name_argument = click.argument("name")
 role_argument = click.argument("role", type=click.Choice(ROLES))
 password_option = click.option(
-    "--password-stdin", is_flag=True, help="Read the password from standard input, instead of asking."
+    "--password-stdin", is_flag=True, help="Read the password from the first line of standard input."
 )
 json_option: Callable[..., Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
 
@@ -156,7 +156,7 @@ def list_erased() -> None:
 
 
 @users.command("erase-again")
-@click.argument("file", type=click.File())
+@click.argument("file", type=click.File(encoding="utf-8-sig"))
 def erase_again(file: Iterable[str]) -> None:
     """Delete the accounts whose ids are in FILE, one a line, where they are there again after a restore."""
     try:
@@ -188,7 +188,7 @@ def tell(user: User, text: str, *, as_json: bool) -> None:
 def read_password(*, from_stdin: bool) -> str:
     """Ask for a new password twice, or read the first line of standard input."""
     if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
+        return read_stdin_line()
     require_terminal("ask for a password", "--password-stdin")
     password: str = click.prompt("Password", hide_input=True, confirmation_prompt="The same again", err=True)
     return password
