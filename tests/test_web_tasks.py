@@ -532,3 +532,60 @@ def test_the_colours_can_be_chosen_and_stay(visit):
     page.reload()
     expect(page.get_by_role("button", name="Use light colours")).to_be_visible()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(26, 27, 30)"
+
+
+def visit_every_field(page):
+    """Focus each field of the open task in turn, and leave the pane."""
+    pane = page.get_by_role("complementary")
+    for field in pane.locator("fieldset :is(input, select, textarea)").all():
+        field.focus()
+        page.wait_for_timeout(50)
+    pane.get_by_label("Title", exact=True).focus()
+    page.get_by_role("button", name="Close task").click()
+    expect(pane).to_be_hidden()
+
+
+UNTOUCHED = {
+    "archived project": {"title": "Dig", "project_id": "archived"},
+    "second of an ambiguous time": {"title": "Dig", "due_at": "2031-11-02T09:30:00Z"},
+    "seconds": {"title": "Dig", "due_at": "2031-03-01T18:30:45Z"},
+    "blanks in the title": {"title": "Dig  the   beds"},
+}
+
+
+@pytest.mark.parametrize("name", UNTOUCHED)
+def test_a_field_that_is_focused_and_left_saves_nothing(signed_in, visit, name):
+    person, values = signed_in(timezone="America/Los_Angeles"), {**UNTOUCHED[name]}
+    project = person.post("/api/v1/projects", json={"name": "Garden"}).json
+    if "project_id" in values:
+        values["project_id"] = project["id"]
+    task = person.post(TASKS, json=values).json
+    person.patch(f"/api/v1/projects/{project['id']}", json={"archived": True})
+    before = person.get(f"{TASKS}/{task['id']}").json
+    page = visit(f"all?task={task['id']}", who=person)
+    visit_every_field(page)
+    saved(page)
+    assert person.get(f"{TASKS}/{task['id']}").json == before
+
+
+def test_a_task_of_an_archived_project_shows_it_and_can_leave_it(person, visit, garden):
+    task = person.get(f"{TASKS}?q=bulbs").json["items"][0]
+    person.patch(f"/api/v1/projects/{garden['id']}", json={"archived": True})
+    page = visit(f"project/{garden['id']}?task={task['id']}")
+    field = page.get_by_role("complementary").get_by_label("Project")
+    expect(field.locator("option:checked")).to_have_text("Garden")
+    field.select_option("None")
+    field.blur()
+    saved(page)
+    assert person.get(f"{TASKS}/{task['id']}").json["project_id"] is None
+
+
+def test_an_edited_title_keeps_its_inner_blanks(person, visit):
+    task = person.post(TASKS, json={"title": "Dig  the   beds"}).json
+    page = visit(f"all?task={task['id']}")
+    title = page.get_by_role("complementary").get_by_label("Title", exact=True)
+    title.press("End")
+    title.press_sequentially(" now")
+    title.blur()
+    saved(page)
+    assert person.get(f"{TASKS}/{task['id']}").json["title"] == "Dig  the   beds now"

@@ -80,7 +80,7 @@ function missing(problem) {
 }
 
 function build(id) {
-  parts = fields().map((part) => ({ ...part, id, base: null }));
+  parts = fields().map((part) => ({ ...part, id, base: null, shown: null }));
   const [title, description, ...others] = parts;
   const named = ({ label, element }) => [h("label", { for: element.dataset.labelled ?? element.id }, label), element];
   fill(
@@ -119,14 +119,15 @@ function listen(part) {
   });
 }
 
-/** Save what a field says, if that is news; its next edit begins from here. */
+/** Save a field if its user edited it: a field may show less than the task has, for example no seconds. */
 function save(part, { leave = false } = {}) {
   clearTimeout(part.timer);
   const task = tasks.find(part.id);
   if (!task) return;
   const base = part.base ?? task;
-  const changes = Object.entries(part.read()).filter(([name, value]) => !same(value, base[name]));
+  const changes = Object.entries(isEdited(part) ? part.read() : {}).filter(([name, value]) => !same(value, base[name]));
   if (changes.length && canWrite()) tasks.change(part.id, whole(Object.fromEntries(changes), part), base);
+  part.shown = part.read();
   part.base = leave || !part.element.contains(document.activeElement) ? null : tasks.find(part.id);
   if (leave) draw();
 }
@@ -147,7 +148,12 @@ function draw() {
     turn({ task: null }, { replace: true });
     return;
   }
-  for (const part of parts) if (!isBeingWritten(part)) part.write(task);
+  for (const part of parts) {
+    if (isBeingWritten(part)) continue;
+    part.write(task);
+    part.shown = part.read();
+    if (part.base) part.base = task;
+  }
   editable.disabled = !canWrite() || Boolean(task.deleted_at);
   updateCircle(check, task);
   refill(note, task.trouble, () => unsavedNote(task));
@@ -156,6 +162,11 @@ function draw() {
 
 /** A field with words in it that are not saved is left alone, whatever comes from elsewhere. */
 function isBeingWritten(part) {
-  if (!part.base || !part.element.contains(document.activeElement)) return false;
-  return Object.entries(part.read()).some(([name, value]) => !same(value, part.base[name]));
+  return part.base && part.element.contains(document.activeElement) && isEdited(part);
+}
+
+/** Tell whether a field says something else than when it was last filled from the task, or saved. */
+function isEdited({ shown: filled, read }) {
+  const said = read();
+  return filled !== null && Object.keys({ ...filled, ...said }).some((name) => !same(said[name], filled[name]));
 }

@@ -44,7 +44,7 @@ function title() {
     event.preventDefault();
     element.blur();
   });
-  const read = () => (element.value.trim() ? { title: element.value.replace(/\s+/gu, " ").trim() } : {});
+  const read = () => (element.value.trim() ? { title: element.value.replace(/\s*\n\s*/gu, " ").trim() } : {});
   return {
     element,
     read,
@@ -79,11 +79,14 @@ function priority() {
   return choice("Priority", "priority", () => PRIORITIES.map((each) => [each, each[0].toUpperCase() + each.slice(1)]));
 }
 
-/** A subtask that moves to another project leaves its parent. */
+/** The projects that take tasks, and the current one. A subtask that moves to another project leaves its parent. */
 function project() {
-  const rows = () => lists.projects.filter((each) => !each.archived).map((each) => [each.id, each.name]);
-  const field = choice("Project", "project_id", () => [["", "None"], ...rows()]);
   let shown = null;
+  const offered = ({ id, archived }) => !archived || id === shown.project_id;
+  const rows = () => lists.projects.filter(offered).map((each) => [each.id, each.name]);
+  const isListed = () => lists.projects.some(({ id }) => id === shown.project_id);
+  const current = () => (shown.project_id && !isListed() ? [[shown.project_id, "Its project"]] : []);
+  const field = choice("Project", "project_id", () => [["", "None"], ...current(), ...rows()]);
   const read = () => {
     const { project_id: chosen } = field.read();
     return { project_id: chosen, ...(shown && chosen !== shown.project_id && { parent_id: null }) };
