@@ -374,6 +374,12 @@ def test_a_replaced_session_is_no_fresher_and_lives_no_longer(login, client, ref
         assert_refused(refresh(tokens["refresh_token"]))
 
 
+def test_ending_all_sessions_gives_no_fresh_token(login, client):
+    tokens = client.delete("/api/v1/auth/sessions", headers=bearer(login())).json
+    answer = client.delete(ME, headers=bearer(tokens))
+    assert (answer.status_code, answer.json["code"]) == (401, "fresh_token_required")
+
+
 def test_a_spent_token_in_its_grace_dies_with_its_session(login, client, refresh):
     """The successor is unused and the grace still runs: nothing of that survives a new session."""
     for end in (

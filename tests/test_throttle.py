@@ -366,3 +366,24 @@ def test_processes_share_a_persons_limit_a_hundredth_at_a_time(make_app, redis_u
     with time_machine.travel(datetime.now(UTC), tick=False):
         left = [remaining(client.get("/api/v1/me", headers=headers).headers) for client in (one, one, another)]
     assert left == [left[0], left[0] - 1, left[0] - 60]
+
+
+def test_a_device_signs_in_five_times_a_minute(attempt, new_person):
+    name = new_person()
+    device = device_of(attempt(name, PASSWORD))
+    answers = [attempt(name, PASSWORD, Cookie=device, address=next(ADDRESSES)).status_code for _ in range(6)]
+    assert answers == [200] * 5 + [429]
+
+
+def test_refused_registrations_leave_the_day_to_others(make_app, counter_store):
+    app = make_app(RATELIMIT_ENABLED=True, RATELIMIT_REGISTER_ALL="3/day", TRUSTED_PROXIES=1, **counter_store)
+    client = app.test_client()
+
+    def register(password):
+        body = {"username": f"new-{secrets.token_hex(6)}", "password": password}
+        headers = {"X-Forwarded-For": next(ADDRESSES)}
+        return client.post("/api/v1/auth/register", json=body, headers=headers).status_code
+
+    with time_machine.travel("2031-01-01T12:00:10Z", tick=False):
+        assert [register("passwordpassword") for _ in range(5)] == [422] * 5
+        assert [register(PASSWORD) for _ in range(4)] == [201] * 3 + [429]

@@ -93,6 +93,7 @@ CLAIMS = [
     *(("epoch", value) for value in [None, "", "0", 0.0, 1.5, True, False, [], {}, -1, 2**63]),
     *(("roles", value) for value in [None, "", "admin", {}, {"admin": 1}, 1, True, [1], [None], [["admin"]], ["", 1]]),
     *(("fresh", value) for value in [None, "true", 1, [], {}]),
+    *(("jti", value) for value in ["\0", "\ud800", "a\nb"]),
     *(("iss", value) for value in ["another", "taskapi/", "TASKAPI", ["taskapi"]]),
     *(("aud", value) for value in ["another", ["taskapi"], ["another", "taskapi"], "taskapi another"]),
     *(("sub", value) for value in ["1", "admin", "019AB000-0000-7000-8000-00000000000A", "0" * 32]),

@@ -9,7 +9,7 @@ from taskapi.audit.models import AuditEntry, Event
 from taskapi.database import db
 from taskapi.ops.metrics import AUDIT_OMITTED
 from taskapi.security.rbac import Permission, grants
-from taskapi.security.throttle import AUDIT_ADDRESS, AUDIT_STRANGERS, AUDIT_USER, count, count_by_address
+from taskapi.security.throttle import AUDIT_ADDRESS, AUDIT_STRANGERS, AUDIT_USER, Counted, count, count_by_address
 
 # Events that a user, or a stranger, can repeat as often as they like. All others are always recorded.
 REPEATABLE = {
@@ -37,15 +37,19 @@ def _is_allowed(user_id: UUID | None) -> bool:
     if not has_request_context():
         return True
     if user_id is None:
-        counted, who = [count_by_address(AUDIT_ADDRESS), count(AUDIT_STRANGERS, ())], "stranger"
+        # The allowance of all strangers is used only by entries that the address may still make
+        allowed = _has_room(count_by_address(AUDIT_ADDRESS)) and _has_room(count(AUDIT_STRANGERS, ()))
     elif "caller" in g and grants(g.caller.roles, Permission.USER_MANAGE):
         return True
     else:
-        counted, who = [count(AUDIT_USER, (str(user_id),))], "user"
-    allowed = all(one is None or one.remaining >= 0 for one in counted)
+        allowed = _has_room(count(AUDIT_USER, (str(user_id),)))
     if not allowed:
-        AUDIT_OMITTED.labels(who).inc()
+        AUDIT_OMITTED.labels("user" if user_id else "stranger").inc()
     return allowed
+
+
+def _has_room(counted: Counted | None) -> bool:
+    return counted is None or counted.remaining >= 0
 
 
 def origin() -> dict[str, str | None]:

@@ -77,13 +77,17 @@ def register(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
     """
     if not settings().registration_enabled:
         problem("registration_closed")
-    throttle(REGISTER_ALL)
-    passwords.check_strength(account["password"], service.own_words(**account))
+    opened = throttle(REGISTER_ALL)
     try:
+        passwords.check_strength(account["password"], service.own_words(**account))
         user = create_user(**account)
         db.session.commit()
     except IntegrityError:
+        take_back(opened)
         problem("username_taken")
+    except Problem:
+        take_back(opened)
+        raise
     return user, {"Location": "/api/v1/me"}
 
 
@@ -106,19 +110,22 @@ def login(credentials: dict[str, Any]) -> Response:
     name = credentials["username"].lower()
     device = presented_device()
     if device and device.belongs_to(name):
+        succeeded = throttle(LOGIN, device.id)  # failures have a limit of their own
         failures = [throttle(LOGIN_DEVICE, device.id)]
         reserve_place()
     else:
         device = None
         for counted_before in g.counted:
             refuse_exceeded(counted_before)
-        throttle(LOGIN, address(), name)
+        succeeded = throttle(LOGIN, address(), name)
         failures = [throttle(LOGIN_NAME, name)]
     failures += [one for one in g.counted if one.limit == LOGIN_FAILED]
     try:
         with counted(SIGN_INS):
             granted = service.sign_in(name, credentials["password"])
     except Problem as refusal:
+        if device:
+            take_back(succeeded)
         if refusal.code_name == "unavailable":  # no password was checked
             take_back(*failures)
         raise

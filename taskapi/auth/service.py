@@ -134,10 +134,10 @@ def replace_sessions() -> Granted:
     """End all sessions of the caller, the current one included, and begin a new one in its place.
 
     Whoever shared the current session is out, and so are its spent refresh tokens. No password was entered, so the new
-    session ends when the old one would have, and is as fresh as the caller's token.
+    session ends when the old one would have, and its access token is not fresh.
     """
     standing, begun_at = _end_all_of_caller()
-    granted = _begin(standing, begun_at, fresh=caller().fresh)
+    granted = _begin(standing, begun_at, fresh=False)
     if granted.refresh_expires_at <= now():
         problem("token_revoked")
     return granted

@@ -29,6 +29,7 @@ from taskapi.tasks.days import ALWAYS, NEVER, completed_keys, due_keys
 from taskapi.tasks.search import fold, folded_text
 
 DUE = {"due_date", "due_at"}
+TEXT = {"title", "description", "priority"}  # what the keys of text are made of
 TITLE_KEY_LENGTH = 200  # folding may lengthen, and a cursor carries it
 
 
@@ -133,7 +134,9 @@ class Task(Trashable, Model):
         for name, value in changes.items():
             setattr(self, name, value)
         self.description = self.description or ""
-        keys = text_keys(self.title, self.description, self.priority or Priority.NONE)
+        keys: dict[str, Any] = {}
+        if TEXT & changes.keys():
+            keys |= text_keys(self.title, self.description, self.priority or Priority.NONE)
         if DUE & changes.keys():
             keys |= due_keys(self.due_date, self.due_at, zone)
         for name, value in keys.items():

@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from threading import Lock
 from typing import Any, Final
 from uuid import UUID
@@ -51,10 +52,16 @@ def fold(text: str) -> str:
     """Return text without case, accents and invisible characters, and with the letters and signs that people type."""
     if text.isascii():
         return text.lower().replace('"', "'").replace("`", "'")
+    return text.translate({ord(each): _fold_character(each) for each in set(text)})
+
+
+@lru_cache(maxsize=8192)
+def _fold_character(character: str) -> str:
+    """Return what one character folds to. A whole text is not normalized: that is quadratic in a run of accents."""
     # Case is folded between two decompositions: "™" decomposes to capitals
-    decomposed = unicodedata.normalize("NFKD", text.translate(_TABLE)).casefold()
-    parts = unicodedata.normalize("NFKD", decomposed)
-    return parts.translate(_TABLE | {ord(each): "" for each in set(parts) if _is_mark(each)})
+    decomposed = unicodedata.normalize("NFKD", character.translate(_TABLE)).casefold()
+    parts = unicodedata.normalize("NFKD", decomposed).translate(_TABLE)
+    return "".join(part for part in parts if not _is_mark(part))
 
 
 def _is_mark(character: str) -> bool:
