@@ -176,3 +176,44 @@ def test_another_person_in_the_same_browser_sees_nothing_of_the_first(signed_in,
     page.reload()
     saved(page)
     assert [each["title"] for each in person.get("/api/v1/tasks").json["items"]] == ["A secret"]
+
+
+def test_the_profile_form_saves_only_what_was_changed(person, visit):
+    page = visit("account")
+    person.patch("/api/v1/me", json={"email": "ada@example.org", "timezone": "Asia/Tokyo"})
+    page.get_by_label("Name", exact=True).fill("Ada L.")
+    page.get_by_role("button", name="Save profile").click()
+    page.get_by_text("Your profile is saved.").wait_for()
+    now = person.get("/api/v1/me").json
+    assert (now["name"], now["email"], now["timezone"]) == ("Ada L.", "ada@example.org", "Asia/Tokyo")
+    person.patch("/api/v1/me", json={"name": "Ada"})
+    page.get_by_role("button", name="Save profile").click()
+    expect(page.get_by_label("Name", exact=True)).to_be_enabled()
+    page.get_by_label("E-mail").fill("countess@example.org")
+    with page.expect_response("**/api/v1/me"):
+        page.get_by_role("button", name="Save profile").click()
+    now = person.get("/api/v1/me").json
+    assert (now["name"], now["email"]) == ("Ada", "countess@example.org")
+
+
+def test_the_person_dialog_saves_only_what_was_changed(signed_in, visit):
+    admin, other = signed_in("admin"), signed_in(name="Charles")
+    path = f"/api/v1/admin/users/{other.get('/api/v1/me').json['id']}"
+    page = visit("admin/people", who=admin)
+    page.get_by_label("Find people").fill(other.username)
+    people = page.get_by_role("list", name="People").get_by_role("listitem")
+    expect(people).to_have_count(1)
+    people.get_by_role("button", name="Edit").click()
+    assert admin.patch(path, json={"roles": ["viewer"], "active": False}).status_code == 200
+    page.get_by_role("dialog").get_by_label("Name").fill("Charles B.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    now = admin.get(path).json
+    assert (now["name"], now["roles"], now["active"]) == ("Charles B.", ["viewer"], False)
+    people.get_by_role("button", name="Edit").click()
+    page.get_by_label("Active").check()
+    page.get_by_label("editor").check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    now = admin.get(path).json
+    assert (now["name"], now["roles"], now["active"]) == ("Charles B.", ["viewer", "editor"], True)

@@ -589,3 +589,30 @@ def test_an_edited_title_keeps_its_inner_blanks(person, visit):
     title.blur()
     saved(page)
     assert person.get(f"{TASKS}/{task['id']}").json["title"] == "Dig  the   beds now"
+
+
+def test_the_project_dialog_saves_only_what_was_changed(person, visit, garden):
+    path = f"/api/v1/projects/{garden['id']}"
+    page = visit(f"project/{garden['id']}")
+    page.get_by_role("button", name="Edit project").click()
+    person.patch(path, json={"description": "Behind the house", "archived": True})
+    page.get_by_label("Name").fill("Yard")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    now = person.get(path).json
+    assert [now[name] for name in ("name", "description", "archived", "color")] == [
+        "Yard", "Behind the house", True, None,
+    ]  # fmt: skip
+
+
+def test_the_label_dialog_saves_only_what_was_changed(person, visit, garden):
+    page, sent = visit("label/errands"), []
+    page.on("request", lambda request: sent.append(request.post_data_json) if request.method == "PATCH" else None)
+    for name in ("errands", "shopping"):
+        page.get_by_role("button", name="Edit label").click()
+        page.get_by_label("Name").fill(name)
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("heading", name="@shopping")).to_be_visible()
+    assert sent == [{"name": "shopping"}]
+    assert person.get("/api/v1/labels").json["items"][0]["color"] is None

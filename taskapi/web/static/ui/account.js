@@ -7,7 +7,7 @@ import { waiting } from "../data/outbox.js";
 import { describeInstant, isZone, setZone, zones } from "../text/days.js";
 import { confirm } from "./dialog.js";
 import { h } from "./dom.js";
-import { acting, field, form } from "./form.js";
+import { acting, field, form, nullBlanks } from "./form.js";
 import { paged } from "./pages.js";
 import { passwordField, signOut } from "./signin.js";
 import { me, setPerson } from "./standing.js";
@@ -55,6 +55,7 @@ function profile() {
   zone.value = me().timezone;
   return form({
     action: "Save profile",
+    edits: true,
     children: [
       field("Name", h("input", { name: "name", autocomplete: "name", maxlength: 100, value: me().name ?? "" })),
       field(
@@ -63,13 +64,13 @@ function profile() {
       ),
       field("Time zone", zone, isZone(me().timezone) ? "Your days begin and end by it." : UNKNOWN_ZONE),
     ],
-    send: async (values) => {
-      const person = await account.change({ ...values, name: values.name || null, email: values.email || null });
+    send: async (changes) => {
+      const person = await account.change(nullBlanks(changes));
       setPerson(person);
       setZone(person.timezone);
       refreshAll();
-      toast("Your profile is saved.");
     },
+    done: () => toast("Your profile is saved."),
   });
 }
 

@@ -1,5 +1,6 @@
 /** Forms: labelled fields, what is wrong beside each, one request at a time. */
 
+import { same } from "../data/merge.js";
 import { h } from "./dom.js";
 
 /** Errors that are about one field, by their code. */
@@ -22,8 +23,12 @@ export function field(label, input, hint = null) {
   );
 }
 
-/** Make a form whose `send(values)` does the request; its errors are shown where they belong. */
-export function form({ send, action, children, extra = [] }) {
+/** Make a form whose `send(values)` does the request and `done(result)` what follows; errors are shown at their fields.
+ *
+ * A form that `edits` something sends only the values that its user changed, and no request if there are none: other
+ * values may have changed elsewhere since the form was filled.
+ */
+export function form({ send, done = () => {}, edits = false, action, children, extra = [] }) {
   const said = h("p", { class: "error", role: "alert" });
   const button = h("button", { class: "primary", type: "submit" }, action);
   const element = h(
@@ -33,13 +38,18 @@ export function form({ send, action, children, extra = [] }) {
     said,
     h("div", { class: "buttons" }, ...extra, button),
   );
+  let filled = valuesOf(element);
 
   async function submit(event) {
     event.preventDefault();
     clear(element, said);
     button.disabled = true;
     try {
-      await send(Object.fromEntries(new FormData(element)), element);
+      const values = valuesOf(element);
+      const sent = edits ? changed(filled, values) : values;
+      const result = edits && !Object.keys(sent).length ? null : await send(sent, element);
+      filled = values;
+      await done(result);
     } catch (problem) {
       said.textContent = place(element, problem) ? "" : problem.message;
       if (!problem.status && !problem.passing) throw problem;
@@ -49,6 +59,11 @@ export function form({ send, action, children, extra = [] }) {
   }
 
   return element;
+}
+
+/** Return values with null in the place of empty texts. */
+export function nullBlanks(values) {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value === "" ? null : value]));
 }
 
 /** Make a button that does one thing at a time; `fail` is told what went wrong. */
@@ -65,6 +80,23 @@ export function acting(attributes, work, fail, ...children) {
   }
 
   return button;
+}
+
+/** Return the values of a form by name: true or false for a checkbox, the checked values for several of one name. */
+function valuesOf(element) {
+  const values = {};
+  for (const input of element.elements) {
+    const { name, type, value, checked } = input;
+    if (!name) continue;
+    if (type !== "checkbox") values[name] = value;
+    else if (!input.hasAttribute("value")) values[name] = checked;
+    else values[name] = [...(values[name] ?? []), ...(checked ? [value] : [])];
+  }
+  return values;
+}
+
+function changed(before, now) {
+  return Object.fromEntries(Object.entries(now).filter(([name, value]) => !same(value, before[name])));
 }
 
 function clear(element, said) {

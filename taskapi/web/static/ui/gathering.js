@@ -16,25 +16,22 @@ const KINDS = {
 
 /** Ask for a new project, and go there. */
 export function addProject() {
-  return ask("New project", [nameField(), colorField(), descriptionField()], async (values) => {
-    const made = await projects.create(values);
-    go({ view: "project", of: made.id });
-  });
+  const fields = [nameField(), colorField(), descriptionField()];
+  return ask("New project", fields, { send: projects.create, done: (made) => go({ view: "project", of: made.id }) });
 }
 
 /** Ask what a project shall be like. */
 export function editProject(project) {
   const fields = [nameField(project), colorField(project), descriptionField(project), archivedField(project)];
-  return ask("Edit project", fields, ({ archived, ...values }) =>
-    projects.update(project.id, { ...values, archived: archived === "on" }),
-  );
+  return ask("Edit project", fields, { edits: true, send: (changes) => projects.update(project.id, changes) });
 }
 
 /** Ask what a label shall be like. */
 export function editLabel(label) {
-  return ask("Edit label", [nameField(label), colorField(label)], async (values) => {
-    const changed = await labels.update(label.id, values);
-    go({ view: "label", of: changed.name }, { replace: true });
+  return ask("Edit label", [nameField(label), colorField(label)], {
+    edits: true,
+    send: (changes) => labels.update(label.id, changes),
+    done: (changed) => changed && go({ view: "label", of: changed.name }, { replace: true }),
   });
 }
 
@@ -54,14 +51,14 @@ export async function removeGathering(kind, { id, name }) {
   toast(`Deleted “${name}”.`, { undo: restore });
 }
 
-function ask(title, children, save) {
+function ask(title, children, { send, done = () => {}, edits = false }) {
   return show(title, (close) => {
-    const send = async (values) => {
-      await save(values);
+    const finish = async (result) => {
+      done(result);
       await settle();
       close();
     };
-    return form({ action: "Save", children, send });
+    return form({ action: "Save", children, edits, send, done: finish });
   });
 }
 

@@ -4,7 +4,7 @@ import { admin } from "../api/calls.js";
 import { describeInstant } from "../text/days.js";
 import { confirm, show } from "./dialog.js";
 import { h } from "./dom.js";
-import { acting, field, form } from "./form.js";
+import { acting, field, form, nullBlanks } from "./form.js";
 import { passwordField } from "./signin.js";
 import { complain, toast } from "./toast.js";
 
@@ -48,6 +48,7 @@ function editPerson(person, reload) {
     };
     return form({
       action: "Save",
+      edits: true,
       children: [
         nameField(person.name),
         roleChoices(person.roles),
@@ -60,10 +61,8 @@ function editPerson(person, reload) {
         ),
       ],
       extra: [acting({}, remove, complain, "Delete…")],
-      send: async ({ name, active }, element) => {
-        await admin.update(person.id, { name: name || null, roles: rolesOf(element), active: active === "on" });
-        await done();
-      },
+      send: (changes) => admin.update(person.id, nullBlanks(changes)),
+      done,
     });
   });
 }
@@ -82,8 +81,8 @@ export function addPerson(reload) {
         passwordField("new-password", "Password", "password", "They can change it once they are in."),
         roleChoices(["editor"]),
       ],
-      send: async ({ username, name, password }, element) => {
-        await admin.create({ username, password, roles: rolesOf(element), ...(name && { name }) });
+      send: async ({ username, name, password, roles }) => {
+        await admin.create({ username, password, roles, ...(name && { name }) });
         close();
         await reload();
       },
@@ -104,8 +103,4 @@ function roleChoices(held) {
       h("label", {}, h("input", { type: "checkbox", name: "roles", value: role, checked: held.includes(role) }), role),
     ),
   );
-}
-
-function rolesOf(element) {
-  return new FormData(element).getAll("roles");
 }
