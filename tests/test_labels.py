@@ -109,3 +109,38 @@ def test_restore_takes_a_new_name_when_the_old_one_was_taken(owner):
     assert owner.post(f"{url}/restore", json={"name": "x" * 51}).status_code == 422
     assert owner.post(f"{url}/restore", json={"name": "old home"}).json["name"] == "old home"
     assert owner.get(f"/api/v1/tasks/{task['id']}").json["labels"] == ["old home"]
+
+
+def ids(owner):
+    return {item["name"]: item["id"] for item in owner.get("/api/v1/labels").json["items"]}
+
+
+@pytest.mark.parametrize("batch", [False, True], ids=["patch", "batch"])
+def test_label_in_the_trash_stays_on_a_task_whose_labels_change(owner, add, batch):
+    task = add(labels=["keep", "gone"])
+    url = f"/api/v1/tasks/{task['id']}"
+    gone = ids(owner)["gone"]
+    owner.delete(f"/api/v1/labels/{gone}")
+    for labels in (["keep", "extra"], [], ["keep", "extra"]):
+        operation = {"op": "update", "id": task["id"], "data": {"labels": labels}}
+        if batch:
+            owner.post("/api/v1/tasks/batch", json={"operations": [operation]})
+        else:
+            owner.patch(url, json=operation["data"])
+        assert owner.get(url).json["labels"] == sorted(labels)
+    owner.post(f"/api/v1/labels/{gone}/restore")
+    assert owner.get(url).json["labels"] == ["extra", "gone", "keep"]
+
+
+def test_restored_labels_never_exceed_the_labels_a_task_may_have(owner, add):
+    task = add(labels=["first", "second", "third"])
+    url = f"/api/v1/tasks/{task['id']}"
+    deleted = [ids(owner)[name] for name in ("first", "second", "third")]
+    for label in deleted:
+        owner.delete(f"/api/v1/labels/{label}")
+    owner.patch(url, json={"labels": [f"label {i:02}" for i in range(18)]})
+    for label in deleted:
+        owner.post(f"/api/v1/labels/{label}/restore")
+    shown = owner.get(url).json
+    assert (len(shown["labels"]), shown["labels"][18:]) == (20, ["second", "third"])
+    assert owner.patch(url, json=shown).status_code == 200

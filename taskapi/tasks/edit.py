@@ -5,13 +5,14 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import and_, bindparam, delete, insert, select, update
 from sqlalchemy.orm.attributes import flag_modified, set_committed_value
 from uuid_utils.compat import uuid7
 
 from taskapi.accounts.timezones import timezone_of
 from taskapi.api import invalid, problem
 from taskapi.database import Prepared, db, now, writer
+from taskapi.labels.models import Label
 from taskapi.labels.names import labels_named
 from taskapi.owned import change_all, name_key, take_number
 from taskapi.projects.models import Project
@@ -19,7 +20,7 @@ from taskapi.security.scope import is_mine, live_or_409, make_room
 from taskapi.security.tokens import caller
 from taskapi.tasks.days import UTC_ZONE, due_keys
 from taskapi.tasks.models import DUE, Task, TaskLabel, new_row
-from taskapi.tasks.schemas import NAMES
+from taskapi.tasks.schemas import MOST_LABELS, NAMES
 from taskapi.tasks.tree import OTHER_PROJECT, refuse_bad_parent, with_subtasks
 
 ROWS_AT_ONCE: Final = 1_000
@@ -49,8 +50,9 @@ def change_task(task: Task, changes: dict[str, Any]) -> None:
     zone = _zone_for(changes.get("due_date", task.due_date) if DUE & changes.keys() else None)
     task.apply({name: value for name, value in changes.items() if name != "labels"}, zone)
     if "labels" in changes and _keys(changes["labels"] or []) != _keys(task.labels):
-        db.session.execute(delete(TaskLabel).where(TaskLabel.owner_id == task.owner_id, TaskLabel.task_id == task.id))
-        set_committed_value(task, "labels", _label(task.id, changes["labels"] or []))
+        names = changes["labels"] or []
+        _unlabel(task, MOST_LABELS - len(_keys(names)))
+        set_committed_value(task, "labels", _label(task.id, names))
         flag_modified(task, "version")
     db.session.flush()
     if task.project_id != before:
@@ -107,8 +109,25 @@ def _refuse_bad_project(project_id: UUID) -> None:
         problem("project_archived")
 
 
+def _unlabel(task: Task, room: int) -> None:
+    """Remove the labels of a task, except those in the trash, which come back when they are restored.
+
+    At most `room` of these are kept, the last deleted first, so that no task gets more labels than it may have.
+    """
+    mine = (TaskLabel.owner_id == task.owner_id, TaskLabel.task_id == task.id)
+    kept = (
+        select(TaskLabel.label_id)
+        .join(Label, and_(Label.owner_id == TaskLabel.owner_id, Label.id == TaskLabel.label_id))
+        .where(*mine, Label.deleted_at.is_not(None))
+        .order_by(Label.deleted_at.desc(), Label.id)
+        .limit(room)
+    )
+    removed = delete(TaskLabel).where(*mine, TaskLabel.label_id.not_in(db.session.scalars(kept).all()))
+    db.session.execute(removed)
+
+
 def _label(task_id: UUID, names: list[str]) -> list[str]:
-    """Put labels on a task that has none, and return their names as they are shown."""
+    """Put labels on a task that has none outside the trash, and return their names as they are shown."""
     labels = labels_named(names)
     rows = [{"owner_id": caller().id, "task_id": task_id, "label_id": label_id} for label_id in labels]
     if rows:

@@ -14,6 +14,7 @@ from taskapi.tasks.search import SearchWords
 
 STATUSES = [status.value for status in Status]
 PRIORITIES = [priority.value for priority in Priority]
+MOST_LABELS = 20  # of a task
 WITHOUT = ("project", "parent", "labels", "due")
 SORTS = ("created_at", "updated_at", "completed_at", "due", "priority", "title")
 
@@ -47,7 +48,7 @@ class TaskSchema(Schema):
     )
     labels = fields.List(
         Text(1, 50),
-        validate=Length(0, 20),
+        validate=Length(0, MOST_LABELS),
         allow_none=True,
         metadata={
             "description": "Names of your labels, alphabetically. Unknown ones are created; case makes no difference.",
