@@ -116,6 +116,20 @@ def test_what_was_read_can_be_created_again(made, path):
     assert again.json["id"] != shown["id"]
 
 
+@pytest.mark.parametrize("kind", ["projects", "labels"])
+def test_what_was_read_can_be_restored_and_only_the_trash_takes_a_name(owner, kind):
+    created = owner.post(f"/api/v1/{kind}", json={"name": "Garden", "color": "#112233"})
+    url = created.headers["Location"]
+    assert owner.post(f"{url}/restore", json={"name": "Other"}).json == created.json
+    owner.delete(url)
+    for body in (created.json, owner.get(url).json, created.json | {"name": "Yard", "color": "#ffffff"}):
+        owner.delete(url)
+        answer = owner.post(f"{url}/restore", json=body)
+        assert (answer.status_code, answer.json["deleted_at"]) == (200, None), answer.text
+        assert (answer.json["name"], answer.json["color"]) == (body["name"], "#112233")
+    assert owner.post(f"{url}/restore", json=created.json | {"nonsense": 1}).status_code == 422
+
+
 def test_read_only_fields_of_a_new_account_are_ignored(made):
     client, url = made("/api/v1/admin/users/{user_id}")
     shown = client.get(url).json

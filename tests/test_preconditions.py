@@ -48,6 +48,22 @@ def test_if_match_with_another_tag_is_412_with_the_tag_of_get(owner, row, form):
     assert (deleted.status_code, deleted.headers["ETag"]) == (412, f'"{tag}"')
 
 
+def test_restore_with_another_tag_is_412_and_restores_nothing(owner, row):
+    url, stale = row
+    assert owner.delete(url).status_code == 204
+    for _ in range(2):
+        answer = owner.post(f"{url}/restore", headers={"If-Match": f'"{stale}"'})
+        shown = owner.get(url)
+        assert (answer.status_code, answer.json["code"]) == (412, "version_mismatch")
+        assert (answer.json["current"], answer.headers["ETag"]) == (shown.json, shown.headers["ETag"])
+    assert shown.json["deleted_at"] is not None
+    restored = owner.post(f"{url}/restore", headers={"If-Match": shown.headers["ETag"]})
+    assert (restored.status_code, restored.json["deleted_at"]) == (200, None)
+    again = owner.post(f"{url}/restore", headers={"If-Match": shown.headers["ETag"]})
+    assert (again.status_code, again.json["current"]) == (412, owner.get(url).json)
+    assert owner.post(f"{url}/restore", headers={"If-Match": "nonsense"}).status_code == 400
+
+
 @pytest.mark.parametrize(
     "form", ["{tag}", '"', '"{tag}', '{tag}"', "", " ", ",", '"{tag}" "0"', 'w/"{tag}"', "*, *", '"\x01"', '" {tag}"']
 )

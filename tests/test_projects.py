@@ -141,7 +141,7 @@ def test_restore_takes_a_new_name_when_the_old_one_was_taken(owner, project, add
     owner.post("/api/v1/projects", json={"name": "Yard"})
     assert owner.post(f"{url}/restore", json={}).json["code"] == "name_taken"
     assert owner.post(f"{url}/restore", json={"name": "YARD"}).json["code"] == "name_taken"
-    for body in ({"name": ""}, {"name": "x" * 101}, {"name": None}, {"color": None}):
+    for body in ({"name": ""}, {"name": "x" * 101}, {"name": None}, {"colour": None}):
         assert owner.post(f"{url}/restore", json=body).status_code == 422
     for _ in range(2):  # a repeated request gets the same response
         restored = owner.post(f"{url}/restore", json={"name": " Old garden "})

@@ -112,16 +112,18 @@ def delete_label(query: dict[str, Any], label_id: UUID) -> None:
 @blp.post("/<uuid:label_id>/restore")
 @blp.arguments(LabelRestoreSchema, optional=True, examples=RESTORED)
 @blp.response(200, LABEL, etag=True)
-@blp.problems("name_taken")
+@blp.problems("name_taken", "version_mismatch")
 @requires(Permission.TASK_WRITE)
 def restore_label(body: dict[str, Any], label_id: UUID) -> Label:
     """Take one of your labels back out of the trash, and put it back on its tasks.
 
-    If another label took its name meanwhile, give it a new `name`; without one the response is 409.
+    If another label took its name meanwhile, give it a new `name`; without one the response is 409. Outside the
+    trash a label stays as it is, and keeps its name.
     """
     label = mine_or_404(Label, label_id)
-    name = body.get("name", label.name)
-    if label.deleted_at is not None or name != label.name:
+    require_match(label, LABEL)
+    if label.deleted_at is not None:
+        name = body.get("name", label.name)
         refuse_taken_name(Label, name, but=label_id)
         label.apply({"name": name, "deleted_at": None})
         touch_labelled(label_id)

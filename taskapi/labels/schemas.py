@@ -31,18 +31,23 @@ class LabelSchema(Schema):
     )
 
 
-class LabelRestoreSchema(Schema):
-    """How a label comes back from the trash."""
-
-    name = Text(1, 50, metadata={"example": "old home", "description": "A new name, if the old one was taken."})
-
-
 class LabelCreateSchema(BodySchema, LabelSchema):
     """A new label. Only a name is needed."""
 
 
 class LabelPatchSchema(PatchSchema, LabelSchema):
     """What changes in a label: the fields that are named. Null clears one."""
+
+
+class LabelRestoreSchema(BodySchema):
+    """How a label comes back from the trash: as it went there, except for its name.
+
+    The other fields of a label are accepted and ignored, so that one that was read can be sent back.
+    """
+
+    read_only = tuple(LabelSchema().fields)
+
+    name = Text(1, 50, metadata={"example": "old home", "description": "A new name, if the old one was taken."})
 
 
 LABEL = LabelSchema()

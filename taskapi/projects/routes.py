@@ -114,16 +114,18 @@ def delete_project(query: dict[str, Any], project_id: UUID) -> None:
 @blp.post("/<uuid:project_id>/restore")
 @blp.arguments(ProjectRestoreSchema, optional=True, examples=RESTORED)
 @blp.response(200, PROJECT, etag=True)
-@blp.problems("name_taken")
+@blp.problems("name_taken", "version_mismatch")
 @requires(Permission.TASK_WRITE)
 def restore_project(body: dict[str, Any], project_id: UUID) -> Project:
     """Take one of your projects back out of the trash, with the tasks that went there with it.
 
-    If another project took its name meanwhile, give it a new `name`; without one the response is 409.
+    If another project took its name meanwhile, give it a new `name`; without one the response is 409. Outside the
+    trash a project stays as it is, and keeps its name.
     """
     project = mine_or_404(Project, project_id)
-    name = body.get("name", project.name)
-    if project.deleted_at is not None or name != project.name:
+    require_match(project, PROJECT)
+    if project.deleted_at is not None:
+        name = body.get("name", project.name)
         refuse_taken_name(Project, name, but=project_id)
         project.apply({"name": name, "deleted_at": None})
         restore_tasks(project_id)

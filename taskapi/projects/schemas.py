@@ -41,20 +41,25 @@ class ProjectSchema(Schema):
     )
 
 
-class ProjectRestoreSchema(Schema):
-    """How a project comes back from the trash."""
-
-    name = Text(
-        1, 100, metadata={"example": "Garden, the old one", "description": "A new name, if the old one was taken."}
-    )
-
-
 class ProjectCreateSchema(BodySchema, ProjectSchema):
     """A new project. Only a name is needed."""
 
 
 class ProjectPatchSchema(PatchSchema, ProjectSchema):
     """What changes in a project: the fields that are named. Null clears one."""
+
+
+class ProjectRestoreSchema(BodySchema):
+    """How a project comes back from the trash: as it went there, except for its name.
+
+    The other fields of a project are accepted and ignored, so that one that was read can be sent back.
+    """
+
+    read_only = tuple(ProjectSchema().fields)
+
+    name = Text(
+        1, 100, metadata={"example": "Garden, the old one", "description": "A new name, if the old one was taken."}
+    )
 
 
 PROJECT = ProjectSchema()

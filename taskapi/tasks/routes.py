@@ -132,11 +132,12 @@ def delete_task(query: dict[str, Any], task_id: UUID) -> None:
 
 @blp.post("/<uuid:task_id>/restore")
 @blp.response(200, TASK, etag=True)
-@blp.problems("in_trash")
+@blp.problems("in_trash", "version_mismatch")
 @requires(Permission.TASK_WRITE)
 def restore_task(task_id: UUID) -> Task:
     """Take one of your tasks back out of the trash, with all that went there with it."""
     task = mine_or_404(Task, task_id)
+    require_match(task, TASK)
     if task.deleted_at is not None:
         restore_task_tree(task)
         db.session.refresh(task)
