@@ -61,11 +61,12 @@ def test_text_is_found_by_what_people_type(owner, add, title, q):
     assert find(owner, title) == [title]
 
 
-@pytest.mark.parametrize("q", ["\u0301", "\u200b\u0308", "\ufe0f"])
+@pytest.mark.parametrize("q", ["\u0301", "\u200b\u0308", "\ufe0f", " ", "\u3000\u0301"])
 def test_a_query_without_anything_to_search_for_is_422(owner, add, q):
     add("Milk")
     answer = owner.get("/api/v1/tasks", query_string={"q": q})
-    assert (answer.status_code, list(answer.json["errors"]["query"])) == (422, ["q"])
+    says = "Must have a character to search for. Spaces, accents and invisible characters do not count."
+    assert (answer.status_code, answer.json["errors"]["query"]) == (422, {"q": [says]})
 
 
 def test_a_query_has_ten_words_at_most(owner, add):

@@ -27,6 +27,7 @@ MAX_WORDS: Final = 10
 MAX_RUNNING: Final = 2  # searches of one user in one process; each keeps a thread and a connection busy
 SEARCH_SECONDS = 2.0
 MAX_FOLDED_LENGTH: Final = 60_000  # three times the longest description, which is what Korean text folds to
+NOTHING_TO_FIND: Final = "Must have a character to search for. Spaces, accents and invisible characters do not count."
 _PIECE: Final = 2_000
 _APOSTROPHES: Final = "\"'`´‘’‚‛“”„‟‹›«»′″‴ʹʺʻʼʽʾʿˈˊˋ׳״\u1ffd\u1fef"
 _HYPHENS: Final = "‐‑‒–—―−"
@@ -107,7 +108,7 @@ class SearchWords(Text):
         if len(text) <= MAX_QUERY_LENGTH:
             words = words_of(text)
             if not words:
-                raise ValidationError("Has only accents or invisible characters: nothing to search for.")
+                raise ValidationError(NOTHING_TO_FIND)
             if len(words) > MAX_WORDS:
                 raise ValidationError(f"Must have at most {MAX_WORDS} words.")
         return text
