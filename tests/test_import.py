@@ -253,6 +253,16 @@ def test_a_file_that_is_no_json_is_400(owner, body):
 
 
 @pytest.mark.parametrize(
+    "body",
+    ['{"tasks": [], "tasks": []}', '{"labels": [], "tasks": [{"tasks": 1, "tasks": 2}]}', '{"tasks": 1, "tasks": []}'],
+)
+def test_duplicate_name_in_a_file_is_reported_by_name(owner, body):
+    answer = owner.post(IMPORT, data=body, content_type="application/json")
+    assert (answer.status_code, answer.json["code"]) == (400, "malformed_json")
+    assert answer.json["detail"] == "An object of the body has two members named 'tasks'."
+
+
+@pytest.mark.parametrize(
     ("body", "name"),
     [("{}", "tasks"), ('{"projects": []}', "tasks"), ('{"tasks": [], "nonsense": [1]}', "nonsense"), ("[]", "_schema")],
 )

@@ -167,9 +167,14 @@ def _malformed_json() -> Iterator[None]:
     try:
         yield
     except _DuplicateNameError as error:
-        problem("malformed_json", f"An object of the body has two members named {shortened(str(error))!r}.")
+        refuse_duplicate(str(error))
     except (ValueError, RecursionError):
         problem("malformed_json")
+
+
+def refuse_duplicate(name: str) -> NoReturn:
+    """Respond 400 to an object that has two members of that name."""
+    problem("malformed_json", f"An object of the body has two members named {shortened(name)!r}.")
 
 
 def read_value(text: str, start: int, depth: int = 0) -> tuple[Any, int]:

@@ -16,7 +16,7 @@ from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
 from taskapi.api import invalid, problem
-from taskapi.api.parsing import MAX_MEMBERS, PIECE_BYTES, read_pieces, read_value, require_type
+from taskapi.api.parsing import MAX_MEMBERS, PIECE_BYTES, read_pieces, read_value, refuse_duplicate, require_type
 from taskapi.config import settings
 
 MOST_BYTES: Final = 16 * 1024 * 1024
@@ -161,13 +161,7 @@ def read_lists(pieces: Pieces, names: frozenset[str]) -> Iterator[tuple[str, Any
     while text.take(*("," if seen else "{")):
         if not seen and text.peek() == "}":
             break
-        name = text.value()
-        if not isinstance(name, str) or name in seen:
-            problem("malformed_json")
-        seen.add(name)
-        if len(seen) > MAX_MEMBERS:
-            problem("malformed_json", f"The object of the body has more than {MAX_MEMBERS} members.")
-        text.take(":")
+        name = _member_name(text, seen)
         if name in names and text.peek() == "[":
             yield name, BEGIN
             yield from ((name, item) for item in _items(text))
@@ -181,6 +175,20 @@ def read_lists(pieces: Pieces, names: frozenset[str]) -> Iterator[tuple[str, Any
         problem("malformed_json")
     if wrong:
         invalid("json", wrong)
+
+
+def _member_name(text: JsonText, seen: set[str]) -> str:
+    """Return the name of the next member, add it to the names seen before, and go behind its colon."""
+    name = text.value()
+    if not isinstance(name, str):
+        problem("malformed_json")
+    if name in seen:
+        refuse_duplicate(name)
+    seen.add(name)
+    if len(seen) > MAX_MEMBERS:
+        problem("malformed_json", f"The object of the body has more than {MAX_MEMBERS} members.")
+    text.take(":")
+    return name
 
 
 def _items(text: JsonText) -> Iterator[Any]:
