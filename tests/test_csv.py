@@ -5,6 +5,8 @@ from io import BytesIO, StringIO
 
 import pytest
 from exchanging import EXPORT, IMPORT, IMPORT_CSV, bring, bring_csv, exported, faults, live, meaning, table
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
 
 DANGEROUS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 
@@ -172,8 +174,10 @@ def test_a_table_can_be_tried(owner):
 
 def form(*files, **values):
     """Return the options of a request with a form."""
-    data = {**values, **{name: (BytesIO(text), f"{name}.csv", "application/vnd.ms-excel") for name, text in files}}
-    return {"data": data, "content_type": "multipart/form-data"}
+    kind = "application/vnd.ms-excel"
+    parts = {name: FileStorage(BytesIO(text), f"{name}.csv", name, content_type=kind) for name, text in files}
+    boundary, body = encode_multipart({**values, **parts})  # the test client would leave a temporary file open
+    return {"data": body, "content_type": f"multipart/form-data; boundary={boundary}"}
 
 
 def test_a_table_comes_as_the_one_file_of_a_form(owner):

@@ -137,8 +137,9 @@ def test_what_was_prepared_outlives_a_transaction_that_was_undone(app, owner):
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_what_is_done_first_in_a_unit_of_work_is_undone_with_it(app, rows):
-    entries = [{"owner_id": UUID(int=1), "subject": f"unit-{i}", "expires_at": now()} for i in range(rows)]
+def test_what_is_done_first_in_a_unit_of_work_is_undone_with_it(app, owner, rows):
+    owner_id = UUID(owner.get("/api/v1/me").json["id"])
+    entries = [{"owner_id": owner_id, "subject": f"unit-{i}", "expires_at": now()} for i in range(rows)]
     count = sa.select(sa.func.count()).where(DenylistEntry.subject.in_([entry["subject"] for entry in entries]))
     with app.app_context():
         db.session.execute(sa.insert(DenylistEntry), entries)
@@ -154,11 +155,12 @@ def test_what_is_done_first_in_a_unit_of_work_is_undone_with_it(app, rows):
 
 
 @pytest.mark.usefixtures("postgresql")
-def test_so_is_what_the_driver_does_by_itself_and_what_follows_a_beginning_that_was_refused(app):
+def test_so_is_what_the_driver_does_by_itself_and_what_follows_a_beginning_that_was_refused(app, owner):
+    owner_id = owner.get("/api/v1/me").json["id"]
     count = sa.select(sa.func.count()).where(DenylistEntry.subject.startswith("driver-"))
     with app.app_context():
         with writer().connection.cursor() as cursor, cursor.copy("COPY denylist FROM STDIN") as copy:
-            copy.write("00000000-0000-0000-0000-000000000001\tdriver-1\t2030-01-01\n")
+            copy.write(f"{owner_id}\tdriver-1\t2030-01-01\n")
         assert db.session.execute(count).scalar_one() == 1
         db.session.rollback()
         driver = writer().connection.driver_connection
