@@ -55,7 +55,8 @@ doctor`. The variables that Kubernetes sets in each pod for a Service named `tas
 `UnicodeDecodeError` if it is UTF-16. Set `FLASK_SKIP_DOTENV=1`, as `make run` does, or save the file as UTF-8.
 
 `{PREFIX}ENV=production` is stricter: each refusal says what it asks for. A file that `JWT_KEYS`, `JWT_SECRET_KEY_FILE`
-or `JWT_PRIVATE_KEY_FILE` names must have mode 0600, or 0640 if its owner is root and the service runs as another user.
+or `JWT_PRIVATE_KEY_FILE` names must allow no access for group and others (mode 0600 or 0400). If its owner is root and
+the service runs as another user, the group may read it (0640).
 
 | `{PREFIX}…` | default | what it is |
 | --- | --- | --- |"""
