@@ -148,7 +148,7 @@ def test_a_taken_name_is_refused(admin, person):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("password", "password1234"), ("roles", []), ("roles", ["owner"]), ("roles", "admin"), ("active", False)],
+    [("password", "password1234"), ("roles", []), ("roles", ["owner"]), ("roles", "admin"), ("active", "no")],
 )
 def test_an_account_that_may_not_be_is_refused(admin, field, value):
     account = {"username": f"new-{secrets.token_hex(4)}", "password": PASSWORD, field: value}

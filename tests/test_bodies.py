@@ -130,13 +130,38 @@ def test_what_was_read_can_be_restored_and_only_the_trash_takes_a_name(owner, ki
     assert owner.post(f"{url}/restore", json=created.json | {"nonsense": 1}).status_code == 422
 
 
-def test_read_only_fields_of_a_new_account_are_ignored(made):
+def shown_again(client, path, shown):
+    """Send an account that was read to `path`; returns the new account, without what is new in it."""
+    body = shown | {"username": f"person-{secrets.token_hex(4)}", "password": PASSWORD}
+    again = client.post(path, json=body)
+    assert again.status_code == 201, again.text
+    assert (again.json["username"], again.json["id"] == shown["id"]) == (body["username"], False)
+    return again.json | {name: shown[name] for name in ("id", "username", "created_at")}
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_account_that_an_administrator_read_can_be_created_again(made, active):
     client, url = made("/api/v1/admin/users/{user_id}")
+    client.patch(url, json={"active": active, "roles": ["viewer"]})
+    shown = client.get(url).json | {"timezone": "Europe/Berlin"}
+    assert shown_again(client, "/api/v1/admin/users", shown) == shown
+
+
+def test_account_that_its_owner_read_can_be_registered_again(made):
+    client, url = made("/api/v1/me")
     shown = client.get(url).json
-    body = {"username": f"person-{secrets.token_hex(4)}", "password": PASSWORD}
-    again = client.post("/api/v1/admin/users", json=body | {name: shown[name] for name in ("id", "created_at")})
-    assert again.status_code == 201
-    assert again.json["id"] != shown["id"]
+    assert shown_again(client, "/api/v1/auth/register", shown) == shown | {"roles": ["editor"]}
+
+
+def test_account_created_inactive_cannot_sign_in_and_the_log_says_so(made):
+    client, _ = made("/api/v1/me")
+    body = {"username": f"person-{secrets.token_hex(4)}", "password": PASSWORD, "active": False}
+    created = client.post("/api/v1/admin/users", json=body).json
+    assert created["active"] is False
+    credentials = {"username": body["username"], "password": PASSWORD}
+    assert client.post("/api/v1/auth/login", json=credentials).status_code == 401
+    log = client.get("/api/v1/admin/audit", query_string={"subject": created["id"]}).json["items"]
+    assert {"created", "deactivated"} <= {entry["event"] for entry in log}
 
 
 def test_task_that_was_read_can_be_sent_back_in_a_batch(owner, task):

@@ -53,13 +53,24 @@ def roles_of(app, username):
         return db.session.execute(sa.select(User.roles).where(User.username == username)).scalar()
 
 
-@pytest.mark.parametrize("claim", [{"roles": ["admin"]}, {"active": True}, {"epoch": 9}])
+@pytest.mark.parametrize("claim", [{"active": True}, {"epoch": 9}])
 def test_nobody_registers_with_a_privilege(app, client, refusals, claim):
     username = f"eve-{secrets.token_hex(4)}"
     answer = client.post(REGISTER, json={"username": username, "password": PASSWORD, **claim})
     assert (answer.status_code, list(answer.json["errors"]["json"])) == (422, [*claim])
     assert roles_of(app, username) is None
     assert refusals() == [("validation_failed", "POST", REGISTER)]
+
+
+@pytest.mark.parametrize("roles", [["admin"], ["viewer", "admin"], "admin", None, [], {"admin": True}])
+def test_roles_of_a_registration_are_ignored(app, client, roles):
+    """An account that was read can be registered again, and gets the role of every new account."""
+    username = f"eve-{secrets.token_hex(4)}"
+    answer = client.post(REGISTER, json={"username": username, "password": PASSWORD, "roles": roles})
+    assert (answer.status_code, answer.json["roles"]) == (201, ["editor"])
+    assert roles_of(app, username) == ["editor"]
+    token = client.post("/api/v1/auth/login", json={"username": username, "password": PASSWORD}).json["access_token"]
+    assert client.get(USERS, headers={"Authorization": f"Bearer {token}"}).json["code"] == "permission_denied"
 
 
 def test_nobody_gives_themselves_a_role(app, person, refusals):

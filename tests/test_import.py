@@ -71,8 +71,8 @@ def test_rows_may_come_before_the_one_that_they_lie_under(owner):
         ({"labels": ["x"] * 21}, "labels"), ({"project": ""}, "project"), ({"project": "x" * 101}, "project"),
         ({"id": 1}, "id"), ({"id": "x" * 65}, "id"), ({"parent_id": "nobody"}, "parent_id"),
         ({"created_at": "1969-12-31T23:59:59Z"}, "created_at"), ({"updated_at": "yesterday"}, "updated_at"),
-        ({"completed_at": "2030-01-31T09:00:00Z"}, "completed_at"), ({"version": 1}, "version"),
-        ({"project_id": None}, "project_id"), ({"nonsense": 1}, "nonsense"),
+        ({"completed_at": "2030-01-31T09:00:00Z"}, "completed_at"), ({"owner_id": 1}, "owner_id"),
+        ({"project_id": "0"}, "project_id"), ({"nonsense": 1}, "nonsense"),
     ],
 )  # fmt: skip
 def test_a_bad_row_is_told_by_its_place_and_its_field(owner, row, field):
@@ -82,6 +82,36 @@ def test_a_bad_row_is_told_by_its_place_and_its_field(owner, row, field):
     assert [*faults(answer)["1"]] == [field]
     assert answer.json["invalid_rows"] == 1
     assert exported(owner) == []
+
+
+def test_tasks_projects_and_labels_that_were_read_can_be_imported(owner, other):
+    owner.post("/api/v1/labels", json={"name": "home", "color": "#112233"})
+    owner.post("/api/v1/projects", json={"name": "Garden", "description": "Green."})
+    parent = owner.post(TASKS, json={"title": "Plants", "labels": ["home"], "status": "done"}).json
+    owner.post(TASKS, json={"title": "Water", "parent_id": parent["id"]})
+    file = {kind: owner.get(f"/api/v1/{kind}").json["items"] for kind in ("tasks", "projects", "labels")}
+    answer = other.post(IMPORT, json=file)
+    assert (answer.status_code, answer.json) == (200, {"created": 2, "projects": 1, "labels": 1, "dry_run": False})
+    fresh = {"id", "parent_id", "created_at", "updated_at", "version"}
+    for kind, rows in file.items():
+        again = other.get(f"/api/v1/{kind}").json["items"]
+        assert not {row["id"] for row in rows} & {row["id"] for row in again}
+        for before, after in zip(rows, again, strict=True):
+            assert {name: after[name] for name in after.keys() - fresh} == {
+                name: before[name] for name in before.keys() - fresh
+            }
+
+
+def test_task_whose_project_only_an_id_names_is_refused_with_the_way_to_name_it(owner):
+    project_id = owner.post("/api/v1/projects", json={"name": "Garden"}).json["id"]
+    task = owner.post(TASKS, json={"title": "Water", "project_id": project_id}).json
+    says = {"project_id": ["A file names a project by its name, in `project`."]}
+    assert faults(bring(owner, [task, {**task, "title": ""}])) == {
+        "0": says,
+        "1": says | {"title": ["Must have 1 to 200 characters."]},
+    }
+    assert bring(owner, [{**task, "project": "garden"}]).json["created"] == 1
+    assert len(owner.get(f"{TASKS}?project_id={project_id}").json["items"]) == 2
 
 
 @pytest.mark.parametrize("row", [None, 1, "x", [], [{}]])

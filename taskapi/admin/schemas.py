@@ -6,7 +6,7 @@ from marshmallow import Schema, fields
 from marshmallow.validate import Length
 
 from taskapi.accounts.schemas import ROLES, AccountSchema
-from taskapi.api.bodies import BodySchema, PatchSchema
+from taskapi.api.bodies import PatchSchema
 from taskapi.api.examples import GUEST, body_of
 from taskapi.api.fields import Choice, Flag, QueryFlag, Text
 from taskapi.api.pages import PageSchema
@@ -27,12 +27,11 @@ class UserSchema(AccountSchema):
     active = fields.Boolean(dump_only=True, metadata={"description": "Whether they may sign in.", "example": True})
 
 
-class UserCreateSchema(BodySchema, RegisterSchema):
+class UserCreateSchema(RegisterSchema):
     """An account for somebody else."""
 
-    read_only = ("id", "created_at")
-
     roles = Roles(load_default=lambda: [Role.EDITOR.value])
+    active = Flag(load_default=True, metadata={"description": "Whether they may sign in."})
 
 
 class UserPatchSchema(PatchSchema):

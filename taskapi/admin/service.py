@@ -24,9 +24,12 @@ def open_account(account: Mapping[str, Any], actor_id: UUID | None = None) -> Us
     """Open an account for somebody else; answers 422 for a weak password, 409 for a name that is taken."""
     check_strength(account["password"], own_words(**account))
     try:
-        return create_user(**account, actor_id=actor_id)
+        user = create_user(**account, actor_id=actor_id)
     except IntegrityError:
         _refuse_taken(account["username"])
+    if not user.active:
+        record(Event.DEACTIVATED, actor_id=actor_id, subject_id=user.id)
+    return user
 
 
 def require_free(username: str) -> None:

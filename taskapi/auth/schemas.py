@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields
 
 from taskapi.accounts.schemas import Email, Username
+from taskapi.api.bodies import BodySchema
 from taskapi.api.examples import (
     ACCESS_TOKEN,
     CSRF_ACCESS_TOKEN,
@@ -18,6 +19,7 @@ from taskapi.api.examples import (
     body_of,
 )
 from taskapi.api.fields import Choice, Flag, Instant, Text
+from taskapi.api.timezones import Timezone
 from taskapi.security.passwords import wrong_length
 
 
@@ -39,13 +41,18 @@ class NewPassword(Password):
         return password
 
 
-class RegisterSchema(Schema):
-    """A new account."""
+class RegisterSchema(BodySchema):
+    """A new account. Its role is always `editor`: `roles` are ignored, as `id` and `created_at` are."""
+
+    read_only = ("id", "roles", "created_at")
 
     username = Username(required=True)
     password = NewPassword()
     name = Text(1, 100, allow_none=True)
     email = Email(allow_none=True)
+    timezone = Timezone(
+        metadata={"example": "Europe/Berlin", "description": "The time zone, by an IANA name; `UTC` unless given."}
+    )
 
 
 REGISTERED = {

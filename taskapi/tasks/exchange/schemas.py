@@ -7,16 +7,21 @@ from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length
 from sqlalchemy import Row
 
+from taskapi.api.bodies import BodySchema
 from taskapi.api.examples import MOMENT, answer_of
 from taskapi.api.fields import Color, Flag, Instant, Switch, Text
+from taskapi.labels.schemas import LABEL
+from taskapi.projects.schemas import PROJECT
 from taskapi.tasks.models import Status
 from taskapi.tasks.schemas import TaskSchema
 
 MOST_ROWS = 20_000
 
 
-class FileTaskSchema(TaskSchema):
+class FileTaskSchema(BodySchema, TaskSchema):
     """A task in a file. It belongs to a project by its name, and to another task by that one's id in the file."""
+
+    read_only = ("project_id", "deleted_at", "version")
 
     id = Text(  # type: ignore[assignment]
         1,
@@ -48,14 +53,22 @@ class FileTaskSchema(TaskSchema):
         if task.get("completed_at") and task.get("status") != Status.DONE:
             raise ValidationError("Only a task that is done has one.", "completed_at")
 
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def project_by_name(self, _task: dict[str, Any], original: Any, **_: Any) -> None:
+        """Refuse a project that only its id names: the task would lose it."""
+        if isinstance(original, dict) and original.get("project_id") is not None and not original.get("project"):
+            raise ValidationError("A file names a project by its name, in `project`.", "project_id")
+
 
 FILE_TASK = FileTaskSchema()
 NAMES = tuple(FILE_TASK.fields)
 Chunks = Iterator[Sequence[Row[Any]]]  # tasks, a few at a time, with these names as columns
 
 
-class FileProjectSchema(Schema):
+class FileProjectSchema(BodySchema):
     """A project in a file. Tasks of the file name it by its name."""
+
+    read_only = tuple(PROJECT.fields)
 
     name = Text(1, 100, required=True, metadata={"example": "Balcony", "description": "Unique, in any case."})
     description = Text(
@@ -65,8 +78,10 @@ class FileProjectSchema(Schema):
     archived = Flag(load_default=False, metadata={"description": "The tasks of the file are added to it even so."})
 
 
-class FileLabelSchema(Schema):
+class FileLabelSchema(BodySchema):
     """A label in a file. Tasks of the file name it by its name."""
+
+    read_only = tuple(LABEL.fields)
 
     name = Text(1, 50, required=True, metadata={"example": "home", "description": "Unique, in any case."})
     color = Color(allow_none=True)
@@ -76,6 +91,8 @@ class FileSchema(Schema):
     """A file of tasks, with the projects and labels that they are in.
 
     `projects` and `labels` may be left out: a name that only a task gives is created without other properties.
+    Fields that a task, project or label shows elsewhere (`version`, `task_counts`, …) are accepted and ignored; so is
+    `project_id` if it is null or `project` names the project.
     """
 
     projects = fields.List(fields.Nested(FileProjectSchema), validate=Length(0, MOST_ROWS))
