@@ -159,6 +159,23 @@ def test_quick_add_loses_no_word(run):
     check()
 
 
+KEPT_SIGNS = {
+    "Buy bulbs tomorrow #Shop": "Buy bulbs #Shop",
+    "Buy #Shop bulbs tomorrow": "Buy #Shop bulbs",
+    "#Shop bulbs tomorrow": "#Shop bulbs",
+    'Buy bulbs tomorrow #"The Shop"': 'Buy bulbs #"The Shop"',
+    "Buy bulbs tomorrow #Shop !high": "Buy bulbs #Shop",
+    "Buy #Shop, then sell tomorrow": "Buy #Shop, then sell",
+}
+
+
+def test_quick_add_keeps_the_date_when_a_sign_behind_it_is_kept(run, subtests):
+    given = [[line, ['#"The Shop"' if '"' in line else "#Shop"]] for line in KEPT_SIGNS]
+    for (line, title), found in zip(KEPT_SIGNS.items(), run("text/quickadd.js", UNDERSTOOD, given), strict=True):
+        with subtests.test(line=line):
+            assert (found["title"], found.get("due_date"), "project" in found) == (title, "2030-06-13", False)
+
+
 def test_a_word_that_is_begun_can_be_finished(run):
     finish = "m.finish(given[0], given[1], m.wordAt(given[0], given[1]), given[2])"
     assert run("text/quickadd.js", finish, ["Milk @ho now", 8, "home"]) == {"line": "Milk @home now", "cursor": 11}

@@ -20,7 +20,7 @@ const KINDS = { "!": "priority", "#": "project", "@": "label" };
 /** Read a line: `{title, priority?, labels?, project?, due_date?, due_at?, understood}`.
  *
  * `project` is the name as written. `understood` lists what was read, `{kind, words, value}` each. Words that are in
- * `kept` stay in the title.
+ * `kept` stay in the title; signs among them do not change the date that is read.
  */
 export function parse(line, kept = []) {
   const text = line.replace(/\s+/gu, " ").trim();
@@ -28,8 +28,10 @@ export function parse(line, kept = []) {
   const signs = readSigns(text, isKept);
   const rest = without(text, signs);
   if (!rest) return { title: text, understood: [] }; // a line of signs alone is a title
-  const when = readWhen(rest, isKept);
-  const { title = rest, words, ...due } = when ?? {};
+  const keptSigns = matchSigns(rest).filter(({ words }) => isKept(words));
+  const when = readWhen(without(rest, keptSigns), isKept);
+  const { title: start, words, ...due } = when ?? {};
+  const title = when ? titleWith(start, rest, keptSigns) : rest;
   const labels = valuesOf(signs, "label");
   return {
     title,
@@ -57,16 +59,20 @@ export function finish(line, cursor, { sign }, word) {
   return { line: begun + line.slice(cursor).trimStart(), cursor: begun.length };
 }
 
-/** Return what the signs say. A task has one priority and one project: the last of each; those before it are text. */
-function readSigns(text, isKept) {
-  const found = [...text.matchAll(SIGN)].map(({ 0: whole, 1: before, 2: sign, 3: quoted, 4: name, index }) => ({
+/** Return the signs of a text: `{kind, start, end, words, value}` each; `value` is empty for what is no such thing. */
+function matchSigns(text) {
+  return [...text.matchAll(SIGN)].map(({ 0: whole, 1: before, 2: sign, 3: quoted, 4: name, index }) => ({
     kind: KINDS[sign],
     start: index,
     end: index + whole.length,
     words: whole.slice(before.length),
     value: sign === "!" ? priorityOf(name) : valueOf(sign, quoted ?? name),
   }));
-  const meant = found.filter(({ words, value }) => value && !isKept(words));
+}
+
+/** Return what the signs say. A task has one priority and one project: the last of each; those before it are text. */
+function readSigns(text, isKept) {
+  const meant = matchSigns(text).filter(({ words, value }) => value && !isKept(words));
   const labels = meant.filter(({ kind }) => kind === "label").slice(0, MOST_LABELS);
   const lasts = ["priority", "project"].map((kind) => meant.findLast((each) => each.kind === kind));
   return meant.filter((each) => labels.includes(each) || lasts.includes(each));
@@ -88,6 +94,20 @@ function valuesOf(signs, wanted) {
 function without(text, signs) {
   const parts = signs.map(({ start }, i) => text.slice(signs[i - 1]?.end ?? 0, start));
   return [...parts, text.slice(signs.at(-1)?.end ?? 0)].join("").trim();
+}
+
+/** Return the start of a text that was read without these signs, with the signs back in their places. */
+function titleWith(start, text, signs) {
+  const ends = [...signs.map((sign) => sign.start), text.length];
+  let left = start.length + (signs[0]?.start === 0 ? 1 : 0); // the blank after a sign at the start was trimmed
+  return ends
+    .map((end, i) => {
+      const part = text.slice(signs[i - 1]?.end ?? 0, end).slice(0, left);
+      left -= part.length;
+      return part + text.slice(signs[i]?.start ?? text.length, signs[i]?.end);
+    })
+    .join("")
+    .trim();
 }
 
 /** Tell whether one of two phrases has all the words of the other, next to each other. */
