@@ -1,5 +1,6 @@
 """The browser client: tasks, as somebody at a keyboard or a mouse keeps them."""
 
+import re
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -616,3 +617,17 @@ def test_the_label_dialog_saves_only_what_was_changed(person, visit, garden):
     expect(page.get_by_role("heading", name="@shopping")).to_be_visible()
     assert sent == [{"name": "shopping"}]
     assert person.get("/api/v1/labels").json["items"][0]["color"] is None
+
+
+def test_a_list_starts_over_when_its_cursor_is_no_longer_valid(person, context, visit):
+    made = [{"op": "create", "data": {"title": f"Task {number}"}} for number in range(60)]
+    person.post(f"{TASKS}/batch", json={"operations": made})
+    page = visit("all")
+    expect(page.locator(".row")).to_have_count(50)
+    spoil = re.compile(r"cursor=[^&]+")
+    context.route(spoil, lambda route: route.continue_(url=spoil.sub("cursor=spoiled", route.request.url)), times=1)
+    with page.expect_response(re.compile("cursor=spoiled")) as refused:
+        page.get_by_role("button", name="Show more").click()
+    assert refused.value.json()["code"] == "invalid_cursor"
+    expect(page.locator(".row")).to_have_count(60)
+    expect(page.locator(".row").nth(50).get_by_role("link")).to_be_focused()

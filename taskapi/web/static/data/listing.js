@@ -24,12 +24,12 @@ export class Listing {
     return this.cursor !== null;
   }
 
-  /** Ask for what is shown now once more, from the start; an answer that a later question overtook is dropped. */
-  async reload() {
+  /** Read the list again from the start, at least `count` rows; a response that a later request overtook is dropped. */
+  async reload(count = this.ids.length) {
     this.#latest += 1;
     const turn = this.#latest;
     try {
-      const { rows, cursor } = await this.#read(Math.max(PAGE, this.ids.length));
+      const { rows, cursor } = await this.#read(Math.max(PAGE, count));
       if (turn !== this.#latest) return;
       Object.assign(this, { ids: rows.map((row) => row.id), cursor, state: "ready", problem: null });
     } catch (problem) {
@@ -38,11 +38,21 @@ export class Listing {
     }
   }
 
-  /** Turn to the next page. */
+  /** Read the next page; if the server no longer takes the cursor, read the list again from the start, and as far. */
   async loadMore() {
     const turn = this.#latest;
-    const page = await api.list({ ...this.query, limit: PAGE, cursor: this.cursor });
+    let page = null;
+    try {
+      page = await api.list({ ...this.query, limit: PAGE, cursor: this.cursor });
+    } catch (problem) {
+      if (problem.code !== "invalid_cursor") throw problem;
+    }
     if (turn !== this.#latest) return;
+    if (!page) {
+      await this.reload(this.ids.length + PAGE);
+      if (this.problem) throw this.problem;
+      return;
+    }
     learn(page.items);
     this.ids = [...new Set([...this.ids, ...page.items.map((row) => row.id)])];
     this.cursor = page.next_cursor;
