@@ -631,3 +631,17 @@ def test_a_list_starts_over_when_its_cursor_is_no_longer_valid(person, context, 
     assert refused.value.json()["code"] == "invalid_cursor"
     expect(page.locator(".row")).to_have_count(60)
     expect(page.locator(".row").nth(50).get_by_role("link")).to_be_focused()
+
+
+def test_reopening_a_task_can_be_undone(person, visit, task):
+    for status, said in (("done", "Reopened"), ("in_progress", "Completed"), ("cancelled", "Completed")):
+        person.patch(f"{TASKS}/{task['id']}", json={"status": status})
+        page = visit(f"all?task={task['id']}")
+        page.get_by_role("complementary").get_by_role("checkbox", name="Water the plants").click()
+        expect(page.get_by_role("status").filter(has_text=f"{said} “Water the plants”.")).to_be_visible()
+        saved(page)
+        assert person.get(f"{TASKS}/{task['id']}").json["status"] == ("todo" if status == "done" else "done")
+        page.get_by_role("button", name="Undo").click()
+        saved(page)
+        assert person.get(f"{TASKS}/{task['id']}").json["status"] == status
+        page.close()

@@ -14,8 +14,8 @@ export function toggleTask(id) {
   const task = tasks.find(id);
   if (!canWrite() || !task || task.deleted_at) return;
   tasks.toggle(id);
-  if (task.status !== "done")
-    toast(`Completed “${task.title}”.`, { undo: () => tasks.change(id, { status: task.status }) });
+  const done = task.status === "done" ? "Reopened" : "Completed";
+  toast(`${done} “${task.title}”.`, { undo: () => tasks.change(id, { status: task.status }) });
 }
 
 /** Move a task to the trash; delete one that is in the trash permanently, after a confirmation. */
