@@ -106,7 +106,7 @@ function draw() {
   });
   rows.setAttribute("aria-busy", String(listing.state === "loading"));
   const { state, more: hasMore, problem } = listing;
-  refill(foot, [place(), state, hasMore, problem?.message, rows.children.length > 0], () => footer(view));
+  refill(foot, [place(), state, hasMore, wording(problem), rows.children.length > 0], () => footer(view));
   roam();
 }
 
@@ -150,13 +150,23 @@ function footer({ empty }) {
 }
 
 function failure() {
+  const isRefused = Boolean(faultsOfSearch(listing.problem)); // the same request would fail again
   return h(
     "div",
     { class: "empty", role: "alert" },
     icon("bell"),
-    h("p", {}, listing.problem.message),
-    h("button", { on: { click: refresh } }, "Try again"),
+    h("p", {}, wording(listing.problem)),
+    !isRefused && h("button", { on: { click: refresh } }, "Try again"),
   );
+}
+
+/** Return what to say about a problem: what is wrong with the words searched for, if it is about them. */
+function wording(problem) {
+  return faultsOfSearch(problem)?.join(" ") ?? problem?.message;
+}
+
+function faultsOfSearch(problem) {
+  return problem?.errors?.query?.q;
 }
 
 async function more() {
