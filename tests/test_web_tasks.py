@@ -654,3 +654,27 @@ def test_a_search_for_accents_alone_says_there_is_nothing_to_search_for(visit, t
     expect(page.get_by_role("button", name="Try again")).to_have_count(0)
     page.get_by_label("Search tasks").fill("three")
     expect(page.locator(".row .title")).to_have_text(["Three"])
+
+
+@pytest.mark.parametrize("kind", ["project", "label"])
+def test_undoing_a_deletion_asks_for_a_name_when_it_was_taken(person, visit, garden, kind):
+    page = visit({"project": f"project/{garden['id']}", "label": "label/errands"}[kind])
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.get_by_role("button", name=f"Delete {kind}").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    undo = page.get_by_role("button", name="Undo")
+    expect(undo).to_be_visible()
+    name = {"project": "Garden", "label": "errands"}[kind]
+    assert person.post(f"/api/v1/{kind}s", json={"name": name}).status_code == 201
+    undo.click()
+    dialog = page.get_by_role("dialog", name=f"Restore “{name}”")
+    dialog.get_by_label("Name").fill(name)
+    dialog.get_by_role("button", name="Restore").click()
+    expect(dialog.get_by_label("Name")).to_have_attribute("aria-invalid", "true")
+    dialog.get_by_label("Name").fill("The old one")
+    dialog.get_by_role("button", name="Restore").click()
+    expect(dialog).to_have_count(0)
+    expect(page.locator("main h1")).to_contain_text("The old one")
+    expect(page.locator(".row .title")).to_have_text(["Buy bulbs"])
+    assert errors == []

@@ -39,7 +39,7 @@ const collection = (path) => ({
   create: (values) => data("POST", path, { body: values }),
   update: (id, changes) => data("PATCH", `${path}/${id}`, { body: changes }),
   remove: (id) => data("DELETE", `${path}/${id}`),
-  restore: (id) => data("POST", `${path}/${id}/restore`),
+  restore: (id, changes) => data("POST", `${path}/${id}/restore`, { body: changes }),
 });
 
 export const projects = collection("/projects");

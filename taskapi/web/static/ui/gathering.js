@@ -43,12 +43,35 @@ export async function removeGathering(kind, { id, name }) {
   const back = place();
   go({ view: "today" }, { replace: true });
   await settle();
-  const restore = async () => {
-    await api.restore(id);
+  const finish = async (restored) => {
     await settle();
-    go(back);
+    go(kind === "label" ? { ...back, of: restored.name } : back);
+  };
+  const restore = async () => {
+    const restored = await api.restore(id).catch((problem) => {
+      if (problem.code !== "name_taken") throw problem;
+    });
+    await (restored ? finish(restored) : restoreAs(api, id, name, finish));
   };
   toast(`Deleted “${name}”.`, { undo: restore });
+}
+
+/** Ask for another name to restore something under, since its own name is taken by now. */
+function restoreAs(api, id, name, finish) {
+  return show(`Restore “${name}”`, (close) =>
+    form({
+      action: "Restore",
+      children: [
+        h("p", {}, "Another one has this name by now. Choose a new name."),
+        nameField({ name: `${name} (restored)`.slice(0, 100) }),
+      ],
+      send: (values) => api.restore(id, values),
+      done: async (restored) => {
+        await finish(restored);
+        close();
+      },
+    }),
+  );
 }
 
 function ask(title, children, { send, done = () => {}, edits = false }) {

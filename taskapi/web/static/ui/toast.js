@@ -13,7 +13,7 @@ export function toasts() {
   return region;
 }
 
-/** Show a message; `undo` is what its button does. */
+/** Show a message; `undo` is what its button does; if that fails, the problem is shown. */
 export function toast(text, { undo = null, tone = "" } = {}) {
   clearTimeout(timer);
   undoing = undo;
@@ -32,7 +32,7 @@ export function complain(problem) {
 export function undoLast() {
   const undo = undoing;
   clear();
-  undo?.();
+  Promise.resolve(undo?.()).catch(complain);
   return Boolean(undo);
 }
 
