@@ -650,7 +650,7 @@ def test_reopening_a_task_can_be_undone(person, visit, task):
 def test_a_search_for_accents_alone_says_there_is_nothing_to_search_for(visit, three):
     page = visit("inbox")
     page.get_by_label("Search tasks").fill("\u0301")
-    expect(page.get_by_role("alert")).to_contain_text("nothing to search for")
+    expect(page.get_by_role("alert")).to_contain_text("Must have a character to search for")
     expect(page.get_by_role("button", name="Try again")).to_have_count(0)
     page.get_by_label("Search tasks").fill("three")
     expect(page.locator(".row .title")).to_have_text(["Three"])

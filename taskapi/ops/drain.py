@@ -5,14 +5,19 @@ and keeps no idle connection that is about to be closed.
 """
 
 import os
+from collections.abc import Iterable
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from flask import Flask, Response
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 STATE_FILE: Final = "DRAIN_STATE_FILE"  # set by the server for its workers
 SERVING, DRAINING = b"\0", b"\1"
+MOST_UNREAD: Final = 20 * 1024 * 1024  # bytes of a body; more than any proxy lets pass
 
 
 def create_state_file(folder: Path) -> Path:
@@ -26,6 +31,22 @@ def begin_drain(path: Path) -> None:
     """Tell all workers that shutdown has begun. Writes in place: the workers have mapped the file."""
     with path.open("r+b") as file:
         file.write(DRAINING)
+
+
+def _read_to_the_end(application: "WSGIApplication") -> "WSGIApplication":
+    """Read what a response left of the request's body.
+
+    Granian would reset the connection of a client that is still sending. A proxy takes that for a broken instance.
+    """
+
+    def reading(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        response = application(environ, start_response)
+        left = MOST_UNREAD
+        while left > 0 and (piece := environ["wsgi.input"].read(65536)):
+            left -= len(piece)
+        return response
+
+    return reading
 
 
 def init_drain(app: Flask) -> None:
@@ -42,4 +63,5 @@ def init_drain(app: Flask) -> None:
         return response
 
     app.after_request(close_connection)
+    app.wsgi_app = _read_to_the_end(app.wsgi_app)  # type: ignore[method-assign,assignment]
     app.extensions["taskapi-checks"]["shutdown"] = lambda: "it has begun" if state[0] else None
