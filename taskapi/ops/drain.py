@@ -5,12 +5,13 @@ and keeps no idle connection that is about to be closed.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask, Response
+from werkzeug.wsgi import ClosingIterator
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -41,12 +42,21 @@ def _read_to_the_end(application: "WSGIApplication") -> "WSGIApplication":
 
     def reading(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         response = application(environ, start_response)
-        left = MOST_UNREAD
-        while left > 0 and (piece := environ["wsgi.input"].read(65536)):
-            left -= len(piece)
-        return response
+        has_body = environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ
+        if not has_body:
+            return response
+        rest_read = _with_rest_read(response, environ["wsgi.input"])
+        return ClosingIterator(rest_read, getattr(response, "close", None))
 
     return reading
+
+
+def _with_rest_read(response: Iterable[bytes], body: Any) -> Iterator[bytes]:
+    """Yield a response, and end it when the body is read: the client has the response already."""
+    yield from response
+    left = MOST_UNREAD
+    while left > 0 and (piece := body.read(65536)):
+        left -= len(piece)
 
 
 def init_drain(app: Flask) -> None:
