@@ -34,9 +34,13 @@ export function personEntry(person, reload) {
 
 function editPerson(person, reload) {
   return show(person.username, (close) => {
+    // Reload first: an Edit button that is clicked as soon as the dialog closes must open the saved values
     const done = async () => {
-      close();
-      await reload();
+      try {
+        await reload();
+      } finally {
+        close();
+      }
     };
     const remove = async () => {
       if (
