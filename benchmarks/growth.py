@@ -19,12 +19,12 @@ from flask.testing import FlaskClient
 
 from benchmarks import subject
 from benchmarks.in_process import quietly
-from taskapi.accounts.models import create_user
 from taskapi.database import READER, act_for, acting_for, db
 from taskapi.owned import ChangeCounter
 from taskapi.security.cursor import seal
 from taskapi.security.tokens import verify
 from taskapi.tasks.models import Task
+from taskapi.users.models import create_user
 
 TASKS = (1_000, 100_000, 1_000_000)
 PEOPLE = (10, 1_000, 10_000)

@@ -15,8 +15,8 @@ from flask import Flask
 from psycopg import sql
 
 from taskapi import create_app
-from taskapi.accounts.models import create_user
 from taskapi.database import db
+from taskapi.users.models import create_user
 
 PASSWORD = "correct horse battery staple"
 PEOPLE = 40  # so that nobody meets their rate limit

@@ -15,11 +15,11 @@ from uuid import UUID, uuid4
 from flask import Flask
 
 from taskapi import create_app
-from taskapi.accounts.models import create_user
 from taskapi.database import db
 from taskapi.security.denylist import is_revoked
 from taskapi.security.keys import ALGORITHMS, ring
 from taskapi.security.tokens import Standing, issue, verify
+from taskapi.users.models import create_user
 
 STANDING = Standing(UUID(int=1), "Ada Lovelace", ["editor"], 0)
 

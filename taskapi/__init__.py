@@ -5,8 +5,6 @@ from typing import Any
 
 from flask import Flask
 
-from taskapi.accounts.routes import blp as me_routes
-from taskapi.accounts.timezones import init_timezones
 from taskapi.admin.routes import blp as admin_routes
 from taskapi.api.docs import init_docs
 from taskapi.api.encoding import OrjsonProvider
@@ -39,6 +37,8 @@ from taskapi.security.tokens import init_tokens
 from taskapi.tasks.edit import move_due_days
 from taskapi.tasks.exchange.routes import blp as exchange_routes
 from taskapi.tasks.routes import blp as task_routes
+from taskapi.users.routes import blp as me_routes
+from taskapi.users.timezones import init_timezones
 from taskapi.web.routes import init_web
 
 INITS = (

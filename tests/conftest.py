@@ -20,8 +20,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from taskapi import create_app
-from taskapi.accounts.models import create_user
 from taskapi.database import db
+from taskapi.users.models import create_user
 from tests.documented import DocumentedClient
 from tests.forging import SECRET
 

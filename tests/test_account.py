@@ -6,9 +6,9 @@ import pytest
 import sqlalchemy as sa
 from conftest import PASSWORD
 
-from taskapi.accounts.export import owned_tables
-from taskapi.accounts.models import User
 from taskapi.database import acting_for, db, reader
+from taskapi.users.export import owned_tables
+from taskapi.users.models import User
 
 ME = "/api/v1/me"
 LOGIN = "/api/v1/auth/login"
@@ -155,7 +155,7 @@ def test_an_export_holds_what_was_written_and_no_one_elses(person, task):
 
 
 def test_an_export_of_more_rows_than_are_read_at_once_is_whole(person, monkeypatch):
-    monkeypatch.setattr("taskapi.accounts.export.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("taskapi.users.export.ROWS_AT_ONCE", 2)
     made = [person.post("/api/v1/tasks", json={"title": f"Task {i}"}).json["id"] for i in range(5)]
     assert [row["id"] for row in person.get(f"{ME}/export").json["tasks"]] == made
 

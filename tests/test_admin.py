@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 import pytest
 from conftest import PASSWORD
 
-from taskapi.accounts.models import User
 from taskapi.database import db
+from taskapi.users.models import User
 
 USERS = "/api/v1/admin/users"
 AUDIT = "/api/v1/admin/audit"

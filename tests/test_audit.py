@@ -10,11 +10,11 @@ import time_machine
 from conftest import PASSWORD
 from sqlalchemy.exc import DBAPIError
 
-from taskapi.accounts.models import User
 from taskapi.audit import Event, record
 from taskapi.audit.models import AuditEntry, AuditOpening
 from taskapi.audit.service import prune_audit
 from taskapi.database import db
+from taskapi.users.models import User
 
 AUDIT = "/api/v1/admin/audit"
 LOGIN = "/api/v1/auth/login"

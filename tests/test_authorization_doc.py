@@ -16,7 +16,7 @@ DIFF = re.search(r"```diff\n(.*?)```", PAGE, re.DOTALL)[1]
 TRIAL = """
 import json
 from taskapi import create_app
-from taskapi.accounts.models import create_user
+from taskapi.users.models import create_user
 from taskapi.database import db
 from taskapi.security.rbac import Role
 

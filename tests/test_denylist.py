@@ -14,9 +14,9 @@ from conftest import PASSWORD
 from flask_jwt_extended import decode_token
 from flask_migrate import upgrade
 
-from taskapi.accounts.models import User, create_user
 from taskapi.database import db, now
 from taskapi.security import denylist
+from taskapi.users.models import User, create_user
 from tests.forging import SECRET
 
 ME, LOGOUT = "/api/v1/me", "/api/v1/auth/logout"

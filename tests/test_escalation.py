@@ -9,9 +9,9 @@ import sqlalchemy as sa
 import time_machine
 from conftest import PASSWORD
 
-from taskapi.accounts.models import User
 from taskapi.audit.models import AuditEntry
 from taskapi.database import db
+from taskapi.users.models import User
 from tests.forging import compact, opened
 
 ME = "/api/v1/me"

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from conftest import PASSWORD
 from flask_migrate import upgrade
 
-from taskapi.accounts.models import User, create_user
 from taskapi.database import db
+from taskapi.users.models import User, create_user
 
 USERS = "/api/v1/admin/users"
 

@@ -13,8 +13,8 @@ from flask_migrate import upgrade
 from psycopg.sql import SQL
 from sqlalchemy.exc import DBAPIError, InternalError, ProgrammingError
 
-from taskapi.accounts.models import User
 from taskapi.database import READER, act_for, acting_for, counting, db, guarded_tables, reader, readers, row_security
+from taskapi.users.models import User
 from tests.forging import SECRET
 
 pytestmark = pytest.mark.skipif(TEST_DATABASE_URL is None, reason="SQLite has no row-level security")

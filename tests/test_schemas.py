@@ -8,8 +8,6 @@ import sqlalchemy as sa
 import time_machine
 from conftest import PASSWORD
 
-from taskapi.accounts.models import User
-from taskapi.accounts.schemas import ACCOUNT
 from taskapi.audit.models import AuditEntry
 from taskapi.audit.schemas import AuditEntrySchema
 from taskapi.database import acting_for, db
@@ -19,6 +17,8 @@ from taskapi.projects.models import Project
 from taskapi.projects.schemas import PROJECT
 from taskapi.tasks.models import Task
 from taskapi.tasks.schemas import TASK
+from taskapi.users.models import User
+from taskapi.users.schemas import ACCOUNT
 
 TASK_BODY = {
     "title": "Water the plants",

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 import time_machine
 from conftest import PASSWORD
 
-from taskapi.accounts.models import User
 from taskapi.audit.models import AuditEntry
 from taskapi.auth import answers
 from taskapi.auth.models import RefreshToken, Session
@@ -21,6 +20,7 @@ from taskapi.database import db, now
 from taskapi.security import passwords
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
+from taskapi.users.models import User
 
 REFRESH = "/api/v1/auth/refresh"
 ME = "/api/v1/me"

@@ -10,10 +10,10 @@ import pytest
 import time_machine
 from conftest import PASSWORD
 
-from taskapi.accounts.models import create_user
 from taskapi.config import SettingsError
 from taskapi.database import db
 from taskapi.security import throttle
+from taskapi.users.models import create_user
 from tests.forging import SECRET
 
 LOGIN = "/api/v1/auth/login"

@@ -8,9 +8,9 @@ import pytest
 import time_machine
 from sqlalchemy import delete, select
 
-from taskapi.accounts.models import User
 from taskapi.database import acting_for, db, now
 from taskapi.tasks.models import Task
+from taskapi.users.models import User
 
 
 @pytest.fixture

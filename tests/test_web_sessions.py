@@ -9,10 +9,10 @@ from conftest import PASSWORD
 from playwright.sync_api import expect
 from visiting import add, expire, row, saved
 
-from taskapi.accounts.models import User
 from taskapi.database import acting_for, db
 from taskapi.owned import ChangeCounter
 from taskapi.tasks.models import Task
+from taskapi.users.models import User
 
 TASKS = "/api/v1/tasks"
 

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, select
 
-from taskapi.accounts.models import User, holds
 from taskapi.admin.schemas import UserSchema
 from taskapi.audit.models import AuditEntry, Event
 from taskapi.auth.models import Session
@@ -14,6 +13,7 @@ from taskapi.database import Shown, Written, counting, now, reader
 from taskapi.owned import ChangeCounter
 from taskapi.security.keyset import SortKey, find_page, in_pages
 from taskapi.security.rbac import Role
+from taskapi.users.models import User, holds
 
 NAMES = tuple(UserSchema().dump_fields)
 KEYS = (SortKey(User.username),)

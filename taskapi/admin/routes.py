@@ -5,7 +5,6 @@ from uuid import UUID
 
 from flask import after_this_request
 
-from taskapi.accounts.models import User
 from taskapi.admin import queries, service
 from taskapi.admin.schemas import (
     CHANGED,
@@ -28,6 +27,7 @@ from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
 from taskapi.security.scope import shown_or_404
 from taskapi.security.tokens import caller
+from taskapi.users.models import User
 
 blp = Blueprint("admin", __name__, url_prefix="/api/v1/admin", description="People, the audit log and figures.")
 

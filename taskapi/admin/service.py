@@ -10,14 +10,14 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from taskapi.accounts.models import User, create_user
-from taskapi.accounts.service import change_active, change_roles, erase, lock_account
 from taskapi.api import problem
 from taskapi.audit import Event, record
 from taskapi.auth.service import end_sessions, own_words
 from taskapi.database import reader
 from taskapi.security.passwords import check_strength, hash_password
 from taskapi.security.scope import shown_or_404
+from taskapi.users.models import User, create_user
+from taskapi.users.service import change_active, change_roles, erase, lock_account
 
 
 def open_account(account: Mapping[str, Any], actor_id: UUID | None = None) -> User:

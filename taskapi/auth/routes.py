@@ -6,8 +6,6 @@ from uuid import UUID
 from flask import Response, after_this_request, g
 from sqlalchemy.exc import IntegrityError
 
-from taskapi.accounts.models import User, create_user
-from taskapi.accounts.schemas import AccountSchema
 from taskapi.api import Blueprint, problem
 from taskapi.api.documenting import BY_REFRESH_COOKIE
 from taskapi.api.header_docs import ENDED, LIMITS
@@ -58,6 +56,8 @@ from taskapi.security.throttle import (
     throttle,
 )
 from taskapi.security.tokens import caller
+from taskapi.users.models import User, create_user
+from taskapi.users.schemas import AccountSchema
 
 blp = Blueprint("auth", __name__, url_prefix="/api/v1/auth", description="Opening an account and signing in.")
 me = Blueprint("password", __name__, url_prefix="/api/v1/me", tag="me")

@@ -4,7 +4,6 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
-from taskapi.accounts.schemas import Email, Username
 from taskapi.api.bodies import BodySchema
 from taskapi.api.examples import (
     ACCESS_TOKEN,
@@ -21,6 +20,7 @@ from taskapi.api.examples import (
 from taskapi.api.fields import Choice, Flag, Instant, Text
 from taskapi.api.timezones import Timezone
 from taskapi.security.passwords import wrong_length
+from taskapi.users.schemas import Email, Username
 
 
 class Password(Text):

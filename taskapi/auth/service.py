@@ -18,7 +18,6 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from uuid_utils.compat import uuid7
 
-from taskapi.accounts.models import User
 from taskapi.api import problem
 from taskapi.audit import Event, record
 from taskapi.audit.log import origin
@@ -30,6 +29,7 @@ from taskapi.security.address import parse_address
 from taskapi.security.cursor import seal, unseal
 from taskapi.security.keys import ring
 from taskapi.security.tokens import Standing, caller, require_signing
+from taskapi.users.models import User
 
 TOKEN_BYTES = 32
 SESSION = (

@@ -7,7 +7,6 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy.exc import NoResultFound
 
-from taskapi.accounts.service import everybody
 from taskapi.audit.service import prune_audit
 from taskapi.auth.service import prune_sessions
 from taskapi.cli.command import Command
@@ -15,6 +14,7 @@ from taskapi.config import settings
 from taskapi.database import acting_for, db, now
 from taskapi.security.idempotency import prune_answers
 from taskapi.tasks.prune import empty_trash, is_due
+from taskapi.users.service import everybody
 
 
 @click.command("prune", cls=Command)

@@ -8,13 +8,13 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy import exists, select
 
-from taskapi.accounts.models import User, create_user
 from taskapi.auth.schemas import RegisterSchema
 from taskapi.cli.command import Command
 from taskapi.cli.lifelike import lifelike_tasks
 from taskapi.database import acting_for, db, now
 from taskapi.owned import lock_owner
 from taskapi.tasks.models import Task
+from taskapi.users.models import User, create_user
 
 
 @click.command("seed", cls=Command)

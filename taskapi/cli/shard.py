@@ -13,10 +13,10 @@ from sqlalchemy import ForeignKeyConstraint, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import AddConstraint, DropConstraint
 
-from taskapi.accounts.models import User
 from taskapi.cli.command import Command
 from taskapi.database import db, guarded_tables, owned_tables, reader
 from taskapi.migrations import check_migrations
+from taskapi.users.models import User
 
 _HAS_CITUS = text("SELECT to_regproc('create_distributed_table') IS NOT NULL")
 _PASSES_SETTINGS_ON = text("SELECT current_setting('citus.propagate_set_commands', true) = 'local'")

@@ -8,9 +8,6 @@ from uuid import UUID
 import click
 from sqlalchemy import select
 
-from taskapi.accounts.models import User
-from taskapi.accounts.schemas import ROLES
-from taskapi.accounts.service import lock_account
 from taskapi.admin import service
 from taskapi.admin.queries import NAMES, people
 from taskapi.api import fields_of, problem
@@ -21,6 +18,9 @@ from taskapi.auth.schemas import RegisterSchema
 from taskapi.cli.command import Group, read_stdin_line
 from taskapi.database import db, reader
 from taskapi.security.rbac import Role
+from taskapi.users.models import User
+from taskapi.users.schemas import ROLES
+from taskapi.users.service import lock_account
 
 users = Group("users", help="The accounts there are.")
 

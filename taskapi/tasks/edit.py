@@ -9,7 +9,6 @@ from sqlalchemy import and_, bindparam, delete, insert, select, update
 from sqlalchemy.orm.attributes import flag_modified, set_committed_value
 from uuid_utils.compat import uuid7
 
-from taskapi.accounts.timezones import timezone_of
 from taskapi.api import invalid, problem
 from taskapi.database import Prepared, db, now, writer
 from taskapi.labels.models import Label
@@ -22,6 +21,7 @@ from taskapi.tasks.days import UTC_ZONE, due_keys
 from taskapi.tasks.models import DUE, Task, TaskLabel, new_row
 from taskapi.tasks.schemas import MOST_LABELS, NAMES
 from taskapi.tasks.tree import OTHER_PROJECT, refuse_bad_parent, with_subtasks
+from taskapi.users.timezones import timezone_of
 
 ROWS_AT_ONCE: Final = 1_000
 _INSERT = Prepared(insert(Task))

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, select
 
-from taskapi.accounts.timezones import timezone_of
 from taskapi.database import Lines, Shown, Written, reader
 from taskapi.security.keyset import SortKey, find_page, in_pages, instant
 from taskapi.security.tokens import caller
@@ -17,6 +16,7 @@ from taskapi.tasks.filters import conditions, needs_timezone, parameters_of
 from taskapi.tasks.models import Task
 from taskapi.tasks.schemas import NAMES
 from taskapi.tasks.search import limited_search
+from taskapi.users.timezones import timezone_of
 
 SHOWN = tuple(getattr(Task, name).label(name) for name in NAMES)
 COLUMNS: dict[str, tuple[Any, Callable[[Any], Any]]] = {

@@ -5,12 +5,12 @@ from typing import Any
 from marshmallow import Schema, fields
 from sqlalchemy import and_, bindparam, func, select
 
-from taskapi.accounts.timezones import timezone_of
 from taskapi.database import Prepared, now, reader
 from taskapi.security.tokens import caller
 from taskapi.tasks.days import day_of, end_of_day
 from taskapi.tasks.filters import FILTERS, is_not_archived, is_open
 from taskapi.tasks.models import Status, Task
+from taskapi.users.timezones import timezone_of
 
 
 class SummarySchema(Schema):

@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy import insert, select
 from uuid_utils.compat import uuid7
 
-from taskapi.accounts.timezones import timezone_of
 from taskapi.api import problem
 from taskapi.database import db, writer
 from taskapi.labels.models import Label
@@ -19,6 +18,7 @@ from taskapi.tasks.days import due_keys
 from taskapi.tasks.exchange.links import from_top
 from taskapi.tasks.exchange.reading import File, Values
 from taskapi.tasks.models import Task, TaskLabel
+from taskapi.users.timezones import timezone_of
 
 ROWS_AT_ONCE: Final = 500
 BYTES_AT_ONCE: Final = 1024 * 1024  # of packed rows

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 from flask import Flask, current_app
 from sqlalchemy import Connection, bindparam, select
 
-from taskapi.accounts.models import User
 from taskapi.database import Prepared
 from taskapi.owned import lock_owner
 from taskapi.security.throttle import Limit, throttle
+from taskapi.users.models import User
 
 Follower = Callable[[UUID, ZoneInfo], None]
 TIMEZONE_CHANGES: Final = Limit("timezone", lambda s: s.ratelimit_timezone)

@@ -10,12 +10,12 @@ from uuid import UUID
 
 from sqlalchemy import Column, Connection, LargeBinary, Select, Table, bindparam, select
 
-from taskapi.accounts.models import User
-from taskapi.accounts.schemas import ACCOUNT
 from taskapi.api.encoding import to_json
 from taskapi.audit.models import AuditEntry
 from taskapi.audit.queries import activity
 from taskapi.database import db, now, snapshot
+from taskapi.users.models import User
+from taskapi.users.schemas import ACCOUNT
 
 ROWS_AT_ONCE = 500
 _ACCOUNT = select(*(getattr(User, name) for name in ACCOUNT.dump_fields)).where(User.id == bindparam("id"))

@@ -5,11 +5,6 @@ from typing import Any
 from flask import Response, stream_with_context
 from sqlalchemy import bindparam, select
 
-from taskapi.accounts.export import export
-from taskapi.accounts.models import User
-from taskapi.accounts.schemas import ACCOUNT, ACCOUNT_CHANGES, CHANGED, ExportSchema
-from taskapi.accounts.service import erase, lock_account
-from taskapi.accounts.timezones import change_timezone
 from taskapi.api import Blueprint, problem
 from taskapi.api.header_docs import ENDED
 from taskapi.api.pages import PageSchema, next_link
@@ -23,6 +18,11 @@ from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
 from taskapi.security.scope import shown_or_404
 from taskapi.security.tokens import caller
+from taskapi.users.export import export
+from taskapi.users.models import User
+from taskapi.users.schemas import ACCOUNT, ACCOUNT_CHANGES, CHANGED, ExportSchema
+from taskapi.users.service import erase, lock_account
+from taskapi.users.timezones import change_timezone
 
 blp = Blueprint("me", __name__, url_prefix="/api/v1/me", description="Your own account.")
 

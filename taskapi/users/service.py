@@ -5,12 +5,12 @@ from uuid import UUID
 
 from sqlalchemy import and_, or_, select
 
-from taskapi.accounts.models import User, holds
 from taskapi.api import invalid, problem
 from taskapi.audit import Event, record
 from taskapi.database import acting_for, db, reader
 from taskapi.owned import lock_owner
 from taskapi.security.rbac import Role
+from taskapi.users.models import User, holds
 
 _IN_POWER = and_(User.active, holds(Role.ADMIN))
 _AT_ONCE = 1000
