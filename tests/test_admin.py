@@ -89,6 +89,13 @@ def test_people_are_found_by_words_of_name_and_address_in_any_case(admin, new_pe
     assert usernames(admin.get(USERS, query_string={"q": f"{mark}_"})) == []
 
 
+@pytest.mark.parametrize(("name", "word"), [("Łukasz Ædelstein", "lukasz aedel"), ("Zoe O'Hara", "zoë o’hara")])
+def test_search_for_users_ignores_accents_and_letter_variants(admin, new_person, name, word):
+    mark = secrets.token_hex(4)
+    found = new_person(name=f"{name} {mark}")
+    assert usernames(admin.get(USERS, query_string={"q": f"{word} {mark}"})) == [found]
+
+
 def test_people_are_filtered_by_role_and_state(admin, new_person):
     mark = secrets.token_hex(4)
     viewer, editor = new_person("viewer", name=mark), new_person("editor", name=mark)

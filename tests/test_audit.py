@@ -146,6 +146,23 @@ def test_an_entry_cannot_be_removed_even_while_origins_are_blanked(app, entry):
             db.session.execute(sa.delete(AuditEntry).where(AuditEntry.id == entry.id))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ip": "203.0.113.9"}, {"user_agent": "another"}, {"event": "sign_out"}, {"actor_id": None},
+        {"subject_id": None}, {"request_id": "another"}, {"details": {"more": 1}}, {"id": uuid4()},
+        {"at": datetime(2030, 1, 1, tzinfo=UTC)}, {"ip": None, "event": "sign_out"},
+    ],
+    ids="-".join,
+)  # fmt: skip
+def test_update_of_an_entry_may_only_clear_its_origin(app, entry, change):
+    with app.app_context():
+        db.session.execute(sa.text("INSERT INTO audit_openings (id, never) VALUES (1, 2)"))
+        with pytest.raises(DBAPIError, match="append-only"):
+            db.session.execute(sa.update(AuditEntry).where(AuditEntry.id == entry.id).values(change))
+        db.session.rollback()
+
+
 def test_origins_are_blanked_after_as_many_days_as_are_set_and_no_sooner(make_app, entry):
     app = make_app(AUDIT_DAYS=7)
     for days, ip in ((6, "192.0.2.7"), (8, None)):

@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from taskapi.tasks.search import fold
+from taskapi.database.folding import fold
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 STATUSES = ["todo", "in_progress", "done", "cancelled"]

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from searching import count_in
 
 from taskapi.database import db
+from taskapi.database.folding import fold
 from taskapi.tasks.filters import FEW_TASKS
-from taskapi.tasks.search import MAX_WORDS, fold, words_of
+from taskapi.tasks.search import MAX_WORDS, words_of
 
 CASES = [str, str.upper, str.lower, str.swapcase]
 characters = st.one_of(

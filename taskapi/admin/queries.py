@@ -10,6 +10,7 @@ from taskapi.admin.schemas import UserSchema
 from taskapi.audit.models import AuditEntry, Event
 from taskapi.auth.models import Session
 from taskapi.database import Shown, Written, counting, now, reader
+from taskapi.database.folding import fold
 from taskapi.owned import ChangeCounter
 from taskapi.security.keyset import SortKey, find_page, in_pages
 from taskapi.security.rbac import Role
@@ -34,7 +35,7 @@ def find_users(query: dict[str, Any]) -> dict[str, Any]:
 
 def people(query: dict[str, Any]) -> Select[Any]:
     """Return the statement of the people that a query asks for: `q`, `role`, `active`."""
-    conditions = [User.words.contains(word, autoescape=True) for word in query.get("q", "").casefold().split()]
+    conditions = [User.words.contains(word, autoescape=True) for word in fold(query.get("q", "")).split()]
     if "role" in query:
         conditions.append(holds(query["role"]))
     if "active" in query:

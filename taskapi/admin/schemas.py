@@ -65,7 +65,9 @@ class UserPageSchema(Schema):
 class UserQuerySchema(PageSchema):
     """Which people."""
 
-    q = Text(1, 200, metadata={"description": "Words in username, name and address, in any case."})
+    q = Text(
+        1, 200, metadata={"description": "Words in username, name and address. Case and accents make no difference."}
+    )
     role = Choice(ROLES, metadata={"description": "Those who have this role."})
     active = QueryFlag(metadata={"description": "Only those who may sign in, or may not."})
 

@@ -22,11 +22,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from taskapi.database import EXACT, INTERNAL, JsonObject, Model, NameList, UtcDateTime, now, only
+from taskapi.database.folding import fold
 from taskapi.labels.models import Label
 from taskapi.owned import Trashable
 from taskapi.projects.models import Project
 from taskapi.tasks.days import ALWAYS, NEVER, completed_keys, due_keys
-from taskapi.tasks.search import fold, folded_text
+from taskapi.tasks.search import folded_text
 
 DUE = {"due_date", "due_at"}
 TEXT = {"title", "description", "priority"}  # what the keys of text are made of

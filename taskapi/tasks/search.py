@@ -1,16 +1,9 @@
-# ruff: noqa: RUF001 - this module is about characters that look alike
-"""Search in titles and descriptions: what text is folded to, and which words a query asks for.
-
-`fold` maps each character by itself, so that a part of a text folds to a part of the folded text. Folded text has no
-ASCII capitals: LIKE, which ignores their case on SQLite, then finds the same on every database.
-"""
+"""Search in titles and descriptions: the folded text of a task, and the words that a query asks for."""
 
 import time
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from threading import Lock
 from typing import Any, Final
 from uuid import UUID
@@ -21,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from taskapi.api import problem
 from taskapi.api.fields import Text
 from taskapi.database import read_within
+from taskapi.database.folding import fold
 
 MAX_QUERY_LENGTH: Final = 200
 MAX_WORDS: Final = 10
@@ -29,49 +23,6 @@ SEARCH_SECONDS = 2.0
 MAX_FOLDED_LENGTH: Final = 60_000  # three times the longest description, which is what Korean text folds to
 NOTHING_TO_FIND: Final = "Must have a character to search for. Spaces, accents and invisible characters do not count."
 _PIECE: Final = 2_000
-_APOSTROPHES: Final = "\"'`´‘’‚‛“”„‟‹›«»′″‴ʹʺʻʼʽʾʿˈˊˋ׳״\u1ffd\u1fef"
-_HYPHENS: Final = "‐‑‒–—―−"
-_LETTERS: Final = {
-    "æ": "ae", "œ": "oe", "þ": "th", "ŋ": "n", "ı": "i", "ȷ": "j", "ĸ": "k", "ə": "e", "ǝ": "e", "ɛ": "e", "ɔ": "o",
-    "ƒ": "f", "ɣ": "g", "ʋ": "v", "ʃ": "s", "ʒ": "z", "ƿ": "w", "ȝ": "y", "ƣ": "gh", "ȣ": "ou", "ꜳ": "aa", "ꜵ": "ao",
-    "ꜷ": "au", "ꜹ": "av", "ꜻ": "av", "ꜽ": "ay", "ꝏ": "oo", "ᵫ": "ue", "ꝡ": "vy", "ɶ": "oe",
-    **dict.fromkeys("ⱥᶏɑ", "a"), **dict.fromkeys("ƀɓƃ", "b"), **dict.fromkeys("ȼƈ", "c"),
-    **dict.fromkeys("đðɖɗƌȡ", "d"), **dict.fromkeys("ɇ", "e"), **dict.fromkeys("ǥɠ", "g"), **dict.fromkeys("ħⱨɦ", "h"),
-    **dict.fromkeys("ɨɩ", "i"), **dict.fromkeys("ɉʝ", "j"), **dict.fromkeys("ƙⱪꝁ", "k"),
-    **dict.fromkeys("łƚⱡɫɬȴ", "l"), **dict.fromkeys("ɱ", "m"), **dict.fromkeys("ɲƞȵ", "n"), **dict.fromkeys("øɵ", "o"),
-    **dict.fromkeys("ᵽƥ", "p"), **dict.fromkeys("ʠɋ", "q"), **dict.fromkeys("ɍɽ", "r"), **dict.fromkeys("ȿʂ", "s"),
-    **dict.fromkeys("ŧƭʈⱦ", "t"), **dict.fromkeys("ʉ", "u"), **dict.fromkeys("ⱳ", "w"), **dict.fromkeys("ɏƴ", "y"),
-    **dict.fromkeys("ƶȥɀ", "z"),
-    **dict.fromkeys(_APOSTROPHES, "'"), **dict.fromkeys(_HYPHENS, "-"),
-}  # fmt: skip
-
-
-_TABLE: Final = str.maketrans(_LETTERS)
-
-
-def fold(text: str) -> str:
-    """Return text without case, accents and invisible characters, and with the letters and signs that people type."""
-    if text.isascii():
-        return text.lower().replace('"', "'").replace("`", "'")
-    return text.translate({ord(each): _fold_character(each) for each in set(text)})
-
-
-@lru_cache(maxsize=8192)
-def _fold_character(character: str) -> str:
-    """Return what one character folds to. A whole text is not normalized: that is quadratic in a run of accents."""
-    # Case is folded between two decompositions: "™" decomposes to capitals
-    decomposed = unicodedata.normalize("NFKD", character.translate(_TABLE)).casefold()
-    parts = unicodedata.normalize("NFKD", decomposed).translate(_TABLE)
-    return "".join(part for part in parts if not _is_mark(part))
-
-
-def _is_mark(character: str) -> bool:
-    """Tell whether a character is an accent, a variation selector, or invisible as the soft hyphen is."""
-    return (
-        unicodedata.combining(character) != 0
-        or unicodedata.category(character) == "Cf"
-        or "\ufe00" <= character <= "\ufe0f"
-    )
 
 
 def folded_text(title_key: str, description: str) -> str:

@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 
 from taskapi.audit import Event, record
 from taskapi.database import Model, acting_for, db, now
+from taskapi.database.folding import fold
 from taskapi.owned import ChangeCounter
 from taskapi.security.passwords import hash_password
 from taskapi.security.rbac import Role
@@ -40,7 +41,7 @@ class User(Model):
         """Take over what was named, and keep what people are found by beside it."""
         for name, value in changes.items():
             setattr(self, name, value)
-        self.words = "\n".join(filter(None, (self.username, self.name, self.email))).casefold()
+        self.words = fold("\n".join(filter(None, (self.username, self.name, self.email))))
 
     @property
     def standing(self) -> Standing:

@@ -3,9 +3,10 @@
 import sqlalchemy as sa
 from alembic import op
 
+from taskapi.database.folding import fold
 from taskapi.migrations.owners import each_owner
 from taskapi.tasks.models import TITLE_KEY_LENGTH
-from taskapi.tasks.search import fold, folded_text
+from taskapi.tasks.search import folded_text
 
 revision = "0014"
 down_revision = "0013"
