@@ -1,8 +1,9 @@
 """/tasks/export: whole, of one moment, and without harm to whoever else is served."""
 
-import json
 import socket
 import threading
+from contextlib import ExitStack
+from uuid import uuid4
 
 import pytest
 from exchanging import EXPORT, TASKS, bring, events, exported, live
@@ -10,6 +11,7 @@ from prometheus_client import REGISTRY
 from servers import wait_until
 from werkzeug.serving import make_server
 
+from taskapi.api.downloads import EXPORTS
 from taskapi.tasks.exchange.export import FORMATS, Format
 
 
@@ -66,23 +68,58 @@ def test_an_export_shows_one_moment_however_long_it_takes(owner, monkeypatch):
     rows = [{"title": f"Task {i}"} for i in range(20)]
     bring(owner, rows)
     before = exported(owner)
-    with owner.get(f"{EXPORT}.json") as answer:
-        pieces = answer.iter_encoded()
-        start = next(pieces) + next(pieces)
-        last = owner.get(f"{TASKS}?limit=1").json["items"][0]
+    last = owner.get(f"{TASKS}?limit=1").json["items"][0]
+    write = FORMATS["json"].write
+
+    def change_meanwhile(connection):
+        pieces = write(connection)
+        yield next(pieces) + next(pieces)
         owner.patch(f"{TASKS}/{last['id']}", json={"title": "Changed"})
         bring(owner, rows)
-        assert json.loads(start + b"".join(pieces))["tasks"] == before
+        yield from pieces
+
+    monkeypatch.setitem(FORMATS, "json", Format("application/json", change_meanwhile))
+    assert exported(owner) == before
 
 
-def test_an_export_that_nobody_reads_to_its_end_lets_its_connection_go(owner):
+def test_export_holds_no_connection_while_it_is_sent(owner):
     bring(owner, [{"title": f"Task {i}"} for i in range(1000)])
     held = in_use()
     with owner.get(f"{EXPORT}.json") as answer:
         next(answer.iter_encoded())
-        assert in_use() == held + 1
-    assert in_use() == held
+        assert in_use() == held
     assert owner.post(TASKS, json={"title": "Next"}).status_code == 201
+
+
+@pytest.mark.parametrize("path", [f"{EXPORT}.json", f"{EXPORT}.csv", f"{EXPORT}.ics", "/api/v1/me/export"])
+def test_user_has_one_export_at_a_time(owner, other, path):
+    with owner.get(f"{EXPORT}.json"):
+        refused = owner.get(path)
+        assert (refused.status_code, refused.json["code"]) == (429, "too_many_requests")
+        assert refused.headers["Retry-After"] == "5"
+        recorded = [entry["event"] for entry in owner.get("/api/v1/me/activity").json["items"]]
+        assert recorded.count("exported") == 1
+        with other.get(path) as theirs:
+            assert theirs.status_code == 200
+    assert owner.get(path).status_code == 200
+
+
+def test_process_has_few_exports_at_a_time(owner):
+    with ExitStack() as running:
+        for _ in range(EXPORTS.per_process):
+            running.enter_context(EXPORTS.hold(uuid4()))
+        refused = owner.get(f"{EXPORT}.json")
+        assert (refused.status_code, refused.json["code"], refused.headers["Retry-After"]) == (503, "unavailable", "5")
+    assert exported(owner) == []
+
+
+def test_client_that_reads_an_export_slowly_is_cut_off(owner, receive, monkeypatch):
+    monkeypatch.setattr("taskapi.api.downloads.SEND_SECONDS", 0)
+    bring(owner, [{"title": f"Task {i}", "description": "x" * 15_000} for i in range(100)])
+    connection = receive("json")
+    answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert not answer.endswith(b"0\r\n\r\n")
+    wait_until(lambda: not EXPORTS.running)
 
 
 @pytest.mark.parametrize("form", ["xml", "JSON", ""])
@@ -114,21 +151,20 @@ def test_a_client_that_hangs_up_lets_its_connection_go(owner, receive):
     held = in_use()
     connection = receive("json")
     assert connection.recv(1000).startswith(b"HTTP/1.1 200")
-    assert in_use() == held + 1
+    assert EXPORTS.running == 1
     connection.close()
-    wait_until(lambda: in_use() == held)
+    wait_until(lambda: in_use() == held and not EXPORTS.running)
 
 
 @pytest.mark.parametrize("form", ["json", "csv", "ics"])
-def test_an_export_that_fails_on_its_way_does_not_look_whole(owner, receive, monkeypatch, form):
+def test_an_export_that_fails_on_its_way_is_an_error(owner, monkeypatch, form):
     def fail(*_):
         yield b"a"
         raise RuntimeError("on the way")
 
     monkeypatch.setitem(FORMATS, form, Format("text/plain", fail))
-    connection = receive(form)
-    answer = b"".join(iter(lambda: connection.recv(65536), b""))
-    assert answer.endswith(b"1\r\na\r\n")  # without the last chunk, which is empty
+    assert owner.get(f"{EXPORT}.{form}").status_code == 500
+    assert not EXPORTS.running
 
 
 def test_an_export_that_fails_at_once_is_an_error(owner, monkeypatch):

@@ -3,6 +3,7 @@
 import socket
 import threading
 from contextlib import ExitStack
+from uuid import uuid4
 
 import pytest
 from conftest import PASSWORD
@@ -10,8 +11,7 @@ from exchanging import IMPORT, IMPORT_CSV, TASKS, bring, events, exported, fault
 from servers import wait_until
 from werkzeug.serving import make_server
 
-from taskapi.tasks.exchange import bounds
-from taskapi.tasks.exchange.bounds import PROCESS_IMPORTS, room_for_import
+from taskapi.tasks.exchange.routes import IMPORTS, WORKING_IMPORTS
 
 
 def test_an_import_gives_each_task_a_version_of_its_own(owner, other):
@@ -383,7 +383,7 @@ def begin(app):
 
 def test_a_user_has_one_import_under_way(owner, other, begin):
     connection, rest = begin(owner, "k-1")
-    wait_until(lambda: bounds._under_way)
+    wait_until(lambda: IMPORTS.running)
     refused = bring(owner, [{"title": "Second"}])
     assert (refused.json["code"], refused.headers["Retry-After"]) == ("too_many_requests", "5")
     same = send(owner, '{"tasks": [{"title": "Slow"}]}')
@@ -399,17 +399,17 @@ def test_a_user_has_one_import_under_way(owner, other, begin):
 
 def test_an_import_that_breaks_off_makes_room_for_the_next(owner, begin):
     connection, _ = begin(owner, "k-1")
-    wait_until(lambda: bounds._under_way)
+    wait_until(lambda: IMPORTS.running)
     connection.close()
-    wait_until(lambda: not bounds._under_way)
+    wait_until(lambda: not IMPORTS.running)
     assert bring(owner, []).status_code == 200
     assert exported(owner) == []
 
 
 def test_a_process_has_a_few_imports_under_way(owner):
     with ExitStack() as taken:
-        for _ in range(PROCESS_IMPORTS):
-            taken.enter_context(room_for_import())
+        for _ in range(WORKING_IMPORTS.per_process):
+            taken.enter_context(WORKING_IMPORTS.hold(uuid4()))
         answer = bring(owner, [{"title": "Milk"}])
         assert (answer.status_code, answer.json["code"], answer.headers["Retry-After"]) == (503, "unavailable", "5")
     assert bring(owner, [{"title": "Milk"}]).status_code == 200

@@ -281,6 +281,12 @@ class Settings:
         "Responses to one user's requests with an `Idempotency-Key` that are kept, together; the oldest go first.",
         _whole(0),
     )
+    max_export_bytes: int = _setting(
+        1024 * 1024 * 1024,
+        "Largest file of an export. It is written to the folder of temporary files (`TMPDIR`) before it is sent; at "
+        "most 4 in each process.",
+        _whole(1024, 2**53),
+    )
     trash_days: int = _setting(30, "Days until `flask prune` empties the trash.", _whole(1, 36500))
     audit_days: int = _setting(90, "Days until addresses and agents are taken out of the audit log.", _whole(1, 36500))
     audit_max_days: int = _setting(365, "Days until `flask prune` removes entries of the audit log.", _whole(1, 36500))

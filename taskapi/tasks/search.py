@@ -1,10 +1,8 @@
 """Search in titles and descriptions: the folded text of a task, and the words that a query asks for."""
 
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,6 +10,7 @@ from marshmallow import ValidationError
 from sqlalchemy.exc import OperationalError
 
 from taskapi.api import problem
+from taskapi.api.concurrency import ConcurrencyLimit
 from taskapi.api.fields import Text
 from taskapi.database import read_within
 from taskapi.database.folding import fold
@@ -65,27 +64,17 @@ class SearchWords(Text):
         return text
 
 
-_running: Final = Counter[UUID]()
-_running_lock: Final = Lock()
+SEARCHES: Final = ConcurrencyLimit("searches", per_user=MAX_RUNNING)
 
 
 @contextmanager
 def limited_search(user_id: UUID) -> Iterator[None]:
-    """Run a search of a user's tasks: respond 429 where too many run already, and 503 where it takes too long."""
-    with _running_lock:
-        if _running[user_id] >= MAX_RUNNING:
-            problem("too_many_requests", f"At most {MAX_RUNNING} searches run at once.", headers={"Retry-After": "1"})
-        _running[user_id] += 1
+    """Run a search of a user's tasks: respond 429 if too many run already, and 503 if it takes too long."""
     started = time.monotonic()
     try:
-        with read_within(SEARCH_SECONDS):
+        with SEARCHES.hold(user_id), read_within(SEARCH_SECONDS):
             yield
     except OperationalError:
         if time.monotonic() - started < SEARCH_SECONDS:
             raise
         problem("unavailable", f"The search took longer than {SEARCH_SECONDS:g} s. Search for longer words, or filter.")
-    finally:
-        with _running_lock:
-            _running[user_id] -= 1
-            if not _running[user_id]:
-                del _running[user_id]

@@ -1,11 +1,13 @@
 """/me: your own account."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from flask import Response, stream_with_context
+from flask import Response
 from sqlalchemy import bindparam, select
 
 from taskapi.api import Blueprint, problem
+from taskapi.api.downloads import download
 from taskapi.api.header_docs import ENDED
 from taskapi.api.pages import PageSchema, next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
@@ -68,13 +70,18 @@ def delete_account() -> Response:
 
 @blp.get("/export")
 @blp.response(200, ExportSchema, headers=("Content-Disposition",))
+@blp.problems("quota_exceeded")
 @requires(Permission.ACCOUNT_READ)
 def export_account() -> Response:
     """Take everything with you that is stored of you, as one JSON document."""
+    return download(caller().id, "taskapi-export.json", "application/json", _recorded_export())
+
+
+def _recorded_export() -> Iterator[bytes]:
+    """Record an export, then yield its pieces."""
     record(Event.EXPORTED, actor_id=caller().id, subject_id=caller().id)
     db.session.commit()
-    headers = {"Content-Disposition": 'attachment; filename="taskapi-export.json"'}
-    return Response(stream_with_context(export(caller().id)), headers=headers, content_type="application/json")
+    yield from export(caller().id)
 
 
 @blp.get("/activity")

@@ -1,12 +1,13 @@
 """/tasks/export.* and /tasks/import.*: your tasks as files."""
 
-from collections.abc import Callable
-from itertools import chain
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 
 from taskapi.api import Blueprint, respond
+from taskapi.api.concurrency import ConcurrencyLimit
+from taskapi.api.downloads import download
 from taskapi.api.parsing import JSON
 from taskapi.audit import Event, record
 from taskapi.database import db, now
@@ -15,7 +16,6 @@ from taskapi.security.idempotency import first_answer, remembered, request_key, 
 from taskapi.security.rbac import Permission
 from taskapi.security.tokens import caller
 from taskapi.tasks.exchange.body import FORM, digest, receive
-from taskapi.tasks.exchange.bounds import only_import_of, room_for_import
 from taskapi.tasks.exchange.export import FORMATS, count_tasks, export
 from taskapi.tasks.exchange.imports import add_file
 from taskapi.tasks.exchange.reading import read_file
@@ -35,17 +35,21 @@ JSON_FILE: dict[str, Any] = {JSON: {"schema": FileSchema, "example": FILE_EXAMPL
 TABLE: dict[str, Any] = {CSV: TEXT | {"example": TABLE_EXAMPLE}}
 CALENDAR: dict[str, Any] = {"text/calendar": TEXT | {"example": CALENDAR_EXAMPLE}}
 UPLOAD: dict[str, Any] = {FORM: {"schema": UploadSchema, "example": {"file": TABLE_EXAMPLE}}}
+IMPORTS = ConcurrencyLimit("imports", per_user=1, retry_seconds=5)  # from the first byte of the body
+WORKING_IMPORTS = ConcurrencyLimit("imports", per_process=2, retry_seconds=5)  # that are read, checked or written
 
 blp = Blueprint("exchange", __name__, url_prefix="/api/v1/tasks", tag="tasks")
 
 
 @blp.get("/export.json")
 @blp.response(200, FileSchema, headers=("Content-Disposition",))
+@blp.problems("quota_exceeded")
 @requires(Permission.TASK_READ)
 def export_tasks_json() -> Response:
     """Export your tasks, projects and labels as JSON, without the trash.
 
-    `POST /tasks/import.json` takes the file. Ids, versions and the times of projects and labels are not kept.
+    `POST /tasks/import.json` takes the file. Ids, versions and the times of projects and labels are not kept. You may
+    have one export at a time on each server process (429 otherwise).
     """
     return _export("json")
 
@@ -53,6 +57,7 @@ def export_tasks_json() -> Response:
 @blp.get("/export.csv")
 @blp.doc(responses={200: {"description": "A table of tasks.", "content": TABLE}})
 @blp.response(200, headers=("Content-Disposition",))
+@blp.problems("quota_exceeded")
 @requires(Permission.TASK_READ)
 def export_tasks_csv() -> Response:
     """Export your tasks as CSV, without the trash.
@@ -66,6 +71,7 @@ def export_tasks_csv() -> Response:
 @blp.get("/export.ics")
 @blp.doc(responses={200: {"description": "A calendar of to-dos.", "content": CALENDAR}})
 @blp.response(200, headers=("Content-Disposition",))
+@blp.problems("quota_exceeded")
 @requires(Permission.TASK_READ)
 def export_tasks_ics() -> Response:
     """Export your tasks as iCalendar to-dos, for calendars to show, without the trash. Projects are left out."""
@@ -73,16 +79,14 @@ def export_tasks_ics() -> Response:
 
 
 def _export(form: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="tasks.{form}"'}
-    content_type = FORMATS[form].content_type
-    if request.method == "HEAD":
-        return Response(iter(()), headers=headers, content_type=content_type)  # of no length, as that of GET
+    return download(caller().id, f"tasks.{form}", FORMATS[form].content_type, _recorded_export(form))
+
+
+def _recorded_export(form: str) -> Iterator[bytes]:
+    """Record an export, then yield its pieces."""
     record(Event.EXPORTED, actor_id=caller().id, subject_id=caller().id, tasks=count_tasks(), format=form)
     db.session.commit()
-    pieces = export(form)
-    response = Response(chain([next(pieces)], pieces), headers=headers, content_type=content_type)
-    response.call_on_close(pieces.close)
-    return response
+    yield from export(form)
 
 
 def _imports(content: dict[str, Any], *codes: str) -> Callable[[Any], Any]:
@@ -124,12 +128,12 @@ def import_tasks_csv(query: dict[str, Any]) -> Response:
 
 def _import(form: str, *media_types: str, dry_run: bool) -> Response:
     """Import the file that the request brings. A dry run keeps nothing, so it has no use for an Idempotency-Key."""
-    with only_import_of(caller().id, request_key()):
+    with IMPORTS.hold(caller().id, request_key()):
         pieces = receive(*media_types)
         content = digest(pieces)
         if not dry_run and (answer := _answered(content)):
             return answer
-        with room_for_import():
+        with WORKING_IMPORTS.hold(caller().id):
             file = read_file(form, pieces, now())
             if not dry_run and (answer := first_answer(content)):  # another process was quicker
                 return answer

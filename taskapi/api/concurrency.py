@@ -1,0 +1,62 @@
+"""Limits on how many requests of one kind run at once in this process, so that no user takes all of its threads."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from uuid import UUID
+
+from taskapi.api.problems import problem
+
+
+class ConcurrencyLimit:
+    """At most `per_user` requests of one user run at once, and `per_process` of all users; 0 means no limit."""
+
+    def __init__(self, kind: str, *, per_user: int = 0, per_process: int = 0, retry_seconds: int = 1) -> None:
+        self.per_user = per_user
+        self.per_process = per_process
+        self._kind = kind
+        self._headers = {"Retry-After": str(retry_seconds)}
+        self._lock = Lock()
+        self._running = Counter[UUID]()
+        self._keys: set[tuple[UUID, str]] = set()
+
+    @property
+    def running(self) -> int:
+        """Return how many run in this process."""
+        return self._running.total()
+
+    @contextmanager
+    def hold(self, user_id: UUID, key: str | None = None) -> Iterator[None]:
+        """Count a request while it runs, as `start` and `stop` do. `key` is its Idempotency-Key."""
+        self.start(user_id, key)
+        try:
+            yield
+        finally:
+            self.stop(user_id, key)
+
+    def start(self, user_id: UUID, key: str | None = None) -> None:
+        """Count a request in. Responds 429 beyond the user's limit, 409 if the same key runs, 503 beyond the process's.
+
+        Whoever calls this calls `stop` once it has returned and the request is done.
+        """
+        with self._lock:
+            if self.per_user and self._running[user_id] >= self.per_user:
+                if key and (user_id, key) in self._keys:
+                    problem("idempotency_key_in_use")
+                detail = f"At most {self.per_user} of your {self._kind} may run at once on a server process."
+                problem("too_many_requests", detail, headers=self._headers)
+            if self.per_process and self.running >= self.per_process:
+                problem("unavailable", f"Too many {self._kind} are running.", headers=self._headers)
+            self._running[user_id] += 1
+            if key:
+                self._keys.add((user_id, key))
+
+    def stop(self, user_id: UUID, key: str | None = None) -> None:
+        """Count a request out."""
+        with self._lock:
+            self._running[user_id] -= 1
+            if not self._running[user_id]:
+                del self._running[user_id]
+            if key:
+                self._keys.discard((user_id, key))

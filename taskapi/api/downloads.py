@@ -1,0 +1,59 @@
+"""Files to download: written to a temporary file first, so that a slow client holds no transaction open."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from tempfile import SpooledTemporaryFile
+from typing import IO, Final
+from uuid import UUID
+
+from flask import Response, request
+
+from taskapi.api.concurrency import ConcurrencyLimit
+from taskapi.api.problems import problem
+from taskapi.config import settings
+
+EXPORTS: Final = ConcurrencyLimit("exports", per_user=1, per_process=4, retry_seconds=5)
+SEND_SECONDS: Final = 600  # to send a whole file; then the connection is closed
+MEMORY_BYTES: Final = 1024 * 1024  # of a file; what is longer goes to disk
+PIECE_BYTES: Final = 64 * 1024
+
+
+def download(user_id: UUID, name: str, content_type: str, pieces: Iterable[bytes]) -> Response:
+    """Return a response that sends `pieces` as a file.
+
+    All pieces are read before this returns, for HEAD none. Responds 409 if the file is too large, and 429 or 503 if too
+    many files are being sent; the place is held until the file is sent, or the response closed.
+    """
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    if request.method == "HEAD":
+        return Response(iter(()), headers=headers, content_type=content_type)  # without a length, as for GET
+    with ExitStack() as stack:
+        stack.enter_context(EXPORTS.hold(user_id))
+        file = stack.enter_context(SpooledTemporaryFile(MEMORY_BYTES))
+        _write(pieces, file)
+        held = stack.pop_all()
+    response = Response(_send(file, held), headers=headers, content_type=content_type)
+    response.call_on_close(held.close)
+    return response
+
+
+def _write(pieces: Iterable[bytes], file: IO[bytes]) -> None:
+    most = settings().max_export_bytes
+    written = 0
+    for piece in pieces:
+        written += len(piece)
+        if written > most:
+            problem("quota_exceeded", f"The file is larger than {most} bytes. Read page by page instead.")
+        file.write(piece)
+    file.seek(0)
+
+
+def _send(file: IO[bytes], held: ExitStack) -> Iterator[bytes]:
+    """Yield the file. Raises TimeoutError for a client that is too slow, so that its file does not look complete."""
+    until = time.monotonic() + SEND_SECONDS
+    with held:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
+            if time.monotonic() > until:
+                raise TimeoutError(f"a client took longer than {SEND_SECONDS} s to read an export")
