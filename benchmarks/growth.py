@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 
 from benchmarks import subject
 from benchmarks.in_process import quietly
-from taskapi.database import READER, act_for, acting_for, db
+from taskapi.database import READER, db, rls_user, set_rls_user
 from taskapi.owned import ChangeCounter
 from taskapi.security.cursor import seal
 from taskapi.security.tokens import verify
@@ -100,7 +100,7 @@ def filled(app: Flask, count: int) -> FlaskClient:
 def fill(user: Any, count: int) -> None:
     db.session.flush()
     name = db.engine.dialect.name
-    with acting_for(user.id):
+    with rls_user(user.id):
         owner = user.id.hex if name == "sqlite" else user.id
         statement = sa.text(FILL.format(series=SERIES[name], **DIALECTS[name]))
         db.session.execute(statement, {"owner": owner, "count": count})
@@ -151,7 +151,7 @@ def middle(client: FlaskClient, sort: str, filters: dict[str, Any]) -> str:
     key = {"-created_at": Task.created_at, "due": Task.due_first, "title": Task.title_key}[sort]
     with client.application.test_request_context("/api/v1/tasks"):
         g.caller = verify(client.environ_base["HTTP_AUTHORIZATION"].removeprefix("Bearer "))
-        act_for(g.caller.id)
+        set_rls_user(g.caller.id)
         mine = Task.owner_id == g.caller.id
         count = db.session.execute(sa.select(sa.func.count()).where(mine)).scalar_one()
         row = db.session.execute(sa.select(key, Task.id).where(mine, Task.id == UUID(int=count // 2))).one()

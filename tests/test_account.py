@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from conftest import PASSWORD
 
-from taskapi.database import acting_for, db, reader
+from taskapi.database import db, reader, rls_user
 from taskapi.users.export import owned_tables
 from taskapi.users.models import User
 
@@ -42,7 +42,7 @@ def live(client):
 
 def traces(app, person_id):
     """Return the tables that name a person, in whatever column."""
-    with app.app_context(), acting_for(person_id):
+    with app.app_context(), rls_user(person_id):
         return {
             table.name
             for table in db.metadata.sorted_tables
@@ -135,7 +135,7 @@ def test_an_export_has_every_table_that_belongs_to_people(person):
 def test_an_export_has_as_many_rows_as_there_are(app, person):
     live(person)
     document = person.get(f"{ME}/export").json
-    with app.app_context(), acting_for(person.id):
+    with app.app_context(), rls_user(person.id):
         for table, owner in owned_tables().items():
             rows = reader().execute(sa.select(sa.func.count()).select_from(table).where(owner == person.id)).scalar()
             assert len(document[table.name]) == rows

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 import time_machine
 from conftest import PASSWORD
 
-from taskapi.database import acting_for, db, now
+from taskapi.database import db, now, rls_user
 from taskapi.security import idempotency
 from taskapi.security.idempotency import StoredAnswer
 
@@ -144,5 +144,5 @@ def stored_bytes(app, owner):
     """Return how many bytes of answers are stored for a user."""
     owner_id = UUID(owner.get("/api/v1/me").json["id"])
     total = sa.select(sa.func.sum(sa.func.length(StoredAnswer.body))).where(StoredAnswer.owner_id == owner_id)
-    with app.app_context(), acting_for(owner_id):
+    with app.app_context(), rls_user(owner_id):
         return db.session.execute(total).scalar_one()

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from surface import fill, operations, routes, writable
 
-from taskapi.database import acting_for, db, reader
+from taskapi.database import db, reader, rls_user
 
 PASSPHRASE = "correct horse battery staple"
 # What an administrator does to accounts is no reach into anybody's tasks; tests/test_admin.py is about that
@@ -101,7 +101,7 @@ def rows_of(app, person):
     """Return every row of a person's in the database."""
     owner_id = UUID(person.get("/api/v1/me").json["id"])
     found = {}
-    with app.app_context(), acting_for(owner_id):
+    with app.app_context(), rls_user(owner_id):
         for table in db.metadata.sorted_tables:
             owned = [table.c[name] for name in ("owner_id", "user_id") if name in table.c]
             owned += [table.c.id] if table.name == "users" else []

@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 from flask_migrate import check, downgrade, upgrade
 from following import Copy
 
-from taskapi.database import MIGRATIONS, acting_for, db
+from taskapi.database import MIGRATIONS, db, rls_user
 from taskapi.tasks.models import Task
 
 ROOT = Path(__file__).parents[1]
@@ -132,7 +132,7 @@ def test_subtasks_come_into_the_project_of_their_parent(empty):
     under = client.post("/api/v1/tasks", json={"title": "Under", "parent_id": free}).json["id"]
     client.delete(f"/api/v1/tasks/{below}")
     tasks = db.metadata.tables["tasks"]
-    with acting_for(UUID(owner)):
+    with rls_user(UUID(owner)):
         for task_id in (child, below, under):
             db.session.execute(sa.update(tasks).where(tasks.c.id == UUID(task_id)).values(project_id=UUID(one)))
         db.session.commit()
@@ -317,7 +317,7 @@ def registered(app):
 def each_owner_of(client):
     """Yield the id of the client's account, and act for it meanwhile."""
     owner_id = UUID(client.get("/api/v1/me").json["id"])
-    with acting_for(owner_id):
+    with rls_user(owner_id):
         yield owner_id
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from conftest import PASSWORD, TEST_DATABASE_URL, program
 from servers import AS_POSTGRES, connects, free_port, wait_until
 
-from taskapi.database import READER, act_for, acting_for, db, reader
+from taskapi.database import READER, db, reader, rls_user, set_rls_user
 
 pytestmark = pytest.mark.skipif(TEST_DATABASE_URL is None, reason="SQLite has no server to stand before")
 TASKS = "/api/v1/tasks"
@@ -90,7 +90,7 @@ def test_an_idle_connection_holds_none_of_its_own(app, owner):
     with app.app_context():
         engine = db.engines[READER]
         connections = [engine.connect() for _ in range(SERVERS * 3)]
-        with acting_for(me(owner)):
+        with rls_user(me(owner)):
             for connection in connections * 2:
                 connection.execute(sa.text("SELECT count(*) FROM tasks"))
         for connection in connections:
@@ -120,7 +120,7 @@ def test_no_connection_of_its_own_keeps_whom_it_served(app, signed_in):
         with app.app_context():
             person = [*people, None][number % 3]
             if person:
-                act_for(person)
+                set_rls_user(person)
             connection = reader() if number % 2 else db.session
             return {*connection.execute(sa.text("SELECT owner_id FROM tasks")).scalars()} == ({person} - {None})
 

@@ -9,8 +9,8 @@ from psycopg.errors import SyntaxError as SyntaxError_
 from psycopg.pq import TransactionStatus
 from sqlalchemy.exc import DBAPIError
 
-from taskapi.database import READER, Prepared, acting_for, db, now, reader, writer
-from taskapi.database.prepared import send
+from taskapi.database import READER, PreparedStatement, db, now, reader, rls_user, writer
+from taskapi.database.statements import run_script
 from taskapi.security.denylist import DenylistEntry
 
 TASKS = "/api/v1/tasks"
@@ -95,7 +95,7 @@ def test_when_a_connection_breaks_those_that_are_as_old_are_used_no_more(make_ap
         with engine.connect() as lent, engine.connect() as breaking:
             as_old = lent.connection.driver_connection
             with pytest.raises(DBAPIError):
-                send(breaking, "SELECT pg_terminate_backend(pg_backend_pid())")
+                run_script(breaking, "SELECT pg_terminate_backend(pg_backend_pid())")
         with engine.connect() as connection, engine.connect() as another:
             assert as_old not in {each.connection.driver_connection for each in (connection, another)}
         assert as_old.closed
@@ -115,7 +115,7 @@ def test_json_that_was_stored_over_several_lines_is_one_row_of_a_page(app, signe
 def test_a_statement_that_fails_leaves_no_transaction_and_no_setting(app, owner):
     me = UUID(owner.get("/api/v1/me").json["id"])
     owner.post(TASKS, json={"title": "Water"})
-    with app.app_context(), acting_for(me):
+    with app.app_context(), rls_user(me):
         driver = reader().connection.driver_connection
         setting = f"SET LOCAL taskapi.user_id = '{me}'".encode()
         with pytest.raises(UniqueViolation):
@@ -175,4 +175,6 @@ def test_so_is_what_the_driver_does_by_itself_and_what_follows_a_beginning_that_
 @pytest.mark.usefixtures("postgresql")
 def test_text_that_the_server_would_cut_off_is_refused(app):
     with app.app_context(), pytest.raises(DBAPIError, match="NUL"):
-        Prepared(sa.select(sa.bindparam("text", "", sa.Text).label("text"))).one(reader(), {"text": "cut\0off"})
+        PreparedStatement(sa.select(sa.bindparam("text", "", sa.Text).label("text"))).one(
+            reader(), {"text": "cut\0off"}
+        )

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from searching import count_in
 
-from taskapi.database import READER, Prepared, db
+from taskapi.database import READER, PreparedStatement, db
 from taskapi.tasks.filters import FEW_TASKS
 
 ID = "01890000-0000-7000-8000-000000000000"
@@ -41,7 +41,7 @@ def plans(app, owner, monkeypatch):
     asked = []
     record = lambda conn, cursor, statement, parameters, context, many: asked.append((statement, parameters))  # noqa: E731
     sa.event.listen(engine, "before_cursor_execute", record)
-    monkeypatch.setattr(Prepared, "all", recorded(Prepared.all, asked))
+    monkeypatch.setattr(PreparedStatement, "all", recorded(PreparedStatement.all, asked))
 
     def ask(url):
         asked.clear()

@@ -13,7 +13,7 @@ from flask_migrate import upgrade
 from psycopg.sql import SQL
 from sqlalchemy.exc import DBAPIError, InternalError, ProgrammingError
 
-from taskapi.database import READER, act_for, acting_for, counting, db, guarded_tables, reader, readers, row_security
+from taskapi.database import READER, db, reader, readers, rls_count_only, rls_status, rls_tables, rls_user, set_rls_user
 from taskapi.users.models import User
 from tests.forging import SECRET
 
@@ -89,14 +89,14 @@ def session():
 
 
 def test_every_table_that_has_owners_is_known_here(app):
-    assert sorted(table.name for table in guarded_tables()) == OWNED
+    assert sorted(table.name for table in rls_tables()) == OWNED
 
 
 def test_a_table_without_its_policy_is_noticed(app):
     with app.app_context(), db.engine.connect() as connection:
-        assert row_security(connection) == (True, "in force")
+        assert rls_status(connection) == (True, "in force")
         connection.exec_driver_sql("ALTER TABLE labels DISABLE ROW LEVEL SECURITY")
-        assert row_security(connection) == (False, "off for labels")
+        assert rls_status(connection) == (False, "off for labels")
         connection.rollback()
 
 
@@ -137,7 +137,7 @@ def test_in_production_it_is_a_fault_where_it_is_not_in_force(app, make_app, unf
 @pytest.mark.parametrize("table", OWNED)
 def test_a_statement_without_an_owner_meets_ones_own_rows_alone(people, table, connection):
     for person in people:
-        with acting_for(person):
+        with rls_user(person):
             assert owners(connection(), table) == {person}
         db.session.rollback()
 
@@ -151,11 +151,11 @@ def test_nobody_meets_no_row(people, table, connection):
 @pytest.mark.parametrize("table", OWNED)
 def test_anothers_rows_can_be_neither_changed_nor_deleted(people, table):
     mine, theirs = people
-    with acting_for(mine):
+    with rls_user(mine):
         for change in (f"UPDATE {table} SET owner_id = owner_id", f"DELETE FROM {table}"):
             result = session().execute(sa.text(f"{change} WHERE owner_id = :theirs"), {"theirs": theirs})
             assert result.rowcount == 0
-    with acting_for(theirs):
+    with rls_user(theirs):
         assert owners(session(), table) == {theirs}
 
 
@@ -163,12 +163,12 @@ def test_a_row_can_neither_be_made_for_another_nor_given_to_them(people):
     mine, theirs = people
     new = "INSERT INTO tombstones VALUES (:theirs, gen_random_uuid(), 99, now(), 'task')"
     for statement in (new, "UPDATE tombstones SET owner_id = :theirs"):
-        with pytest.raises(ProgrammingError, match="row-level security"), acting_for(mine):
+        with pytest.raises(ProgrammingError, match="row-level security"), rls_user(mine):
             session().execute(sa.text(statement), {"theirs": theirs})
 
 
 def test_who_counts_sees_counters_and_nothing_else(people):
-    with counting():
+    with rls_count_only():
         assert owners(reader(), "change_counters") >= {*people}
         assert [table for table in OWNED if owners(reader(), table)] == ["change_counters"]
         assert session().execute(sa.text("UPDATE change_counters SET tasks = 0")).rowcount == 0
@@ -177,11 +177,11 @@ def test_who_counts_sees_counters_and_nothing_else(people):
 
 def test_acting_for_another_ends_where_it_ends(people):
     mine, theirs = people
-    act_for(mine)
+    set_rls_user(mine)
     assert owners(session(), "tasks") == {mine}
-    with acting_for(theirs):
+    with rls_user(theirs):
         assert owners(session(), "tasks") == {theirs}
-        with counting():
+        with rls_count_only():
             assert len(owners(session(), "change_counters")) >= 2
         assert owners(session(), "change_counters") == {theirs}
     assert owners(session(), "tasks") == {mine}
@@ -189,28 +189,28 @@ def test_acting_for_another_ends_where_it_ends(people):
 
 def test_what_fails_while_acting_for_another_is_not_done(people):
     mine, theirs = people
-    act_for(mine)
-    with suppress(ZeroDivisionError), acting_for(theirs):
+    set_rls_user(mine)
+    with suppress(ZeroDivisionError), rls_user(theirs):
         session().execute(sa.text("DELETE FROM task_labels"))
         raise ZeroDivisionError
     assert owners(session(), "task_labels") == {mine}
-    with acting_for(theirs):
+    with rls_user(theirs):
         assert owners(session(), "task_labels") == {theirs}
 
 
 def test_only_an_id_can_be_acted_for(app):
     with app.app_context(), pytest.raises(AttributeError):
-        act_for("'; DROP TABLE tasks; --")
+        set_rls_user("'; DROP TABLE tasks; --")
 
 
 def test_a_read_of_what_has_no_owner_is_sent_alone(people):
-    with acting_for(people[0]):
+    with rls_user(people[0]):
         assert not reader().execute(WHO).scalar_one()
         assert reader().execute(WHO_OF_TASKS).one() == (str(people[0]), 1)
 
 
 def test_the_driver_may_ask_for_itself(people):
-    with acting_for(people[0]):
+    with rls_user(people[0]):
         assert reader().connection.driver_connection.execute(SQL("SELECT 1")).fetchone() == (1,)
 
 
@@ -228,7 +228,7 @@ def _past_the_api(app, _client, person):
 def test_an_account_that_is_erased_leaves_nothing_behind(app, signed_in, erase):
     person = live(client := signed_in())
     erase(app, client, person)
-    with app.app_context(), acting_for(person):
+    with app.app_context(), rls_user(person):
         assert [table for table in OWNED if owners(reader(), table)] == []
 
 
@@ -253,19 +253,19 @@ def test_a_connection_that_is_given_back_serves_nobody(app, owner, engine):
 @pytest.mark.parametrize("engine", [None, READER])
 def test_a_statement_that_fails_leaves_a_connection_that_works_and_serves_nobody(app, people, engine):
     for connection in (reader, session):
-        with pytest.raises(DBAPIError), acting_for(people[0]):
+        with pytest.raises(DBAPIError), rls_user(people[0]):
             connection().execute(sa.text("SELECT 1 / 0 FROM tasks"))
         assert owners(connection(), "tasks") == set()
-        with acting_for(people[1]):
+        with rls_user(people[1]):
             assert owners(connection(), "tasks") == {people[1]}
         db.session.rollback()
 
 
 def test_a_read_that_is_cut_off_is_followed_by_one_that_works(app, people):
-    with app.app_context(), pytest.raises(DBAPIError), acting_for(people[0]):
+    with app.app_context(), pytest.raises(DBAPIError), rls_user(people[0]):
         reader().execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid()), (SELECT count(*) FROM tasks)"))
     assert owners(reader(), "tasks") == set()
-    with acting_for(people[1]):
+    with rls_user(people[1]):
         assert owners(reader(), "tasks") == {people[1]}
 
 
@@ -276,7 +276,7 @@ def test_threads_that_share_a_pool_never_see_each_others_rows(app, people):
             with app.app_context():
                 person = random.choice([*people, None])
                 if person:
-                    act_for(person)
+                    set_rls_user(person)
                 if random.random() < 0.3:
                     with pytest.raises(DBAPIError):
                         reader().execute(sa.text("SELECT 1 / (count(*) * 0) FROM tasks"))
@@ -313,4 +313,4 @@ def test_administrators_count_the_tasks_of_all(app, people, signed_in):
 def test_upgrading_again_changes_nothing(app):
     with app.app_context():
         upgrade()
-        assert row_security(reader()) == (True, "in force")
+        assert rls_status(reader()) == (True, "in force")

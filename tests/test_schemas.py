@@ -10,7 +10,7 @@ from conftest import PASSWORD
 
 from taskapi.audit.models import AuditEntry
 from taskapi.audit.schemas import AuditEntrySchema
-from taskapi.database import acting_for, db
+from taskapi.database import db, rls_user
 from taskapi.labels.models import Label
 from taskapi.labels.schemas import LABEL
 from taskapi.projects.models import Project
@@ -38,7 +38,7 @@ MADE = {
 
 def dumped(app, schema, model, where, person=NOBODY):
     """Return what marshmallow makes of a row, in UTC as we write it."""
-    with app.app_context(), acting_for(person):
+    with app.app_context(), rls_user(person):
         row = db.session.scalars(sa.select(model).where(where)).one()
         return json.loads(json.dumps(schema.dump(row)).replace("+00:00", "Z"))
 

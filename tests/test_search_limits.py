@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from exchanging import bring
 from searching import find
 
-from taskapi.database import acting_for, db
+from taskapi.database import db, rls_user
 from taskapi.tasks import search
 from taskapi.tasks.models import Task
 from taskapi.tasks.search import MAX_FOLDED_LENGTH
@@ -23,7 +23,7 @@ def add(owner):
 def test_stored_folded_text_is_bounded(app, owner, add):
     add("Long", description="\ufdfa" * 20_000)
     add("Korean", description="한" * 19_990 + "끝")
-    with app.app_context(), acting_for(caller_id(owner)):
+    with app.app_context(), rls_user(caller_id(owner)):
         lengths = db.session.execute(sa.select(sa.func.length(Task.words)).order_by(Task.id)).scalars().all()
         db.session.rollback()
     assert max(lengths) <= MAX_FOLDED_LENGTH

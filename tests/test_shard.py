@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from conftest import TEST_DATABASE_URL
 from flask_migrate import upgrade
 
-from taskapi.database import READER, db, owned_tables, row_security
+from taskapi.database import READER, db, owned_tables, rls_status
 
 postgresql = pytest.mark.skipif(TEST_DATABASE_URL is None, reason="Citus is PostgreSQL's")
 LOCAL = {"alembic_version", "audit_entries", "audit_openings", "refresh_tokens", "sessions"}
@@ -81,7 +81,7 @@ def test_keys_and_policies_are_afterwards_as_they_were_before(citus):
     assert shard(citus, "--apply").exit_code == 0
     assert rows(citus, KEYS) == before
     with citus.app_context():
-        assert row_security(db.session.connection()) == (True, "in force")
+        assert rls_status(db.session.connection()) == (True, "in force")
 
 
 @postgresql

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from taskapi.database import acting_for, db
+from taskapi.database import db, rls_user
 
 NOWHERE = "01890000-0000-7000-8000-000000000000"
 
@@ -114,5 +114,5 @@ def test_the_database_itself_refuses_a_link_across_owners(app, owner, signed_in,
     tasks = db.metadata.tables["tasks"]
     link = sa.update(tasks).where(tasks.c.id == UUID(add())).values({column: UUID(theirs)})
     mine = UUID(owner.get("/api/v1/me").json["id"])
-    with app.app_context(), pytest.raises(sa.exc.IntegrityError), acting_for(mine):
+    with app.app_context(), pytest.raises(sa.exc.IntegrityError), rls_user(mine):
         db.session.execute(link)

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from sqlalchemy import delete, select
 
-from taskapi.database import acting_for, db, now
+from taskapi.database import db, now, rls_user
 from taskapi.tasks.models import Task
 from taskapi.users.models import User
 
@@ -107,7 +107,7 @@ def test_an_account_goes_with_all_it_owns(app, owner, add):
         user_id = db.session.execute(select(User.id).where(User.username == owner.username)).scalar_one()
         db.session.execute(delete(User).where(User.id == user_id))
         db.session.commit()
-        with acting_for(user_id):
+        with rls_user(user_id):
             assert db.session.execute(select(Task.id).where(Task.owner_id == user_id)).all() == []
 
 

@@ -9,7 +9,7 @@ from conftest import PASSWORD
 from playwright.sync_api import expect
 from visiting import add, expire, row, saved
 
-from taskapi.database import acting_for, db
+from taskapi.database import db, rls_user
 from taskapi.owned import ChangeCounter
 from taskapi.tasks.models import Task
 from taskapi.users.models import User
@@ -61,7 +61,7 @@ def test_a_restored_backup_is_loaded_once(person, app, visit, task):
     expect(title).to_have_value("Water the roses")
     with app.app_context():
         owner = db.session.scalar(sa.select(User.id).where(User.username == person.username))
-        with acting_for(owner):
+        with rls_user(owner):
             counters = sa.update(ChangeCounter).where(ChangeCounter.owner_id == owner)
             ahead = ChangeCounter.value + 1_000_000_000
             db.session.execute(counters.values(purged=ahead, value=ahead))

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from taskapi.admin.schemas import UserSchema
 from taskapi.audit.models import AuditEntry, Event
 from taskapi.auth.models import Session
-from taskapi.database import Shown, Written, counting, now, reader
+from taskapi.database import JsonRow, PreparedJsonRow, now, reader, rls_count_only
 from taskapi.database.folding import fold
 from taskapi.owned import ChangeCounter
 from taskapi.security.keyset import SortKey, find_page, in_pages
@@ -19,10 +19,10 @@ from taskapi.users.models import User, holds
 NAMES = tuple(UserSchema().dump_fields)
 KEYS = (SortKey(User.username),)
 _USERS = select(*(getattr(User, name) for name in NAMES))
-_ONE = Shown(_USERS.where(User.id == bindparam("id")))
+_ONE = PreparedJsonRow(_USERS.where(User.id == bindparam("id")))
 
 
-def find_user(user_id: UUID) -> Written | None:
+def find_user(user_id: UUID) -> JsonRow | None:
     """Return an account as it is shown, or None."""
     return _ONE.first(reader(), {"id": user_id})
 
@@ -59,7 +59,7 @@ def stats() -> dict[str, Any]:
 
 def _count_tasks() -> int:
     """Add up what the counters say, since nobody may look at everybody's tasks."""
-    with counting():
+    with rls_count_only():
         found: int = reader().execute(select(func.coalesce(func.sum(ChangeCounter.tasks), 0))).scalar_one()
     return found
 

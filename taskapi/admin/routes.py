@@ -21,7 +21,7 @@ from taskapi.api.pages import next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.audit.queries import find_entries
 from taskapi.audit.schemas import AuditPageSchema, AuditQuerySchema
-from taskapi.database import Written, db
+from taskapi.database import JsonRow, db
 from taskapi.security.cookies import clear_own
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
@@ -57,7 +57,7 @@ def create_user(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
 @blp.get("/users/<uuid:user_id>")
 @blp.response(200, UserSchema)
 @requires(Permission.USER_READ)
-def show_user(user_id: UUID) -> Written:
+def show_user(user_id: UUID) -> JsonRow:
     """Show a person."""
     return shown_or_404(queries.find_user(user_id))
 

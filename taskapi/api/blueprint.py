@@ -17,7 +17,7 @@ from taskapi.api.parsing import JSON, Parser
 from taskapi.api.preconditions import fails_to_match, is_known, tag_of
 from taskapi.api.problems import problem
 from taskapi.context import current_request
-from taskapi.database import Written
+from taskapi.database import JsonRow
 
 OWNED = "private, no-cache"
 
@@ -106,7 +106,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
 
 def fields_of(row: Any, names: tuple[str, ...]) -> Any:
     """Return what is shown of a row: a mapping and what is written as they are, an entity by its fields' names."""
-    return row if isinstance(row, dict | Written) else {name: getattr(row, name) for name in names}
+    return row if isinstance(row, dict | JsonRow) else {name: getattr(row, name) for name in names}
 
 
 def _answering(view: Callable[..., Any], schema: Schema | None, say: Callable[..., Response]) -> Callable[..., Any]:

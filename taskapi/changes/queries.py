@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, bindparam, case, literal, literal_column, null, select, union_all
 
 from taskapi.api import problem
-from taskapi.database import JsonObject, Lines, Prepared, reader
+from taskapi.database import JsonObject, PreparedJsonPage, PreparedStatement, reader
 from taskapi.labels.models import Label
 from taskapi.labels.schemas import NAMES as LABEL_NAMES
 from taskapi.owned import ChangeCounter, Tombstone
@@ -28,7 +28,7 @@ SHOWN: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
 )
 NOW = "now"
 CURSOR = re.compile(r"(\d{1,18})(?:-(\d{1,18}))?", re.ASCII)
-_COUNTER = Prepared(
+_COUNTER = PreparedStatement(
     select(ChangeCounter.value, ChangeCounter.purged).where(ChangeCounter.owner_id == bindparam("owner_id"))
 )
 
@@ -67,12 +67,12 @@ def _position(cursor: str) -> Position:
 
 
 @lru_cache
-def _changes(rows: int) -> Lines:
+def _changes(rows: int) -> PreparedJsonPage:
     most: ColumnElement[int] = literal_column(str(rows))
     parts = [_part(literal(name), model, _shown(model, names), most) for name, model, names in SHOWN]
     parts.append(_part(Tombstone.type, Tombstone, null(), most))
     changes = union_all(*parts).order_by("version").limit(most).subquery()
-    return Lines(changes.c.change, changes.c.version)
+    return PreparedJsonPage(changes.c.change, changes.c.version)
 
 
 def _part(type_: Any, model: Any, data: ColumnElement[Any], most: ColumnElement[int]) -> Select[Any]:

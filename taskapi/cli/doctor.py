@@ -10,7 +10,7 @@ from taskapi.cli.command import Command
 from taskapi.config import SETTINGS, settings
 from taskapi.config.refusals import exposure
 from taskapi.config.sources import kubernetes_names, suggestion, unknown_names
-from taskapi.database import db, reader, row_security
+from taskapi.database import db, reader, rls_status
 from taskapi.migrations import applied, check_database, newest
 from taskapi.ops.health import findings
 from taskapi.security.keys import live_ring, ring
@@ -69,7 +69,7 @@ def _eviction() -> Iterator[Finding]:
 def _row_security() -> Iterator[Finding]:
     """In production a PostgreSQL whose role sees everybody's rows is a fault."""
     if check_database() is None:
-        in_force, says = row_security(reader())
+        in_force, says = rls_status(reader())
         excused = not settings().production or reader().dialect.name == "sqlite"
         yield (OK if in_force or excused else FAIL), "row_security", says
 

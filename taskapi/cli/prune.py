@@ -11,7 +11,7 @@ from taskapi.audit.service import prune_audit
 from taskapi.auth.service import prune_sessions
 from taskapi.cli.command import Command
 from taskapi.config import settings
-from taskapi.database import acting_for, db, now
+from taskapi.database import db, now, rls_user
 from taskapi.security.idempotency import prune_answers
 from taskapi.tasks.prune import empty_trash, is_due
 from taskapi.users.service import everybody
@@ -26,7 +26,7 @@ def prune() -> None:
     db.session.commit()
     removed, blanked = prune_audit()
     for owner_id in everybody():
-        with suppress(NoResultFound), acting_for(owner_id):  # who leaves meanwhile has nothing left
+        with suppress(NoResultFound), rls_user(owner_id):  # who leaves meanwhile has nothing left
             if is_due(owner_id, before):
                 emptied += empty_trash(owner_id, before)
                 over += prune_answers(owner_id)

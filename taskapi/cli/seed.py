@@ -11,7 +11,7 @@ from sqlalchemy import exists, select
 from taskapi.auth.schemas import RegisterSchema
 from taskapi.cli.command import Command
 from taskapi.cli.lifelike import lifelike_tasks
-from taskapi.database import acting_for, db, now
+from taskapi.database import db, now, rls_user
 from taskapi.owned import lock_owner
 from taskapi.tasks.models import Task
 from taskapi.users.models import User, create_user
@@ -36,7 +36,7 @@ def seed(name: str, count: int) -> None:
 
 def fill(user: User, count: int) -> None:
     """Give a person that many tasks, with due days around today."""
-    with acting_for(user.id):
+    with rls_user(user.id):
         lock_owner(user.id, count, tasks=count)
         for values in lifelike_tasks(count, now(), Random(str(user.id))):  # noqa: S311 - nothing secret is drawn
             task = Task(owner_id=user.id)

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import AddConstraint, DropConstraint
 
 from taskapi.cli.command import Command
-from taskapi.database import db, guarded_tables, owned_tables, reader
+from taskapi.database import db, owned_tables, reader, rls_tables
 from taskapi.migrations import check_migrations
 from taskapi.users.models import User
 
@@ -39,7 +39,7 @@ def shard(is_applied: bool) -> None:
 def statements() -> Iterator[str]:
     """Yield the statements, each a transaction of its own."""
     owned = [table.name for table in owned_tables()]
-    guarded = [table.name for table in guarded_tables()]
+    guarded = [table.name for table in rls_tables()]
     yield from (_text(DropConstraint(key, if_exists=True)) for key in _keys())
     yield from (f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY" for table in guarded)  # or no row would be moved
     yield f"SELECT create_reference_table('{User.__tablename__}') {_IS_NEW.format(User.__tablename__)}"

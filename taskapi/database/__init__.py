@@ -14,27 +14,32 @@ from sqlalchemy.exc import DBAPIError
 
 from taskapi.config import Settings
 from taskapi.context import current_application, current_g
-from taskapi.database.acting import (
-    act_for,
-    acting,
-    acting_for,
-    counting,
-    guarded_tables,
-    owned_tables,
-    row_security,
-    statement_timeout,
-)
-from taskapi.database.json import JsonArray, JsonObject
-from taskapi.database.orm import MIGRATIONS, Base, Model, db, migrate, now, writer
-from taskapi.database.prepared import Lines, Prepared, Shown, Written
 from taskapi.database.readers import Readers
-from taskapi.database.types import EXACT, INTERNAL, OPEN, NameList, UtcDateTime, only
+from taskapi.database.row_security import (
+    current_rls_statement,
+    owned_tables,
+    rls_count_only,
+    rls_status,
+    rls_tables,
+    rls_user,
+    set_rls_user,
+)
+from taskapi.database.session import MIGRATIONS, Base, Model, db, migrate, now, writer
+from taskapi.database.statements import (
+    JsonArray,
+    JsonObject,
+    JsonRow,
+    PreparedJsonPage,
+    PreparedJsonRow,
+    PreparedStatement,
+)
+from taskapi.database.types import CODE_POINT_TEXT, INTERNAL, NO_RLS, NameList, UtcDateTime, partial_index
 
 __all__ = [
-    "EMBEDDED", "EXACT", "INTERNAL", "MIGRATIONS", "OPEN", "READER", "Base", "JsonArray", "JsonObject", "Lines",
-    "Model", "NameList", "Prepared", "Shown", "UtcDateTime", "Written", "act_for", "acting_for", "counting",
-    "db", "guarded_tables", "init_database", "now", "only", "owned_tables", "read_within", "reader", "readers",
-    "row_security", "snapshot", "writer",
+    "CODE_POINT_TEXT", "EMBEDDED", "INTERNAL", "MIGRATIONS", "NO_RLS", "READER", "Base", "JsonArray", "JsonObject",
+    "JsonRow", "Model", "NameList", "PreparedJsonPage", "PreparedJsonRow", "PreparedStatement", "UtcDateTime", "db",
+    "init_database", "now", "owned_tables", "partial_index", "read_timeout", "reader", "readers", "rls_count_only",
+    "rls_status", "rls_tables", "rls_user", "set_rls_user", "snapshot", "writer",
 ]  # fmt: skip
 
 READER = "reader"
@@ -57,12 +62,16 @@ def readers() -> Readers:
 
 
 @contextmanager
-def read_within(seconds: float) -> Iterator[None]:
+def read_timeout(seconds: float) -> Iterator[None]:
     """Stop a prepared statement of the reader that takes longer; it raises OperationalError."""
     connection = reader()
     if connection.dialect.name == "postgresql":
-        with statement_timeout(seconds):
+        here = current_g()
+        here.statement_timeout = f"SET LOCAL statement_timeout = {max(1, int(seconds * 1000))}"  # 0 would mean no limit
+        try:
             yield
+        finally:
+            del here.statement_timeout
         return
     driver: Any = connection.connection.driver_connection
     until = time.monotonic() + seconds
@@ -80,7 +89,7 @@ def snapshot() -> Iterator[Connection]:
         if connection.dialect.name == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with connection.begin():
-            first = "BEGIN" if connection.dialect.name == "sqlite" else acting()
+            first = "BEGIN" if connection.dialect.name == "sqlite" else current_rls_statement()
             if first:
                 connection.exec_driver_sql(first)
             yield connection

@@ -19,7 +19,7 @@ from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.waiting import Ready, Wait
 
-from taskapi.database.acting import acting, concerns_owners
+from taskapi.database.row_security import current_rls_statement, needs_rls
 
 CANCEL_SECONDS: Final = 1
 MOST_KEPT: Final = 100  # prepared statements of a connection, each of which takes memory of the server's
@@ -179,8 +179,8 @@ class Reading(Cursor):
 
         The driver asks for types of its own by what is no text.
         """
-        setting, connection = acting(), self.connection
-        if not setting or not connection.autocommit or not isinstance(query, str) or not concerns_owners(query):
+        setting, connection = current_rls_statement(), self.connection
+        if not setting or not connection.autocommit or not isinstance(query, str) or not needs_rls(query):
             return super().execute(query, params, **options)
         try:
             with connection.pipeline() as pipeline:

@@ -8,13 +8,13 @@ from typing import Any, Final
 from uuid import UUID
 
 import psycopg
-from flask import has_request_context
+from flask import g, has_app_context, has_request_context
 from sqlalchemy import Boolean, Connection, Dialect, Engine, Integer, event
 from sqlalchemy.exc import InvalidatePoolError
 
 from taskapi.config import Settings
-from taskapi.database.acting import acting, concerns_owners, reading_settings
 from taskapi.database.libpq import CANCEL_SECONDS, Bounded, Cursor, Reading
+from taskapi.database.row_security import current_rls_statement, needs_rls
 
 DRIVER: Final = "postgresql+psycopg"
 IDLE_SECONDS: Final = 30  # how long a transaction of a request may do nothing, holding what it has locked
@@ -37,7 +37,7 @@ class Form:
         self.sql = str(compiled)
         self._in = [(name, compiled.binds[name].effective_value) for name in compiled.positiontup]
         self._out = [*enumerate(map(_way_out, getattr(statement, "exported_columns", ())))]
-        self._is_guarded = concerns_owners(self.sql)
+        self._is_guarded = needs_rls(self.sql)
 
     def values(self, parameters: Mapping[str, Any]) -> list[bytes | None]:
         """Return the parameters as the server reads them."""
@@ -45,11 +45,17 @@ class Form:
 
     def run(self, driver: Bounded, values: Sequence[bytes | None]) -> list[list[Any]]:
         """Return the rows."""
-        found = driver.ask(self.sql.encode(), values, reading_settings() if self._is_guarded else ())
+        found = driver.ask(self.sql.encode(), values, _read_settings() if self._is_guarded else ())
         return [
             [None if (text := found.get_value(row, place)) is None else way(text) for place, way in self._out]
             for row in range(found.ntuples)
         ]
+
+
+def _read_settings() -> list[bytes]:
+    """Return the settings of the transaction of one read: its user, and how long it may take."""
+    timeout = g.get("statement_timeout", "") if has_app_context() else ""
+    return [setting.encode() for setting in (current_rls_statement(), timeout) if setting]
 
 
 def _text(value: Any) -> bytes | None:
@@ -139,4 +145,4 @@ def _begin(limits: tuple[str, ...], connection: Connection) -> None:
     if "isolation_level" in connection.get_execution_options():
         return  # a migration, which has the driver begin, or nobody
     driver: Any = connection.connection.driver_connection
-    driver.opening = ("BEGIN", *filter(None, [acting()]), *(limits if has_request_context() else ()))
+    driver.opening = ("BEGIN", *filter(None, [current_rls_statement()]), *(limits if has_request_context() else ()))

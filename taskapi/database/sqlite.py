@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import BindParameter, DateTime, Dialect, Engine, event
 
 from taskapi.config import Settings
-from taskapi.database.prepared import send
+from taskapi.database.statements import run_script
 
 DRIVER: Final = "sqlite"
 BUSY_SECONDS: Final = 5  # how long a writer waits for those of other processes
@@ -35,7 +35,7 @@ def prepare(writer: Engine, reading: Engine, _settings: Settings) -> None:
     """Writers begin IMMEDIATE: a read that turned into a write would fail at once, whatever the timeout."""
     event.listen(writer, "connect", _configure)
     event.listen(reading, "connect", _configure)
-    event.listen(writer, "begin", partial(send, sql="BEGIN IMMEDIATE"))
+    event.listen(writer, "begin", partial(run_script, sql="BEGIN IMMEDIATE"))
 
 
 def has_ended(_connection: sqlite3.Connection) -> bool:

@@ -9,9 +9,9 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-EXACT = Text().with_variant(Text(collation="C"), "postgresql")  # code points in order, as on SQLite
+CODE_POINT_TEXT = Text().with_variant(Text(collation="C"), "postgresql")  # code points in order, as on SQLite
 INTERNAL = {"internal": True}  # a column's info: nothing that its owner would call theirs
-OPEN = {"row_security": False}  # an owned table's info: it has no policy
+NO_RLS = {"row_security": False}  # an owned table's info: it has no policy
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -54,6 +54,6 @@ def _name_array(element: NameList, compiler: Any, **options: Any) -> str:
     return f"ARRAY{compiler.process(element.clauses, **options)}"
 
 
-def only(condition: str) -> dict[str, Any]:
+def partial_index(condition: str) -> dict[str, Any]:
     """Return the options of an index that holds only the rows that meet the condition."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}

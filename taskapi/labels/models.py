@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from taskapi.database import Model, only
+from taskapi.database import Model, partial_index
 from taskapi.owned import Named
 
 
@@ -18,8 +18,8 @@ class Label(Named, Model):
 
     __table_args__ = (
         Index(None, "owner_id", "version", unique=True),
-        Index("ix_labels_names", "owner_id", "name_key", unique=True, **only("deleted_at IS NULL")),
-        Index("ix_labels_trash", "owner_id", "deleted_at", **only("deleted_at IS NOT NULL")),
+        Index("ix_labels_names", "owner_id", "name_key", unique=True, **partial_index("deleted_at IS NULL")),
+        Index("ix_labels_trash", "owner_id", "deleted_at", **partial_index("deleted_at IS NOT NULL")),
     )
 
     if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, bindparam, select
 
-from taskapi.database import Lines, Shown, Written, reader
+from taskapi.database import JsonRow, PreparedJsonPage, PreparedJsonRow, reader
 from taskapi.labels.models import Label
 from taskapi.labels.schemas import NAMES
 from taskapi.security.keyset import SortKey, find_page, in_pages
@@ -20,18 +20,18 @@ def find_labels(query: dict[str, Any]) -> dict[str, Any]:
     return find_page(partial(_statement, "deleted" in query), KEYS, query)
 
 
-def find_label(label_id: UUID) -> Written | None:
+def find_label(label_id: UUID) -> JsonRow | None:
     """Return one of the caller's labels as it is shown, or None."""
     return _one().first(reader(), {"owner_id": caller().id, "id": label_id})
 
 
 @lru_cache
-def _one() -> Shown:
-    return Shown(_shown().where(Label.id == bindparam("id")))
+def _one() -> PreparedJsonRow:
+    return PreparedJsonRow(_shown().where(Label.id == bindparam("id")))
 
 
 @lru_cache
-def _statement(deleted: bool, behind: bool, rows: int) -> Lines:
+def _statement(deleted: bool, behind: bool, rows: int) -> PreparedJsonPage:
     live = Label.deleted_at.is_not(None) if deleted else Label.deleted_at.is_(None)
     return in_pages(_shown().where(live), KEYS, behind=behind, rows=rows)
 

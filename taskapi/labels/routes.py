@@ -9,7 +9,7 @@ from taskapi.api import Blueprint, require_match
 from taskapi.api.deletion import DeletionSchema
 from taskapi.api.pages import next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
-from taskapi.database import Written, db, now
+from taskapi.database import JsonRow, db, now
 from taskapi.labels.models import Label
 from taskapi.labels.queries import find_label, find_labels
 from taskapi.labels.schemas import (
@@ -67,7 +67,7 @@ def create_label(values: dict[str, Any]) -> Response:
 @blp.get("/<uuid:label_id>")
 @blp.response(200, LABEL, etag=True)
 @requires(Permission.TASK_READ)
-def show_label(label_id: UUID) -> Written:
+def show_label(label_id: UUID) -> JsonRow:
     """Show one of your labels."""
     return shown_or_404(find_label(label_id))
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from alembic import op
 
-from taskapi.database.acting import setting_for
+from taskapi.database.row_security import rls_statement
 
 _USERS = sa.table("users", sa.column("id", sa.Uuid()))
 
@@ -17,7 +17,7 @@ def each_owner() -> Iterator[UUID]:
     guarded = connection.dialect.name == "postgresql"
     for owner_id in connection.execute(sa.select(_USERS.c.id).order_by(_USERS.c.id)).scalars().all():
         if guarded:
-            op.execute(setting_for(owner_id))
+            op.execute(rls_statement(owner_id))
             op.execute("SET LOCAL row_security = on")
         yield owner_id
     if guarded:

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, event, update
 from sqlalchemy.orm import Session
 
 from taskapi.context import current_g
-from taskapi.database import Prepared, now, writer
+from taskapi.database import PreparedStatement, now, writer
 from taskapi.owned.rows import ChangeCounter, Owned
 
 
@@ -65,9 +65,9 @@ def _taken() -> dict[UUID, Iterator[int]]:
 
 
 @lru_cache
-def _moving(tables: frozenset[str]) -> Prepared:
+def _moving(tables: frozenset[str]) -> PreparedStatement:
     counts = {table: getattr(ChangeCounter, table) + bindparam(table) for table in tables}
-    return Prepared(
+    return PreparedStatement(
         update(ChangeCounter)
         .where(ChangeCounter.owner_id == bindparam("owner"))
         .values(value=ChangeCounter.value + bindparam("by"), **counts)

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
-from taskapi.database import EXACT, INTERNAL, Model
+from taskapi.database import CODE_POINT_TEXT, INTERNAL, Model
 
 
 class ChangeCounter(Model):
@@ -52,7 +52,7 @@ class Named(Trashable):
     """A trashable row whose name no other live one of its owner's has, in any case."""
 
     name: Mapped[str] = mapped_column(String(100))
-    name_key: Mapped[str] = mapped_column(EXACT, info=INTERNAL)
+    name_key: Mapped[str] = mapped_column(CODE_POINT_TEXT, info=INTERNAL)
 
     def apply(self, changes: dict[str, Any]) -> None:
         """Take over what was named, and set what follows from it."""

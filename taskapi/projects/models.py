@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from taskapi.database import Model, only
+from taskapi.database import Model, partial_index
 from taskapi.owned import Named
 
 
@@ -20,8 +20,8 @@ class Project(Named, Model):
 
     __table_args__ = (
         Index(None, "owner_id", "version", unique=True),
-        Index("ix_projects_names", "owner_id", "name_key", unique=True, **only("deleted_at IS NULL")),
-        Index("ix_projects_trash", "owner_id", "deleted_at", **only("deleted_at IS NOT NULL")),
+        Index("ix_projects_names", "owner_id", "name_key", unique=True, **partial_index("deleted_at IS NULL")),
+        Index("ix_projects_trash", "owner_id", "deleted_at", **partial_index("deleted_at IS NOT NULL")),
     )
 
     def apply(self, changes: dict[str, Any]) -> None:

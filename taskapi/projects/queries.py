@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, bindparam, select
 
-from taskapi.database import Lines, Shown, Written, reader
+from taskapi.database import JsonRow, PreparedJsonPage, PreparedJsonRow, reader
 from taskapi.projects.models import Project
 from taskapi.projects.schemas import NAMES
 from taskapi.security.keyset import SortKey, find_page, in_pages
@@ -21,18 +21,18 @@ def find_projects(query: dict[str, Any]) -> dict[str, Any]:
     return find_page(partial(_statement, shape), KEYS, query, archived=query.get("archived", False))
 
 
-def find_project(project_id: UUID) -> Written | None:
+def find_project(project_id: UUID) -> JsonRow | None:
     """Return one of the caller's projects as it is shown, or None."""
     return _one().first(reader(), {"owner_id": caller().id, "id": project_id})
 
 
 @lru_cache
-def _one() -> Shown:
-    return Shown(_shown().where(Project.id == bindparam("id")))
+def _one() -> PreparedJsonRow:
+    return PreparedJsonRow(_shown().where(Project.id == bindparam("id")))
 
 
 @lru_cache
-def _statement(shape: frozenset[str], behind: bool, rows: int) -> Lines:
+def _statement(shape: frozenset[str], behind: bool, rows: int) -> PreparedJsonPage:
     live = Project.deleted_at.is_not(None) if "deleted" in shape else Project.deleted_at.is_(None)
     archived = (Project.archived == bindparam("archived"),) if "archived" in shape else ()
     return in_pages(_shown().where(live, *archived), KEYS, behind=behind, rows=rows)

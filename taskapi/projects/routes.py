@@ -9,7 +9,7 @@ from taskapi.api import Blueprint, require_match
 from taskapi.api.deletion import DeletionSchema
 from taskapi.api.pages import next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
-from taskapi.database import Written, db, now
+from taskapi.database import JsonRow, db, now
 from taskapi.owned import bury
 from taskapi.projects.models import Project
 from taskapi.projects.queries import find_project, find_projects
@@ -68,7 +68,7 @@ def create_project(values: dict[str, Any]) -> Response:
 @blp.get("/<uuid:project_id>")
 @blp.response(200, PROJECT, etag=True)
 @requires(Permission.TASK_READ)
-def show_project(project_id: UUID) -> Written:
+def show_project(project_id: UUID) -> JsonRow:
     """Show one of your projects."""
     return shown_or_404(find_project(project_id))
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from taskapi.api import problem
 from taskapi.config import settings
-from taskapi.database import OPEN, Model, Prepared, UtcDateTime, db, now, reader
+from taskapi.database import NO_RLS, Model, PreparedStatement, UtcDateTime, db, now, reader
 from taskapi.ops.metrics import DENYLIST
 from taskapi.security.claims import LEEWAY
 from taskapi.security.tokens import Caller
@@ -31,7 +31,7 @@ class DenylistEntry(Model):
     """
 
     __tablename__ = "denylist"
-    __table_args__ = {"info": OPEN}  # noqa: RUF012 - SQLAlchemy's
+    __table_args__ = {"info": NO_RLS}  # noqa: RUF012 - SQLAlchemy's
 
     owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     subject: Mapped[str] = mapped_column(primary_key=True)
@@ -43,7 +43,7 @@ _DENIED = exists().where(
     DenylistEntry.owner_id == bindparam("user"),
     DenylistEntry.subject.in_([bindparam("token"), bindparam("session")]),
 )
-_IS_GOOD = Prepared(
+_IS_GOOD = PreparedStatement(
     select(literal(1).label("good")).where(
         _USERS.c.id == bindparam("user"), _USERS.c.epoch <= bindparam("epoch"), ~_DENIED
     )

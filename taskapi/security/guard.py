@@ -10,7 +10,7 @@ from taskapi.api import problem
 from taskapi.api.problems import Problem, say_unexpected
 from taskapi.config import settings
 from taskapi.context import current_application, current_g, current_request
-from taskapi.database import act_for
+from taskapi.database import set_rls_user
 from taskapi.security.cookies import ACCESS, SAFE, read_cookie, require_csrf
 from taskapi.security.denylist import is_revoked
 from taskapi.security.device import presented_device
@@ -61,7 +61,7 @@ def admit() -> None:
     if access is None:
         problem("access_undeclared")
     current_g().caller = who = authenticate()
-    act_for(who.id)
+    set_rls_user(who.id)
     throttle(USER, who.sub)
     count_request(limits)
     if not grants(who.roles, access.permission):

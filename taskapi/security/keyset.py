@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import ColumnElement, Select, and_, bindparam, literal_column, or_, tuple_
 
-from taskapi.database import JsonArray, JsonObject, Lines, reader
+from taskapi.database import JsonArray, JsonObject, PreparedJsonPage, reader
 from taskapi.security.cursor import seal, unseal
 from taskapi.security.tokens import caller
 
@@ -21,7 +21,7 @@ class SortKey(NamedTuple):
 
 
 POSITION = "position "
-Build = Callable[[bool, int], Lines]
+Build = Callable[[bool, int], PreparedJsonPage]
 
 
 def instant(text: str) -> datetime:
@@ -29,7 +29,7 @@ def instant(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def in_pages(statement: Select[Any], keys: tuple[SortKey, ...], *, behind: bool, rows: int) -> Lines:
+def in_pages(statement: Select[Any], keys: tuple[SortKey, ...], *, behind: bool, rows: int) -> PreparedJsonPage:
     """Order a statement by its keys and cut a page from it; `behind` a position, if it is not the first one."""
     order = [key.column.desc() if key.descends else key.column.asc() for key in keys]
     labelled = [key.column.label(f"{POSITION}{i}") for i, key in enumerate(keys)]
@@ -37,7 +37,7 @@ def in_pages(statement: Select[Any], keys: tuple[SortKey, ...], *, behind: bool,
         statement = statement.where(_behind(keys))
     page = statement.add_columns(*labelled).order_by(*order).limit(literal_column(str(rows))).subquery("page")
     shown, position = page.c[: -len(keys)], page.c[-len(keys) :]
-    return Lines(JsonObject(*shown), JsonArray(*position))
+    return PreparedJsonPage(JsonObject(*shown), JsonArray(*position))
 
 
 def find_page(build: Build, keys: tuple[SortKey, ...], query: dict[str, Any], **parameters: Any) -> dict[str, Any]:

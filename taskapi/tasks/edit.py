@@ -10,7 +10,7 @@ from sqlalchemy.orm.attributes import flag_modified, set_committed_value
 from uuid_utils.compat import uuid7
 
 from taskapi.api import invalid, problem
-from taskapi.database import Prepared, db, now, writer
+from taskapi.database import PreparedStatement, db, now, writer
 from taskapi.labels.models import Label
 from taskapi.labels.names import labels_named
 from taskapi.owned import change_all, name_key, take_number
@@ -24,7 +24,7 @@ from taskapi.tasks.tree import OTHER_PROJECT, refuse_bad_parent, with_subtasks
 from taskapi.users.timezones import timezone_of
 
 ROWS_AT_ONCE: Final = 1_000
-_INSERT = Prepared(insert(Task))
+_INSERT = PreparedStatement(insert(Task))
 
 
 def add_task(values: dict[str, Any]) -> dict[str, Any]:

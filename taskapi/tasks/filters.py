@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Uuid, and_, bindparam, column, exists, literal_column, or_, select, table
 
-from taskapi.database import Prepared, db, now, reader
+from taskapi.database import PreparedStatement, db, now, reader
 from taskapi.labels.models import Label
 from taskapi.owned import ChangeCounter, name_key
 from taskapi.projects.models import Project
@@ -17,7 +17,7 @@ from taskapi.tasks.search import words_of
 
 _SEARCH = table("task_search", column("rowid"), column("task_search"))
 _SEARCH_ROWS = table("task_search_rows", column("number"), column("owner_id"), column("task_id", Uuid()))
-_COUNT = Prepared(select(ChangeCounter.tasks).where(ChangeCounter.owner_id == bindparam("owner_id")))
+_COUNT = PreparedStatement(select(ChangeCounter.tasks).where(ChangeCounter.owner_id == bindparam("owner_id")))
 FEW_TASKS: Final = 500  # who has more, all of theirs are in SQLite's index, as migration 0010 sees to
 CHOICES = {"status": Task.status, "priority": Task.priority}
 BORDERS = {

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
-from taskapi.database import EXACT, INTERNAL, JsonObject, Model, NameList, UtcDateTime, now, only
+from taskapi.database import CODE_POINT_TEXT, INTERNAL, JsonObject, Model, NameList, UtcDateTime, now, partial_index
 from taskapi.database.folding import fold
 from taskapi.labels.models import Label
 from taskapi.owned import Trashable
@@ -65,7 +65,7 @@ _EMPTY: dict[str, Any] = {
 
 
 def _live_index(column: str) -> Index:
-    return Index(f"ix_tasks_live_{column}", "owner_id", column, "id", **only("deleted_at IS NULL"))
+    return Index(f"ix_tasks_live_{column}", "owner_id", column, "id", **partial_index("deleted_at IS NULL"))
 
 
 def _literal(instant: datetime) -> ColumnElement[datetime]:
@@ -94,7 +94,7 @@ class Task(Trashable, Model):
     project_id: Mapped[UUID | None]
     parent_id: Mapped[UUID | None]
     deleted_with: Mapped[UUID | None]
-    title_key: Mapped[str] = mapped_column(EXACT, info=INTERNAL)
+    title_key: Mapped[str] = mapped_column(CODE_POINT_TEXT, info=INTERNAL)
     words: Mapped[str] = mapped_column(info=INTERNAL)
     priority_rank: Mapped[int] = mapped_column(SmallInteger, default=0, info=INTERNAL)
     due_first: Mapped[datetime] = mapped_column(default=NEVER, info=INTERNAL)
@@ -117,7 +117,7 @@ class Task(Trashable, Model):
         _live_index("completed_first"),
         _live_index("completed_last"),
         _live_index("title_key"),
-        Index("ix_tasks_trash", "owner_id", "deleted_at", **only("deleted_at IS NOT NULL")),
+        Index("ix_tasks_trash", "owner_id", "deleted_at", **partial_index("deleted_at IS NOT NULL")),
     )
 
     if TYPE_CHECKING:

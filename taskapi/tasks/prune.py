@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, exists, or_, select
 
-from taskapi.database import Prepared, now, reader
+from taskapi.database import PreparedStatement, now, reader
 from taskapi.labels.models import Label
 from taskapi.owned import Tombstone, forget, lock_owner
 from taskapi.projects.models import Project
@@ -19,7 +19,7 @@ _OLD = [
 _OLD.append(
     exists().where(StoredAnswer.owner_id == bindparam("owner_id"), StoredAnswer.created_at < bindparam("answered"))
 )
-_IS_DUE = Prepared(select(or_(*_OLD).label("due")))
+_IS_DUE = PreparedStatement(select(or_(*_OLD).label("due")))
 
 
 def is_due(owner_id: UUID, before: datetime) -> bool:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, select
 
-from taskapi.database import Lines, Shown, Written, reader
+from taskapi.database import JsonRow, PreparedJsonPage, PreparedJsonRow, reader
 from taskapi.security.keyset import SortKey, find_page, in_pages, instant
 from taskapi.security.tokens import caller
 from taskapi.tasks.days import UTC_ZONE
@@ -29,10 +29,10 @@ COLUMNS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "priority": (Task.priority_rank, int),
     "title": (Task.title_key, str),
 }
-_ONE = Shown(select(*SHOWN).where(Task.owner_id == bindparam("owner_id"), Task.id == bindparam("id")))
+_ONE = PreparedJsonRow(select(*SHOWN).where(Task.owner_id == bindparam("owner_id"), Task.id == bindparam("id")))
 
 
-def find_task(task_id: UUID) -> Written | None:
+def find_task(task_id: UUID) -> JsonRow | None:
     """Return one of the caller's tasks as it is shown, or None."""
     return _ONE.first(reader(), {"owner_id": caller().id, "id": task_id})
 
@@ -50,7 +50,7 @@ def find_tasks(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1024)
-def _statement(shape: frozenset[str], sort: tuple[str, ...], behind: bool, rows: int) -> Lines:
+def _statement(shape: frozenset[str], sort: tuple[str, ...], behind: bool, rows: int) -> PreparedJsonPage:
     return in_pages(select(*SHOWN).where(*conditions(shape)), _keys(sort), behind=behind, rows=rows)
 
 

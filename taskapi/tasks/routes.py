@@ -9,7 +9,7 @@ from taskapi.api import Blueprint, require_match, respond
 from taskapi.api.deletion import DeletionSchema
 from taskapi.api.pages import next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
-from taskapi.database import Written, db, now
+from taskapi.database import JsonRow, db, now
 from taskapi.security.guard import requires
 from taskapi.security.idempotency import idempotent, made, remembered
 from taskapi.security.rbac import Permission
@@ -88,7 +88,7 @@ def show_summary() -> dict[str, Any]:
 @blp.get("/<uuid:task_id>")
 @blp.response(200, TASK, etag=True)
 @requires(Permission.TASK_READ)
-def show_task(task_id: UUID) -> Written:
+def show_task(task_id: UUID) -> JsonRow:
     """Show one of your tasks."""
     return shown_or_404(find_task(task_id))
 

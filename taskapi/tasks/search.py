@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from taskapi.api import problem
 from taskapi.api.concurrency import ConcurrencyLimit
 from taskapi.api.fields import Text
-from taskapi.database import read_within
+from taskapi.database import read_timeout
 from taskapi.database.folding import fold
 
 MAX_QUERY_LENGTH: Final = 200
@@ -72,7 +72,7 @@ def limited_search(user_id: UUID) -> Iterator[None]:
     """Run a search of a user's tasks: respond 429 if too many run already, and 503 if it takes too long."""
     started = time.monotonic()
     try:
-        with SEARCHES.hold(user_id), read_within(SEARCH_SECONDS):
+        with SEARCHES.hold(user_id), read_timeout(SEARCH_SECONDS):
             yield
     except OperationalError:
         if time.monotonic() - started < SEARCH_SECONDS:

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields
 from sqlalchemy import and_, bindparam, func, select
 
-from taskapi.database import Prepared, now, reader
+from taskapi.database import PreparedStatement, now, reader
 from taskapi.security.tokens import caller
 from taskapi.tasks.days import day_of, end_of_day
 from taskapi.tasks.filters import FILTERS, is_not_archived, is_open
@@ -28,7 +28,7 @@ class SummarySchema(Schema):
 
 
 _TODAY = and_(is_open(), Task.due_first.between(bindparam("now"), bindparam("day_end")))
-_COUNTS = Prepared(
+_COUNTS = PreparedStatement(
     select(
         *(func.count().filter(Task.status == status).label(status) for status in Status),
         func.count().filter(FILTERS["overdue"]).label("overdue"),

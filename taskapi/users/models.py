@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
 from taskapi.audit import Event, record
-from taskapi.database import Model, acting_for, db, now
+from taskapi.database import Model, db, now, rls_user
 from taskapi.database.folding import fold
 from taskapi.owned import ChangeCounter
 from taskapi.security.passwords import hash_password
@@ -60,7 +60,7 @@ def create_user(username: str, password: str, *, actor_id: UUID | None = None, *
     user.apply({"username": username, **fields})
     db.session.add(user)
     db.session.flush()
-    with acting_for(user.id):
+    with rls_user(user.id):
         db.session.add(ChangeCounter(owner_id=user.id, value=0))
     record(Event.CREATED, actor_id=actor_id, subject_id=user.id, roles=user.roles)
     return user

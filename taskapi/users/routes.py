@@ -14,7 +14,7 @@ from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.audit import Event, record
 from taskapi.audit.queries import find_activity
 from taskapi.audit.schemas import AuditPageSchema
-from taskapi.database import Shown, Written, db, reader
+from taskapi.database import JsonRow, PreparedJsonRow, db, reader
 from taskapi.security.cookies import clear_own
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
@@ -28,13 +28,15 @@ from taskapi.users.timezones import change_timezone
 
 blp = Blueprint("me", __name__, url_prefix="/api/v1/me", description="Your own account.")
 
-_ACCOUNT = Shown(select(*(getattr(User, name) for name in ACCOUNT.dump_fields)).where(User.id == bindparam("id")))
+_ACCOUNT = PreparedJsonRow(
+    select(*(getattr(User, name) for name in ACCOUNT.dump_fields)).where(User.id == bindparam("id"))
+)
 
 
 @blp.get("")
 @blp.response(200, ACCOUNT)
 @requires(Permission.ACCOUNT_READ)
-def show_account() -> Written:
+def show_account() -> JsonRow:
     """Show your account."""
     return shown_or_404(_ACCOUNT.first(reader(), {"id": caller().id}))
 

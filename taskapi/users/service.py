@@ -7,7 +7,7 @@ from sqlalchemy import and_, or_, select
 
 from taskapi.api import invalid, problem
 from taskapi.audit import Event, record
-from taskapi.database import acting_for, db, reader
+from taskapi.database import db, reader, rls_user
 from taskapi.owned import lock_owner
 from taskapi.security.rbac import Role
 from taskapi.users.models import User, holds
@@ -68,7 +68,7 @@ def erase(user: User, actor_id: UUID | None = None) -> None:
     Its tokens are revoked by that: nobody is let in for an account that does not exist.
     """
     _keep_an_admin(user)
-    with acting_for(user.id):
+    with rls_user(user.id):
         lock_owner(user.id, 0)  # as every writer of the person's rows does first, or the two would wait for each other
     record(Event.DELETED, actor_id=actor_id, subject_id=user.id)
     db.session.delete(user)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask, current_app
 from sqlalchemy import Connection, bindparam, select
 
-from taskapi.database import Prepared
+from taskapi.database import PreparedStatement
 from taskapi.owned import lock_owner
 from taskapi.security.throttle import Limit, throttle
 from taskapi.users.models import User
@@ -16,7 +16,7 @@ from taskapi.users.models import User
 Follower = Callable[[UUID, ZoneInfo], None]
 TIMEZONE_CHANGES: Final = Limit("timezone", lambda s: s.ratelimit_timezone)
 _EXTENSION: Final = "taskapi-timezone-followers"
-_TIMEZONE = Prepared(select(User.timezone).where(User.id == bindparam("id")))
+_TIMEZONE = PreparedStatement(select(User.timezone).where(User.id == bindparam("id")))
 
 
 def timezone_of(user_id: UUID, connection: Connection) -> ZoneInfo:

@@ -49,7 +49,7 @@ def writer() -> Connection:
     return connection
 
 
-def writing() -> Connection | None:
+def active_writer() -> Connection | None:
     """Return the connection for writing, where its transaction has begun."""
     connection: Connection | None = current_g().get("writer")
     return connection if connection is not None and connection.in_transaction() else None
@@ -71,7 +71,7 @@ class Work(scoped_session[Session]):
         try:
             if self.registry.has() and self().in_transaction():
                 super().commit()
-            if connection := writing():
+            if connection := active_writer():
                 connection.commit()
         except BaseException:
             with suppress(DBAPIError):
