@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from docs import postman
-from taskapi.api.catalogue import CATALOGUE
+from taskapi.api.error_catalogue import CATALOGUE
 from taskapi.config import PREFIX, SETTINGS
 
 ROOT = Path(__file__).parent.parent

@@ -6,11 +6,11 @@ from typing import Any
 from flask import Flask
 
 from taskapi.admin.routes import blp as admin_routes
-from taskapi.api.docs import init_docs
+from taskapi.api.docs_page import init_docs
 from taskapi.api.encoding import OrjsonProvider
+from taskapi.api.errors import init_errors
 from taskapi.api.openapi import init_api
 from taskapi.api.parsing import init_parsing
-from taskapi.api.problems import init_problems
 from taskapi.audit.service import init_audit
 from taskapi.auth.routes import blp as auth_routes
 from taskapi.auth.routes import me as password_routes
@@ -87,7 +87,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.url_map.merge_slashes = False
     for init in INITS:
         init(app, settings)
-    for prepare in (init_problems, init_guard, init_parsing, init_docs, init_web, init_cli):
+    for prepare in (init_errors, init_guard, init_parsing, init_docs, init_web, init_cli):
         prepare(app)
     init_timezones(app, move_due_days)
     api = init_api(app)

@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
-from taskapi.api.problems import MEDIA_TYPE
+from taskapi.api.errors import MEDIA_TYPE
 
 TOLD: dict[str, set[str]] = {}  # codes by operation; of the first application that is asked, as all have one document
 

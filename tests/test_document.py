@@ -6,7 +6,7 @@ import re
 import pytest
 from surface import METHODS, access, routes
 
-from taskapi.api.catalogue import CATALOGUE
+from taskapi.api.error_catalogue import CATALOGUE
 from taskapi.security.guard import PUBLIC
 
 LEFT_OUT = {

@@ -11,7 +11,7 @@ import pytest
 from conftest import PASSWORD, program
 from werkzeug.http import HTTP_STATUS_CODES
 
-from taskapi.api.problems import CATALOGUE
+from taskapi.api.errors import CATALOGUE
 from taskapi.config import SETTINGS
 from taskapi.tasks.exchange.body import MOST_BYTES
 from tests.proxy import SITE, Nginx

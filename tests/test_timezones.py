@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from conftest import PASSWORD, program
 
-from taskapi.api.timezones import timezone_names
+from taskapi.api.fields import timezone_names
 from taskapi.tasks.days import day_of, end_of_day, start_of_day
 
 ME, TASKS = "/api/v1/me", "/api/v1/tasks"

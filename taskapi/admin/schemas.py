@@ -5,9 +5,8 @@ from typing import Any
 from marshmallow import Schema, fields
 from marshmallow.validate import Length
 
-from taskapi.api.bodies import PatchSchema
 from taskapi.api.examples import GUEST, body_of
-from taskapi.api.fields import Choice, Flag, QueryFlag, Text
+from taskapi.api.fields import Choice, Flag, PatchSchema, QueryFlag, Text
 from taskapi.api.pages import PageSchema
 from taskapi.auth.schemas import RegisterSchema
 from taskapi.security.rbac import Role

@@ -10,12 +10,12 @@ from marshmallow import Schema
 
 from taskapi.api.documenting import document_operation, path_parameters
 from taskapi.api.encoding import to_json
+from taskapi.api.errors import problem
 from taskapi.api.examples import answers, bodies, said_of
 from taskapi.api.header_docs import LIMITS
 from taskapi.api.header_docs import headers as documented_headers
 from taskapi.api.parsing import JSON, Parser
 from taskapi.api.preconditions import fails_to_match, is_known, tag_of
-from taskapi.api.problems import problem
 from taskapi.context import current_request
 from taskapi.database import JsonRow
 

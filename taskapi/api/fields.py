@@ -1,10 +1,14 @@
-"""Fields of request bodies and queries, as strict on SQLite as on PostgreSQL."""
+"""Fields and base schemas of request bodies and queries. They accept the same values on SQLite and PostgreSQL."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from typing import Any
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
-from marshmallow import ValidationError, fields
+from marshmallow import Schema, ValidationError, fields, pre_load
 from marshmallow.validate import Length, OneOf, Range
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -181,3 +185,62 @@ class Switch(QueryFlag):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(metadata={"default": False, **kwargs.pop("metadata", {})}, **kwargs)
+
+
+@lru_cache(maxsize=1)
+def timezone_names() -> frozenset[str]:
+    """Return the IANA time zone names that an account can have: those that browsers know too.
+
+    They come from the package tzdata, so that every machine accepts the same names.
+    """
+    return frozenset(files("tzdata").joinpath("zones").read_text().split()) - {"Factory"}
+
+
+class Timezone(Text):
+    """A time zone by its IANA name."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(1, 64, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        name = super()._deserialize(value, attr, data, **kwargs)
+        if name not in timezone_names():
+            raise ValidationError("Not the IANA name of a time zone, such as Europe/Berlin.")
+        return ZoneInfo(name).key
+
+
+class BodySchema(Schema):
+    """A request body, usually made from the schema that shows the resource.
+
+    Fields that the resource shows and that no client sets (`id`, `version`, …) are accepted and ignored, so that a
+    client can send back what it read. The OpenAPI document does not list them.
+    """
+
+    read_only: ClassVar[Iterable[str]] = ()  # besides the `dump_only` fields that the body inherits
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        inherited = self.dump_fields.keys() - self.load_fields.keys()
+        for name in inherited:
+            del self.fields[name], self.dump_fields[name]
+        self.ignored = inherited.union(self.read_only) - self.load_fields.keys()
+
+    @pre_load
+    def ignore_read_only(self, body: Any, **_: Any) -> Any:
+        """Return the body without the fields that only the service sets."""
+        if not isinstance(body, dict) or self.ignored.isdisjoint(body):
+            return body
+        return {name: value for name, value in body.items() if name not in self.ignored}
+
+
+class PatchSchema(BodySchema):
+    """A body that changes the fields it names. None of its fields may have a default: clients would send it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(partial=True, **options)
+
+
+class DeletionSchema(Schema):
+    """The query of a DELETE: move to the trash, or delete permanently."""
+
+    permanent = Switch(metadata={"description": "Delete permanently instead of moving to the trash."})

@@ -71,7 +71,7 @@ class Api(SmorestApi):  # type: ignore[misc]
         """Leave pages to cursors."""
 
     def _register_error_handlers(self) -> None:
-        """Leave errors to taskapi.api.problems."""
+        """Leave errors to taskapi.api.errors."""
 
 
 def _written(spec: APISpec, prefix: str) -> bytes:

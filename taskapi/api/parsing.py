@@ -16,8 +16,8 @@ from marshmallow import RAISE, Schema, ValidationError, fields
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_options_header
 
+from taskapi.api.errors import invalid, problem, shortened
 from taskapi.api.fields import Switch
-from taskapi.api.problems import invalid, problem, shortened
 from taskapi.config import settings
 from taskapi.context import current_request
 

@@ -4,7 +4,7 @@ import re
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
-from taskapi.api.problems import problem
+from taskapi.api.errors import problem
 from taskapi.context import current_request
 
 # A proxy that compresses a response may mark its tag so: Apache's mod_deflate and mod_brotli, and Caddy

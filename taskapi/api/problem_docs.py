@@ -6,10 +6,10 @@ from typing import Any
 from apispec import APISpec
 from werkzeug.http import HTTP_STATUS_CODES
 
-from taskapi.api.catalogue import CATALOGUE, Entry
+from taskapi.api.error_catalogue import CATALOGUE, Entry
+from taskapi.api.errors import MEDIA_TYPE
 from taskapi.api.examples import REQUEST_ID
 from taskapi.api.header_docs import LIMITS, headers
-from taskapi.api.problems import MEDIA_TYPE
 
 BODY = ("malformed_request", "malformed_json", "body_too_large", "unsupported_media_type")
 TOKEN = ("token_missing", "token_malformed", "token_invalid", "token_expired", "token_revoked")

@@ -9,7 +9,7 @@ import orjson
 from flask import Flask, Response, current_app, g, request
 from sqlalchemy import delete, insert, or_, select, update
 
-from taskapi.api.problems import MEDIA_TYPE
+from taskapi.api.errors import MEDIA_TYPE
 from taskapi.audit.log import record
 from taskapi.audit.models import AuditEntry, AuditOpening, Event
 from taskapi.config import Settings, settings

@@ -8,11 +8,11 @@ from sqlalchemy.exc import IntegrityError
 
 from taskapi.api import Blueprint, problem
 from taskapi.api.documenting import BY_REFRESH_COOKIE
+from taskapi.api.errors import Problem
 from taskapi.api.header_docs import ENDED, LIMITS
 from taskapi.api.header_docs import headers as documented_headers
 from taskapi.api.pages import PageSchema, next_link
 from taskapi.api.problem_docs import TOKEN
-from taskapi.api.problems import Problem
 from taskapi.auth import answers, service
 from taskapi.auth.schemas import (
     FRESH,

@@ -4,7 +4,6 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
-from taskapi.api.bodies import BodySchema
 from taskapi.api.examples import (
     ACCESS_TOKEN,
     CSRF_ACCESS_TOKEN,
@@ -17,8 +16,7 @@ from taskapi.api.examples import (
     answer_of,
     body_of,
 )
-from taskapi.api.fields import Choice, Flag, Instant, Text
-from taskapi.api.timezones import Timezone
+from taskapi.api.fields import BodySchema, Choice, Flag, Instant, Text, Timezone
 from taskapi.security.passwords import wrong_length
 from taskapi.users.schemas import Email, Username
 

@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 from marshmallow import ValidationError
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
-from taskapi.api.problems import Problem
+from taskapi.api.errors import Problem
 from taskapi.config.sources import decode_text
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import click
 from sqlalchemy import text
 
-from taskapi.api.problems import Problem
+from taskapi.api.errors import Problem
 from taskapi.audit import Event, record
 from taskapi.cli.command import Group, read_stdin
 from taskapi.cli.users import json_option

@@ -2,9 +2,8 @@
 
 from marshmallow import Schema, fields
 
-from taskapi.api.bodies import BodySchema, PatchSchema
 from taskapi.api.examples import LABEL_ID
-from taskapi.api.fields import Color, Instant, Switch, Text
+from taskapi.api.fields import BodySchema, Color, Instant, PatchSchema, Switch, Text
 from taskapi.api.pages import PageSchema
 
 

@@ -21,7 +21,7 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from sqlalchemy import Engine, event
 
-from taskapi.api.problems import Problem
+from taskapi.api.errors import Problem
 from taskapi.config import Settings
 from taskapi.context import current_g, current_request
 from taskapi.database import READER, db, readers

@@ -6,7 +6,7 @@ from uuid import UUID
 from flask import Response
 
 from taskapi.api import Blueprint, require_match
-from taskapi.api.deletion import DeletionSchema
+from taskapi.api.fields import DeletionSchema
 from taskapi.api.pages import next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.database import JsonRow, db, now

@@ -2,9 +2,8 @@
 
 from marshmallow import Schema, fields
 
-from taskapi.api.bodies import BodySchema, PatchSchema
 from taskapi.api.examples import PROJECT_ID
-from taskapi.api.fields import Color, Flag, Instant, QueryFlag, Switch, Text
+from taskapi.api.fields import BodySchema, Color, Flag, Instant, PatchSchema, QueryFlag, Switch, Text
 from taskapi.api.pages import PageSchema
 
 

@@ -7,7 +7,7 @@ from flask import Flask, Response, g, request
 from sqlalchemy.exc import IntegrityError, NoResultFound
 
 from taskapi.api import problem
-from taskapi.api.problems import Problem, say_unexpected
+from taskapi.api.errors import Problem, respond_to_unexpected_error
 from taskapi.config import settings
 from taskapi.context import current_application, current_g, current_request
 from taskapi.database import set_rls_user
@@ -118,7 +118,7 @@ def excuse(error: Exception) -> Response:
         return unavailable.answer()
     if gone:
         return Problem("token_revoked", None, {}, {}).answer()
-    return error.answer() if isinstance(error, Problem) else say_unexpected(error)
+    return error.answer() if isinstance(error, Problem) else respond_to_unexpected_error(error)
 
 
 def excuse_not_found(problem: Problem) -> Response:

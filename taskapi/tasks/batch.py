@@ -7,9 +7,9 @@ from marshmallow import Schema, ValidationError, fields, post_load
 from marshmallow.validate import Length
 
 from taskapi.api import fields_of, refuse_version
+from taskapi.api.errors import Problem
 from taskapi.api.examples import TASK_ID
 from taskapi.api.fields import Choice, Whole
-from taskapi.api.problems import Problem
 from taskapi.database import now
 from taskapi.owned import lock_owner
 from taskapi.security.scope import mine_or_404

@@ -5,10 +5,8 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields
 
-from taskapi.api.bodies import PatchSchema
 from taskapi.api.examples import USER_ID, USERNAME
-from taskapi.api.fields import Choice, Instant, Text
-from taskapi.api.timezones import Timezone
+from taskapi.api.fields import Choice, Instant, PatchSchema, Text, Timezone
 from taskapi.audit.schemas import AuditEntrySchema
 from taskapi.security.rbac import Role
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from alembic import op
 
-from taskapi.api.timezones import timezone_names
+from taskapi.api.fields import timezone_names
 from taskapi.migrations.owners import each_owner
 from taskapi.tasks.days import UTC_ZONE, due_keys
 

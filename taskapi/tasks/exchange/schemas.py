@@ -7,9 +7,8 @@ from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length
 from sqlalchemy import Row
 
-from taskapi.api.bodies import BodySchema
 from taskapi.api.examples import MOMENT, answer_of
-from taskapi.api.fields import Color, Flag, Instant, Switch, Text
+from taskapi.api.fields import BodySchema, Color, Flag, Instant, Switch, Text
 from taskapi.labels.schemas import LABEL
 from taskapi.projects.schemas import PROJECT
 from taskapi.tasks.models import Status

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from flask import Blueprint, Flask, Response, request
 
-from taskapi.api.problems import problem
+from taskapi.api.errors import problem
 
 _OURS = Path(__file__).parent / "static" / "docs"
 _DIST = Path(str(files("flask_swagger_ui"))) / "dist"

@@ -10,8 +10,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.http import HTTP_STATUS_CODES
 
-from taskapi.api.catalogue import BY_STATUS, CATALOGUE
 from taskapi.api.encoding import to_json
+from taskapi.api.error_catalogue import BY_STATUS, CATALOGUE
 from taskapi.context import current_request
 
 MEDIA_TYPE = "application/problem+json"
@@ -110,11 +110,11 @@ class _Listing:
         return listed or None
 
 
-def init_problems(app: Flask) -> None:
+def init_errors(app: Flask) -> None:
     """Make every error of the application leave in the one shape."""
     app.register_blueprint(pages)
     app.register_error_handler(HTTPException, _say)
-    app.register_error_handler(Exception, say_unexpected)
+    app.register_error_handler(Exception, respond_to_unexpected_error)
 
 
 def _say(error: HTTPException) -> Any:
@@ -127,7 +127,7 @@ def _say(error: HTTPException) -> Any:
     return Problem(code_name, None, {}, headers).answer()
 
 
-def say_unexpected(error: Exception) -> Response:
+def respond_to_unexpected_error(error: Exception) -> Response:
     """Answer 503 where the database did not, and 500 for a fault of ours; the log tells which and why."""
     if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError) or (
         isinstance(error, DBAPIError) and (error.connection_invalidated or _is_not_ready(error))

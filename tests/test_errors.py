@@ -7,8 +7,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from taskapi.api import problem
-from taskapi.api.catalogue import BY_STATUS, CATALOGUE
-from taskapi.api.problems import MEDIA_TYPE
+from taskapi.api.error_catalogue import BY_STATUS, CATALOGUE
+from taskapi.api.errors import MEDIA_TYPE
 from taskapi.database import db
 from taskapi.security.guard import public
 
