@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from threading import Lock
 from uuid import UUID
 
-from taskapi.api.problems import problem
+from taskapi.api.errors import problem
 
 
 class ConcurrencyLimit:

@@ -10,7 +10,7 @@ from uuid import UUID
 from flask import Response, request
 
 from taskapi.api.concurrency import ConcurrencyLimit
-from taskapi.api.problems import problem
+from taskapi.api.errors import problem
 from taskapi.config import settings
 
 EXPORTS: Final = ConcurrencyLimit("exports", per_user=1, per_process=4, retry_seconds=5)
