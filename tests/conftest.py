@@ -120,6 +120,8 @@ def make_app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
             "DATABASE_URL": database_url,
             "BCRYPT_ROUNDS": 4,
             "RATELIMIT_ENABLED": False,
+            "RATELIMIT_AUDIT_ADDRESS": "1000000/hour",  # all tests come from one address
+            "RATELIMIT_AUDIT_STRANGERS": "1000000/day",
             "LOG_LEVEL": "warning",
         }
         folder = {} if "INSTANCE_PATH" in settings else {"INSTANCE_PATH": str(tmp_path_factory.mktemp("instance"))}

@@ -100,3 +100,13 @@ def test_acts_of_administrators_are_always_recorded(recorded, signed_in):
     for number in range(15):
         assert admin.patch(f"{USERS}/{person_id}", json={"name": f"Name {number}"}).status_code == 200
     assert recorded(event="profile_changed") == 15
+
+
+def test_allowances_hold_while_rate_limits_are_off(make_app):
+    client = make_app(**{**ALLOWANCES, "RATELIMIT_ENABLED": False}).test_client()
+    started, same = datetime.now(UTC), address(99)
+    for _ in range(8):
+        assert fail(client, same).status_code == 401
+    with client.application.app_context():
+        query = sa.select(sa.func.count()).select_from(AuditEntry).where(AuditEntry.at >= started)
+        assert db.session.execute(query.filter_by(event="sign_in_failed", subject_id=None)).scalar_one() == 5

@@ -42,6 +42,13 @@ def test_a_good_token_is_taken_apart_with_what_each_part_tells(inspect, token):
     assert "\n  good: " in result.output
 
 
+def test_inspect_aligns_the_columns_of_header_and_claims(inspect, token):
+    lines = [line for line in inspect(stdin=token).output.splitlines() if line.startswith("  ")]
+    values = {**opened(token)[0], **opened(token)[1]}
+    columns = {len(line) - len(line[2:].partition(" ")[2].lstrip()) for line in lines if line.split()[0] in values}
+    assert columns == {2 + max(map(len, values)) + 2}
+
+
 def test_times_are_told_in_words(inspect, token):
     _, claims = opened(token)
     with time_machine.travel(claims["iat"] + 100, tick=False):

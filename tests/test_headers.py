@@ -202,6 +202,23 @@ def test_a_host_of_anybody_elses_is_400(hosted, host):
         assert host not in answer.text or len(host) < 2
 
 
+MALFORMED_HOSTS = [
+    "name:", "name:0", "name:abc", "name:99999", "name:80:80", "name:٣", "[::1", "[::1]:", "[::1]x", "[zz]", "::1",
+    ":80", "na me", " ", "a/b", "a@b", "a>b", 'a"; rel="x', "é", "name?x", "name#", "%41",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", MALFORMED_HOSTS)
+@pytest.mark.parametrize("settings", [{}, {"TRUSTED_HOSTS": "name,[::1]"}], ids=["any host", "trusted hosts"])
+def test_malformed_host_is_400_and_not_reflected(make_app, settings, host):
+    client = make_app(**settings).test_client()
+    for path in ("/healthz", f"{TASKS}?limit=1", "/.well-known/oauth-authorization-server", "/nowhere"):
+        answer = client.get(path, headers={"Host": host})
+        assert (answer.status_code, answer.json["code"]) == (400, "malformed_request")
+        assert answer.content_type == "application/problem+json"
+        assert host.strip() == "" or host not in answer.text + str(answer.headers)
+
+
 def test_the_host_is_reflected_in_links_to_pages_alone(owner):
     """A page and its Link are private to the client that sent the Host; production serves listed hosts only."""
     host = {"Host": "attacker.invalid"}

@@ -45,6 +45,7 @@ class Vault(ThreadingHTTPServer):
         self.up = True
         self.tokens = {"the-token": inf}  # and when each ends
         self.period = 0.0  # for how long a token lives from when it is made or renewed; 0: for ever
+        self.renewable = True
         self.renewals = self.sign_ins = 0
         self.ahead = 0.0
 
@@ -57,7 +58,10 @@ class VaultHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if urlsplit(self.path).path == "/v1/auth/token/lookup-self" and self.server.up and self._is_alive():
-            self._answer(200, {"data": {"ttl": self.server.period, "renewable": self.server.period > 0}})
+            self._answer(
+                200,
+                {"data": {"ttl": self.server.period, "renewable": self.server.period > 0 and self.server.renewable}},
+            )
             return
         self.server.asked += 1
         if not self.server.up:
@@ -75,7 +79,7 @@ class VaultHandler(BaseHTTPRequestHandler):
         if self.path == "/v1/auth/approle/login" and body == {"role_id": "the-role", "secret_id": "the-secret"}:
             self.server.sign_ins += 1
             token = f"token-{self.server.sign_ins}"
-        elif self.path == "/v1/auth/token/renew-self" and self._is_alive():
+        elif self.path == "/v1/auth/token/renew-self" and self._is_alive() and self.server.renewable:
             self.server.renewals += 1
         else:
             self._answer(403, {"errors": ["permission denied"]})
@@ -139,6 +143,26 @@ def test_vault_token_is_renewed_before_it_ends(vault: Vault, monkeypatch: pytest
         assert store.read() == "{}"
         vault.ahead += 300
     assert vault.renewals == 4
+
+
+@pytest.mark.parametrize("renewable", [True, False])
+def test_doctor_warns_about_a_vault_token_that_is_not_renewable(make_app: AppFactory, vault: Vault, renewable: bool):
+    vault.data, vault.period, vault.renewable = {"ring": ring_text(new_key("EdDSA"))}, 3600.0, renewable
+    runner = make_app(JWT_KEYS="vault://secret/taskapi/keys#ring").test_cli_runner()
+    output = runner.invoke(args=["doctor"]).output
+    assert ("warn  signing_key  the Vault token is not renewable and ends in 3600" in output) is not renewable
+
+
+def test_doctor_warns_about_a_vault_token_that_could_not_be_renewed(
+    make_app: AppFactory, vault: Vault, monkeypatch: pytest.MonkeyPatch
+):
+    vault.data, vault.period = {"ring": ring_text(new_key("EdDSA"))}, 1000.0
+    monkeypatch.setattr(stores, "monotonic", vault.now)
+    app = make_app(JWT_KEYS="vault://secret/taskapi/keys#ring")
+    vault.renewable, vault.ahead = False, 600.0
+    app.extensions["taskapi-keys"].source.read()
+    output = app.test_cli_runner().invoke(args=["doctor"]).output
+    assert "warn  signing_key  the Vault token cannot be renewed: permission denied" in output
 
 
 def test_approle_signs_in_again_when_its_token_has_ended(vault: Vault, monkeypatch: pytest.MonkeyPatch):

@@ -28,7 +28,7 @@ _MAY_CHANGE_LOG = text(
 @with_appcontext
 def doctor() -> None:
     """Look at settings, database, migrations and keys; exit 1 on trouble. A warning is no trouble."""
-    lines = [*_settings(), *_services(), *_eviction(), *_key_file(), *_row_security(), *_audit_log()]
+    lines = [*_settings(), *_services(), *_eviction(), *_key_source(), *_row_security(), *_audit_log()]
     for verdict, matter, says in lines:
         click.echo(f"{verdict:5} {matter:12} {says}".rstrip())
     if any(verdict == FAIL for verdict, *_ in lines):
@@ -46,11 +46,13 @@ def _settings() -> Iterator[Finding]:
         yield WARN, "settings", f"{', '.join(names)}: {says}"
 
 
-def _key_file() -> Iterator[Finding]:
-    """Production does not start on such a file."""
-    path = live_ring().source.path
-    if path and (why := exposure(path)):
-        yield WARN, "signing_key", f"{path} {why}"
+def _key_source() -> Iterator[Finding]:
+    """Warn about a key file that others can read (production does not start with it), and what the source warns of."""
+    source = live_ring().source
+    if source.path and (why := exposure(source.path)):
+        yield WARN, "signing_key", f"{source.path} {why}"
+    if warning := source.warning():
+        yield WARN, "signing_key", warning
 
 
 def _services() -> Iterator[Finding]:

@@ -132,7 +132,7 @@ def _lines(header: Members | None, claims: Members | None, verdict: Verdict) -> 
 
 def _line(name: str, value: Any, tells: str) -> str:
     shown = value if isinstance(value, str) and value.isprintable() else json.dumps(value)
-    return f"  {name:5}  {shown:43}  {tells}".rstrip()
+    return f"  {name:9}  {shown:43}  {tells}".rstrip()
 
 
 def _tells(name: str, value: Any) -> str:

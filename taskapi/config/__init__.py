@@ -179,7 +179,9 @@ class Settings:
     redis_prefix: str = _setting(
         "taskapi:", "What our keys in Redis begin with; one for each deployment that shares it.", _text(Length(1, 64))
     )
-    ratelimit_enabled: bool = _setting(True, "Whether too many requests are refused.", _Boolean())
+    ratelimit_enabled: bool = _setting(
+        True, "Whether too many requests are refused. The allowances of the audit log hold in any case.", _Boolean()
+    )
     ratelimit_login: str = _setting("5/minute", "Sign-ins under one name from one address.", _rate())
     ratelimit_login_failed: str = _setting(
         "30/minute", "Failed sign-ins from one address; an IPv6 /56 may do 4 times, a /48 16 times as much.", _rate()

@@ -1,7 +1,7 @@
 """What every response carries: its request id, and the headers that keep a browser out of trouble."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 REQUEST_ID = "taskapi.request_id"
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-_PORT = re.compile(r":\d*\Z", re.ASCII)
+_HOST = re.compile(r"(\[[0-9a-f]*:[0-9a-f.:]+\]|[a-z0-9._-]+)(?::([1-9][0-9]{0,4}))?", re.ASCII)
+MAX_PORT = 65535
 PLAIN_HTTP = {"/healthz", "/readyz", "/metrics"}
 ALWAYS = (
     ("X-Content-Type-Options", "nosniff"),
@@ -105,16 +106,18 @@ def _carry_headers(application: "WSGIApplication") -> "WSGIApplication":
     return carrying
 
 
-def require_host(trusted: Iterable[str]) -> None:
-    """Answer 400 to a request for a host that is not `trusted`. In place of Flask's check, which knows no IPv6 host."""
-    name = _name_of(current_request().host.lower())
-    if not any(name == host or (host.startswith(".") and f".{name}".endswith(host)) for host in trusted):
+def require_host(trusted: Collection[str]) -> None:
+    """Respond 400 to a malformed Host header (RFC 9112, section 3.2), and to a host that is not in `trusted`, if given.
+
+    Flask's own check refuses IPv6 hosts, and takes a malformed host for an empty one.
+    """
+    host = current_request().environ.get("HTTP_HOST", "").lower()
+    found = _HOST.fullmatch(host)
+    if host and (found is None or int(found[2] or 1) > MAX_PORT):
+        problem("malformed_request", "The Host header is malformed.")
+    name = found[1] if found else ""
+    if trusted and not any(name == one or (one.startswith(".") and f".{name}".endswith(one)) for one in trusted):
         problem("malformed_request", "This host is not served here.")
-
-
-def _name_of(host: str) -> str:
-    """Return a host without its port."""
-    return _PORT.sub("", host)
 
 
 def _serve_under(base_path: str, application: "WSGIApplication") -> "WSGIApplication":
@@ -155,8 +158,8 @@ def _init_cors(app: Flask, settings: Settings) -> None:
 def init_headers(app: Flask, settings: Settings) -> None:
     """Put ids before and headers behind every request, and believe as many proxies as there are."""
     app.before_request(identify_request)
-    if settings.trusted_hosts:
-        app.before_request(partial(require_host, [_name_of(host.lower()) for host in settings.trusted_hosts]))
+    trusted = [re.sub(r":\d+\Z", "", host.lower()) for host in settings.trusted_hosts]
+    app.before_request(partial(require_host, trusted))
     if settings.production:
         app.before_request(require_https)
     if settings.base_path:

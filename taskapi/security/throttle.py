@@ -37,13 +37,14 @@ class Limit(NamedTuple):
     """A limit.
 
     A `silent` one is left out of the RateLimit fields, which would tell what others do. One that `spares_devices` does
-    not count where a user has signed in on the device before.
+    not count where a user has signed in on the device before. An `always_on` one counts even if rate limits are off.
     """
 
     name: str
     rate_of: Callable[[Settings], str]
     silent: bool = False
     spares_devices: bool = False
+    always_on: bool = False
 
 
 LOGIN = Limit("login", lambda s: s.ratelimit_login)
@@ -56,9 +57,9 @@ REGISTER_ALL = Limit("register-all", lambda s: s.ratelimit_register_all, silent=
 REFRESH = Limit("refresh", lambda s: s.ratelimit_refresh)
 PASSWORD = Limit("password", lambda s: s.ratelimit_password)
 PASSWORD_ADDRESS = Limit("password-address", lambda s: s.ratelimit_password_address)
-AUDIT_ADDRESS = Limit("audit-address", lambda s: s.ratelimit_audit_address, silent=True)
-AUDIT_STRANGERS = Limit("audit-strangers", lambda s: s.ratelimit_audit_strangers, silent=True)
-AUDIT_USER = Limit("audit-user", lambda s: s.ratelimit_audit_user, silent=True)
+AUDIT_ADDRESS = Limit("audit-address", lambda s: s.ratelimit_audit_address, silent=True, always_on=True)
+AUDIT_STRANGERS = Limit("audit-strangers", lambda s: s.ratelimit_audit_strangers, silent=True, always_on=True)
+AUDIT_USER = Limit("audit-user", lambda s: s.ratelimit_audit_user, silent=True, always_on=True)
 USER = Limit("user", lambda s: s.ratelimit_user)
 
 
@@ -123,7 +124,7 @@ def refuse_exceeded(counted: Counted) -> None:
 
 def count(limit: Limit, *whose: tuple[str, ...], shares: list[int] | None = None) -> Counted | None:
     """Count one in each counter, and refuse nothing; `shares` are how many times the quota each may reach."""
-    if not settings().ratelimit_enabled:
+    if not (settings().ratelimit_enabled or limit.always_on):
         return None
     rate = _rate(limit.rate_of(settings()))
     moment = time.time()

@@ -12,8 +12,7 @@ from taskapi.ops.metrics import KEY_RING_READ
 from taskapi.security.keys.algorithms import UnfitKeyError
 from taskapi.security.keys.jwk import Key
 from taskapi.security.keys.ring import KeyRing, read_ring
-from taskapi.security.keys.sources import Source
-from taskapi.security.keys.stores import SourceError
+from taskapi.security.keys.sources import Source, SourceError
 
 LOCAL_SECONDS: Final = 1  # a file costs 30 µs
 UNKNOWN_SECONDS: Final = 5  # the least between two readings for the sake of a kid that nobody knows

@@ -1,4 +1,4 @@
-"""Where the ring is read from: a file, a variable, a secret store, or a single key in the settings."""
+"""Key sources: a file, an environment variable, a registered secret store, or a single key in the settings."""
 
 import os
 import re
@@ -10,19 +10,34 @@ from typing import Final, NamedTuple
 from taskapi.config.sources import decode_text
 from taskapi.security.keys.algorithms import Jwk
 from taskapi.security.keys.files import to_text
-from taskapi.security.keys.stores import STORES, SourceError
 
 SCHEME: Final = re.compile(r"([a-z][a-z0-9-]+)://(.+)", re.DOTALL)
 VARIABLE: Final = re.compile(r"env:(.+)", re.DOTALL)
 
 
+class SourceError(Exception):
+    """A key source cannot be read. The message says why and follows the name of the place, as "cannot be read"."""
+
+
 class Source(NamedTuple):
-    """A place that the ring is read from; it may be written where it has a `path`."""
+    """A place that the key set is read from. A file has a `path` and can be written.
+
+    A `remote` source is read in the background. `warning` returns what an operator should know of it, or None.
+    """
 
     place: str
     read: Callable[[], str]
     path: Path | None = None
     remote: bool = False
+    warning: Callable[[], str | None] = lambda: None
+
+
+_STORES: Final[dict[str, Callable[[str], Source]]] = {}
+
+
+def register_store(scheme: str, open_store: Callable[[str], Source]) -> None:
+    """Let TASKAPI_JWT_KEYS name a secret store as `scheme://…`. `open_store` gets the location and makes its source."""
+    _STORES[scheme] = open_store
 
 
 def open_source(location: str) -> Source:
@@ -30,9 +45,9 @@ def open_source(location: str) -> Source:
     if found := VARIABLE.fullmatch(location):
         return Source(location, partial(_read_variable, found[1]))
     if found := SCHEME.fullmatch(location):
-        if found[1] not in STORES:
+        if found[1] not in _STORES:
             raise SourceError(f"is no place that we know: {found[1]}://")
-        return Source(location, STORES[found[1]](found[2]), remote=True)
+        return _STORES[found[1]](location)
     path = Path(location)
     return Source(location, partial(_read_file, path), path)
 

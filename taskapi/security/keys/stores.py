@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
@@ -11,15 +10,13 @@ from math import inf
 from time import monotonic
 from typing import Any, Final
 
+from taskapi.security.keys.sources import Source, SourceError, register_store
+
 CONNECT_SECONDS: Final = 2
 READ_SECONDS: Final = 5
 RENEW_AGAIN_SECONDS: Final = 60
 
 _log = logging.getLogger(__name__)
-
-
-class SourceError(Exception):
-    """The place of the ring does not give it; the message says why, of the place: 'cannot be read', say."""
 
 
 def read_aws(name: str) -> str:
@@ -47,6 +44,11 @@ class Vault:
         self._path, _, self._field = rest.partition("#")
         self._token: str | None = None
         self._renew_at = inf
+        self._warning: str | None = None
+
+    def warning(self) -> str | None:
+        """Return why the token will end without a successor, or None."""
+        return self._warning
 
     def read(self) -> str:
         """Return the field."""
@@ -86,6 +88,8 @@ class Vault:
             with suppress(hvac.exceptions.VaultError):  # a policy may let it read, and tell nothing of itself
                 token = client.auth.token.lookup_self()["data"]
                 self._note(token["ttl"], token["renewable"])
+                if token["ttl"] and not token["renewable"]:
+                    self._warning = f"the Vault token is not renewable and ends in {token['ttl']} s"
         self._token = client.token
 
     def _renew(self, client: Any, hvac: Any) -> None:
@@ -93,12 +97,14 @@ class Vault:
         try:
             auth = client.auth.token.renew_self()["auth"]
             self._note(auth["lease_duration"], auth["renewable"])
+            self._warning = None
         except hvac.exceptions.VaultError as error:
             if "VAULT_ROLE_ID" in os.environ:
                 self._sign_in(client, hvac)
                 return
             self._renew_at = monotonic() + RENEW_AGAIN_SECONDS
-            _log.warning("the Vault token cannot be renewed: %s", error)
+            self._warning = f"the Vault token cannot be renewed: {error}"
+            _log.warning("%s", self._warning)
 
     def _note(self, seconds: int, renewable: bool) -> None:
         self._renew_at = monotonic() + seconds / 2 if renewable and seconds else inf
@@ -118,15 +124,26 @@ def read_azure(name: str, **options: Any) -> str:
         raise SourceError(f"cannot be read: {error.message}") from None
 
 
-STORES: Final[dict[str, Callable[[str], Callable[[], str]]]] = {
-    "aws-sm": lambda name: partial(read_aws, name),
-    "vault": lambda name: Vault(name).read,
-    "azure-kv": lambda name: partial(read_azure, name),
-}
-
-
 def _client(module: str, extra: str) -> Any:
     try:
         return import_module(module)
     except ImportError:
         raise SourceError(f"needs a client that is not installed: pip install 'taskapi[{extra}]'") from None
+
+
+def _open_aws(location: str) -> Source:
+    return Source(location, partial(read_aws, location.partition("://")[2]), remote=True)
+
+
+def _open_vault(location: str) -> Source:
+    vault = Vault(location.partition("://")[2])
+    return Source(location, vault.read, remote=True, warning=vault.warning)
+
+
+def _open_azure(location: str) -> Source:
+    return Source(location, partial(read_azure, location.partition("://")[2]), remote=True)
+
+
+register_store("aws-sm", _open_aws)
+register_store("vault", _open_vault)
+register_store("azure-kv", _open_azure)
