@@ -14,12 +14,12 @@ from taskapi.api.parsing import init_parsing
 from taskapi.audit.service import init_audit
 from taskapi.auth.routes import blp as auth_routes
 from taskapi.auth.routes import me as password_routes
-from taskapi.changes.routes import blp as change_routes
 from taskapi.cli import init_cli
 from taskapi.config.sources import load_settings
 from taskapi.database import init_database
+from taskapi.extensions import EXTENSIONS
 from taskapi.labels.routes import blp as label_routes
-from taskapi.migrations import check_database, check_migrations, init_schema
+from taskapi.migrations import check_database, check_migrations, init_migrations, init_schema
 from taskapi.ops.drain import init_drain
 from taskapi.ops.health import blp as health_routes
 from taskapi.ops.health import init_health
@@ -62,7 +62,7 @@ ROUTES = (
     exchange_routes,
     project_routes,
     label_routes,
-    change_routes,
+    *(blueprint for extension in EXTENSIONS for blueprint in extension.blueprints),
     admin_routes,
     health_routes,
     jwks_routes,
@@ -89,6 +89,9 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         init(app, settings)
     for prepare in (init_errors, init_guard, init_parsing, init_docs, init_web, init_cli):
         prepare(app)
+    init_migrations(app, [extension.revisions for extension in EXTENSIONS])
+    for extension in EXTENSIONS:
+        extension.init_app(app, settings)
     init_timezones(app, move_due_days)
     api = init_api(app)
     for routes in ROUTES:

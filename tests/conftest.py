@@ -98,7 +98,7 @@ def database_url(new_database: Callable[[], str], tmp_path_factory: pytest.TempP
     url = new_database()
     app = create_app({"DATABASE_URL": url, "INSTANCE_PATH": str(tmp_path_factory.mktemp("instance"))})
     with app.app_context():
-        upgrade()
+        upgrade(revision="heads")
     close(app)
     return url
 

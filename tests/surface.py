@@ -2,13 +2,25 @@
 
 import re
 from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 from flask import Flask
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+# Who may use a route, in the role matrix
+EVERY_ROLE, WRITERS, ADMINS = ["viewer", "editor", "admin"], ["editor", "admin"], ["admin"]
+ANYONE = "anyone"
 EXPLAINED = "not_found"  # a problem whose page there is
+
+
+def declared(name: str) -> dict[str, Any]:
+    """Return what the extensions declare for the tests under a name, in tests/extensions/*/declarations.py."""
+    folders = sorted(path.parent.name for path in Path(__file__).parent.glob("extensions/*/declarations.py"))
+    modules = [import_module(f"tests.extensions.{folder}.declarations") for folder in folders]
+    return {key: value for module in modules for key, value in getattr(module, name, {}).items()}
 
 
 class Route(NamedTuple):

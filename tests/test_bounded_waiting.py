@@ -43,7 +43,7 @@ def app(make_app, url):
     """An application that waits for a second."""
     app = make_app(DATABASE_URL=url, DATABASE_TIMEOUT_SECONDS=1, DATABASE_POOL_SIZE=4)
     with app.app_context():
-        upgrade()
+        upgrade(revision="heads")
     return app
 
 

@@ -19,7 +19,7 @@ def app(make_app, new_database):
     """An application on a database of its own."""
     app = make_app(DATABASE_URL=new_database())
     with app.app_context():
-        upgrade()
+        upgrade(revision="heads")
     return app
 
 

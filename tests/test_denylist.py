@@ -96,7 +96,7 @@ def test_token_of_a_user_who_does_not_exist_is_revoked(person, app, method, path
 def test_invalidate_all_revokes_every_token_and_ends_every_session(make_app, new_database):
     app = make_app(DATABASE_URL=new_database())
     with app.app_context():
-        upgrade()
+        upgrade(revision="heads")
         for name in ("ada", "bob"):
             create_user(name, PASSWORD)
         db.session.commit()

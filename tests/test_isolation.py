@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
-from surface import fill, operations, routes, writable
+from surface import declared, fill, operations, routes, writable
 
 from taskapi.database import db, reader, rls_user
 
@@ -29,7 +29,7 @@ MAKERS = {
     "project_id": _make("/api/v1/projects", "name"),
     "label_id": _make("/api/v1/labels", "name"),
     "session_id": lambda owner: owner.get("/api/v1/auth/sessions").json["items"][0]["id"],
-}
+} | declared("MAKERS")
 
 
 def _sign_in(owner):
@@ -42,7 +42,7 @@ LISTS = {
     "/api/v1/labels": MAKERS["label_id"],
     "/api/v1/auth/sessions": _sign_in,
     "/api/v1/me/activity": _sign_in,
-}
+} | declared("LISTS")
 SAMPLES = {"string": "Mine", "integer": 1, "boolean": True, "array": [], "object": {}, "number": 1}
 
 

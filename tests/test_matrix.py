@@ -2,13 +2,11 @@
 
 import pytest
 from conftest import PASSWORD
-from surface import routes
+from surface import ADMINS, ANYONE, EVERY_ROLE, WRITERS, declared, routes
 
 from taskapi.security.rbac import Role
 
 LOGIN = "/api/v1/auth/login"
-EVERY_ROLE, WRITERS, ADMINS = ["viewer", "editor", "admin"], ["editor", "admin"], ["admin"]
-ANYONE = "anyone"
 MATRIX = {
     "GET /": ANYONE,
     "GET /.well-known/jwks.json": ANYONE,
@@ -29,7 +27,6 @@ MATRIX = {
     "GET /api/v1/auth/sessions": EVERY_ROLE,
     "DELETE /api/v1/auth/sessions/<uuid:session_id>": EVERY_ROLE,
     "POST /api/v1/auth/verify-password": EVERY_ROLE,
-    "GET /api/v1/changes": EVERY_ROLE,
     "GET /api/v1/labels": EVERY_ROLE,
     "POST /api/v1/labels": WRITERS,
     "DELETE /api/v1/labels/<uuid:label_id>": WRITERS,
@@ -70,14 +67,14 @@ MATRIX = {
     "GET /problems/<code_name>": ANYONE,
     "GET /readyz": ANYONE,
     "GET /static/<release>/<path:name>": ANYONE,
-}
+} | declared("MATRIX")
 FRESH = {
     "DELETE /api/v1/me",
     "POST /api/v1/admin/users",
     "PATCH /api/v1/admin/users/<uuid:user_id>",
     "DELETE /api/v1/admin/users/<uuid:user_id>",
     "POST /api/v1/admin/users/<uuid:user_id>/sign-out",
-}
+} | declared("FRESH").keys()
 ROLES = [role.value for role in Role]
 
 

@@ -55,11 +55,11 @@ def test_the_history_is_one_line():
 
 def test_up_from_nothing_and_down_to_nothing(empty):
     assert tables() == set()
-    upgrade()
+    upgrade(revision="heads")
     assert declared() == {*db.metadata.tables}
     downgrade(revision="base")
     assert tables() == set()
-    upgrade()
+    upgrade(revision="heads")
     assert declared() == {*db.metadata.tables}
 
 
@@ -73,7 +73,7 @@ def test_each_step_can_be_taken_back_and_forth(empty):
 
 
 def test_what_migrations_build_is_what_the_models_say(empty):
-    upgrade()
+    upgrade(revision="heads")
     check()
     with db.engine.connect() as connection:
         options = {"compare_type": True, "compare_server_default": True, "include_name": is_declared}
@@ -87,7 +87,7 @@ def history(tmp_path):
 
 
 def test_migrate_writes_no_revision_when_nothing_has_changed(empty, history):
-    upgrade()
+    upgrade(revision="heads")
     before = sorted(history.rglob("*.py"))
     result = empty.test_cli_runner().invoke(args=["db", "migrate", "--directory", str(history)])
     assert (result.exit_code, result.output) == (0, "No changes in schema detected.\n")
@@ -95,7 +95,7 @@ def test_migrate_writes_no_revision_when_nothing_has_changed(empty, history):
 
 
 def test_migrate_writes_one_revision_when_a_column_has_gone(empty, history):
-    upgrade()
+    upgrade(revision="heads")
     with db.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE users DROP COLUMN timezone")
     runner = empty.test_cli_runner()
@@ -105,7 +105,7 @@ def test_migrate_writes_one_revision_when_a_column_has_gone(empty, history):
 
 
 def test_taking_the_last_step_again_keeps_what_people_wrote(empty, make_app):
-    upgrade()
+    upgrade(revision="heads")
     client = empty.test_client()
     credentials = {"username": "ada", "password": "correct horse battery staple"}
     assert client.post("/api/v1/auth/register", json=credentials).status_code == 201
@@ -113,12 +113,12 @@ def test_taking_the_last_step_again_keeps_what_people_wrote(empty, make_app):
     bearer = {"Authorization": f"Bearer {signed_in['access_token']}"}
     made = client.post("/api/v1/tasks", json={"title": "Milk"}, headers=bearer)
     assert made.status_code == 201
-    upgrade()
+    upgrade(revision="heads")
     assert client.get(made.headers["Location"], headers=bearer).json == made.json
 
 
 def test_subtasks_come_into_the_project_of_their_parent(empty):
-    upgrade()
+    upgrade(revision="heads")
     client = empty.test_client()
     credentials = {"username": "ada", "password": "correct horse battery staple"}
     owner = client.post("/api/v1/auth/register", json=credentials).json["id"]
@@ -141,7 +141,7 @@ def test_subtasks_come_into_the_project_of_their_parent(empty):
     untouched = [client.get(f"/api/v1/tasks/{task_id}").json for task_id in (top, free)]
     db.engine.dispose()
     downgrade(revision="0012")
-    upgrade()
+    upgrade(revision="heads")
     assert [client.get(f"/api/v1/tasks/{task_id}").json["project_id"] for task_id in (child, below)] == [two, two]
     assert [client.get(f"/api/v1/tasks/{task_id}").json for task_id in (top, free)] == untouched
     rows = copy.follow().rows
@@ -220,7 +220,7 @@ def compared(first, second):
 
 
 def test_each_step_down_and_up_keeps_the_rows_of_all_tables_that_stay(empty):
-    upgrade()
+    upgrade(revision="heads")
     ada, grace = signed_in(empty, "ada"), signed_in(empty, "grace")
     fill(ada, 501)
     fill(grace, 3)
@@ -235,7 +235,7 @@ def test_each_step_down_and_up_keeps_the_rows_of_all_tables_that_stay(empty):
             for table, left, right in compared(one, other):
                 assert left == right, (below, above, table, list(left ^ right)[:3])
         downgrade(revision=below)
-    upgrade()
+    upgrade(revision="heads")
     ada, grace = (signed_in(empty, username, new=False) for username in ("ada", "grace"))
     assert [titles_of(person, q="quince") for person in (ada, grace)] == [["Prune the quince"]] * 2
     assert titles_of(ada) == titles
@@ -262,7 +262,7 @@ def test_the_index_of_words_goes_from_all_tasks_to_those_of_who_has_many_and_bac
 
 
 def test_stored_words_are_folded_again(empty, make_app):
-    upgrade()
+    upgrade(revision="heads")
     client = registered(empty)
     for title in ("Acme™ Łódź", "milk", "x" * 200):
         assert client.post("/api/v1/tasks", json={"title": title, "description": "It’s"}).status_code == 201
@@ -271,13 +271,13 @@ def test_stored_words_are_folded_again(empty, make_app):
     for owner_id in each_owner_of(client):
         db.session.execute(sa.update(Task).where(Task.owner_id == owner_id).values(title_key="old", words="old"))
         db.session.commit()
-    upgrade()
+    upgrade(revision="heads")
     assert folded(client) == expected
     assert client.get("/api/v1/tasks?q=acmetm+it%27s").json["items"][0]["title"] == "Acme™ Łódź"
 
 
 def test_unknown_zones_become_utc_and_due_days_follow_the_zone(empty):
-    upgrade()
+    upgrade(revision="heads")
     client = registered(empty)
     client.post("/api/v1/tasks", json={"title": "13 July", "due_date": "2030-07-13"})
     tokyo = {"due_before": "2030-07-13T15:00:00Z"}  # the end of the day there
@@ -287,18 +287,18 @@ def test_unknown_zones_become_utc_and_due_days_follow_the_zone(empty):
         db.session.execute(sa.text("UPDATE users SET timezone = :zone"), {"zone": zone})
         db.session.commit()
         assert client.get("/api/v1/tasks", query_string=tokyo).json["items"] == []
-        upgrade()
+        upgrade(revision="heads")
         assert client.get("/api/v1/me").json["timezone"] == expected
         assert len(client.get("/api/v1/tasks", query_string=tokyo).json["items"]) == found
 
 
 def test_completed_tasks_get_their_sort_keys(empty):
-    upgrade()
+    upgrade(revision="heads")
     client = registered(empty)
     for title, status in (("done", "done"), ("open", "todo"), ("done later", "done")):
         client.post("/api/v1/tasks", json={"title": title, "status": status})
     downgrade(revision="0016")
-    upgrade()
+    upgrade(revision="heads")
     for sort, expected in (("", ["done", "done later", "open"]), ("-", ["done later", "done", "open"])):
         items = client.get(f"/api/v1/tasks?sort={sort}completed_at").json["items"]
         assert [item["title"] for item in items] == expected
@@ -347,7 +347,7 @@ def found(word):
 
 
 def test_migrating_leaves_foreign_keys_on(empty):
-    upgrade()
+    upgrade(revision="heads")
     if db.engine.dialect.name == "sqlite":
         with db.engine.connect() as connection:
             assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
@@ -377,7 +377,7 @@ def revise(tmp_path):
 
 
 def test_a_migration_that_waits_for_a_long_transaction_gives_up_before_requests_do(on_postgresql, revise, caplog):
-    upgrade()
+    upgrade(revision="heads")
     with db.engine.connect() as other:
         other.exec_driver_sql("SELECT count(*) FROM users")
         started = time.monotonic()
@@ -389,7 +389,7 @@ def test_a_migration_that_waits_for_a_long_transaction_gives_up_before_requests_
 
 
 def test_an_index_can_be_built_outside_of_the_transaction(on_postgresql, revise):
-    upgrade()
+    upgrade(revision="heads")
     upgrade(
         revise(
             "with op.get_context().autocommit_block():",

@@ -22,7 +22,6 @@ PRIVATE = {
 # Modules that the documentation of their package does not describe, or not as something to build on
 UNDOCUMENTED = {
     "flask.ctx": "flask",
-    "flask_migrate.cli": "flask-migrate",
     "jwt.algorithms": "pyjwt",
     "psycopg.pq": "psycopg",
     "psycopg.waiting": "psycopg",

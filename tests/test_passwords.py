@@ -19,7 +19,7 @@ def lowered(make_app, new_database):
     url, name = new_database(), f"person-{secrets.token_hex(6)}"
     before = make_app(DATABASE_URL=url, BCRYPT_ROUNDS=HIGH)
     with before.app_context():
-        upgrade()
+        upgrade(revision="heads")
     assert before.test_client().post(REGISTER, json={"username": name, "password": PASSWORD}).status_code == 201
     close(before)
     return make_app(DATABASE_URL=url, BCRYPT_ROUNDS=LOW).test_client(), name

@@ -49,7 +49,7 @@ def searchers(app, make_app, tmp_path_factory):
         if db.engine.dialect.name == "postgresql":
             apps.append(make_app(DATABASE_URL=f"sqlite:///{tmp_path_factory.mktemp('other') / 'test.db'}"))
             with apps[1].app_context():
-                upgrade()
+                upgrade(revision="heads")
     return [searcher(app, more) for app in apps for more in (0, FEW_TASKS)]
 
 

@@ -36,7 +36,7 @@ def scratch(make_app, new_database):
     url = new_database()
     app = make_app(DATABASE_URL=f"{url}?{SETTING}" if TEST_DATABASE_URL else url)
     with app.app_context():
-        upgrade()
+        upgrade(revision="heads")
     return app
 
 

@@ -143,11 +143,6 @@ CATALOGUE = {
         "Nobody else could manage accounts.",
         "The last active administrator stays one. Make somebody else an administrator first.",
     ),
-    "cursor_expired": Entry(
-        410,
-        "What changed since this cursor is no longer known in full.",
-        "Start again without `since`, and replace the whole copy.",
-    ),
     "version_mismatch": Entry(
         412,
         "It has been changed since you read it.",

@@ -1,7 +1,8 @@
 """The command line, `flask …`: a module for each command or group of commands."""
 
-from importlib import import_module
+from typing import cast
 
+import click
 from flask import Flask
 
 from taskapi.cli.backup import backup, restore
@@ -22,6 +23,10 @@ def init_cli(app: Flask) -> None:
     """Add our commands to `flask`."""
     for command in COMMANDS:
         app.cli.add_command(command)
-    database_commands = import_module("flask_migrate.cli").db
     for command in (grant, shard):
-        database_commands.add_command(command)  # `flask db grant`, `flask db shard`
+        database_group(app).add_command(command)
+
+
+def database_group(app: Flask) -> click.Group:
+    """Return the group of commands `flask db …`, which Flask-Migrate adds."""
+    return cast("click.Group", app.cli.commands["db"])

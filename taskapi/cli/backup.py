@@ -49,7 +49,7 @@ def restore(file: Path) -> None:
             for statement, parameters in revoke_everything():
                 restored.execute(statement, parameters)
         kept, back = _replace(path, restored)
-    upgrade()
+    upgrade(revision="heads")
     click.echo(f"Restored {file}. What was there before is in {kept}.")
     for user_id in back:
         click.echo(f"The account {user_id} was deleted since the backup, and is there again.")
@@ -127,8 +127,8 @@ def _require_ours(connection: sqlite3.Connection, path: Path) -> None:
     _require_whole(connection, path)
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'change_counters'").fetchone():
         raise click.ClickException(f"{path} is no backup of this service.")
-    at = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    if at is None:
+    at = [name for (name,) in connection.execute("SELECT version_num FROM alembic_version")]
+    if not at:
         raise click.ClickException(f"{path} is no backup of this service: it tells no version.")
-    if is_newer(at[0]):
+    if is_newer(at):
         raise click.ClickException(f"{path} was written by a newer version; restore it with that.")

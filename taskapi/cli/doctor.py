@@ -11,7 +11,7 @@ from taskapi.config import SETTINGS, settings
 from taskapi.config.refusals import exposure
 from taskapi.config.sources import kubernetes_names, suggestion, unknown_names
 from taskapi.database import db, reader, rls_status
-from taskapi.migrations import applied, check_database, newest
+from taskapi.migrations import applied, check_database, is_newer, named, newest
 from taskapi.ops.health import findings
 from taskapi.security.keys import live_ring, ring
 from taskapi.security.redis import eviction, redis
@@ -91,7 +91,7 @@ def _database() -> str:
 
 def _migrations() -> str:
     at = applied()
-    return f"at {at}" if at == newest() else f"at {at}, which is of a later version; this one knows {newest()}"
+    return f"at {named(at)}" + (f", which is of a later version; this one knows {newest()}" if is_newer(at) else "")
 
 
 def _signing_key() -> str:

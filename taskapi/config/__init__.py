@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from dataclasses import fields as dataclass_fields
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from marshmallow import ValidationError, fields
@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 
 from taskapi.context import current_application
 
+Declared = TypeVar("Declared")
 VERSION = "0.1.0"
 PREFIX = "TASKAPI_"
 # A scheme that a browser or web view sends; a host by name, by IPv4 or by IPv6; a port
@@ -58,7 +59,8 @@ class _Whole(fields.Integer):
         return int(value)
 
 
-def _setting(default: Any, meaning: str, field: fields.Field[Any], *, secret: bool = False) -> Any:
+def setting(default: Any, meaning: str, field: fields.Field[Any], *, secret: bool = False) -> Any:
+    """Declare a setting: its default, its meaning, and the field that reads and checks its text."""
     return dataclass_field(
         default=default, repr=not secret, metadata={"help": meaning, "field": field, "secret": secret}
     )
@@ -112,8 +114,8 @@ def _whole(least: int, most: int = 2**31 - 1) -> fields.Field[Any]:
 class Settings:
     """The settings in force. Durations are seconds, sizes bytes; secrets stay out of `repr`."""
 
-    env: str = _setting("development", "`development` or `production`.", _text(OneOf(["development", "production"])))
-    database_url: str = _setting(
+    env: str = setting("development", "`development` or `production`.", _text(OneOf(["development", "production"])))
+    database_url: str = setting(
         "",
         "`postgresql://…` or `sqlite:///path`; empty: SQLite in the instance folder.",
         _text(
@@ -125,136 +127,136 @@ class Settings:
         ),
         secret=True,
     )
-    database_pool_size: int = _setting(
+    database_pool_size: int = setting(
         8,
         "Connections that a process keeps for reading, and as many for writing: one for each thread.",
         _whole(1, 1000),
     )
-    database_timeout_seconds: int = _setting(
+    database_timeout_seconds: int = setting(
         10, "How long a request waits for PostgreSQL to answer, or for a connection to the database.", _whole(1, 600)
     )
-    jwt_secret_key: str = _setting(
+    jwt_secret_key: str = setting(
         "",
         "Secret that signs tokens by HMAC, at least 32 bytes; empty: generated into the instance folder.",
         _text(),
         secret=True,
     )
-    jwt_private_key: str = _setting(
+    jwt_private_key: str = setting(
         "", "PEM key that signs tokens by RSA, ECDSA or Ed25519, in place of the secret.", _text(), secret=True
     )
-    jwt_keys: str = _setting(
+    jwt_keys: str = setting(
         "",
         "The key ring: a file, `env:NAME`, `aws-sm://secret`, `vault://mount/path#field` or `azure-kv://vault/secret`; "
         "empty: `jwt-keys.json` in the instance folder.",
         _text(),
     )
-    jwt_keys_reload_seconds: int = _setting(
+    jwt_keys_reload_seconds: int = setting(
         60, "How often a ring in a secret store is read anew; files: each second.", _whole(1, 3600)
     )
-    jwt_keys_max_age_seconds: int = _setting(
+    jwt_keys_max_age_seconds: int = setting(
         86400,
         "For how long a ring that cannot be read anew is relied on; after that `/readyz` is 503.",
         _whole(60, 31536000),
     )
-    jwt_algorithm: str = _setting(
+    jwt_algorithm: str = setting(
         "",
         "Algorithm of a key that has none of its own; empty: HS256, or what the key is.",
         _text(OneOf(["", *JWT_ALGORITHMS])),
     )
-    jwt_issuer: str = _setting("taskapi", "The `iss` of our tokens.", _text(Length(1, 200)))
-    jwt_client_id: str = _setting("taskapi", "The `client_id` of our tokens (RFC 9068).", _text(Length(1, 200)))
-    jwt_audience: str = _setting("taskapi", "The `aud` of our tokens.", _text(Length(1, 200)))
-    access_token_seconds: int = _setting(900, "Life of an access token.", _whole(1, 86400))
-    refresh_token_seconds: int = _setting(604800, "Life of a refresh token, from each use.", _whole(60, 31536000))
-    session_max_seconds: int = _setting(2592000, "Life of a session in all.", _whole(60, 31536000))
-    refresh_grace_seconds: int = _setting(
+    jwt_issuer: str = setting("taskapi", "The `iss` of our tokens.", _text(Length(1, 200)))
+    jwt_client_id: str = setting("taskapi", "The `client_id` of our tokens (RFC 9068).", _text(Length(1, 200)))
+    jwt_audience: str = setting("taskapi", "The `aud` of our tokens.", _text(Length(1, 200)))
+    access_token_seconds: int = setting(900, "Life of an access token.", _whole(1, 86400))
+    refresh_token_seconds: int = setting(604800, "Life of a refresh token, from each use.", _whole(60, 31536000))
+    session_max_seconds: int = setting(2592000, "Life of a session in all.", _whole(60, 31536000))
+    refresh_grace_seconds: int = setting(
         10, "How long a spent refresh token still gets its unused successor; 0: never.", _whole(0, 300)
     )
-    redis_url: str = _setting(
+    redis_url: str = setting(
         "",
         "`redis://…` for rate limits; empty: each process counts in its own memory.",
         _text(_is_redis),
         secret=True,
     )
-    redis_prefix: str = _setting(
+    redis_prefix: str = setting(
         "taskapi:", "What our keys in Redis begin with; one for each deployment that shares it.", _text(Length(1, 64))
     )
-    ratelimit_enabled: bool = _setting(
+    ratelimit_enabled: bool = setting(
         True, "Whether too many requests are refused. The allowances of the audit log hold in any case.", _Boolean()
     )
-    ratelimit_login: str = _setting("5/minute", "Sign-ins under one name from one address.", _rate())
-    ratelimit_login_failed: str = _setting(
+    ratelimit_login: str = setting("5/minute", "Sign-ins under one name from one address.", _rate())
+    ratelimit_login_failed: str = setting(
         "30/minute", "Failed sign-ins from one address; an IPv6 /56 may do 4 times, a /48 16 times as much.", _rate()
     )
-    ratelimit_login_address: str = _setting(
+    ratelimit_login_address: str = setting(
         "300/minute", "Sign-ins from one address, failed or not; networks likewise.", _rate()
     )
-    ratelimit_login_name: str = _setting(
+    ratelimit_login_name: str = setting(
         "50/hour", "Failed sign-ins under one name from all addresses together.", _rate()
     )
-    ratelimit_login_device: str = _setting(
+    ratelimit_login_device: str = setting(
         "20/hour",
         "Failed sign-ins from a device on which the user signed in before; the limits above do not apply.",
         _rate(),
     )
-    ratelimit_register: str = _setting("30/minute", "Accounts opened from one address; networks likewise.", _rate())
-    ratelimit_register_all: str = _setting("10000/day", "Accounts opened from all addresses together.", _rate())
-    ratelimit_refresh: str = _setting("120/minute", "Refreshes from one address; networks likewise.", _rate())
-    ratelimit_password: str = _setting("5/minute", "Passwords that one signed-in user enters.", _rate())
-    ratelimit_password_address: str = _setting(
+    ratelimit_register: str = setting("30/minute", "Accounts opened from one address; networks likewise.", _rate())
+    ratelimit_register_all: str = setting("10000/day", "Accounts opened from all addresses together.", _rate())
+    ratelimit_refresh: str = setting("120/minute", "Refreshes from one address; networks likewise.", _rate())
+    ratelimit_password: str = setting("5/minute", "Passwords that one signed-in user enters.", _rate())
+    ratelimit_password_address: str = setting(
         "60/minute", "Passwords that signed-in users enter at one address; networks likewise.", _rate()
     )
-    ratelimit_timezone: str = _setting("20/hour", "Changes of the time zone by one user; each rewrites days.", _rate())
-    ratelimit_audit_address: str = _setting(
+    ratelimit_timezone: str = setting("20/hour", "Changes of the time zone by one user; each rewrites days.", _rate())
+    ratelimit_audit_address: str = setting(
         "100/hour", "Audit entries that requests without a token cause from one address; networks likewise.", _rate()
     )
-    ratelimit_audit_strangers: str = _setting(
+    ratelimit_audit_strangers: str = setting(
         "10000/day", "Audit entries that requests without a token cause from all addresses together.", _rate()
     )
-    ratelimit_audit_user: str = _setting(
+    ratelimit_audit_user: str = setting(
         "1000/day", "Audit entries that one user causes; acts of administrators are always recorded.", _rate()
     )
-    ratelimit_user: str = _setting("6000/minute", "Requests of one signed-in user.", _rate())
-    cookie_secure: bool | None = _setting(
+    ratelimit_user: str = setting("6000/minute", "Requests of one signed-in user.", _rate())
+    cookie_secure: bool | None = setting(
         None,
         "Whether cookies are `Secure`; empty: in production always, in development when the request came over HTTPS.",
         _Boolean(),
     )
-    cookie_samesite: str = _setting("Strict", "`Strict`, `Lax` or `None`.", _text(OneOf(["Strict", "Lax", "None"])))
-    cors_origins: tuple[str, ...] = _setting(
+    cookie_samesite: str = setting("Strict", "`Strict`, `Lax` or `None`.", _text(OneOf(["Strict", "Lax", "None"])))
+    cors_origins: tuple[str, ...] = setting(
         (),
         "Origins of front ends elsewhere, exactly as browsers send them: `https://app.example.org`, "
         "`capacitor://localhost`, `http://[::1]:5173`.",
         _List(validate=_are_origins),
     )
-    cors_headers: tuple[str, ...] = _setting(
+    cors_headers: tuple[str, ...] = setting(
         (),
         "Headers that pages of those origins may send besides the API's own and those of tracing.",
         _List(validate=_are_header_names),
     )
-    bcrypt_rounds: int = _setting(
+    bcrypt_rounds: int = setting(
         12,
         "bcrypt cost; each step doubles the time of a sign-in. A stored hash follows at the user's next sign-in, and a "
         "wrong password costs as much as the highest cost still stored.",
         _whole(4, 18),
     )
-    password_workers: int = _setting(
+    password_workers: int = setting(
         1,
         "Passwords that a process checks or hashes at once; each takes a core meanwhile.",
         _whole(1, 64),
     )
-    password_queue: int = _setting(
+    password_queue: int = setting(
         3,
         "Requests of a process that wait for a password to be checked, each with a thread; others get 503.",
         _whole(0, 1000),
     )
-    password_min_length: int = _setting(12, "Least number of characters in a password.", _whole(8, 128))
-    registration_enabled: bool = _setting(True, "Whether anybody may open an account.", _Boolean())
-    trusted_proxies: int = _setting(0, "How many proxies in front set X-Forwarded-*.", _whole(0, 16))
-    trusted_hosts: tuple[str, ...] = _setting(
+    password_min_length: int = setting(12, "Least number of characters in a password.", _whole(8, 128))
+    registration_enabled: bool = setting(True, "Whether anybody may open an account.", _Boolean())
+    trusted_proxies: int = setting(0, "How many proxies in front set X-Forwarded-*.", _whole(0, 16))
+    trusted_hosts: tuple[str, ...] = setting(
         (), "Hosts served, in ASCII: `tasks.example.org`, `.example.org`, `[::1]`; required in production.", _List()
     )
-    base_path: str = _setting(
+    base_path: str = setting(
         "",
         "The path under which a proxy serves us, such as `/tasks`; empty: the root of the host, or what `SCRIPT_NAME` "
         "says.",
@@ -265,38 +267,38 @@ class Settings:
             )
         ),
     )
-    max_body_bytes: int = _setting(1024 * 1024, "Largest request body.", _whole(1024))
-    max_sessions: int = _setting(
+    max_body_bytes: int = setting(1024 * 1024, "Largest request body.", _whole(1024))
+    max_sessions: int = setting(
         100, "Sessions of one user; a sign-in beyond that ends the one that was used longest ago.", _whole(1, 10000)
     )
-    max_refresh_tokens: int = _setting(
+    max_refresh_tokens: int = setting(
         3000, "Spent refresh tokens that are kept for each session, so that their theft is noticed.", _whole(1, 100000)
     )
-    max_tasks: int = _setting(1_000_000, "How many tasks one person may have, the trash included.", _whole(1))
-    max_projects: int = _setting(10_000, "How many projects one person may have, the trash included.", _whole(1))
-    max_labels: int = _setting(10_000, "How many labels one person may have, the trash included.", _whole(1))
-    max_answers: int = _setting(
+    max_tasks: int = setting(1_000_000, "How many tasks one person may have, the trash included.", _whole(1))
+    max_projects: int = setting(10_000, "How many projects one person may have, the trash included.", _whole(1))
+    max_labels: int = setting(10_000, "How many labels one person may have, the trash included.", _whole(1))
+    max_answers: int = setting(
         10_000, "Requests with an `Idempotency-Key` that one user may send in 24 hours.", _whole(1)
     )
-    max_answer_bytes: int = _setting(
+    max_answer_bytes: int = setting(
         16 * 1024 * 1024,
         "Responses to one user's requests with an `Idempotency-Key` that are kept, together; the oldest go first.",
         _whole(0),
     )
-    max_export_bytes: int = _setting(
+    max_export_bytes: int = setting(
         1024 * 1024 * 1024,
         "Largest file of an export. It is written to the folder of temporary files (`TMPDIR`) before it is sent; at "
         "most 4 in each process.",
         _whole(1024, 2**53),
     )
-    trash_days: int = _setting(30, "Days until `flask prune` empties the trash.", _whole(1, 36500))
-    audit_days: int = _setting(90, "Days until addresses and agents are taken out of the audit log.", _whole(1, 36500))
-    audit_max_days: int = _setting(365, "Days until `flask prune` removes entries of the audit log.", _whole(1, 36500))
-    log_level: str = _setting(
+    trash_days: int = setting(30, "Days until `flask prune` empties the trash.", _whole(1, 36500))
+    audit_days: int = setting(90, "Days until addresses and agents are taken out of the audit log.", _whole(1, 36500))
+    audit_max_days: int = setting(365, "Days until `flask prune` removes entries of the audit log.", _whole(1, 36500))
+    log_level: str = setting(
         "info", "`debug`, `info`, `warning` or `error`.", _text(OneOf(["debug", "info", "warning", "error"]))
     )
-    log_format: str = _setting("", "`text` or `json`; empty: json in production.", _text(OneOf(["", "text", "json"])))
-    instance_path: str = _setting(
+    log_format: str = setting("", "`text` or `json`; empty: json in production.", _text(OneOf(["", "text", "json"])))
+    instance_path: str = setting(
         "", "Folder of the embedded database and the generated keys; empty: `instance/` in the checkout.", _text()
     )
 
@@ -317,9 +319,22 @@ class Settings:
 
 
 SETTINGS = {f.name.upper(): f for f in dataclass_fields(Settings)}
+EXTENSION_SETTINGS: list[type] = []
+
+
+def declare_settings(declared: type) -> None:
+    """Add the settings of an extension: a frozen dataclass with keyword arguments, each field made by `setting`."""
+    EXTENSION_SETTINGS.append(declared)
+    SETTINGS.update({f.name.upper(): f for f in dataclass_fields(declared)})
 
 
 def settings() -> Settings:
     """Return the settings of the current application."""
     found: Settings = current_application().config["SETTINGS"]
+    return found
+
+
+def settings_of(declared: type[Declared]) -> Declared:
+    """Return the settings of the current application, typed as those that an extension declared."""
+    found: Declared = current_application().config["SETTINGS"]
     return found

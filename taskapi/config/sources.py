@@ -5,6 +5,7 @@ import os
 import re
 import runpy
 from collections.abc import Iterator, Mapping
+from dataclasses import make_dataclass
 from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, Final
 from dotenv import dotenv_values, find_dotenv
 from marshmallow import RAISE, Schema, ValidationError
 
-from taskapi.config import PREFIX, SETTINGS, Settings, SettingsError
+from taskapi.config import EXTENSION_SETTINGS, PREFIX, SETTINGS, Settings, SettingsError
 from taskapi.config.refusals import exposure, refusals
 
 BARE = ("DATABASE_URL", "REDIS_URL")  # hosting platforms set these two without a prefix
@@ -29,7 +30,6 @@ SERVICE: Final = re.compile(r"(.+_)?(SERVICE_(HOST|PORT(_.+)?)|PORT_\d+_(TCP|UDP
 SERVICE_PORT: Final = re.compile(r"(.+_)?PORT")
 SERVICE_URL: Final = re.compile(r"(tcp|udp|sctp)://.+")
 Errors = dict[str, list[str]]
-_Schema = Schema.from_dict({name: f.metadata["field"] for name, f in SETTINGS.items()}, name="SettingsSchema")
 
 
 def load_settings(overrides: Mapping[str, Any], default_instance_path: str) -> Settings:
@@ -92,12 +92,20 @@ def _is_of_kubernetes(full: str, value: str | None) -> bool:
 
 
 def _validate(given: dict[str, Any], errors: Errors) -> Settings:
+    schema = Schema.from_dict({name: f.metadata["field"] for name, f in SETTINGS.items()}, name="SettingsSchema")
     try:
-        values = _Schema(unknown=RAISE).load(given)
+        values = schema(unknown=RAISE).load(given)
     except ValidationError as error:
         errors.update(error.messages_dict)
         values = error.valid_data
-    return Settings(**{name.lower(): value for name, value in values.items()})
+    return _settings_type()(**{name.lower(): value for name, value in values.items()})
+
+
+def _settings_type() -> type[Settings]:
+    """Return a dataclass of the settings of the core and of all extensions."""
+    if not EXTENSION_SETTINGS:
+        return Settings
+    return make_dataclass("Settings", [], bases=(Settings, *EXTENSION_SETTINGS), frozen=True, kw_only=True)
 
 
 def _from_environment(errors: Errors, files: dict[str, Path]) -> dict[str, Any]:

@@ -1,7 +1,13 @@
-"""The schema's history (Alembic), inside the package so that it ships with it."""
+"""The database schema's revisions (Alembic): those of the core are here, those of an extension in its own folder.
 
+The core's revisions are the branch `core`. Those of an extension are a branch with the name of the extension.
+"""
+
+import os
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, Final
 
 import click
 from alembic.script import ScriptDirectory
@@ -11,16 +17,38 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from taskapi.config import Settings, SettingsError
+from taskapi.context import current_application
 from taskapi.database import EMBEDDED, MIGRATIONS, db, reader
+from taskapi.database.session import migrate
 from taskapi.security.keys import RING_FILE
 
+CORE: Final = "core"
 _APPLIED = text("SELECT version_num FROM alembic_version")
 
 
-def init_schema(app: Flask, settings: Settings) -> None:
-    """Bring the embedded database up to date; of any other, only say what it lacks. Raises SettingsError.
+def init_migrations(app: Flask, folders: Iterable[Path]) -> None:
+    """Add the revisions in these folders, where they exist, to those of the core.
 
-    Another is migrated by `flask db upgrade`, when its people are ready for it.
+    `flask db upgrade` then upgrades all branches, and `flask db migrate` adds to the core's.
+    """
+    app.extensions["taskapi-revisions"] = tuple(str(folder) for folder in folders if folder.is_dir())
+    defaults = {"upgrade": {"revision": "heads"}, "migrate": {"head": f"{CORE}@head"}, "stamp": {"revision": "heads"}}
+    app.cli.commands["db"].context_settings["default_map"] = defaults
+
+
+@migrate.configure
+def _locate_revisions(config: Any) -> Any:  # of type flask_migrate.Config, whose stubs lack its methods
+    """Tell Alembic all folders of revisions."""
+    core = Path(config.get_main_option("script_location", MIGRATIONS)) / "versions"
+    folders = os.pathsep.join([str(core), *current_application().extensions["taskapi-revisions"]])
+    config.set_main_option("version_locations", folders.replace("%", "%%"))
+    return config
+
+
+def init_schema(app: Flask, settings: Settings) -> None:
+    """Upgrade the embedded database; for any other database, log what its schema lacks. Raises SettingsError.
+
+    The operator upgrades another database with `flask db upgrade`.
     """
     with app.app_context():
         if settings.embedded:
@@ -40,7 +68,7 @@ def _upgrade_embedded(app: Flask) -> None:
                 f"The database {path} was written by a newer version. Start that version, or run its "
                 f"`flask db downgrade {newest()}` first."
             )
-        upgrade()
+        upgrade(revision="heads")
     except DBAPIError as error:
         raise SettingsError(f"The database {path} cannot be used: {error.orig}.") from None
     if _serves():
@@ -48,7 +76,7 @@ def _upgrade_embedded(app: Flask) -> None:
 
 
 def _serves() -> bool:
-    """Tell a server from a command, whose output is its own."""
+    """Return whether this is a server; a command prints only its own output."""
     command = click.get_current_context(silent=True)
     return command is None or command.info_name == "run"
 
@@ -65,38 +93,47 @@ def check_database() -> str | None:
 def check_migrations() -> str | None:
     """Return what the schema lacks, or None.
 
-    A newer one will do: a new version's migrations run while the old version still serves.
+    A newer schema is accepted: the migrations of a new version run while the old version still serves.
     """
     try:
         at = applied()
     except SQLAlchemyError:
         return "the schema cannot be read"
-    if at == newest() or is_newer(at):
+    if is_newer(at) or not [*history().iterate_revisions("heads", tuple(at), implicit_base=True)]:
         return None
-    return f"the schema is at {at or 'nothing'}, and this version needs {newest()}: run flask db upgrade"
+    needed = named(history().get_heads())
+    return f"the schema is at {named(at) or 'nothing'}, and this version needs {needed}: run flask db upgrade"
 
 
-def applied() -> str | None:
-    """Return the revision that the database is at; None: it has no schema of ours."""
+def named(revisions: Iterable[str]) -> str:
+    """Return revisions as a message names them."""
+    return ", ".join(sorted(revisions))
+
+
+def applied() -> set[str]:
+    """Return the last revision of each branch that the database is at; none if it has no schema of ours."""
     try:
-        found: str | None = reader().execute(_APPLIED).scalar()
+        return {*reader().execute(_APPLIED).scalars()}
     except (OperationalError, ProgrammingError):
-        reader().execute(text("SELECT 1"))  # it answers, so it is the table that is missing
-        return None
-    return found
+        reader().execute(text("SELECT 1"))  # the database responds, so only the table is missing
+        return set()
 
 
 def newest() -> str:
-    """Return the revision that this version is written for."""
-    return _revisions()[0]
+    """Return the last revision of the core."""
+    return str(_history(()).get_current_head())
 
 
-def is_newer(revision: str | None) -> bool:
-    """Tell whether a revision is one of a later version, of which this one knows nothing."""
-    return revision is not None and revision not in _revisions()
+def is_newer(revisions: Iterable[str]) -> bool:
+    """Return whether a revision is unknown, since a later version or an extension that was removed made it."""
+    return not {script.revision for script in history().walk_revisions()} >= {*revisions}
+
+
+def history() -> ScriptDirectory:
+    """Return the revisions of the core and of the application's extensions."""
+    return _history(current_application().extensions["taskapi-revisions"])
 
 
 @lru_cache
-def _revisions() -> list[str]:
-    """Return the revisions, newest first."""
-    return [script.revision for script in ScriptDirectory(MIGRATIONS).walk_revisions()]
+def _history(folders: tuple[str, ...]) -> ScriptDirectory:
+    return ScriptDirectory(MIGRATIONS, version_locations=[str(Path(MIGRATIONS, "versions")), *folders])

@@ -34,12 +34,18 @@ def _is_declared(name: str | None, _kind: str, _parents: Any) -> bool:
 
 
 def _revise(_context: Any, _revision: Any, directives: list[Any]) -> None:
-    """Give a new revision the next number; `flask db migrate` writes none if the schema has not changed."""
+    """Give a new revision the next number of its branch; `flask db migrate` writes none if the schema has not changed.
+
+    The first revision of an extension is called by the label of its branch: `notes_0001`.
+    """
     if getattr(context.config.cmd_opts, "autogenerate", False) and directives[0].upgrade_ops.is_empty():
         directives.clear()
         click.echo("No changes in schema detected.")
         return
-    directives[0].rev_id = f"{int(context.script.get_current_head() or 0) + 1:04}"
+    directive = directives[0]
+    last = next((script.revision for script in context.script.get_revisions(directive.head)), None)
+    last = last or f"{directive.branch_label}_0000"
+    directive.rev_id = f"{last[:-4]}{int(last[-4:]) + 1:04}"
 
 
 def _configure(**options: Any) -> None:

@@ -1,7 +1,7 @@
-"""The feed of changes: one statement, and so one moment, in the order of the change numbers.
+"""The change feed: one statement, and so one snapshot, in the order of the version numbers.
 
-Nothing is missed: a writer takes its numbers under its owner's lock and holds it until it has committed, so that all
-numbers below one that can be seen can be seen too.
+No change is missed: a transaction takes its version numbers while it holds its owner's lock, and keeps the lock until
+it has committed. So a reader that sees a version sees all lower versions too.
 """
 
 import re
@@ -34,7 +34,7 @@ _COUNTER = PreparedStatement(
 
 
 class Position(NamedTuple):
-    """How far a copy is: it has all changes up to `version`, and started when those up to `start` were forgotten."""
+    """The position of a copy: it has all changes up to `version`; changes up to `start` were purged before it began."""
 
     version: int
     start: int
@@ -52,7 +52,7 @@ def find_changes(query: dict[str, Any]) -> dict[str, Any]:
     limit = query["limit"]
     parameters = {"owner_id": caller().id, "since": since.version if since else 0}
     page = _changes(limit + 1).page(reader(), parameters, limit)
-    counter = _COUNTER.one(reader(), {"owner_id": caller().id})  # behind the rows: rather too late than early
+    counter = _COUNTER.one(reader(), {"owner_id": caller().id})  # after the rows, to notice a purge meanwhile
     if since and (max(since) < counter["purged"] or since.version > counter["value"]):
         problem("cursor_expired")
     position = since or Position(0, counter["purged"])
@@ -76,7 +76,7 @@ def _changes(rows: int) -> PreparedJsonPage:
 
 
 def _part(type_: Any, model: Any, data: ColumnElement[Any], most: ColumnElement[int]) -> Select[Any]:
-    """Return one table's share; it needs no more rows than the whole. What lies in the trash is told as deleted."""
+    """Return the changes of one table, at most as many as the whole page has. Rows in the trash count as deleted."""
     change = JsonObject(
         type_.label("type"), model.id.label("id"), (model.deleted_at.is_not(None)).label("deleted"), data.label("data")
     )

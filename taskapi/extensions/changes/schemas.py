@@ -1,4 +1,4 @@
-"""What the feed of changes looks like."""
+"""The schemas of the change feed."""
 
 from marshmallow import Schema, fields
 
@@ -10,7 +10,7 @@ TYPES = ("task", "project", "label")
 
 
 class SinceSchema(Schema):
-    """From where on, and how much."""
+    """Where the page starts, and its size."""
 
     since = Text(
         1,
@@ -21,24 +21,24 @@ class SinceSchema(Schema):
             "current cursor.",
         },
     )
-    limit = Whole(1, 100, load_default=100, metadata={"description": "How many at most."})
+    limit = Whole(1, 100, load_default=100, metadata={"description": "The largest number of changes."})
 
 
 class ChangeSchema(Schema):
-    """A task, project or label as it is since it last changed; of a deleted one, in the trash or gone, only its id."""
+    """A task, project or label after its last change. A deleted one, in the trash or purged, has only its id."""
 
     type = Choice(TYPES)
     id = fields.UUID(metadata={"example": TASK_ID})
     deleted = fields.Boolean()
     data = fields.Dict(
         allow_none=True,
-        metadata={"description": "As GET shows it; null if it was deleted.", "example": answer_of(TASK)},
+        metadata={"description": "The resource as GET shows it; null if it was deleted.", "example": answer_of(TASK)},
     )
 
 
 class ChangesSchema(Schema):
-    """Changes, oldest first, each thing once. The counts in projects and labels make no change by themselves."""
+    """Changes, oldest first, each resource once. A changed count in a project or label is not a change by itself."""
 
     changes = fields.List(fields.Nested(ChangeSchema))
-    cursor = fields.String(metadata={"description": "Where to go on.", "example": "7"})
-    has_more = fields.Boolean(metadata={"description": "Whether there is more to be had at once."})
+    cursor = fields.String(metadata={"description": "Where the next page starts.", "example": "7"})
+    has_more = fields.Boolean(metadata={"description": "Whether there is another page."})

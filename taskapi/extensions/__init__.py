@@ -1,0 +1,60 @@
+"""The extensions: optional parts of the service.
+
+To remove an extension, delete its line in NAMES, its folder here and its folder in tests/extensions.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+import click
+from flask import Flask
+
+from taskapi.api import Blueprint
+from taskapi.api.error_catalogue import CATALOGUE, Entry
+from taskapi.cli import database_group
+from taskapi.config import Settings, declare_settings
+
+NAMES: Final = (
+    "changes",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extension:
+    """What an extension adds to the application. An extension declares it as EXTENSION in its package."""
+
+    name: str
+    blueprints: tuple[Blueprint, ...] = ()  # routes of the API, which the OpenAPI document describes
+    init: Callable[[Flask, Settings], None] | None = None  # called once the core is initialized
+    commands: tuple[click.Command, ...] = ()  # `flask …`
+    database_commands: tuple[click.Command, ...] = ()  # `flask db …`
+    settings: type | None = None  # a dataclass as in taskapi.config
+    errors: Mapping[str, Entry] = field(default_factory=dict)  # error codes
+
+    @property
+    def revisions(self) -> Path:
+        """The folder of its Alembic revisions, which exists if the extension has tables."""
+        return Path(__file__).parent / self.name / "migrations"
+
+    def init_app(self, app: Flask, settings: Settings) -> None:
+        """Add the commands, and call `init`."""
+        for command in self.commands:
+            app.cli.add_command(command)
+        for command in self.database_commands:
+            database_group(app).add_command(command)
+        if self.init:
+            self.init(app, settings)
+
+
+def _load(name: str) -> Extension:
+    extension: Extension = import_module(f"{__name__}.{name}").EXTENSION
+    CATALOGUE.update(extension.errors)
+    if extension.settings:
+        declare_settings(extension.settings)
+    return extension
+
+
+EXTENSIONS: Final = tuple(map(_load, NAMES))
