@@ -21,7 +21,7 @@ from benchmarks import subject
 from benchmarks.in_process import quietly
 from taskapi.database import READER, db, rls_user, set_rls_user
 from taskapi.owned import ChangeCounter
-from taskapi.security.cursor import seal
+from taskapi.resources.pagination import encode_cursor
 from taskapi.security.tokens import verify
 from taskapi.tasks.models import Task
 from taskapi.users.models import create_user
@@ -155,7 +155,7 @@ def middle(client: FlaskClient, sort: str, filters: dict[str, Any]) -> str:
         mine = Task.owner_id == g.caller.id
         count = db.session.execute(sa.select(sa.func.count()).where(mine)).scalar_one()
         row = db.session.execute(sa.select(key, Task.id).where(mine, Task.id == UUID(int=count // 2))).one()
-        return seal(list(row), {**filters, "sort": (sort,)})
+        return encode_cursor(list(row), {**filters, "sort": (sort,)})
 
 
 def table(of: str, sizes: tuple[int, ...], asked: list[dict[str, Ask]]) -> Iterator[str]:

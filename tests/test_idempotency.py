@@ -9,8 +9,8 @@ import time_machine
 from conftest import PASSWORD
 
 from taskapi.database import db, now, rls_user
-from taskapi.security import idempotency
-from taskapi.security.idempotency import StoredAnswer
+from taskapi.resources import idempotency
+from taskapi.resources.idempotency import StoredResponse
 
 REQUESTS = {
     "tasks": {"title": "Milk", "labels": ["home"]},
@@ -83,14 +83,14 @@ def test_a_crash_before_the_end_leaves_neither_task_nor_answer(owner, app, monke
 
 def test_a_key_is_forgotten_after_a_day(app, owner):
     send(owner)
-    with time_machine.travel(now() + idempotency.LIFE + timedelta(minutes=1)):
+    with time_machine.travel(now() + idempotency.LIFETIME + timedelta(minutes=1)):
         assert app.test_cli_runner().invoke(args=["prune"]).exit_code == 0
     assert "Idempotency-Replayed" not in send(owner).headers
 
 
 def test_a_key_older_than_a_day_counts_for_nothing_even_before_the_pruning(owner, monkeypatch):
     send(owner)
-    monkeypatch.setattr(idempotency, "LIFE", timedelta(0))
+    monkeypatch.setattr(idempotency, "LIFETIME", timedelta(0))
     assert "Idempotency-Replayed" not in send(owner).headers
     assert count(owner) == 2
 
@@ -125,7 +125,7 @@ def test_stored_answers_of_a_user_have_a_bound_in_rows(make_app, new_person):
     assert count(owner) == 3
     assert owner.post("/api/v1/tasks", json=REQUESTS["tasks"]).status_code == 201
     assert send(owner, key="k-0").headers["Idempotency-Replayed"] == "true"
-    with time_machine.travel(now() + idempotency.LIFE + timedelta(minutes=1)):
+    with time_machine.travel(now() + idempotency.LIFETIME + timedelta(minutes=1)):
         later = sign_in(app, owner.username)
         assert send(later, key="k-0").status_code == 201
         assert "Idempotency-Replayed" not in send(later, key="k-9").headers
@@ -143,6 +143,6 @@ def sign_in(app, username):
 def stored_bytes(app, owner):
     """Return how many bytes of answers are stored for a user."""
     owner_id = UUID(owner.get("/api/v1/me").json["id"])
-    total = sa.select(sa.func.sum(sa.func.length(StoredAnswer.body))).where(StoredAnswer.owner_id == owner_id)
+    total = sa.select(sa.func.sum(sa.func.length(StoredResponse.body))).where(StoredResponse.owner_id == owner_id)
     with app.app_context(), rls_user(owner_id):
         return db.session.execute(total).scalar_one()

@@ -12,7 +12,7 @@ from taskapi.auth.models import Session
 from taskapi.database import JsonRow, PreparedJsonRow, now, reader, rls_count_only
 from taskapi.database.folding import fold
 from taskapi.owned import ChangeCounter
-from taskapi.security.keyset import SortKey, find_page, in_pages
+from taskapi.resources.pagination import SortKey, find_page, select_page
 from taskapi.security.rbac import Role
 from taskapi.users.models import User, holds
 
@@ -30,7 +30,7 @@ def find_user(user_id: UUID) -> JsonRow | None:
 def find_users(query: dict[str, Any]) -> dict[str, Any]:
     """Return a page of people, by username."""
     statement = people(query)
-    return find_page(lambda behind, rows: in_pages(statement, KEYS, behind=behind, rows=rows), KEYS, query)
+    return find_page(lambda after, rows: select_page(statement, KEYS, after=after, rows=rows), KEYS, query)
 
 
 def people(query: dict[str, Any]) -> Select[Any]:

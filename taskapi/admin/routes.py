@@ -17,11 +17,11 @@ from taskapi.admin.schemas import (
     UserSchema,
 )
 from taskapi.api import Blueprint
-from taskapi.api.pages import next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.audit.queries import find_entries
 from taskapi.audit.schemas import AuditPageSchema, AuditQuerySchema
 from taskapi.database import JsonRow, db
+from taskapi.resources.pagination import next_link
 from taskapi.security.cookies import clear_own
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission

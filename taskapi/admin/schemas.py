@@ -7,8 +7,8 @@ from marshmallow.validate import Length
 
 from taskapi.api.examples import GUEST, body_of
 from taskapi.api.fields import Choice, Flag, PatchSchema, QueryFlag, Text
-from taskapi.api.pages import PageSchema
 from taskapi.auth.schemas import RegisterSchema
+from taskapi.resources.pagination import PageSchema
 from taskapi.security.rbac import Role
 from taskapi.users.schemas import ROLES, AccountSchema
 

@@ -7,10 +7,10 @@ from sqlalchemy import Select, bindparam, case, select
 
 from taskapi.audit.models import AuditEntry
 from taskapi.audit.schemas import AuditEntrySchema
-from taskapi.security.keyset import SortKey, find_page, in_pages, instant
+from taskapi.resources.pagination import SortKey, find_page, parse_instant, select_page
 
 NAMES = tuple(AuditEntrySchema().dump_fields)
-KEYS = (SortKey(AuditEntry.at, instant, descends=True), SortKey(AuditEntry.id, UUID, descends=True))
+KEYS = (SortKey(AuditEntry.at, parse_instant, descends=True), SortKey(AuditEntry.id, UUID, descends=True))
 FILTERS = {
     "actor": AuditEntry.actor_id == bindparam("actor"),
     "subject": AuditEntry.subject_id == bindparam("subject"),
@@ -45,4 +45,4 @@ def activity() -> Select[Any]:
 
 def _page(statement: Select[Any], filters: dict[str, Any], query: dict[str, Any]) -> dict[str, Any]:
     statement = statement.where(*(FILTERS[name] for name in filters))
-    return find_page(lambda behind, rows: in_pages(statement, KEYS, behind=behind, rows=rows), KEYS, query, **filters)
+    return find_page(lambda after, rows: select_page(statement, KEYS, after=after, rows=rows), KEYS, query, **filters)

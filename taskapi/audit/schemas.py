@@ -4,8 +4,8 @@ from marshmallow import Schema, fields
 
 from taskapi.api.examples import ENTRY_ID, REQUEST_ID, USER_ID
 from taskapi.api.fields import Choice, Instant
-from taskapi.api.pages import PageSchema
 from taskapi.audit.models import Event
+from taskapi.resources.pagination import PageSchema
 
 EVENTS = [event.value for event in Event]
 

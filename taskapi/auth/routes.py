@@ -11,7 +11,6 @@ from taskapi.api.documenting import BY_REFRESH_COOKIE
 from taskapi.api.errors import Problem
 from taskapi.api.header_docs import ENDED, LIMITS
 from taskapi.api.header_docs import headers as documented_headers
-from taskapi.api.pages import PageSchema, next_link
 from taskapi.api.problem_docs import TOKEN
 from taskapi.auth import answers, service
 from taskapi.auth.schemas import (
@@ -33,6 +32,7 @@ from taskapi.auth.schemas import (
 from taskapi.config import settings
 from taskapi.database import db
 from taskapi.ops.metrics import REFRESHES, SIGN_INS, counted
+from taskapi.resources.pagination import PageSchema, next_link
 from taskapi.security import cookies, passwords
 from taskapi.security.device import presented_device, remember_device
 from taskapi.security.guard import authenticate, bearer_token, public, requires

@@ -24,9 +24,9 @@ from taskapi.audit.log import origin
 from taskapi.auth.models import RefreshToken, Session
 from taskapi.config import settings
 from taskapi.database import db, now, reader
+from taskapi.resources.pagination import decode_cursor, encode_cursor
 from taskapi.security import denylist, passwords
 from taskapi.security.address import parse_address
-from taskapi.security.cursor import seal, unseal
 from taskapi.security.keys import ring
 from taskapi.security.tokens import Standing, caller, require_signing
 from taskapi.users.models import User
@@ -208,10 +208,10 @@ def live_sessions(limit: int, cursor: str | None) -> dict[str, Any]:
     """Return a page of the caller's sessions, the latest first."""
     living = select(*SESSION).where(Session.user_id == caller().id, Session.expires_at > now())
     if cursor:
-        living = living.where(Session.id < UUID(unseal(cursor, "sessions")[0]))
+        living = living.where(Session.id < UUID(decode_cursor(cursor, "sessions")[0]))
     rows = reader().execute(living.order_by(Session.id.desc()).limit(limit + 1)).all()
     items = [_shown(row) for row in rows[:limit]]
-    return {"items": items, "next_cursor": seal([items[-1]["id"]], "sessions") if len(rows) > limit else None}
+    return {"items": items, "next_cursor": encode_cursor([items[-1]["id"]], "sessions") if len(rows) > limit else None}
 
 
 def _shown(row: Any) -> dict[str, Any]:

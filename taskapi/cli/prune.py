@@ -12,7 +12,7 @@ from taskapi.auth.service import prune_sessions
 from taskapi.cli.command import Command
 from taskapi.config import settings
 from taskapi.database import db, now, rls_user
-from taskapi.security.idempotency import prune_answers
+from taskapi.resources.idempotency import prune_responses
 from taskapi.tasks.prune import empty_trash, is_due
 from taskapi.users.service import everybody
 
@@ -29,7 +29,7 @@ def prune() -> None:
         with suppress(NoResultFound), rls_user(owner_id):  # who leaves meanwhile has nothing left
             if is_due(owner_id, before):
                 emptied += empty_trash(owner_id, before)
-                over += prune_answers(owner_id)
+                over += prune_responses(owner_id)
                 db.session.commit()
     click.echo(f"Removed {emptied} rows from the trash, and {over} sessions, revocations and stored answers.")
     click.echo(f"Removed {removed} entries from the audit log, and addresses and agents from {blanked} others.")

@@ -9,7 +9,7 @@ from sqlalchemy import Select, bindparam, select
 from taskapi.database import JsonRow, PreparedJsonPage, PreparedJsonRow, reader
 from taskapi.labels.models import Label
 from taskapi.labels.schemas import NAMES
-from taskapi.security.keyset import SortKey, find_page, in_pages
+from taskapi.resources.pagination import SortKey, find_page, select_page
 from taskapi.security.tokens import caller
 
 KEYS = (SortKey(Label.name_key), SortKey(Label.id, UUID))
@@ -31,9 +31,9 @@ def _one() -> PreparedJsonRow:
 
 
 @lru_cache
-def _statement(deleted: bool, behind: bool, rows: int) -> PreparedJsonPage:
+def _statement(deleted: bool, after: bool, rows: int) -> PreparedJsonPage:
     live = Label.deleted_at.is_not(None) if deleted else Label.deleted_at.is_(None)
-    return in_pages(_shown().where(live), KEYS, behind=behind, rows=rows)
+    return select_page(_shown().where(live), KEYS, after=after, rows=rows)
 
 
 @lru_cache

@@ -7,7 +7,6 @@ from flask import Response
 
 from taskapi.api import Blueprint, require_match
 from taskapi.api.fields import DeletionSchema
-from taskapi.api.pages import next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.database import JsonRow, db, now
 from taskapi.labels.models import Label
@@ -24,8 +23,9 @@ from taskapi.labels.schemas import (
     LabelRestoreSchema,
 )
 from taskapi.owned import bury
+from taskapi.resources.idempotency import created_response, idempotent
+from taskapi.resources.pagination import next_link
 from taskapi.security.guard import requires
-from taskapi.security.idempotency import idempotent, made
 from taskapi.security.rbac import Permission
 from taskapi.security.scope import live_or_409, make_room, mine_or_404, refuse_taken_name, shown_or_404
 from taskapi.security.tokens import caller
@@ -59,7 +59,7 @@ def create_label(values: dict[str, Any]) -> Response:
     db.session.add(label)
     db.session.flush()
     db.session.refresh(label)
-    answer = made(label, LABEL, f"/api/v1/labels/{label.id}")
+    answer = created_response(label, LABEL, f"/api/v1/labels/{label.id}")
     db.session.commit()
     return answer
 

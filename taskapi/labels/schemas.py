@@ -4,7 +4,7 @@ from marshmallow import Schema, fields
 
 from taskapi.api.examples import LABEL_ID
 from taskapi.api.fields import BodySchema, Color, Instant, PatchSchema, Switch, Text
-from taskapi.api.pages import PageSchema
+from taskapi.resources.pagination import PageSchema
 
 
 class LabelSchema(Schema):

@@ -9,7 +9,7 @@ from sqlalchemy import Select, bindparam, select
 from taskapi.database import JsonRow, PreparedJsonPage, PreparedJsonRow, reader
 from taskapi.projects.models import Project
 from taskapi.projects.schemas import NAMES
-from taskapi.security.keyset import SortKey, find_page, in_pages
+from taskapi.resources.pagination import SortKey, find_page, select_page
 from taskapi.security.tokens import caller
 
 KEYS = (SortKey(Project.name_key), SortKey(Project.id, UUID))
@@ -32,10 +32,10 @@ def _one() -> PreparedJsonRow:
 
 
 @lru_cache
-def _statement(shape: frozenset[str], behind: bool, rows: int) -> PreparedJsonPage:
+def _statement(shape: frozenset[str], after: bool, rows: int) -> PreparedJsonPage:
     live = Project.deleted_at.is_not(None) if "deleted" in shape else Project.deleted_at.is_(None)
     archived = (Project.archived == bindparam("archived"),) if "archived" in shape else ()
-    return in_pages(_shown().where(live, *archived), KEYS, behind=behind, rows=rows)
+    return select_page(_shown().where(live, *archived), KEYS, after=after, rows=rows)
 
 
 @lru_cache

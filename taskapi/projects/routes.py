@@ -7,7 +7,6 @@ from flask import Response
 
 from taskapi.api import Blueprint, require_match
 from taskapi.api.fields import DeletionSchema
-from taskapi.api.pages import next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.database import JsonRow, db, now
 from taskapi.owned import bury
@@ -24,8 +23,9 @@ from taskapi.projects.schemas import (
     ProjectQuerySchema,
     ProjectRestoreSchema,
 )
+from taskapi.resources.idempotency import created_response, idempotent
+from taskapi.resources.pagination import next_link
 from taskapi.security.guard import requires
-from taskapi.security.idempotency import idempotent, made
 from taskapi.security.rbac import Permission
 from taskapi.security.scope import live_or_409, make_room, mine_or_404, refuse_taken_name, shown_or_404
 from taskapi.security.tokens import caller
@@ -60,7 +60,7 @@ def create_project(values: dict[str, Any]) -> Response:
     db.session.add(project)
     db.session.flush()
     db.session.refresh(project)
-    answer = made(project, PROJECT, f"/api/v1/projects/{project.id}")
+    answer = created_response(project, PROJECT, f"/api/v1/projects/{project.id}")
     db.session.commit()
     return answer
 

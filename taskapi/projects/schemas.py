@@ -4,7 +4,7 @@ from marshmallow import Schema, fields
 
 from taskapi.api.examples import PROJECT_ID
 from taskapi.api.fields import BodySchema, Color, Flag, Instant, PatchSchema, QueryFlag, Switch, Text
-from taskapi.api.pages import PageSchema
+from taskapi.resources.pagination import PageSchema
 
 
 class TaskCountsSchema(Schema):

@@ -9,7 +9,7 @@ from taskapi.database import PreparedStatement, now, reader
 from taskapi.labels.models import Label
 from taskapi.owned import Tombstone, forget, lock_owner
 from taskapi.projects.models import Project
-from taskapi.security.idempotency import LIFE, StoredAnswer
+from taskapi.resources.idempotency import LIFETIME, StoredResponse
 from taskapi.tasks.models import Task
 
 ORDER = (Task, Project, Label, Tombstone)  # tasks before the projects they are in
@@ -17,14 +17,14 @@ _OLD = [
     exists().where(model.owner_id == bindparam("owner_id"), model.deleted_at < bindparam("before")) for model in ORDER
 ]
 _OLD.append(
-    exists().where(StoredAnswer.owner_id == bindparam("owner_id"), StoredAnswer.created_at < bindparam("answered"))
+    exists().where(StoredResponse.owner_id == bindparam("owner_id"), StoredResponse.created_at < bindparam("answered"))
 )
 _IS_DUE = PreparedStatement(select(or_(*_OLD).label("due")))
 
 
 def is_due(owner_id: UUID, before: datetime) -> bool:
     """Tell whether a person deleted something before that and still has it, or a tombstone of it; or old answers."""
-    found = _IS_DUE.one(reader(), {"owner_id": owner_id, "before": before, "answered": now() - LIFE})
+    found = _IS_DUE.one(reader(), {"owner_id": owner_id, "before": before, "answered": now() - LIFETIME})
     return bool(found["due"])
 
 

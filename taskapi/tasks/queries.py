@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 
 from taskapi.database import JsonRow, PreparedJsonPage, PreparedJsonRow, reader
-from taskapi.security.keyset import SortKey, find_page, in_pages, instant
+from taskapi.resources.pagination import SortKey, find_page, parse_instant, select_page
 from taskapi.security.tokens import caller
 from taskapi.tasks.days import UTC_ZONE
 from taskapi.tasks.filters import conditions, needs_timezone, parameters_of
@@ -20,12 +20,12 @@ from taskapi.users.timezones import timezone_of
 
 SHOWN = tuple(getattr(Task, name).label(name) for name in NAMES)
 COLUMNS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
-    "created_at": (Task.created_at, instant),
-    "updated_at": (Task.updated_at, instant),
-    "due": (Task.due_first, instant),
-    "-due": (Task.due_last, instant),
-    "completed_at": (Task.completed_first, instant),
-    "-completed_at": (Task.completed_last, instant),
+    "created_at": (Task.created_at, parse_instant),
+    "updated_at": (Task.updated_at, parse_instant),
+    "due": (Task.due_first, parse_instant),
+    "-due": (Task.due_last, parse_instant),
+    "completed_at": (Task.completed_first, parse_instant),
+    "-completed_at": (Task.completed_last, parse_instant),
     "priority": (Task.priority_rank, int),
     "title": (Task.title_key, str),
 }
@@ -50,8 +50,8 @@ def find_tasks(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1024)
-def _statement(shape: frozenset[str], sort: tuple[str, ...], behind: bool, rows: int) -> PreparedJsonPage:
-    return in_pages(select(*SHOWN).where(*conditions(shape)), _keys(sort), behind=behind, rows=rows)
+def _statement(shape: frozenset[str], sort: tuple[str, ...], after: bool, rows: int) -> PreparedJsonPage:
+    return select_page(select(*SHOWN).where(*conditions(shape)), _keys(sort), after=after, rows=rows)
 
 
 @lru_cache

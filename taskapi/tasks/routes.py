@@ -7,11 +7,11 @@ from flask import Response
 
 from taskapi.api import Blueprint, require_match, respond
 from taskapi.api.fields import DeletionSchema
-from taskapi.api.pages import next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.database import JsonRow, db, now
+from taskapi.resources.idempotency import created_response, idempotent, store_response
+from taskapi.resources.pagination import next_link
 from taskapi.security.guard import requires
-from taskapi.security.idempotency import idempotent, made, remembered
 from taskapi.security.rbac import Permission
 from taskapi.security.scope import mine_or_404, shown_or_404
 from taskapi.tasks.batch import BATCHES, BatchSchema, ResultsSchema, run
@@ -52,7 +52,7 @@ def create_task(values: dict[str, Any]) -> Response:
     Only a title is needed. Labels that there are not yet are made. The answer's `ETag` is the task's version.
     """
     task = add_task(values)
-    answer = made(task, TASK, f"/api/v1/tasks/{task['id']}")
+    answer = created_response(task, TASK, f"/api/v1/tasks/{task['id']}")
     db.session.commit()
     return answer
 
@@ -69,7 +69,7 @@ def change_tasks(batch: dict[str, Any]) -> Response:
     They are done in the order given, and results come in that order. Where one fails, its error names it by `index`,
     and nothing has changed.
     """
-    answer = remembered(respond({"results": run(batch["operations"])}, 200, {}, etag=False))
+    answer = store_response(respond({"results": run(batch["operations"])}, 200, {}, etag=False))
     db.session.commit()
     return answer
 

@@ -7,7 +7,7 @@ from marshmallow.validate import Length
 
 from taskapi.api.examples import PROJECT_ID, TASK_ID
 from taskapi.api.fields import BodySchema, Choice, Day, DayOrInstant, Instant, PatchSchema, Switch, Text
-from taskapi.api.pages import PageSchema
+from taskapi.resources.pagination import PageSchema
 from taskapi.tasks.models import Priority, Status
 from taskapi.tasks.search import SearchWords
 

@@ -9,12 +9,12 @@ from sqlalchemy import bindparam, select
 from taskapi.api import Blueprint, problem
 from taskapi.api.downloads import download
 from taskapi.api.header_docs import ENDED
-from taskapi.api.pages import PageSchema, next_link
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.audit import Event, record
 from taskapi.audit.queries import find_activity
 from taskapi.audit.schemas import AuditPageSchema
 from taskapi.database import JsonRow, PreparedJsonRow, db, reader
+from taskapi.resources.pagination import PageSchema, next_link
 from taskapi.security.cookies import clear_own
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission

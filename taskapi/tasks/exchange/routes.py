@@ -11,8 +11,8 @@ from taskapi.api.downloads import download
 from taskapi.api.parsing import JSON
 from taskapi.audit import Event, record
 from taskapi.database import db, now
+from taskapi.resources.idempotency import accepts_idempotency_key, find_stored_response, request_key, store_response
 from taskapi.security.guard import requires
-from taskapi.security.idempotency import first_answer, remembered, request_key, takes_key
 from taskapi.security.rbac import Permission
 from taskapi.security.tokens import caller
 from taskapi.tasks.exchange.body import FORM, digest, receive
@@ -93,7 +93,7 @@ def _imports(content: dict[str, Any], *codes: str) -> Callable[[Any], Any]:
     """Declare what the two imports have in common."""
 
     def decorate(view: Any) -> Any:
-        view = blp.response(200, ImportedSchema)(takes_key(requires(Permission.TASK_WRITE)(view)))
+        view = blp.response(200, ImportedSchema)(accepts_idempotency_key(requires(Permission.TASK_WRITE)(view)))
         view = blp.problems("quota_exceeded", "project_archived", "idempotency_key_in_use", *codes)(view)
         view = blp.doc(requestBody={"required": True, "content": content})(view)
         return blp.arguments(ImportQuerySchema, location="query")(view)
@@ -135,14 +135,14 @@ def _import(form: str, *media_types: str, dry_run: bool) -> Response:
             return answer
         with WORKING_IMPORTS.hold(caller().id):
             file = read_file(form, pieces, now())
-            if not dry_run and (answer := first_answer(content)):  # another process was quicker
+            if not dry_run and (answer := find_stored_response(content)):  # another process was quicker
                 return answer
             created = add_file(file)
             response = respond({**created, "dry_run": dry_run}, 200, {}, etag=False)
             if dry_run:
                 db.session.rollback()
                 return response
-            remembered(response, content)
+            store_response(response, content)
             record(Event.IMPORTED, actor_id=caller().id, subject_id=caller().id, **created)
             db.session.commit()
             return response
@@ -150,6 +150,6 @@ def _import(form: str, *media_types: str, dry_run: bool) -> Response:
 
 def _answered(content: bytes) -> Response | None:
     """Return the answer to the same request, and leave the owner unlocked while the file is read."""
-    answer = first_answer(content)
+    answer = find_stored_response(content)
     db.session.rollback()
     return answer

@@ -1,0 +1,140 @@
+"""Keyset pages: a page starts after the last row of the page before, so that no row is skipped or repeated.
+
+A cursor holds the position of that row. It is signed, and bound to its user, path, filters and sort order.
+"""
+
+import hmac
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qsl, urlencode
+
+import orjson
+from marshmallow import Schema
+from sqlalchemy import ColumnElement, Select, and_, bindparam, literal_column, or_, tuple_
+
+from taskapi.api import problem
+from taskapi.api.encoding import to_json
+from taskapi.api.fields import Text, Whole
+from taskapi.context import current_request
+from taskapi.database import JsonArray, JsonObject, PreparedJsonPage, reader
+from taskapi.security import base64url
+from taskapi.security.keys import ring
+from taskapi.security.tokens import caller
+
+MAC_BYTES: Final = 16
+POSITION: Final = "position "  # a prefix that no column has
+BuildStatement = Callable[[bool, int], PreparedJsonPage]
+
+
+class PageSchema(Schema):
+    """The query parameters of a list that select a page."""
+
+    limit = Whole(1, 100, load_default=20, metadata={"description": "The maximum number of items."})
+    cursor = Text(1, 2000, trim=False, metadata={"description": "The `next_cursor` of the previous page."})
+
+
+class SortKey(NamedTuple):
+    """A column to sort by, and the function that parses its value in a cursor."""
+
+    column: Any
+    parse: Callable[[Any], Any] = str
+    descends: bool = False
+
+
+def parse_instant(text: str) -> datetime:
+    """Return the instant in a cursor, which is in UTC with or without an offset."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def select_page(statement: Select[Any], keys: tuple[SortKey, ...], *, after: bool, rows: int) -> PreparedJsonPage:
+    """Return the statement of one page, sorted by `keys`. With `after`, it has a parameter `after0`, … for each key."""
+    order = [key.column.desc() if key.descends else key.column.asc() for key in keys]
+    position = [key.column.label(f"{POSITION}{i}") for i, key in enumerate(keys)]
+    if after:
+        statement = statement.where(_is_after(keys))
+    page = statement.add_columns(*position).order_by(*order).limit(literal_column(str(rows))).subquery("page")
+    return PreparedJsonPage(JsonObject(*page.c[: -len(keys)]), JsonArray(*page.c[-len(keys) :]))
+
+
+def find_page(
+    build_statement: BuildStatement, keys: tuple[SortKey, ...], query: dict[str, Any], **parameters: Any
+) -> dict[str, Any]:
+    """Return a page of the caller's rows and the cursor of the next page.
+
+    `build_statement` returns the statement of a page, given `after` and `rows` of `select_page`; `parameters` are its
+    parameters. `query` is the query of the request. Responds 400 to a cursor of another query.
+    """
+    limit, cursor = query["limit"], query.get("cursor")
+    filters = {name: value for name, value in query.items() if name not in {"limit", "cursor"}}
+    parameters["owner_id"] = caller().id
+    if cursor:
+        values = zip(keys, decode_cursor(cursor, filters), strict=True)
+        parameters |= {f"after{i}": key.parse(value) for i, (key, value) in enumerate(values)}
+    page = build_statement(bool(cursor), limit + 1).page(reader(), parameters, limit)
+    next_cursor = encode_cursor(orjson.Fragment(page.last), filters) if page.more else None
+    return {"items": page.items, "next_cursor": next_cursor}
+
+
+def next_link(cursor: str | None) -> dict[str, str]:
+    """Return the Link header (RFC 8288) of the next page; none for the last page.
+
+    The URL is absolute, because some clients do not resolve a relative one. It is a path if the request has no valid
+    Host.
+    """
+    if cursor is None:
+        return {}
+    request = current_request()
+    base = (request.root_url if request.host else f"{request.script_root}/").rstrip("/")
+    query = _query_without_cursor(request.query_string)
+    return {"Link": f'<{base}{request.path}?{query}cursor={cursor}>; rel="next"'}
+
+
+@lru_cache(maxsize=256)
+def _query_without_cursor(query: bytes) -> str:
+    parameters = [(name, value) for name, value in parse_qsl(query.decode(), keep_blank_values=True)]
+    kept = [(name, value) for name, value in parameters if name != "cursor"]
+    return f"{urlencode(kept)}&" if kept else ""
+
+
+def encode_cursor(position: Any, filters: Any) -> str:
+    """Return the cursor of the rows after `position`, a list, for the caller, the path of the request and `filters`."""
+    data = to_json(position)
+    return base64url.encode(_mac(ring().secrets("cursor")[0], data, filters) + data)
+
+
+def decode_cursor(cursor: str, filters: Any) -> list[Any]:
+    """Return the position in a cursor. Responds 400 if it was made for another caller, path or `filters`."""
+    try:
+        signed = base64url.decode(cursor)
+    except ValueError:
+        problem("invalid_cursor")
+    mac, data = signed[:MAC_BYTES], signed[MAC_BYTES:]
+    if not any(hmac.compare_digest(mac, _mac(secret, data, filters)) for secret in ring().secrets("cursor")):
+        problem("invalid_cursor")
+    position: list[Any] = orjson.loads(data)
+    return position
+
+
+def _mac(secret: bytes, data: bytes, filters: Any) -> bytes:
+    bound = to_json([caller().id, current_request().path, filters])
+    return hmac.digest(secret, len(bound).to_bytes(4, "big") + bound + data, "sha256")[:MAC_BYTES]
+
+
+def _is_after(keys: tuple[SortKey, ...]) -> ColumnElement[bool]:
+    """Return the condition that a row comes after the position in the parameters.
+
+    If all keys have one direction, it compares row values: databases would read the whole index for an OR.
+    """
+    columns = [key.column for key in keys]
+    values = [bindparam(f"after{i}", type_=column.type) for i, column in enumerate(columns)]
+    if len({key.descends for key in keys}) == 1:
+        row, position = tuple_(*columns), tuple_(*values)
+        return row < position if keys[0].descends else row > position
+    equal = [column == value for column, value in zip(columns, values, strict=True)]
+    beyond = [
+        key.column < value if key.descends else key.column > value for key, value in zip(keys, values, strict=True)
+    ]
+    first = columns[0] <= values[0] if keys[0].descends else columns[0] >= values[0]  # which the index can use
+    return and_(first, or_(*(and_(*equal[:depth], beyond[depth]) for depth in range(len(keys)))))
