@@ -64,6 +64,7 @@ def test_head_answers_as_get_without_a_body(app, admin, subtests):
             assert head.data == b""
             assert {*head.headers.keys()} == {*get.headers.keys()}
             assert head.headers.get("ETag") == get.headers.get("ETag")
+            get.close()
 
 
 def test_options_names_the_methods_of_every_route(app, client, subtests):

@@ -267,6 +267,12 @@ class Settings:
             )
         ),
     )
+    max_user_writes: int = setting(
+        4,
+        "Writes of one user that a process runs at once, those that wait for each other included; 429 for others. Each "
+        "takes a thread: set it to half of the threads. Not limited without `TASKAPI_RATELIMIT_ENABLED`.",
+        _whole(2, 1000),
+    )
     max_body_bytes: int = setting(1024 * 1024, "Largest request body.", _whole(1024))
     max_sessions: int = setting(
         100, "Sessions of one user; a sign-in beyond that ends the one that was used longest ago.", _whole(1, 10000)

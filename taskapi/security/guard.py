@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
 
 from flask import Flask, Response, g, request
 from sqlalchemy.exc import IntegrityError, NoResultFound
 
 from taskapi.api import problem
+from taskapi.api.concurrency import ConcurrencyLimit
 from taskapi.api.errors import Problem, respond_to_unexpected_error
 from taskapi.config import settings
 from taskapi.context import current_application, current_g, current_request
@@ -74,6 +76,20 @@ def admit() -> None:
         age = settings().access_token_seconds  # a fresh token is as old as the password entry
         challenge = f'Bearer error="insufficient_user_authentication", max_age="{age}"'
         problem("fresh_token_required", headers={"WWW-Authenticate": challenge})
+    if request.method not in SAFE:
+        count_write(who.id)
+
+
+def count_write(user_id: UUID) -> None:
+    """Count a write of a user while it runs. Writers of one user wait for each other, each with a thread."""
+    if settings().ratelimit_enabled:
+        current_application().extensions["taskapi-writes"].start(user_id)
+        current_g().counted_write = user_id
+
+
+def _end_write(_error: BaseException | None) -> None:
+    if (user_id := current_g().pop("counted_write", None)) is not None:
+        current_application().extensions["taskapi-writes"].stop(user_id)
 
 
 def count_request(limits: tuple[Limit, ...]) -> None:
@@ -128,7 +144,10 @@ def excuse_not_found(problem: Problem) -> Response:
 
 def init_guard(app: Flask) -> None:
     """Put the guard before every view."""
+    most: int = app.config["SETTINGS"].max_user_writes
+    app.extensions["taskapi-writes"] = ConcurrencyLimit("writes", per_user=most)
     app.before_request(admit)
+    app.teardown_request(_end_write)
     for kind in (NoResultFound, IntegrityError):
         app.register_error_handler(kind, excuse)
     app.register_error_handler(Problem, excuse_not_found)
