@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from taskapi.web.routes import RELEASE
 
+QUICK_ADD = "text/quick_add_parser.js"
 NOON = "2030-06-12T12:00:00Z"  # a Wednesday
 
 DAYS = {  # what is said of the day, and the day it is; the title is "Milk"
@@ -93,7 +94,7 @@ LOCAL_LINES = {
               "am Freitag um 18 Uhr": "2030-06-14T16:00:00Z", "um 18.30 Uhr": "2030-06-12T16:30:00Z",
               "jeden Sonntag": None, "seit Montag": None, "tomorrow": "2030-06-13", "3.11": None},
 }  # fmt: skip
-PARSED = "given.map(line => { const { understood, ...found } = m.parse(line); return found; })"
+PARSED = "given.map(line => { const { understood, ...found } = m.parseQuickAdd(line); return found; })"
 
 
 def in_browser(page, site):
@@ -102,7 +103,7 @@ def in_browser(page, site):
     page.goto(site)
 
     def run(module, expression, given=None):
-        days = f"/static/{RELEASE}/text/days.js"
+        days = f"/static/{RELEASE}/text/dates.js"
         script = f"""async given => {{
             (await import('{days}')).setZone('Europe/Berlin');
             const m = await import('/static/{RELEASE}/{module}');
@@ -120,7 +121,7 @@ def run(site, page):
 
 
 def test_quick_add_reads_a_line(run, subtests):
-    for line, found in zip(LINES, run("text/quickadd.js", PARSED, [*LINES]), strict=True):
+    for line, found in zip(LINES, run(QUICK_ADD, PARSED, [*LINES]), strict=True):
         with subtests.test(line=line):
             assert found == LINES[line]
 
@@ -130,7 +131,7 @@ def test_quick_add_reads_dates_by_the_locale(browser, site, locale, subtests):
     context = browser.new_context(locale=locale)
     run = in_browser(context.new_page(), site)
     lines = {f"Milk {said}": due for said, due in LOCAL_LINES[locale].items()}
-    for (line, due), found in zip(lines.items(), run("text/quickadd.js", PARSED, [*lines]), strict=True):
+    for (line, due), found in zip(lines.items(), run(QUICK_ADD, PARSED, [*lines]), strict=True):
         with subtests.test(line=line):
             name = "due_at" if due and "T" in due else "due_date"
             assert found == ({"title": "Milk", name: due} if due else {"title": line})
@@ -138,7 +139,7 @@ def test_quick_add_reads_dates_by_the_locale(browser, site, locale, subtests):
 
 
 SAID = [*DAYS, *INSTANTS_SAID, *LATER, *TEXTS, "!high", "#Garden", "@home", '@"far away"', "#42", "for"]
-UNDERSTOOD = "given.map(([line, kept]) => m.parse(line, kept))"
+UNDERSTOOD = "given.map(([line, kept]) => m.parseQuickAdd(line, kept))"
 
 
 def test_quick_add_loses_no_word(run):
@@ -149,9 +150,9 @@ def test_quick_add_loses_no_word(run):
     )
     @given(st.lists(st.lists(st.sampled_from(SAID), min_size=1, max_size=5).map(" ".join), min_size=50, max_size=50))
     def check(lines):
-        read = run("text/quickadd.js", UNDERSTOOD, [[line, []] for line in lines])
+        read = run(QUICK_ADD, UNDERSTOOD, [[line, []] for line in lines])
         kept = [[each["words"] for each in found["understood"]] for found in read]
-        again = run("text/quickadd.js", UNDERSTOOD, [*zip(lines, kept, strict=True)])
+        again = run(QUICK_ADD, UNDERSTOOD, [*zip(lines, kept, strict=True)])
         for line, found, words, second in zip(lines, read, kept, again, strict=True):
             assert Counter(line.split()) == Counter(" ".join([found["title"], *words]).split()), line
             assert Counter(" ".join(words).split()) <= Counter(second["title"].split()), line
@@ -171,17 +172,17 @@ KEPT_SIGNS = {
 
 def test_quick_add_keeps_the_date_when_a_sign_behind_it_is_kept(run, subtests):
     given = [[line, ['#"The Shop"' if '"' in line else "#Shop"]] for line in KEPT_SIGNS]
-    for (line, title), found in zip(KEPT_SIGNS.items(), run("text/quickadd.js", UNDERSTOOD, given), strict=True):
+    for (line, title), found in zip(KEPT_SIGNS.items(), run(QUICK_ADD, UNDERSTOOD, given), strict=True):
         with subtests.test(line=line):
             assert (found["title"], found.get("due_date"), "project" in found) == (title, "2030-06-13", False)
 
 
 def test_a_word_that_is_begun_can_be_finished(run):
-    finish = "m.finish(given[0], given[1], m.wordAt(given[0], given[1]), given[2])"
-    assert run("text/quickadd.js", finish, ["Milk @ho now", 8, "home"]) == {"line": "Milk @home now", "cursor": 11}
-    assert run("text/quickadd.js", finish, ["Milk #", 6, "The Shop"])["line"] == 'Milk #"The Shop" '
-    assert run("text/quickadd.js", finish, ["Milk #", 6, "2027"])["line"] == 'Milk #"2027" '
-    assert run("text/quickadd.js", "m.wordAt('a@b', 3)") is None
+    finish = "m.completeWord(given[0], given[1], m.findWordAt(given[0], given[1]), given[2])"
+    assert run(QUICK_ADD, finish, ["Milk @ho now", 8, "home"]) == {"line": "Milk @home now", "cursor": 11}
+    assert run(QUICK_ADD, finish, ["Milk #", 6, "The Shop"])["line"] == 'Milk #"The Shop" '
+    assert run(QUICK_ADD, finish, ["Milk #", 6, "2027"])["line"] == 'Milk #"2027" '
+    assert run(QUICK_ADD, "m.findWordAt('a@b', 3)") is None
 
 
 INSTANTS = {
@@ -195,8 +196,8 @@ INSTANTS = {
 
 def test_a_time_of_day_is_an_instant_of_the_persons_zone(run):
     expression = "given.map(([day, time]) => m.instantOf(day, time))"
-    assert run("text/days.js", expression, [*INSTANTS.values()]) == [*INSTANTS]
-    read = run("text/days.js", "given.map(at => [m.dayOf(at), m.timeOf(at)])", [*INSTANTS])
+    assert run("text/dates.js", expression, [*INSTANTS.values()]) == [*INSTANTS]
+    read = run("text/dates.js", "given.map(at => [m.dayOf(at), m.timeOf(at)])", [*INSTANTS])
     assert [tuple(each) for each in read] == [*INSTANTS.values()]
 
 
@@ -214,7 +215,7 @@ IN_ZONES = "given.map(([zone, day, time]) => (m.setZone(zone), m.instantOf(day, 
 
 
 def test_skipped_times_move_forward(run, subtests):
-    for asked, found in zip(SKIPPED, run("text/days.js", IN_ZONES, [*SKIPPED]), strict=True):
+    for asked, found in zip(SKIPPED, run("text/dates.js", IN_ZONES, [*SKIPPED]), strict=True):
         with subtests.test(asked=asked):
             assert found == SKIPPED[asked]
 
@@ -245,7 +246,7 @@ def test_times_of_days_agree_with_python(run):
                 asked.append((name, day.isoformat(), f"{shown:%H:%M}"))
                 expected.append(f"{shown.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
     assert len(asked) > 3_000
-    found = run("text/days.js", IN_ZONES, asked)
+    found = run("text/dates.js", IN_ZONES, asked)
     assert [each for each in zip(asked, found, expected, strict=True) if each[1] != each[2]] == []
 
 
@@ -259,14 +260,14 @@ def test_days_without_a_midnight_start_at_their_first_instant(run):
             while minute.astimezone(zone).date() < day:
                 minute += timedelta(minutes=1)
             found[name, day.isoformat(), "00:00"] = f"{minute:%Y-%m-%dT%H:%M:%SZ}"
-    assert dict(zip(found, run("text/days.js", IN_ZONES, [*found]), strict=True)) == found
+    assert dict(zip(found, run("text/dates.js", IN_ZONES, [*found]), strict=True)) == found
 
 
 def test_a_zone_that_the_browser_does_not_know_becomes_utc(run):
     expression = "given.map(name => [m.setZone(name), m.instantOf('2030-06-12', '12:00')])"
     unknown = ["localtime", "posix/Europe/Berlin", "", "Mars/Olympus_Mons"]
-    assert run("text/days.js", expression, unknown) == [[False, NOON]] * len(unknown)
-    assert run("text/days.js", expression, ["Asia/Tokyo"]) == [[True, "2030-06-12T03:00:00Z"]]
+    assert run("text/dates.js", expression, unknown) == [[False, NOON]] * len(unknown)
+    assert run("text/dates.js", expression, ["Asia/Tokyo"]) == [[True, "2030-06-12T03:00:00Z"]]
 
 
 DUE = [
@@ -281,7 +282,7 @@ DUE = [
 
 def test_a_due_day_is_near_or_far_as_seen_from_where_the_person_lives(run, subtests):
     tasks = [{"status": "todo", "due_date": None, "due_at": None, **due} for due, _, _ in DUE]
-    read = run("text/days.js", "given.map(task => [m.describeDue(task), m.isOverdue(task)])", tasks)
+    read = run("text/dates.js", "given.map(task => [m.describeDue(task), m.isOverdue(task)])", tasks)
     for (due, words, overdue), found in zip(DUE, read, strict=True):
         with subtests.test(due=due):
             assert found == [words, overdue]
@@ -302,7 +303,7 @@ EDITS = [
 
 def test_two_edits_clash_in_the_fields_that_both_changed_and_not_to_the_same(run, subtests):
     edits = [[BASE, mine, {**BASE, **theirs}] for mine, theirs, _ in EDITS]
-    read = run("data/merge.js", "given.map(edits => m.conflicts(...edits))", edits)
+    read = run("data/merge.js", "given.map(edits => m.findConflicts(...edits))", edits)
     for (mine, theirs, clash), found in zip(EDITS, read, strict=True):
         with subtests.test(mine=mine, theirs=theirs):
             assert found == clash

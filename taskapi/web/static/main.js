@@ -1,60 +1,60 @@
 /** The browser client of the Task API: no framework, no build step.
  *
- * `text/` knows words and days alone; `api/` speaks HTTP; `data/` keeps what is known and what waits to be sent; `ui/`
- * shows it. Each uses those before it, and none those behind.
+ * `text/` parses and formats text and dates; `api/` sends requests; `data/` holds the state and the changes to send;
+ * `ui/` renders it. Each folder imports only from itself and from the folders before it.
  */
 
-import { account } from "./api/calls.js";
-import { ask, hasSession } from "./api/http.js";
+import { account } from "./api/client.js";
+import { authPrompts, hasSession } from "./api/http.js";
 import * as catalog from "./data/catalog.js";
-import * as courier from "./data/courier.js";
-import * as follow from "./data/follow.js";
+import * as changeFeed from "./data/change_feed.js";
 import * as outbox from "./data/outbox.js";
-import { setZone } from "./text/days.js";
-import { fill, h } from "./ui/dom.js";
-import { listen } from "./ui/keyboard.js";
-import { shell } from "./ui/shell.js";
-import { enterPassword, followSignOut, signInAgain, signInPage } from "./ui/signin.js";
-import { me, setPerson } from "./ui/standing.js";
+import * as syncQueue from "./data/sync_queue.js";
+import { setZone } from "./text/dates.js";
+import { currentUser, setCurrentUser } from "./ui/current_user.js";
+import { h, setChildren } from "./ui/dom.js";
+import { listenToKeys } from "./ui/keyboard.js";
+import { showShell } from "./ui/shell.js";
+import { confirmPassword, reloadOnSignOut, showSignInPage, signInAgain } from "./ui/sign_in.js";
 import { applyTheme } from "./ui/theme.js";
-import { complain } from "./ui/toast.js";
+import { showError } from "./ui/toast.js";
 
-const root = document.querySelector("#app");
+const appRoot = document.querySelector("#app");
 
-window.addEventListener("unhandledrejection", ({ reason }) => complain(reason));
+window.addEventListener("unhandledrejection", ({ reason }) => showError(reason));
 applyTheme();
-await start();
+await startClient();
 
-async function start() {
-  ask.password = enterPassword;
-  ask.signIn = () => signInPage(root);
-  if (!hasSession()) await signInPage(root);
+async function startClient() {
+  authPrompts.password = confirmPassword;
+  authPrompts.signIn = () => showSignInPage(appRoot);
+  if (!hasSession()) await showSignInPage(appRoot);
   try {
-    await enter(await account.show());
+    await openSession(await account.show());
   } catch (problem) {
-    if (!problem.passing) throw problem;
-    fill(
-      root,
+    if (!problem.isRetryable) throw problem;
+    setChildren(
+      appRoot,
       h(
         "main",
         { class: "welcome" },
         h("h1", {}, "Not now"),
         h("p", { role: "alert" }, problem.message),
-        h("button", { class: "primary", on: { click: start } }, "Try again"),
+        h("button", { class: "primary", on: { click: startClient } }, "Try again"),
       ),
     );
   }
 }
 
-async function enter(person) {
-  setPerson(person);
-  setZone(person.timezone);
-  ask.signIn = () => signInAgain(me());
-  followSignOut();
-  await Promise.all([follow.start(), catalog.reload()]);
-  outbox.open(person.id);
-  courier.start();
-  follow.feed.addEventListener("change", () => catalog.reload().catch(() => {}));
-  shell(root);
-  listen();
+async function openSession(user) {
+  setCurrentUser(user);
+  setZone(user.timezone);
+  authPrompts.signIn = () => signInAgain(currentUser());
+  reloadOnSignOut();
+  await Promise.all([changeFeed.startPolling(), catalog.reloadCatalog()]);
+  outbox.openOutbox(user.id);
+  syncQueue.startSync();
+  changeFeed.changeFeed.addEventListener("change", () => catalog.reloadCatalog().catch(() => {}));
+  showShell(appRoot);
+  listenToKeys();
 }

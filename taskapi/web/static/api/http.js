@@ -1,35 +1,35 @@
-/** Requests to the API. Cookies that no script can read carry the tokens; this file never sees one.
+/** Requests to the API. HttpOnly cookies carry the tokens; no script can read them.
  *
- * An access token lives for minutes. Its end is no event for the rest of the page: `request` renews it and repeats
- * itself, asks for the password where only that helps, and then answers as if nothing had been.
+ * An access token expires after minutes. `request` refreshes it and repeats the request; if necessary it asks the user
+ * for the password. The caller notices none of this.
  */
 
-import { inTurn } from "./turns.js";
+import { withLock } from "./lock.js";
 
-const BASE = new URL("api/v1", document.baseURI).pathname; // beside the page, under whatever prefix it is served
-const RENEWABLE = new Set(["token_missing", "token_expired", "token_revoked", "token_invalid"]);
-const MENDS = 2; // a token is renewed, and then turns out not to be fresh
-const PASSING = new Set([429, 500, 502, 503, 504]);
+const BASE = new URL("api/v1", document.baseURI).pathname; // relative to the page, which may have a path prefix
+const REFRESHABLE_CODES = new Set(["token_missing", "token_expired", "token_revoked", "token_invalid"]);
+const MAX_RECOVERIES = 2; // a refresh, then a password for a fresh token
+const RETRYABLE_STATUSES = new Set([429, 500, 502, 503, 504]);
 
-/** What the page does where a request needs the person; each returns a promise of having done it. */
-export const ask = { signIn: null, password: null };
+/** How the page asks the user to sign in or to enter the password. Each function returns a promise. */
+export const authPrompts = { signIn: null, password: null };
 
-/** An error that the server answered with (RFC 9457); `code` names it, `errors` the fields at fault. */
+/** An error response (RFC 9457). `code` is its identifier, `errors` has the messages by field. */
 export class Problem extends Error {
   constructor(status, body, retryAfter = null) {
     super(body.detail ?? `The server answered ${status}.`);
     Object.assign(this, body, { status, code: body.code ?? "", retryAfter: Number(retryAfter) || 0 });
   }
 
-  /** Whether the same request may well succeed later. */
-  get passing() {
-    return PASSING.has(this.status);
+  /** Whether the same request may succeed later. */
+  get isRetryable() {
+    return RETRYABLE_STATUSES.has(this.status);
   }
 }
 
-/** No answer came: the network is gone, or the server. */
+/** No response: the network or the server is down. */
 export class Unreachable extends Error {
-  passing = true;
+  isRetryable = true;
 
   retryAfter = 0;
 
@@ -38,71 +38,71 @@ export class Unreachable extends Error {
   }
 }
 
-/** Send a request and return `{status, data, etag}`. Raises Problem and Unreachable. */
+/** Send a request and return `{status, data, etag}`. Throws Problem and Unreachable. */
 export async function request(method, path, options = {}) {
-  for (let mended = 0; ; mended += 1) {
-    const csrf = cookie("csrf_access_token");
+  for (let recoveries = 0; ; recoveries += 1) {
+    const csrf = readCookie("csrf_access_token");
     try {
       return await send(method, path, options, csrf);
     } catch (problem) {
-      if (mended === MENDS) throw problem;
-      await mend(problem, csrf);
+      if (recoveries === MAX_RECOVERIES) throw problem;
+      await recover(problem, csrf);
     }
   }
 }
 
-/** Send a request once, as it is. */
+/** Send a request once, without refreshing the token. */
 export async function send(method, path, { body, query, headers = {} } = {}, csrf = "") {
-  const safe = method === "GET";
+  const isSafe = method === "GET";
   const options = {
     method,
     headers: {
       ...(body ? { "Content-Type": "application/json" } : {}),
-      ...(safe ? {} : { "X-CSRF-TOKEN": csrf }),
+      ...(isSafe ? {} : { "X-CSRF-TOKEN": csrf }),
       ...headers,
     },
     body: body && JSON.stringify(body),
   };
-  const answer = await fetch(address(path, query), options).catch(() => {
+  const response = await fetch(buildUrl(path, query), options).catch(() => {
     throw new Unreachable();
   });
-  const data = await answer.json().catch(() => null);
-  if (!answer.ok) throw new Problem(answer.status, data ?? {}, answer.headers.get("Retry-After"));
-  return { status: answer.status, data, etag: answer.headers.get("ETag") };
+  const data = await response.json().catch(() => null);
+  if (!response.ok) throw new Problem(response.status, data ?? {}, response.headers.get("Retry-After"));
+  return { status: response.status, data, etag: response.headers.get("ETag") };
 }
 
-/** Tell whether this browser holds a session, as far as a script can see. */
+/** Whether this browser has a session, as far as a script can see. */
 export function hasSession() {
-  return cookie("csrf_refresh_token") !== "";
+  return readCookie("csrf_refresh_token") !== "";
 }
 
-/** Return the value that proves a request to come from this page; it changes with every access token. */
-export function cookie(name) {
+/** Return the value of a cookie. The CSRF cookie changes with every access token. */
+export function readCookie(name) {
   const cookies = document.cookie.split("; ");
-  const named = (start) => cookies.find((each) => each.startsWith(start));
-  // A cookie that is not Secure (development over plain HTTP) has no prefix
-  const found = named(`__Host-${name}=`) ?? named(`${name}=`);
+  const findCookie = (start) => cookies.find((each) => each.startsWith(start));
+  // Without HTTPS (in development) the cookies are not Secure and have no prefix
+  const found = findCookie(`__Host-${name}=`) ?? findCookie(`${name}=`);
   return found ? decodeURIComponent(found.slice(found.indexOf("=") + 1)) : "";
 }
 
-async function mend(problem, csrf) {
-  if (problem.code === "fresh_token_required") await ask.password();
-  else if (problem.code === "csrf_failed" && csrf !== cookie("csrf_access_token"))
-    return; // another tab was faster
-  else if (!RENEWABLE.has(problem.code)) throw problem;
-  else if (!(await renewed(csrf))) await ask.signIn();
+async function recover(problem, csrf) {
+  if (problem.code === "fresh_token_required") await authPrompts.password();
+  else if (problem.code === "csrf_failed" && csrf !== readCookie("csrf_access_token"))
+    return; // another tab has refreshed the token
+  else if (!REFRESHABLE_CODES.has(problem.code)) throw problem;
+  else if (!(await refreshToken(csrf))) await authPrompts.signIn();
 }
 
-/** Get a new access token in place of the one that went with `csrf`, unless somebody has, in this tab or another.
+/** Refresh the access token that belongs to `csrf`, unless this or another tab has already refreshed it.
  *
- * Returns false where the session is over. A refresh without an answer is no reason to sign anybody out: it raises.
+ * Returns false if the session has ended. Throws if there is no response: that must not sign the user out.
  */
-function renewed(csrf) {
-  return inTurn("taskapi-refresh", async () => {
-    if (cookie("csrf_access_token") !== csrf) return hasSession();
+function refreshToken(csrf) {
+  return withLock("taskapi-refresh", async () => {
+    if (readCookie("csrf_access_token") !== csrf) return hasSession();
     if (!hasSession()) return false;
     try {
-      await send("POST", "/auth/refresh", {}, cookie("csrf_refresh_token"));
+      await send("POST", "/auth/refresh", {}, readCookie("csrf_refresh_token"));
       return true;
     } catch (problem) {
       if (problem.status === 401 || problem.code === "csrf_failed") return false;
@@ -111,10 +111,11 @@ function renewed(csrf) {
   });
 }
 
-function address(path, query = {}) {
-  const asked = new URLSearchParams();
+function buildUrl(path, query = {}) {
+  const params = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
-    for (const each of [value].flat()) if (each !== undefined && each !== null && each !== "") asked.append(name, each);
+    for (const each of [value].flat())
+      if (each !== undefined && each !== null && each !== "") params.append(name, each);
   }
-  return `${BASE}${path}${asked.size ? `?${asked}` : ""}`;
+  return `${BASE}${path}${params.size ? `?${params}` : ""}`;
 }

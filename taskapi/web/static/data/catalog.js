@@ -1,44 +1,48 @@
-/** What tasks are gathered in: projects, labels and the counts beside them. */
+/** Projects, labels, and the task counts of the sidebar. */
 
-import * as api from "../api/calls.js";
+import * as api from "../api/client.js";
 
-/** Tells `change` when any of it is no longer as it was. */
-export const catalog = new EventTarget();
+/** Event: `change` after a reload. */
+export const catalogEvents = new EventTarget();
 
 const COLORS = ["#4361d8", "#2f9e62", "#d9822b", "#c2417c", "#2b8a9e", "#7a4fc9", "#8a6d3b", "#b3423a"];
 const EMPTY = { projects: [], labels: [], summary: { by_status: {}, overdue: 0, due_today: 0 } };
 
-/** What is known: `projects` and `labels` by name, and the `summary`. */
-export const lists = { ...EMPTY };
+/** The loaded `projects` and `labels`, sorted by name, and the `summary` of task counts. */
+export const catalog = { ...EMPTY };
 
-/** Ask for all of it. */
-export async function reload() {
-  const [projects, labels, summary] = await Promise.all([all(api.projects), all(api.labels), api.tasks.summary()]);
-  Object.assign(lists, { projects, labels, summary });
-  catalog.dispatchEvent(new Event("change"));
+/** Load everything. */
+export async function reloadCatalog() {
+  const [projects, labels, summary] = await Promise.all([
+    fetchAll(api.projects),
+    fetchAll(api.labels),
+    api.tasks.summary(),
+  ]);
+  Object.assign(catalog, { projects, labels, summary });
+  catalogEvents.dispatchEvent(new Event("change"));
 }
 
-/** Return a project by its id. */
-export function project(id) {
-  return lists.projects.find((each) => each.id === id);
+/** Return the project with this id. */
+export function findProject(id) {
+  return catalog.projects.find((each) => each.id === id);
 }
 
-/** Return the project of this name, archived or not. */
-export function projectNamed(name) {
-  return lists.projects.find((each) => each.name.toLowerCase() === name.toLowerCase());
+/** Return the project with this name, archived or not. */
+export function findProjectByName(name) {
+  return catalog.projects.find((each) => each.name.toLowerCase() === name.toLowerCase());
 }
 
-/** Return how many tasks of a project are open. */
-export function openCount({ task_counts: counts }) {
+/** Return the number of open tasks of a project. */
+export function countOpenTasks({ task_counts: counts }) {
   return counts.todo + counts.in_progress;
 }
 
-/** Return a colour for the next project, of those that go well together. */
-export function nextColor() {
-  return COLORS[lists.projects.length % COLORS.length];
+/** Return a colour for a new project. */
+export function pickProjectColor() {
+  return COLORS[catalog.projects.length % COLORS.length];
 }
 
-async function all(collection) {
+async function fetchAll(collection) {
   const items = [];
   let cursor = null;
   do {

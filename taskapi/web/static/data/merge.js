@@ -1,6 +1,6 @@
-/** Two edits of one task: what clashes, field by field. A due day and a due instant are one field here. */
+/** Detects conflicts between two edits of a task, field by field. `due_date` and `due_at` count as one field. */
 
-const FIELDS = {
+const FIELD_NAMES = {
   title: ["title"],
   description: ["description"],
   status: ["status"],
@@ -11,37 +11,37 @@ const FIELDS = {
   labels: ["labels"],
 };
 
-/** Return the fields that `changes` and `theirs` both changed since `base`, and not to the same. */
-export function conflicts(base, changes, theirs) {
-  return Object.keys(FIELDS).filter((field) => {
-    const names = FIELDS[field].filter((name) => name in changes);
+/** Return the fields that `changes` and `theirs` both changed since `base`, to different values. */
+export function findConflicts(base, changes, theirs) {
+  return Object.keys(FIELD_NAMES).filter((field) => {
+    const names = FIELD_NAMES[field].filter((name) => name in changes);
     if (!names.length) return false;
-    return FIELDS[field].some(
-      (name) => !same(base[name], theirs[name]) && !same(wanted(base, changes, name), theirs[name]),
+    return FIELD_NAMES[field].some(
+      (name) => !isSame(base[name], theirs[name]) && !isSame(valueAfter(base, changes, name), theirs[name]),
     );
   });
 }
 
-/** Return what of `changes` is still to be said to a task that is like `current`. */
-export function remaining(changes, current) {
-  return Object.fromEntries(Object.entries(changes).filter(([name, value]) => !same(value, current[name])));
+/** Return the changes that still differ from `current`. */
+export function remainingChanges(changes, current) {
+  return Object.fromEntries(Object.entries(changes).filter(([name, value]) => !isSame(value, current[name])));
 }
 
-/** Return `changes` without those of a field. */
-export function without(changes, field) {
-  return Object.fromEntries(Object.entries(changes).filter(([name]) => !FIELDS[field].includes(name)));
+/** Return the changes without those of a field. */
+export function withoutField(changes, field) {
+  return Object.fromEntries(Object.entries(changes).filter(([name]) => !FIELD_NAMES[field].includes(name)));
 }
 
-/** Tell whether two values of a task are the same. */
-export function same(one, other) {
-  return JSON.stringify(plain(one)) === JSON.stringify(plain(other));
+/** Whether two values of a task are equal. */
+export function isSame(one, other) {
+  return JSON.stringify(normalize(one)) === JSON.stringify(normalize(other));
 }
 
-function wanted(base, changes, name) {
+function valueAfter(base, changes, name) {
   return name in changes ? changes[name] : base[name];
 }
 
-function plain(value) {
+function normalize(value) {
   if (Array.isArray(value)) return value.map((each) => each.toLowerCase()).sort();
   return value === "" || value === undefined ? null : value;
 }

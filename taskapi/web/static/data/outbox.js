@@ -1,100 +1,101 @@
-/** What was done here and is not yet known to the server: kept over reloads, sent in order, never lost in silence.
+/** The outbox: changes that the server does not have yet. It survives reloads, and is sent in order.
  *
- * An operation is `{key, kind, id, base, changes, trouble?}`: kind is create, update, remove or restore; base is the
- * task as it was when the edit began. Each lies in localStorage under a key of its own, so that tabs do not overwrite
- * each other; they hold what people typed, and no token.
+ * An operation is `{key, kind, id, base, changes, failure?}`. `kind` is create, update, remove or restore; `base` is
+ * the task when the edit began. Each operation has its own key in localStorage, so that tabs do not overwrite each
+ * other. Operations contain user input, but no tokens.
  */
 
-import { remaining, without } from "./merge.js";
+import { remainingChanges, withoutField } from "./merge.js";
 
-/** Tells `change` when operations come, go or meet trouble; `due` when there is something to send. */
-export const outbox = new EventTarget();
+/** Events: `change` when operations are added, removed or rejected; `due` when there is something to send. */
+export const outboxEvents = new EventTarget();
 
-/** The ids that tasks made here were given, by those they had until then: a row may be a moment behind. */
-const given = new Map();
+/** The ids from the server, by temporary id. A row of the page may still use the temporary id. */
+const serverIds = new Map();
 
 let prefix = "";
-let made = 0;
+let keyCount = 0;
 
-/** Open a person's outbox. */
-export function open(person) {
-  prefix = `taskapi.outbox.${person}.`;
-  window.addEventListener("storage", ({ key }) => key?.startsWith(prefix) && tell("change"));
+/** Open the outbox of a user. */
+export function openOutbox(userId) {
+  prefix = `taskapi.outbox.${userId}.`;
+  window.addEventListener("storage", ({ key }) => key?.startsWith(prefix) && emit("change"));
 }
 
-/** Return the operations that wait, in order. */
-export function waiting() {
+/** Return the operations in order. */
+export function pendingOperations() {
   const keys = Object.keys(localStorage)
     .filter((key) => prefix && key.startsWith(prefix))
     .sort();
-  return keys.map((key) => JSON.parse(localStorage.getItem(key))).filter(Boolean); // another tab may have sent one
+  return keys.map((key) => JSON.parse(localStorage.getItem(key))).filter(Boolean); // another tab may have removed one
 }
 
-/** Return the id that the server gave a task made here, once it has. */
-export function idOf(id) {
-  return given.get(id) ?? id;
+/** Return the id from the server of a task that was created here, or the id itself. */
+export function serverId(id) {
+  return serverIds.get(id) ?? id;
 }
 
-/** Put an operation in, to be sent as soon as may be; returns the id of what it is about. */
-export function put(kind, asked, { base = null, changes = {} } = {}) {
-  const key = freshKey();
-  const id = idOf(asked) ?? `new-${key}`;
-  keep({ key, kind, id, base, changes });
-  tell("due");
+/** Add an operation and request to send it. Returns the id of its task. */
+export function enqueue(kind, taskId, { base = null, changes = {} } = {}) {
+  const key = newKey();
+  const id = serverId(taskId) ?? `new-${key}`;
+  saveOperation({ key, kind, id, base, changes });
+  emit("due");
   return id;
 }
 
-/** Put an operation in the place of what it was. */
-export function keep(operation) {
+/** Save an operation, replacing its earlier state. */
+export function saveOperation(operation) {
   localStorage.setItem(prefix + operation.key, JSON.stringify(operation));
-  tell("change");
+  emit("change");
 }
 
-/** Strike operations out. */
-export function drop(...operations) {
+/** Remove operations. */
+export function removeOperations(...operations) {
   for (const { key } of operations) localStorage.removeItem(prefix + key);
-  tell("change");
+  emit("change");
 }
 
-/** Let what waits behind an operation know how it went: a new task has an id now, a changed one a version. */
-export function follow({ id }, task) {
-  given.set(id, task.id);
-  for (const other of waiting()) {
-    const changes = other.changes.parent_id === id ? { ...other.changes, parent_id: task.id } : other.changes;
-    if (other.id === id) keep({ ...other, id: task.id, changes, base: other.base && task });
-    else if (changes !== other.changes) keep({ ...other, changes });
+/** Update the waiting operations after one was sent: a new task has an id now, a changed task a new version. */
+export function applyResult({ id }, task) {
+  serverIds.set(id, task.id);
+  for (const operation of pendingOperations()) {
+    const changes =
+      operation.changes.parent_id === id ? { ...operation.changes, parent_id: task.id } : operation.changes;
+    if (operation.id === id) saveOperation({ ...operation, id: task.id, changes, base: operation.base && task });
+    else if (changes !== operation.changes) saveOperation({ ...operation, changes });
   }
 }
 
-/** Take an operation back; with the making of a task, all that was done to it. */
-export function discard(operation) {
+/** Discard an operation. With the creation of a task, discard all its changes. */
+export function discardOperation(operation) {
   const { kind, id } = operation;
-  drop(...(kind === "create" ? waiting().filter((each) => each.id === id) : [operation]));
-  tell("due"); // what it held back may go
+  removeOperations(...(kind === "create" ? pendingOperations().filter((each) => each.id === id) : [operation]));
+  emit("due"); // it may have blocked others
 }
 
-/** Settle a conflict: `mine` are the fields that stay as edited here; the others become theirs. */
-export function settle(operation, mine) {
-  const { current, fields } = operation.trouble;
-  const theirs = fields.filter((field) => !mine.includes(field));
-  const changes = theirs.reduce(without, operation.changes);
-  if (!Object.keys(remaining(changes, current)).length) return discard(operation);
-  return retry({ ...operation, base: current, changes });
+/** Resolve a conflict: `keptFields` keep the value of this page, the others take the value of the server. */
+export function resolveConflict(operation, keptFields) {
+  const { current, fields } = operation.failure;
+  const discardedFields = fields.filter((field) => !keptFields.includes(field));
+  const changes = discardedFields.reduce(withoutField, operation.changes);
+  if (!Object.keys(remainingChanges(changes, current)).length) return discardOperation(operation);
+  return retryOperation({ ...operation, base: current, changes });
 }
 
-/** Try an operation that was refused once more. */
-export function retry(operation) {
-  keep({ ...operation, trouble: null });
-  tell("due");
+/** Retry a rejected operation. */
+export function retryOperation(operation) {
+  saveOperation({ ...operation, failure: null });
+  emit("due");
 }
 
-/** A key that sorts behind all before it, and that nobody else has. */
-function freshKey() {
-  made += 1;
-  const random = [...crypto.getRandomValues(new Uint32Array(2))].map((number) => number.toString(36));
-  return [Date.now().toString(36), String(made).padStart(6, "0"), ...random].join("-");
+/** Return a unique key that sorts after all earlier ones. */
+function newKey() {
+  keyCount += 1;
+  const randomParts = [...crypto.getRandomValues(new Uint32Array(2))].map((number) => number.toString(36));
+  return [Date.now().toString(36), String(keyCount).padStart(6, "0"), ...randomParts].join("-");
 }
 
-function tell(type) {
-  outbox.dispatchEvent(new Event(type));
+function emit(type) {
+  outboxEvents.dispatchEvent(new Event(type));
 }

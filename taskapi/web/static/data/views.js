@@ -1,94 +1,94 @@
-/** The views of one's tasks: each a question to the list, and how its answer is parted under headings. */
+/** The views of the task list: the query of each, its grouping, and its texts. */
 
-import { addDays, dayOf, describeDay, dueDay, fullDay, isOverdue, today } from "../text/days.js";
-import { lists, project } from "./catalog.js";
+import { addDays, dayOf, describeDay, dueDay, fullDay, isOverdue, today } from "../text/dates.js";
+import { catalog, findProject } from "./catalog.js";
 
-export const OPEN = ["todo", "in_progress"];
-const LATEST = "-created_at";
+export const OPEN_STATUSES = ["todo", "in_progress"];
+const NEWEST_FIRST = "-created_at";
 
-/** `query(of, done)` is the query of the list; `fits` tells which of its tasks belong here; `heading` groups them, with
- * `headings` first; `starts` is what a task that is added here has from the start.
+/** `query(param, done)` returns the filters of the list. `matches` tests a task against the view. `groupOf` returns the
+ * heading of a task; the headings in `groups` come first. `defaults` returns the initial values of a new task.
  */
 export const VIEWS = {
   inbox: {
     title: () => "Inbox",
-    query: (_, done) => ({ ...statuses(done), without: ["project", "parent"], sort: LATEST }),
+    query: (_, done) => ({ ...statusFilter(done), without: ["project", "parent"], sort: NEWEST_FIRST }),
     empty: "Nothing without a project. What comes to mind goes here.",
   },
   today: {
     title: () => "Today",
     note: () => fullDay(today()),
-    query: () => ({ status: OPEN, due_before: addDays(today(), 1), sort: "due,-priority" }),
-    fits: (task) => dueDay(task) <= today(),
-    heading: (task) => (isOverdue(task) ? "Overdue" : "Today"),
-    headings: ["Overdue", "Today"],
-    starts: () => ({ due_date: today() }),
+    query: () => ({ status: OPEN_STATUSES, due_before: addDays(today(), 1), sort: "due,-priority" }),
+    matches: (task) => dueDay(task) <= today(),
+    groupOf: (task) => (isOverdue(task) ? "Overdue" : "Today"),
+    groups: ["Overdue", "Today"],
+    defaults: () => ({ due_date: today() }),
     empty: "Nothing more today. Enjoy it.",
   },
   overdue: {
     title: () => "Overdue",
-    query: () => ({ status: OPEN, overdue: "true", sort: "due,-priority" }),
+    query: () => ({ status: OPEN_STATUSES, overdue: "true", sort: "due,-priority" }),
     empty: "Nothing is late.",
   },
   upcoming: {
     title: () => "Upcoming",
-    query: () => ({ status: OPEN, due_after: addDays(today(), 1), sort: "due,-priority" }),
-    fits: (task) => dueDay(task) > today(),
-    heading: (task) => describeDay(dueDay(task)),
-    starts: () => ({ due_date: addDays(today(), 1) }),
+    query: () => ({ status: OPEN_STATUSES, due_after: addDays(today(), 1), sort: "due,-priority" }),
+    matches: (task) => dueDay(task) > today(),
+    groupOf: (task) => describeDay(dueDay(task)),
+    defaults: () => ({ due_date: addDays(today(), 1) }),
     empty: "Nothing is due in the days to come.",
   },
   all: {
     title: () => "All tasks",
-    query: (_, done) => ({ ...statuses(done), without: "parent", sort: LATEST }),
+    query: (_, done) => ({ ...statusFilter(done), without: "parent", sort: NEWEST_FIRST }),
     empty: "No tasks yet. Press n and write the first.",
   },
   completed: {
     title: () => "Completed",
     query: () => ({ status: ["done", "cancelled"], sort: "-completed_at,-updated_at" }),
-    heading: (task) => (task.completed_at ? describeDay(dayOf(task.completed_at)) : "Cancelled"),
+    groupOf: (task) => (task.completed_at ? describeDay(dayOf(task.completed_at)) : "Cancelled"),
     empty: "Nothing done yet.",
-    closed: true,
+    hidesQuickAdd: true,
   },
   trash: {
     title: () => "Trash",
     note: () => "What lies here is deleted for good after a while.",
     query: () => ({ deleted: "true", sort: "-updated_at" }),
     empty: "The trash is empty.",
-    closed: true,
-    trash: true,
+    hidesQuickAdd: true,
+    isTrash: true,
   },
   project: {
-    title: (of) => project(of)?.name ?? "Project",
-    note: (of) => project(of)?.description,
-    query: (of, done) => ({ ...statuses(done), project_id: of, without: "parent", sort: LATEST }),
-    starts: (of) => ({ project_id: of }),
+    title: (param) => findProject(param)?.name ?? "Project",
+    note: (param) => findProject(param)?.description,
+    query: (param, done) => ({ ...statusFilter(done), project_id: param, without: "parent", sort: NEWEST_FIRST }),
+    defaults: (param) => ({ project_id: param }),
     empty: "Nothing to do in this project.",
   },
   label: {
-    title: (of) => `@${of}`,
-    query: (of, done) => ({ ...statuses(done), label: of, sort: LATEST }),
-    starts: (of) => ({ labels: [of] }),
+    title: (param) => `@${param}`,
+    query: (param, done) => ({ ...statusFilter(done), label: param, sort: NEWEST_FIRST }),
+    defaults: (param) => ({ labels: [param] }),
     empty: "Nothing open has this label.",
   },
   search: {
-    title: (of) => (of ? `“${of}”` : "Search"),
-    query: (of) => ({ q: of || null, sort: "-updated_at" }),
+    title: (param) => (param ? `“${param}”` : "Search"),
+    query: (param) => ({ q: param || null, sort: "-updated_at" }),
     empty: "Nothing found.",
-    closed: true,
+    hidesQuickAdd: true,
   },
 };
 
-/** Tell whether a view can show what is done as well. */
-export function hasDone(view) {
+/** Whether a view can include completed tasks. */
+export function canShowDone(view) {
   return ["inbox", "all", "project", "label"].includes(view);
 }
 
-/** Return the label of this name. */
-export function labelNamed(name) {
-  return lists.labels.find((each) => each.name.toLowerCase() === name.toLowerCase());
+/** Return the label with this name. */
+export function findLabelByName(name) {
+  return catalog.labels.find((each) => each.name.toLowerCase() === name.toLowerCase());
 }
 
-function statuses(done) {
-  return done ? {} : { status: OPEN };
+function statusFilter(done) {
+  return done ? {} : { status: OPEN_STATUSES };
 }

@@ -1,10 +1,10 @@
-/** The words for days and times that quick add understands, as patterns, in each language.
+/** The words for days and times that quick add recognizes, as patterns for each language.
  *
- * `repeats` are words of repetition, and `inRepeats` those that may follow them; a date after a word in `blocks` is no
- * due date. A new language is one more object here.
+ * `repeats` are words of repetition, and `inRepeats` are words that may follow them. A date after a word of `blocks` is
+ * not a due date. To add a language, add an object.
  */
 
-import { LOCALE } from "./days.js";
+import { LOCALE } from "./dates.js";
 
 const ENGLISH = {
   months:
@@ -31,7 +31,7 @@ const ENGLISH = {
   minutes: "minutes?|mins?",
   numbers: ["an?|one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"],
   ordinal: "st|nd|rd|th",
-  of: "of ",
+  param: "of ",
   beforeDay: "(?:due )?(?:on|by|for) |due ",
   beforeTime: "(?:due )?(?:at|by|for) |@ ?|due ",
   clock: "(\\d{1,2})(?:[:.](\\d{2}))? ?([ap])\\.?m\\.?",
@@ -68,7 +68,7 @@ const GERMAN = {
   minutes: "minuten?",
   numbers: ["eine[mrn]?", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn"],
   ordinal: "",
-  of: "",
+  param: "",
   beforeDay: "am |bis (?:zum )?|für |zum ",
   beforeTime: "um |bis (?:um )?|gegen ",
   clock: "(\\d{1,2})(?:[:.](\\d{2}))? ?uhr()",
@@ -81,10 +81,10 @@ const GERMAN = {
     "zum|mit|ab",
 };
 
-/** The languages in use: English, and the one of the browser. */
+/** The active languages: English, and German if the browser is German. */
 export const LANGUAGES = [ENGLISH, ...(LOCALE.startsWith("de") ? [GERMAN] : [])].map(compiled);
 
-/** Return a language with its words as patterns. */
+/** Return a language with its words compiled to regular expressions. */
 function compiled(words) {
   const whole = (source) => new RegExp(`^(?:${source})$`, "u");
   const start = (source) => new RegExp(`^(?:${source})`, "u");
@@ -107,7 +107,7 @@ function compiled(words) {
     beforeDay: start(words.beforeDay),
     beforeTime: start(words.beforeTime),
     inRepeats: whole(`${words.inRepeats}|${number}|&|${[...months, ...weekdays].join("|")}`),
-    dayFirst: whole(`${day} ?(?:${words.of})?${month},?(?: (\\d{4}))?`),
+    dayFirst: whole(`${day} ?(?:${words.param})?${month},?(?: (\\d{4}))?`),
     monthFirst: whole(`${month} ${day},?(?: (\\d{4}))?`),
     dayOfMonth: words.ordinal ? whole(`(?:the )?(\\d{1,2})(?:${words.ordinal})`) : /^(?!)/u,
     weekdayFirst: new RegExp(`^(${weekdays.join("|")}),? (.+)$`, "u"),

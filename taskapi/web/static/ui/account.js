@@ -1,18 +1,18 @@
-/** One's own account: profile, password, devices, what happened, and taking everything along. */
+/** The account page: profile, sessions, password, exports, activity, deletion. */
 
-import { account, session } from "../api/calls.js";
+import { account, session } from "../api/client.js";
 import { hasSession } from "../api/http.js";
-import { refreshAll } from "../data/follow.js";
-import { waiting } from "../data/outbox.js";
-import { describeInstant, isZone, setZone, zones } from "../text/days.js";
+import { reloadEverything } from "../data/change_feed.js";
+import { pendingOperations } from "../data/outbox.js";
+import { describeInstant, isKnownZone, listZones, setZone } from "../text/dates.js";
+import { currentUser, setCurrentUser } from "./current_user.js";
 import { confirm } from "./dialog.js";
 import { h } from "./dom.js";
-import { acting, field, form, nullBlanks } from "./form.js";
-import { paged } from "./pages.js";
-import { passwordField, signOut } from "./signin.js";
-import { me, setPerson } from "./standing.js";
-import { complain, toast } from "./toast.js";
-import { browserOf, entryOfAudit } from "./words.js";
+import { actionButton, blanksToNull, form, formField } from "./form.js";
+import { activityEntry, describeBrowser } from "./format.js";
+import { pagedList } from "./paged_list.js";
+import { passwordField, signOut } from "./sign_in.js";
+import { showError, showToast } from "./toast.js";
 
 const UNKNOWN_ZONE = "This browser does not know your time zone, so it shows UTC. Choose another one.";
 
@@ -28,86 +28,99 @@ export function accountPage() {
       h(
         "div",
         {},
-        h("h1", { tabindex: "-1" }, me().name ?? me().username),
-        h("p", { class: "note" }, `${me().username} · ${me().roles.join(", ")}`),
+        h("h1", { tabindex: "-1" }, currentUser().name ?? currentUser().username),
+        h("p", { class: "note" }, `${currentUser().username} · ${currentUser().roles.join(", ")}`),
       ),
-      acting({}, leave, complain, "Sign out"),
+      actionButton({}, confirmSignOut, showError, "Sign out"),
     ),
-    section("Profile", profile()),
-    section("Devices that are signed in", devices()),
-    section("Password", password()),
-    section("Your data", exports()),
-    section("What happened to your account", paged("Activity", account.activity, entryOfAudit)),
-    section("Delete the account", removal()),
+    pageSection("Profile", profileForm()),
+    pageSection("Devices that are signed in", sessionList()),
+    pageSection("Password", passwordForm()),
+    pageSection("Your data", exportLinks()),
+    pageSection("What happened to your account", pagedList("Activity", account.activity, activityEntry)),
+    pageSection("Delete the account", deleteAccount()),
   );
 }
 
-function section(title, ...contents) {
+function pageSection(title, ...contents) {
   return h("section", {}, h("h2", {}, title), ...contents);
 }
 
-function profile() {
+function profileForm() {
   const zone = h(
     "select",
     { name: "timezone" },
-    zones(me().timezone).map((name) => h("option", { value: name }, name)),
+    listZones(currentUser().timezone).map((name) => h("option", { value: name }, name)),
   );
-  zone.value = me().timezone;
+  zone.value = currentUser().timezone;
   return form({
-    action: "Save profile",
+    submitLabel: "Save profile",
     edits: true,
     children: [
-      field("Name", h("input", { name: "name", autocomplete: "name", maxlength: 100, value: me().name ?? "" })),
-      field(
-        "E-mail",
-        h("input", { name: "email", type: "email", autocomplete: "email", maxlength: 254, value: me().email ?? "" }),
+      formField(
+        "Name",
+        h("input", { name: "name", autocomplete: "name", maxlength: 100, value: currentUser().name ?? "" }),
       ),
-      field("Time zone", zone, isZone(me().timezone) ? "Your days begin and end by it." : UNKNOWN_ZONE),
+      formField(
+        "E-mail",
+        h("input", {
+          name: "email",
+          type: "email",
+          autocomplete: "email",
+          maxlength: 254,
+          value: currentUser().email ?? "",
+        }),
+      ),
+      formField(
+        "Time zone",
+        zone,
+        isKnownZone(currentUser().timezone) ? "Your days begin and end by it." : UNKNOWN_ZONE,
+      ),
     ],
     send: async (changes) => {
-      const person = await account.change(nullBlanks(changes));
-      setPerson(person);
-      setZone(person.timezone);
-      refreshAll();
+      const user = await account.change(blanksToNull(changes));
+      setCurrentUser(user);
+      setZone(user.timezone);
+      reloadEverything();
     },
-    done: () => toast("Your profile is saved."),
+    done: () => showToast("Your profile is saved."),
   });
 }
 
-function password() {
+function passwordForm() {
   return form({
-    action: "Change password",
+    submitLabel: "Change password",
     children: [
-      h("input", { hidden: true, autocomplete: "username", value: me().username, "aria-label": "Username" }),
+      h("input", { hidden: true, autocomplete: "username", value: currentUser().username, "aria-label": "Username" }),
       passwordField("current-password", "Current password", "current_password"),
       passwordField("new-password", "New password", "new_password", "All your other devices are signed out."),
     ],
     send: async (values, element) => {
       await account.changePassword(values.current_password, values.new_password);
       element.reset();
-      toast("Your password is changed; other devices are signed out.");
+      showToast("Your password is changed; other devices are signed out.");
     },
   });
 }
 
-function devices() {
-  const shown = paged("Devices", session.list, device);
-  const others = acting(
+function sessionList() {
+  const list = pagedList("Devices", session.list, sessionEntry);
+  const othersButton = actionButton(
     {},
     async () => {
       await session.endOthers();
-      toast("All other devices are signed out.");
-      await shown.reload();
+      showToast("All other devices are signed out.");
+      await list.reload();
     },
-    complain,
+    showError,
     "Sign out all others",
   );
-  return [shown, h("div", {}, others)];
+  return [list, h("div", {}, othersButton)];
 }
 
-function device(each, reload) {
+function sessionEntry(device, reload) {
   const end = async () => {
-    await session.end(each.id);
+    await session.end(device.id);
     await reload();
   };
   return h(
@@ -116,34 +129,34 @@ function device(each, reload) {
     h(
       "div",
       {},
-      browserOf(each.user_agent),
-      h("p", {}, `${each.ip ?? "No address"} · last used ${describeInstant(each.last_used_at)}`),
+      describeBrowser(device.user_agent),
+      h("p", {}, `${device.ip ?? "No address"} · last used ${describeInstant(device.last_used_at)}`),
     ),
-    each.current
+    device.current
       ? h("span", { class: "badge" }, "This device")
-      : acting({ "aria-label": `Sign out ${browserOf(each.user_agent)}` }, end, complain, "Sign out"),
+      : actionButton({ "aria-label": `Sign out ${describeBrowser(device.user_agent)}` }, end, showError, "Sign out"),
   );
 }
 
-function exports() {
-  const take = (path, words) =>
-    h("button", { class: "link", on: { click: () => download(path).catch(complain) } }, words);
+function exportLinks() {
+  const downloadButton = (path, words) =>
+    h("button", { class: "link", on: { click: () => download(path).catch(showError) } }, words);
   return h(
     "div",
     { class: "row-links" },
-    take("api/v1/me/export", "Everything, as JSON"),
-    take("api/v1/tasks/export.csv", "Tasks as CSV"),
-    take("api/v1/tasks/export.ics", "Tasks as iCalendar"),
+    downloadButton("api/v1/me/export", "Everything, as JSON"),
+    downloadButton("api/v1/tasks/export.csv", "Tasks as CSV"),
+    downloadButton("api/v1/tasks/export.ics", "Tasks as iCalendar"),
   );
 }
 
-/** Follow a link to a file, with a session that is surely good: the browser itself cannot renew it. */
+/** Download a file. A request before it refreshes an expired token, which a link cannot do. */
 async function download(path) {
   await account.show();
   h("a", { href: path, download: "" }).click();
 }
 
-function removal() {
+function deleteAccount() {
   const remove = async () => {
     if (
       !(await confirm(
@@ -157,20 +170,20 @@ function removal() {
   };
   return [
     h("p", { class: "hint" }, "Everything that you own here is erased, for good."),
-    h("div", {}, acting({}, remove, complain, "Delete account…")),
+    h("div", {}, actionButton({}, remove, showError, "Delete account…")),
   ];
 }
 
-async function leave() {
-  const unsent = waiting().length;
-  const stay =
-    unsent &&
+async function confirmSignOut() {
+  const unsentCount = pendingOperations().length;
+  const isCancelled =
+    unsentCount &&
     !(await confirm(
       "Sign out?",
-      unsent === 1
+      unsentCount === 1
         ? "One change is not saved yet. It stays on this device until you sign in again."
-        : `${unsent} changes are not saved yet. They stay on this device until you sign in again.`,
+        : `${unsentCount} changes are not saved yet. They stay on this device until you sign in again.`,
       { action: "Sign out" },
     ));
-  if (!stay && hasSession()) await signOut();
+  if (!isCancelled && hasSession()) await signOut();
 }

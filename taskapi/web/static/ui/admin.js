@@ -1,12 +1,12 @@
-/** Administration: people, the audit log, figures. */
+/** The administration page: users, the audit log, statistics. */
 
-import { admin } from "../api/calls.js";
-import { fill, h } from "./dom.js";
-import { paged } from "./pages.js";
-import { address } from "./router.js";
-import { addPerson, personEntry, ROLES } from "./people.js";
-import { complain } from "./toast.js";
-import { entryOfAll, eventWords } from "./words.js";
+import { admin } from "../api/client.js";
+import { h, setChildren } from "./dom.js";
+import { auditLogEntry, describeEvent } from "./format.js";
+import { pagedList } from "./paged_list.js";
+import { routeUrl } from "./router.js";
+import { showError } from "./toast.js";
+import { addUser, ROLES, userEntry } from "./users.js";
 
 const EVENTS = [
   "sign_in",
@@ -27,16 +27,16 @@ const EVENTS = [
   "tokens_invalidated",
   "access_refused",
 ];
-const TABS = { people: ["People", people], audit: ["Audit log", audit], figures: ["Figures", figures] };
+const TABS = { people: ["People", usersTab], audit: ["Audit log", auditTab], figures: ["Figures", statisticsTab] };
 
-/** Return the page, open at one of its tabs. */
-export function adminPage(of) {
+/** Return the page with the tab that the route names. */
+export function adminPage(param) {
   document.title = "Administration · Tasks";
-  const [, contents] = TABS[of] ?? TABS.people;
+  const [, contents] = TABS[param] ?? TABS.people;
   const link = ([name, [words]]) =>
     h(
       "a",
-      { href: address({ view: "admin", of: name }), "aria-current": (of || "people") === name ? "page" : null },
+      { href: routeUrl({ view: "admin", param: name }), "aria-current": (param || "people") === name ? "page" : null },
       words,
     );
   return h(
@@ -44,12 +44,12 @@ export function adminPage(of) {
     { class: "page" },
     h("header", {}, h("h1", { tabindex: "-1" }, "Administration")),
     h("nav", { class: "tabs", "aria-label": "Administration" }, Object.entries(TABS).map(link)),
-    h("section", { "aria-label": TABS[of]?.[0] ?? "People" }, contents()),
+    h("section", { "aria-label": TABS[param]?.[0] ?? "People" }, contents()),
   );
 }
 
-function people() {
-  const [filters, shown] = filtered(
+function usersTab() {
+  const [filters, list] = filteredList(
     "People",
     [
       h("input", {
@@ -59,27 +59,27 @@ function people() {
         "aria-label": "Find people",
         maxlength: 200,
       }),
-      select("role", "Role", [["", "Any role"], ...ROLES.map((role) => [role, role])]),
-      select("active", "State", [
+      filterSelect("role", "Role", [["", "Any role"], ...ROLES.map((role) => [role, role])]),
+      filterSelect("active", "State", [
         ["", "Active or not"],
         ["true", "Active"],
         ["false", "Deactivated"],
       ]),
     ],
     admin.list,
-    personEntry,
+    userEntry,
   );
   filters.append(
-    h("button", { type: "button", class: "primary", on: { click: () => addPerson(shown.reload) } }, "New person"),
+    h("button", { type: "button", class: "primary", on: { click: () => addUser(list.reload) } }, "New person"),
   );
-  return [filters, shown];
+  return [filters, list];
 }
 
-function audit() {
-  return filtered(
+function auditTab() {
+  return filteredList(
     "Audit log",
     [
-      select("event", "Event", [["", "Any event"], ...EVENTS.map((event) => [event, eventWords(event)])]),
+      filterSelect("event", "Event", [["", "Any event"], ...EVENTS.map((event) => [event, describeEvent(event)])]),
       h("input", {
         name: "subject",
         placeholder: "Whom it happened to, by id",
@@ -88,36 +88,36 @@ function audit() {
       h("input", { name: "actor", placeholder: "Who did it, by id", "aria-label": "Who did it, by id" }),
     ],
     admin.audit,
-    entryOfAll,
+    auditLogEntry,
   );
 }
 
-/** Return controls, and under them a list that is read anew whenever one of them changes. */
-function filtered(label, controls, read, entry) {
+/** Return filter controls and the list below them; a change of a control reloads the list. */
+function filteredList(label, controls, read, entry) {
   const controlsForm = h(
     "form",
     { class: "filters", role: "search", "aria-label": label, on: { submit: (event) => event.preventDefault() } },
     controls,
   );
-  const shown = paged(label, (cursor) => read({ ...Object.fromEntries(new FormData(controlsForm)), cursor }), entry);
-  controlsForm.addEventListener("input", () => shown.reload());
-  return [controlsForm, shown];
+  const list = pagedList(label, (cursor) => read({ ...Object.fromEntries(new FormData(controlsForm)), cursor }), entry);
+  controlsForm.addEventListener("input", () => list.reload());
+  return [controlsForm, list];
 }
 
-function figures() {
+function statisticsTab() {
   const element = h("dl", { class: "figures" });
   admin.stats().then(({ users_by_role: roles, ...stats }) => {
-    const named = Object.entries(stats).map(([name, value]) => [eventWords(name), value]);
+    const named = Object.entries(stats).map(([name, value]) => [describeEvent(name), value]);
     const byRole = Object.entries(roles).map(([role, value]) => [`With the role ${role}`, value]);
-    fill(
+    setChildren(
       element,
       [...named, ...byRole].map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value)))),
     );
-  }, complain);
+  }, showError);
   return element;
 }
 
-function select(name, label, options) {
+function filterSelect(name, label, options) {
   return h(
     "select",
     { name, "aria-label": label },

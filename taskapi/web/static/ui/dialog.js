@@ -1,26 +1,26 @@
-/** Dialogs: the browser's own, which keep the focus in and give it back. */
+/** Modal dialogs. The `dialog` element keeps the focus inside and restores it afterwards. */
 
-import { fill, h } from "./dom.js";
+import { h, setChildren } from "./dom.js";
 
 let count = 0;
 
-/** Show a dialog; `build(close)` returns what is in it. Returns a promise of what `close` was called with. */
-export function show(title, build, { wide = false, closable = true } = {}) {
-  return new Promise((settle) => {
+/** Show a dialog with the elements that `build(close)` returns. Resolves to the argument of `close`. */
+export function showDialog(title, build, { wide = false, closable = true } = {}) {
+  return new Promise((resolve) => {
     count += 1;
     const close = (value) => {
       dialog.returnValue = "";
-      settle(value);
+      resolve(value);
       dialog.close();
     };
     const heading = h("h2", { id: `dialog-${count}` }, title);
-    const cross =
+    const closeButton =
       closable && h("button", { class: "quiet cross", "aria-label": "Close", on: { click: () => close() } }, "×");
     const dialog = h("dialog", { "aria-labelledby": heading.id, class: wide ? "wide" : null });
-    fill(dialog, h("div", { class: "dialog-head" }, heading, cross), build(close));
+    setChildren(dialog, h("div", { class: "dialog-head" }, heading, closeButton), build(close));
     dialog.addEventListener("cancel", (event) => !closable && event.preventDefault());
     dialog.addEventListener("close", () => {
-      settle();
+      resolve();
       dialog.remove();
     });
     if (closable) window.addEventListener("popstate", () => dialog.close(), { once: true });
@@ -30,9 +30,9 @@ export function show(title, build, { wide = false, closable = true } = {}) {
   });
 }
 
-/** Ask whether to do something; returns a promise of yes or no. */
+/** Ask for a confirmation. Resolves to true or false. */
 export async function confirm(title, text, { action = "Delete", tone = "bad" } = {}) {
-  const answer = await show(title, (close) => [
+  const result = await showDialog(title, (close) => [
     h("p", {}, text),
     h(
       "div",
@@ -41,5 +41,5 @@ export async function confirm(title, text, { action = "Delete", tone = "bad" } =
       h("button", { class: "primary", data: { tone }, autofocus: true, on: { click: () => close(true) } }, action),
     ),
   ]);
-  return answer === true;
+  return result === true;
 }

@@ -1,67 +1,67 @@
-/** Elements from words. What people wrote goes in as text nodes; nothing here reads HTML. */
+/** DOM helpers. User input becomes text nodes; nothing here parses HTML. */
 
 import { ICONS } from "./icons.js";
 
-const shownIn = new WeakMap();
+const shownValues = new WeakMap();
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Make an element: `on` has its listeners, `data` its data attributes; children are elements, text, or nothing. */
+/** Create an element with event listeners (`on`) and data attributes (`data`); children are elements, text or null. */
 export function h(tag, { on = {}, data = {}, ...attributes } = {}, ...children) {
   const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) set(element, name, value);
+  for (const [name, value] of Object.entries(attributes)) setAttribute(element, name, value);
   for (const [event, listener] of Object.entries(on)) element.addEventListener(event, listener);
   Object.assign(element.dataset, data);
-  fill(element, ...children);
+  setChildren(element, ...children);
   return element;
 }
 
-/** Put these children in the place of an element's own. */
-export function fill(element, ...children) {
+/** Replace the children of an element. */
+export function setChildren(element, ...children) {
   element.replaceChildren(
     ...children.flat(Infinity).filter((each) => each !== null && each !== undefined && each !== false),
   );
   return element;
 }
 
-/** Fill an element where what it shows is news: a button in it that is being pressed would not feel the release. */
-export function refill(element, what, build) {
-  const key = JSON.stringify(what);
-  if (shownIn.get(element) === key) return;
-  shownIn.set(element, key);
-  fill(element, build());
+/** Replace the children only if `value` changed: a button that is replaced while it is pressed gets no click. */
+export function setChildrenIfChanged(element, value, build) {
+  const key = JSON.stringify(value);
+  if (shownValues.get(element) === key) return;
+  shownValues.set(element, key);
+  setChildren(element, build());
 }
 
-/** Show a list of things by a keyed element each, so that what has the focus keeps it while things come and go.
+/** Render a list with one keyed element for each item, so that the focus survives changes of the list.
  *
- * `make(thing)` returns a new element, `update(element, thing)` brings it up to date. Where the element in focus goes,
- * the one that took its place gets the focus.
+ * `make(item)` creates an element, `update(element, item)` updates it. When the focused element is removed, the element
+ * at its position gets the focus.
  */
-export function reconcile(parent, things, { key, make, update }) {
-  const old = new Map([...parent.children].map((child) => [child.dataset.key, child]));
-  const focused = [...parent.children].findIndex((child) => child.contains(document.activeElement));
-  const wanted = things.map((thing) => {
-    const element = old.get(key(thing)) ?? make(thing);
-    old.delete(key(thing));
-    element.dataset.key = key(thing);
-    update(element, thing);
+export function reconcile(parent, items, { key, make, update }) {
+  const existing = new Map([...parent.children].map((child) => [child.dataset.key, child]));
+  const focusedIndex = [...parent.children].findIndex((child) => child.contains(document.activeElement));
+  const wantedElements = items.map((item) => {
+    const element = existing.get(key(item)) ?? make(item);
+    existing.delete(key(item));
+    element.dataset.key = key(item);
+    update(element, item);
     return element;
   });
-  for (const gone of old.values()) gone.remove();
-  wanted.forEach((element, place) => {
-    if (parent.children[place] !== element) parent.insertBefore(element, parent.children[place] ?? null);
+  for (const removed of existing.values()) removed.remove();
+  wantedElements.forEach((element, index) => {
+    if (parent.children[index] !== element) parent.insertBefore(element, parent.children[index] ?? null);
   });
-  if (focused >= 0 && !parent.contains(document.activeElement))
-    focusIn(parent.children[Math.min(focused, wanted.length - 1)]);
+  if (focusedIndex >= 0 && !parent.contains(document.activeElement))
+    focusFirst(parent.children[Math.min(focusedIndex, wantedElements.length - 1)]);
 }
 
-/** Focus what an element is about: its link, or else the first thing in it that takes the focus. */
-export function focusIn(element) {
+/** Focus the first link in an element, or else its first control. */
+export function focusFirst(element) {
   (
     element?.querySelector("a[href]") ?? element?.querySelector("button:not([disabled]), input, select, textarea")
   )?.focus();
 }
 
-/** Return an icon; it says nothing to those who cannot see it. */
+/** Return an icon, hidden from screen readers. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   for (const [key, value] of Object.entries({ viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true" }))
@@ -72,7 +72,7 @@ export function icon(name) {
   return svg;
 }
 
-function set(element, name, value) {
+function setAttribute(element, name, value) {
   if (name === "value" || name === "checked") element[name] = value;
   else if (typeof value === "boolean" && !name.startsWith("aria-")) element.toggleAttribute(name, value);
   else if (value !== null && value !== undefined) element.setAttribute(name, value);

@@ -1,15 +1,15 @@
-/** Forms: labelled fields, what is wrong beside each, one request at a time. */
+/** Forms: labelled fields with their errors, and one request at a time. */
 
-import { same } from "../data/merge.js";
+import { isSame } from "../data/merge.js";
 import { h } from "./dom.js";
 
-/** Errors that are about one field, by their code. */
-const TAKEN = { username_taken: "username", name_taken: "name" };
+/** The field that an error code is about, where the error itself names none. */
+const FIELD_BY_CODE = { username_taken: "username", name_taken: "name" };
 
 let count = 0;
 
-/** Make a labelled field; `hint` stands under it. Ids are counted: a dialog may have a field of the same name. */
-export function field(label, input, hint = null) {
+/** Create a labelled field with a hint below it. Ids are numbered: a dialog may have a field of the same name. */
+export function formField(label, input, hint = null) {
   count += 1;
   const id = `field-${count}`;
   input.id = id;
@@ -23,36 +23,36 @@ export function field(label, input, hint = null) {
   );
 }
 
-/** Make a form whose `send(values)` does the request and `done(result)` what follows; errors are shown at their fields.
+/** Create a form. `send(values)` sends the request, `done(result)` runs after it; errors are shown at their fields.
  *
- * A form that `edits` something sends only the values that its user changed, and no request if there are none: other
- * values may have changed elsewhere since the form was filled.
+ * With `edits`, only the values that the user changed are sent, and nothing if there are none: other values may have
+ * changed elsewhere since the form was filled.
  */
-export function form({ send, done = () => {}, edits = false, action, children, extra = [] }) {
-  const said = h("p", { class: "error", role: "alert" });
-  const button = h("button", { class: "primary", type: "submit" }, action);
+export function form({ send, done = () => {}, edits = false, submitLabel, children, extra = [] }) {
+  const errorElement = h("p", { class: "error", role: "alert" });
+  const button = h("button", { class: "primary", type: "submit" }, submitLabel);
   const element = h(
     "form",
     { novalidate: true, on: { submit } },
     ...children,
-    said,
+    errorElement,
     h("div", { class: "buttons" }, ...extra, button),
   );
-  let filled = valuesOf(element);
+  let initialValues = readValues(element);
 
   async function submit(event) {
     event.preventDefault();
-    clear(element, said);
+    clearErrors(element, errorElement);
     button.disabled = true;
     try {
-      const values = valuesOf(element);
-      const sent = edits ? changed(filled, values) : values;
-      const result = edits && !Object.keys(sent).length ? null : await send(sent, element);
-      filled = values;
+      const values = readValues(element);
+      const submitted = edits ? changedValues(initialValues, values) : values;
+      const result = edits && !Object.keys(submitted).length ? null : await send(submitted, element);
+      initialValues = values;
       await done(result);
     } catch (problem) {
-      said.textContent = place(element, problem) ? "" : problem.message;
-      if (!problem.status && !problem.passing) throw problem;
+      errorElement.textContent = showFieldErrors(element, problem) ? "" : problem.message;
+      if (!problem.status && !problem.isRetryable) throw problem;
     } finally {
       button.disabled = false;
     }
@@ -61,19 +61,19 @@ export function form({ send, done = () => {}, edits = false, action, children, e
   return element;
 }
 
-/** Return values with null in the place of empty texts. */
-export function nullBlanks(values) {
+/** Return the values with null instead of empty strings. */
+export function blanksToNull(values) {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value === "" ? null : value]));
 }
 
-/** Make a button that does one thing at a time; `fail` is told what went wrong. */
-export function acting(attributes, work, fail, ...children) {
-  const button = h("button", { type: "button", ...attributes, on: { click: run } }, ...children);
+/** Create a button that runs one action at a time; `onError` receives its errors. */
+export function actionButton(attributes, run, onError, ...children) {
+  const button = h("button", { type: "button", ...attributes, on: { click: handleClick } }, ...children);
 
-  async function run() {
+  async function handleClick() {
     button.disabled = true;
-    await work()
-      .catch(fail)
+    await run()
+      .catch(onError)
       .finally(() => {
         button.disabled = false;
       });
@@ -82,8 +82,8 @@ export function acting(attributes, work, fail, ...children) {
   return button;
 }
 
-/** Return the values of a form by name: true or false for a checkbox, the checked values for several of one name. */
-function valuesOf(element) {
+/** Return the values of a form by name. A checkbox is true or false; checkboxes with a `value` are a list. */
+function readValues(element) {
   const values = {};
   for (const input of element.elements) {
     const { name, type, value, checked } = input;
@@ -95,21 +95,23 @@ function valuesOf(element) {
   return values;
 }
 
-function changed(before, now) {
-  return Object.fromEntries(Object.entries(now).filter(([name, value]) => !same(value, before[name])));
+function changedValues(before, now) {
+  return Object.fromEntries(Object.entries(now).filter(([name, value]) => !isSame(value, before[name])));
 }
 
-function clear(element, said) {
-  said.textContent = "";
+function clearErrors(element, errorElement) {
+  errorElement.textContent = "";
   for (const input of element.elements) input.removeAttribute("aria-invalid");
   for (const hint of element.querySelectorAll(".hint")) hint.textContent = hint.dataset.hint;
 }
 
-/** Show each field's errors next to it; returns whether all were shown. */
-function place(element, problem) {
-  const named = TAKEN[problem.code] ? { [TAKEN[problem.code]]: problem.message } : problem.errors?.json;
-  const errors = Object.entries(named ?? {});
-  const placed = errors.filter(([name, messages]) => {
+/** Show the errors of each field below it. Returns whether all errors were shown. */
+function showFieldErrors(element, problem) {
+  const errorsByField = FIELD_BY_CODE[problem.code]
+    ? { [FIELD_BY_CODE[problem.code]]: problem.message }
+    : problem.errors?.json;
+  const errors = Object.entries(errorsByField ?? {});
+  const shown = errors.filter(([name, messages]) => {
     const input = element.elements.namedItem(name);
     if (!input) return false;
     input.setAttribute("aria-invalid", "true");
@@ -117,5 +119,5 @@ function place(element, problem) {
     return true;
   });
   element.querySelector("[aria-invalid]")?.focus();
-  return errors.length > 0 && placed.length === errors.length;
+  return errors.length > 0 && shown.length === errors.length;
 }

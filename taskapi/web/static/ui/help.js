@@ -1,7 +1,7 @@
-/** What the keys do, and how quick add is written. */
+/** The help dialog: keyboard shortcuts and the syntax of quick add. */
 
-import { HINT } from "../text/quickadd.js";
-import { show } from "./dialog.js";
+import { EXAMPLE } from "../text/quick_add_parser.js";
+import { showDialog } from "./dialog.js";
 import { h } from "./dom.js";
 
 const KEYS = [
@@ -17,7 +17,7 @@ const KEYS = [
   ["g, then i t u a c", "Inbox, Today, Upcoming, All, Completed"],
   ["?", "This sheet"],
 ];
-const SIGNS = [
+const QUICK_ADD_SIGNS = [
   ["!high", "priority: low, medium, high, urgent"],
   ["#Garden", 'a project, created if it is new; #"two words" for more'],
   ["@home", 'a label; @"two words" for more'],
@@ -26,14 +26,23 @@ const SIGNS = [
   ["×", "on what was understood: keep the words in the title"],
 ];
 
-/** Show the sheet. */
+/** Show the dialog. */
 export function showHelp() {
-  return show("Keys", () => [table(KEYS), h("h3", {}, "Quick add"), h("p", { class: "hint" }, HINT), table(SIGNS)], {
-    wide: true,
-  });
+  return showDialog(
+    "Keys",
+    () => [
+      definitionList(KEYS),
+      h("h3", {}, "Quick add"),
+      h("p", { class: "hint" }, EXAMPLE),
+      definitionList(QUICK_ADD_SIGNS),
+    ],
+    {
+      wide: true,
+    },
+  );
 }
 
-function table(rows) {
+function definitionList(rows) {
   return h(
     "dl",
     { class: "keys" },

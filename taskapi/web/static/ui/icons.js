@@ -1,4 +1,4 @@
-/** The icons, as paths on a grid of 24. */
+/** The icons, as SVG paths on a 24 × 24 grid. */
 export const ICONS = {
   add: "M12 5v14M5 12h14",
   all: "M5 7h14M5 12h14M5 17h14",

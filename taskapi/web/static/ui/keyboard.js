@@ -1,43 +1,43 @@
-/** Keys, wherever one is not writing. */
+/** Keyboard shortcuts, active outside of text fields. */
 
-import { deleteTask, editTitle, toggleTask } from "./acts.js";
-import { compose } from "./composer.js";
-import { closeDetail, focusDetail } from "./detail.js";
 import { showHelp } from "./help.js";
-import { listedIds, rowOf } from "./list.js";
-import { go, place } from "./router.js";
+import { focusQuickAdd } from "./quick_add.js";
+import { currentRoute, navigate } from "./router.js";
 import { focusSearch, leaveSearch } from "./sidebar.js";
+import { deleteTask, editTitle, toggleTask } from "./task_actions.js";
+import { closeTaskDetail, focusTaskDetail } from "./task_detail.js";
+import { findRow, listedTaskIds } from "./task_list.js";
 import { undoLast } from "./toast.js";
 
-const PLACES = { i: "inbox", t: "today", u: "upcoming", a: "all", c: "completed" };
-const GO_MS = 1200;
+const VIEW_KEYS = { i: "inbox", t: "today", u: "upcoming", a: "all", c: "completed" };
+const VIEW_KEY_MS = 1200;
 
-const ACTS = {
-  j: () => step(1),
-  ArrowDown: () => step(1),
-  k: () => step(-1),
-  ArrowUp: () => step(-1),
-  " ": withTask(toggleTask),
-  x: withTask(toggleTask),
-  e: withTask(edit),
-  F2: withTask(edit),
-  Delete: withTask(deleteTask),
-  Backspace: withTask(deleteTask),
-  n: compose,
+const KEY_ACTIONS = {
+  j: () => moveFocus(1),
+  ArrowDown: () => moveFocus(1),
+  k: () => moveFocus(-1),
+  ArrowUp: () => moveFocus(-1),
+  " ": withFocusedTask(toggleTask),
+  x: withFocusedTask(toggleTask),
+  e: withFocusedTask(editFocusedTask),
+  F2: withFocusedTask(editFocusedTask),
+  Delete: withFocusedTask(deleteTask),
+  Backspace: withFocusedTask(deleteTask),
+  n: focusQuickAdd,
   "/": focusSearch,
   "?": showHelp,
   u: undoLast,
-  Escape: leave,
+  Escape: goBack,
 };
 
-let going = -Infinity;
+let viewKeyPressedAt = -Infinity;
 
-/** Listen to keys from now on. */
-export function listen() {
-  document.addEventListener("keydown", press);
+/** Start to handle keyboard shortcuts. */
+export function listenToKeys() {
+  document.addEventListener("keydown", handleKey);
 }
 
-function press(event) {
+function handleKey(event) {
   if (
     event.defaultPrevented ||
     event.ctrlKey ||
@@ -46,51 +46,51 @@ function press(event) {
     document.querySelector("dialog[open]")
   )
     return;
-  if (isWriting(event.target) && event.key !== "Escape") return;
-  const act = keyAct(event);
-  if (act && act() !== false) event.preventDefault();
+  if (isTextField(event.target) && event.key !== "Escape") return;
+  const action = findAction(event);
+  if (action && action() !== false) event.preventDefault();
 }
 
-function keyAct({ key, target, timeStamp }) {
-  if (timeStamp - going < GO_MS && PLACES[key]) return () => go({ view: PLACES[key] });
-  going = key === "g" ? timeStamp : -Infinity;
-  if (key === " " && target.matches("button, summary")) return null; // it presses what has the focus
-  return ACTS[key];
+function findAction({ key, target, timeStamp }) {
+  if (timeStamp - viewKeyPressedAt < VIEW_KEY_MS && VIEW_KEYS[key]) return () => navigate({ view: VIEW_KEYS[key] });
+  viewKeyPressedAt = key === "g" ? timeStamp : -Infinity;
+  if (key === " " && target.matches("button, summary")) return null; // Space presses the focused button
+  return KEY_ACTIONS[key];
 }
 
-function isWriting(element) {
+function isTextField(element) {
   return element.matches("input:not([type=checkbox], [type=radio]), textarea, select");
 }
 
-function withTask(act) {
+function withFocusedTask(action) {
   return () => {
     const id =
       document.activeElement.closest(".row")?.dataset.id ??
-      (document.activeElement.closest(".detail") ? place().task : null);
+      (document.activeElement.closest(".detail") ? currentRoute().task : null);
     if (!id) return false;
-    act(id);
+    action(id);
     return true;
   };
 }
 
-/** A title is edited where one is: in the list, or in the pane. */
-function edit(id) {
-  if (document.activeElement.closest(".detail")) focusDetail();
+/** Edit the title where the focus is: in the list or in the detail pane. */
+function editFocusedTask(id) {
+  if (document.activeElement.closest(".detail")) focusTaskDetail();
   else editTitle(id);
 }
 
-function step(by) {
-  const ids = listedIds();
-  const here = ids.indexOf(document.activeElement.closest(".row")?.dataset.id ?? place().task);
-  const next = ids[here < 0 ? 0 : Math.max(0, Math.min(ids.length - 1, here + by))];
-  if (!next) return false;
-  rowOf(next).querySelector(".title").focus();
+function moveFocus(offset) {
+  const ids = listedTaskIds();
+  const currentIndex = ids.indexOf(document.activeElement.closest(".row")?.dataset.id ?? currentRoute().task);
+  const nextId = ids[currentIndex < 0 ? 0 : Math.max(0, Math.min(ids.length - 1, currentIndex + offset))];
+  if (!nextId) return false;
+  findRow(nextId).querySelector(".title").focus();
   return true;
 }
 
-function leave() {
-  const from = document.activeElement;
+function goBack() {
+  const focused = document.activeElement;
   if (document.querySelector("#sidebar[data-open]")) document.querySelector("#menu").click();
-  else if (from.closest(".detail") || place().task) closeDetail();
-  else if (!leaveSearch()) from.blur();
+  else if (focused.closest(".detail") || currentRoute().task) closeTaskDetail();
+  else if (!leaveSearch()) focused.blur();
 }

@@ -1,42 +1,42 @@
-/** Where one is: `#/project/<id>?task=<id>` is a view, what it is of, and what else is said of it. */
+/** Hash routes: `#/project/<id>?task=<id>` is a view, its parameter and its options. */
 
-/** Tells `change` when one is somewhere else. */
-export const router = new EventTarget();
+/** Event: `change` after a navigation. */
+export const routerEvents = new EventTarget();
 
-/** Return `{view, of, task, done}`: the place. */
-export function place() {
+/** Return the current route: `{view, param, task, done}`. */
+export function currentRoute() {
   const [path, query] = (location.hash.slice(1) || "/today").split("?");
-  const [, view, of = ""] = path.split("/").map(decoded);
-  const said = new URLSearchParams(query);
-  return { view, of, task: said.get("task"), done: said.has("done") };
+  const [, view, param = ""] = path.split("/").map(decodePart);
+  const params = new URLSearchParams(query);
+  return { view, param, task: params.get("task"), done: params.has("done") };
 }
 
-/** Return the address of a place. */
-export function address({ view, of = "", task = null, done = false }) {
-  const path = [view, of].filter(Boolean).map(encodeURIComponent).join("/");
+/** Return the URL of a route. */
+export function routeUrl({ view, param = "", task = null, done = false }) {
+  const path = [view, param].filter(Boolean).map(encodeURIComponent).join("/");
   const query = new URLSearchParams({ ...(task && { task }), ...(done && { done: "1" }) });
   return `#/${path}${query.size ? `?${query}` : ""}`;
 }
 
-/** Go to a place; `replace` leaves no way back to the one before. */
-export function go(to, { replace = false } = {}) {
-  if (address(to) === location.hash) return;
-  if (replace) history.replaceState(null, "", address(to));
-  else history.pushState(null, "", address(to));
-  router.dispatchEvent(new Event("change"));
+/** Navigate to a route; `replace` replaces the history entry. */
+export function navigate(to, { replace = false } = {}) {
+  if (routeUrl(to) === location.hash) return;
+  if (replace) history.replaceState(null, "", routeUrl(to));
+  else history.pushState(null, "", routeUrl(to));
+  routerEvents.dispatchEvent(new Event("change"));
 }
 
-/** Go to the same place with something else said of it. */
-export function turn(changes, options) {
-  go({ ...place(), ...changes }, options);
+/** Navigate to the current route with these changes. */
+export function updateRoute(changes, options) {
+  navigate({ ...currentRoute(), ...changes }, options);
 }
 
 for (const event of ["hashchange", "popstate"]) {
-  window.addEventListener(event, () => router.dispatchEvent(new Event("change")));
+  window.addEventListener(event, () => routerEvents.dispatchEvent(new Event("change")));
 }
 
-/** What somebody typed as an address need not be one. */
-function decoded(part) {
+/** Decode a part of the path; a typed URL may be malformed. */
+function decodePart(part) {
   try {
     return decodeURIComponent(part);
   } catch {

@@ -1,78 +1,78 @@
-/** The frame: sidebar, head, what the place shows, the open task; on a narrow screen one at a time. */
+/** The application shell: sidebar, top bar, main content, open task. Narrow screens show one of them at a time. */
 
-import { isHeldUp } from "../data/courier.js";
-import { feed, isReachable } from "../data/follow.js";
-import { outbox, waiting } from "../data/outbox.js";
+import { changeFeed, isServerReachable } from "../data/change_feed.js";
+import { outboxEvents, pendingOperations } from "../data/outbox.js";
+import { isSyncBlocked } from "../data/sync_queue.js";
 import { VIEWS } from "../data/views.js";
 import { accountPage } from "./account.js";
 import { adminPage } from "./admin.js";
-import { detail } from "./detail.js";
-import { fill, h, icon } from "./dom.js";
+import { isAdmin } from "./current_user.js";
+import { h, icon, setChildren } from "./dom.js";
 import { showHelp } from "./help.js";
-import { list, listHead } from "./list.js";
-import { go, place, router } from "./router.js";
+import { currentRoute, navigate, routerEvents } from "./router.js";
 import { sidebar } from "./sidebar.js";
-import { isAdmin } from "./standing.js";
-import { theme, toggleTheme } from "./theme.js";
-import { toasts } from "./toast.js";
-import { showWaiting } from "./unsaved.js";
+import { taskDetail } from "./task_detail.js";
+import { taskList, taskListHeader } from "./task_list.js";
+import { currentTheme, toggleTheme } from "./theme.js";
+import { toastRegion } from "./toast.js";
+import { showUnsavedChanges } from "./unsaved_changes.js";
 
 const narrow = matchMedia("(max-width: 760px)");
-const state = h("button", { class: "state", on: { click: showWaiting } });
-const stateSays = h("span", { class: "unseen", role: "status" });
+const syncButton = h("button", { class: "state", on: { click: showUnsavedChanges } });
+const syncStatus = h("span", { class: "unseen", role: "status" });
 const main = h("main", { id: "main", tabindex: "-1" });
 const menu = h(
   "button",
   { class: "quiet", id: "menu", "aria-label": "Lists", "aria-controls": "sidebar", on: { click: toggleMenu } },
   icon("menu"),
 );
-let parts = {};
-let shown = "";
+let areas = {};
+let shownPage = "";
 
-/** Put the frame into the page. */
-export function shell(root) {
-  parts = { nav: sidebar(), pane: detail(), rows: list() };
-  fill(
+/** Render the shell into the page. */
+export function showShell(root) {
+  areas = { nav: sidebar(), pane: taskDetail(), rows: taskList() };
+  setChildren(
     root,
     h("button", { class: "skip", on: { click: () => main.focus() } }, "Skip to the list"),
-    parts.nav,
+    areas.nav,
     h("div", { class: "veil", on: { click: toggleMenu } }),
     h("div", { class: "middle" }, topbar(), main),
-    parts.pane,
-    toasts(),
+    areas.pane,
+    toastRegion(),
   );
-  for (const source of [outbox, feed])
-    for (const event of ["change", "reach"]) source.addEventListener(event, drawState);
-  router.addEventListener("change", draw);
+  for (const source of [outboxEvents, changeFeed])
+    for (const event of ["change", "reach"]) source.addEventListener(event, drawSyncStatus);
+  routerEvents.addEventListener("change", draw);
   narrow.addEventListener("change", drawMenu);
   draw();
-  drawState();
+  drawSyncStatus();
 }
 
 function topbar() {
-  const dark = h("button", {
+  const themeButton = h("button", {
     class: "quiet",
     title: "Light or dark",
     on: {
       click: () => {
         toggleTheme();
-        say();
+        updateThemeButton();
       },
     },
   });
-  const say = () => {
-    dark.setAttribute("aria-label", theme() === "dark" ? "Use light colours" : "Use dark colours");
-    fill(dark, icon(theme() === "dark" ? "sun" : "moon"));
+  const updateThemeButton = () => {
+    themeButton.setAttribute("aria-label", currentTheme() === "dark" ? "Use light colours" : "Use dark colours");
+    setChildren(themeButton, icon(currentTheme() === "dark" ? "sun" : "moon"));
   };
-  say();
+  updateThemeButton();
   return h(
     "header",
     { class: "topbar" },
     menu,
     h("span", { class: "space" }),
-    state,
-    stateSays,
-    dark,
+    syncButton,
+    syncStatus,
+    themeButton,
     h(
       "button",
       { class: "quiet", "aria-label": "Keys and help", title: "Keys (?)", on: { click: showHelp } },
@@ -82,58 +82,58 @@ function topbar() {
 }
 
 function draw() {
-  const { view, of } = place();
-  const searching = view === "search" && parts.nav.contains(document.activeElement);
-  if (!searching) parts.nav.toggleAttribute("data-open", false);
+  const { view, param } = currentRoute();
+  const isSearching = view === "search" && areas.nav.contains(document.activeElement);
+  if (!isSearching) areas.nav.toggleAttribute("data-open", false);
   drawMenu();
-  const page = JSON.stringify([view, of]);
-  if (page === shown) {
-    if (VIEWS[view]) listHead(); // its switch says what is shown
+  const pageKey = JSON.stringify([view, param]);
+  if (pageKey === shownPage) {
+    if (VIEWS[view]) taskListHeader(); // the "Show completed" button may have changed
     return;
   }
-  const first = !shown;
-  shown = page;
-  fill(main, ...contents(view, of));
-  if (!first && view !== "search") main.querySelector("h1")?.focus({ preventScroll: true });
+  const isFirstPage = !shownPage;
+  shownPage = pageKey;
+  setChildren(main, ...pageContents(view, param));
+  if (!isFirstPage && view !== "search") main.querySelector("h1")?.focus({ preventScroll: true });
   window.scrollTo(0, 0);
 }
 
-function contents(view, of) {
-  if (VIEWS[view]) return [listHead(), parts.rows];
-  if (view === "account") return [accountPage(of)];
-  if (view === "admin" && isAdmin()) return [adminPage(of)];
-  go({ view: "today" }, { replace: true });
+function pageContents(view, param) {
+  if (VIEWS[view]) return [taskListHeader(), areas.rows];
+  if (view === "account") return [accountPage(param)];
+  if (view === "admin" && isAdmin()) return [adminPage(param)];
+  navigate({ view: "today" }, { replace: true });
   return [];
 }
 
-function drawState() {
-  const operations = waiting();
-  const stuck = !isReachable() || isHeldUp();
-  const troubled = operations.filter((each) => each.trouble).length;
-  const words = [
-    !isReachable() && "Offline",
-    troubled ? `${troubled} to look at` : operations.length && stuck && `${operations.length} waiting`,
+function drawSyncStatus() {
+  const operations = pendingOperations();
+  const isStuck = !isServerReachable() || isSyncBlocked();
+  const failed = operations.filter((each) => each.failure).length;
+  const text = [
+    !isServerReachable() && "Offline",
+    failed ? `${failed} to look at` : operations.length && isStuck && `${operations.length} waiting`,
   ]
     .filter(Boolean)
     .join(" · ");
-  state.hidden = !words;
-  Object.assign(state.dataset, { tone: troubled ? "bad" : "quiet" });
-  if (state.textContent === words) return;
-  fill(state, words);
-  stateSays.textContent = words || "All changes are saved.";
+  syncButton.hidden = !text;
+  Object.assign(syncButton.dataset, { tone: failed ? "bad" : "quiet" });
+  if (syncButton.textContent === text) return;
+  setChildren(syncButton, text);
+  syncStatus.textContent = text || "All changes are saved.";
 }
 
 function toggleMenu() {
-  parts.nav.toggleAttribute("data-open");
+  areas.nav.toggleAttribute("data-open");
   drawMenu();
-  if (parts.nav.hasAttribute("data-open")) parts.nav.querySelector("a")?.focus();
+  if (areas.nav.hasAttribute("data-open")) areas.nav.querySelector("a")?.focus();
   else menu.focus();
 }
 
-/** On a narrow screen what is covered cannot be reached by keys either. */
+/** On a narrow screen the keyboard must not reach the parts that are covered. */
 function drawMenu() {
-  const opened = parts.nav.hasAttribute("data-open");
-  menu.setAttribute("aria-expanded", String(opened));
-  parts.nav.inert = narrow.matches && !opened;
-  main.parentElement.inert = narrow.matches && (opened || Boolean(place().task));
+  const isOpen = areas.nav.hasAttribute("data-open");
+  menu.setAttribute("aria-expanded", String(isOpen));
+  areas.nav.inert = narrow.matches && !isOpen;
+  main.parentElement.inert = narrow.matches && (isOpen || Boolean(currentRoute().task));
 }

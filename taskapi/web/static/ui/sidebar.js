@@ -1,19 +1,19 @@
-/** The lists, with the number of open tasks in each, and the search. */
+/** The sidebar: search, views, projects and labels with the number of their open tasks. */
 
-import { catalog, lists, openCount } from "../data/catalog.js";
-import { h, icon, reconcile, refill } from "./dom.js";
-import { addProject } from "./gathering.js";
-import { address, go, place, router } from "./router.js";
-import { tint } from "./row.js";
-import { canWrite, isAdmin, me } from "./standing.js";
+import { catalog, catalogEvents, countOpenTasks } from "../data/catalog.js";
+import { canWrite, currentUser, isAdmin } from "./current_user.js";
+import { h, icon, reconcile, setChildrenIfChanged } from "./dom.js";
+import { addProject } from "./project_label_forms.js";
+import { currentRoute, navigate, routerEvents, routeUrl } from "./router.js";
+import { withColor } from "./task_row.js";
 
-const views = h("ul", {});
-const projects = h("ul", {});
-const labels = h("ul", {});
-const archived = h("ul", {});
-const archive = h("details", { class: "archive" }, h("summary", {}, "Archived projects"), archived);
-const account = h("ul", { class: "account" });
-const query = h("input", {
+const viewList = h("ul", {});
+const projectList = h("ul", {});
+const labelList = h("ul", {});
+const archivedList = h("ul", {});
+const archivedSection = h("details", { class: "archive" }, h("summary", {}, "Archived projects"), archivedList);
+const accountList = h("ul", { class: "account" });
+const searchInput = h("input", {
   type: "search",
   name: "q",
   placeholder: "Search",
@@ -22,38 +22,38 @@ const query = h("input", {
   maxlength: 200,
 });
 
-const PAUSE = 200;
+const SEARCH_DELAY_MS = 200;
 let timer = 0;
-let before = null; // where the search began
+let routeBeforeSearch = null;
 
-/** Return the sidebar; it keeps itself up to date. */
+/** Return the sidebar. It updates itself. */
 export function sidebar() {
-  catalog.addEventListener("change", draw);
-  router.addEventListener("change", draw);
-  query.addEventListener("input", soon);
-  query.addEventListener("keydown", press);
+  catalogEvents.addEventListener("change", draw);
+  routerEvents.addEventListener("change", draw);
+  searchInput.addEventListener("input", scheduleSearch);
+  searchInput.addEventListener("keydown", handleKey);
   draw();
   return h(
     "nav",
     { class: "sidebar", id: "sidebar", "aria-label": "Lists" },
-    h("div", { class: "search", role: "search" }, icon("search"), query),
-    views,
-    h("div", { class: "section" }, h("h2", {}, "Projects"), canWrite() && adder()),
-    projects,
+    h("div", { class: "search", role: "search" }, icon("search"), searchInput),
+    viewList,
+    h("div", { class: "section" }, h("h2", {}, "Projects"), canWrite() && newProjectButton()),
+    projectList,
     h("div", { class: "section" }, h("h2", {}, "Labels")),
-    labels,
-    archive,
-    account,
+    labelList,
+    archivedSection,
+    accountList,
   );
 }
 
-/** Go to the search. */
+/** Focus the search field. */
 export function focusSearch() {
-  query.focus();
-  query.select();
+  searchInput.focus();
+  searchInput.select();
 }
 
-function adder() {
+function newProjectButton() {
   return h(
     "button",
     { class: "quiet", "aria-label": "New project", title: "New project", on: { click: addProject } },
@@ -61,75 +61,82 @@ function adder() {
   );
 }
 
-/** Leave the search: back to the place where it began. Returns false when there is nothing to leave. */
+/** Leave the search and return to the route before it. Returns false when no search is open. */
 export function leaveSearch() {
-  if (place().view !== "search" && document.activeElement !== query) return false;
+  if (currentRoute().view !== "search" && document.activeElement !== searchInput) return false;
   clearTimeout(timer);
-  query.value = "";
-  query.blur();
-  if (place().view === "search") go(before ?? { view: "today" }, { replace: true });
+  searchInput.value = "";
+  searchInput.blur();
+  if (currentRoute().view === "search") navigate(routeBeforeSearch ?? { view: "today" }, { replace: true });
   document.querySelector("#sidebar[data-open] ~ * #menu")?.click();
   document.querySelector("main h1")?.focus();
   return true;
 }
 
-/** Enter goes to what was found, Esc back to where the search began. */
-function press(event) {
+/** Enter focuses the results, Esc returns to the route before the search. */
+function handleKey(event) {
   if (event.key === "Escape") {
-    event.preventDefault(); // the browser would only empty the field
+    event.preventDefault(); // the default only clears the field
     event.stopPropagation();
     leaveSearch();
   } else if (event.key === "Enter") {
     search();
     document.querySelector("main h1").focus();
-    router.dispatchEvent(new Event("change"));
+    routerEvents.dispatchEvent(new Event("change"));
   }
 }
 
-function soon() {
+function scheduleSearch() {
   clearTimeout(timer);
-  timer = setTimeout(search, PAUSE);
+  timer = setTimeout(search, SEARCH_DELAY_MS);
 }
 
 function search() {
   clearTimeout(timer);
-  const of = query.value.trim();
-  const searching = place().view === "search";
-  if (!searching) before = place();
-  if (of) go({ view: "search", of }, { replace: searching });
-  else if (searching) go(before ?? { view: "today" }, { replace: true });
+  const param = searchInput.value.trim();
+  const isSearching = currentRoute().view === "search";
+  if (!isSearching) routeBeforeSearch = currentRoute();
+  if (param) navigate({ view: "search", param }, { replace: isSearching });
+  else if (isSearching) navigate(routeBeforeSearch ?? { view: "today" }, { replace: true });
 }
 
 function draw() {
-  const { view, of } = place();
-  if (view === "search" && document.activeElement !== query) query.value = of;
-  if (view !== "search" && document.activeElement !== query) query.value = "";
-  show(views, mainViews());
-  show(projects, lists.projects.filter((each) => !each.archived).map(projectEntry));
-  show(archived, lists.projects.filter((each) => each.archived).map(projectEntry));
-  archive.hidden = !archived.children.length;
-  show(
-    labels,
-    lists.labels.map((each) => ({
+  const { view, param } = currentRoute();
+  if (view === "search" && document.activeElement !== searchInput) searchInput.value = param;
+  if (view !== "search" && document.activeElement !== searchInput) searchInput.value = "";
+  drawEntries(viewList, mainViews());
+  drawEntries(projectList, catalog.projects.filter((each) => !each.archived).map(projectEntry));
+  drawEntries(archivedList, catalog.projects.filter((each) => each.archived).map(projectEntry));
+  archivedSection.hidden = !archivedList.children.length;
+  drawEntries(
+    labelList,
+    catalog.labels.map((each) => ({
       view: "label",
-      of: each.name,
+      param: each.name,
       name: each.name,
       dot: each.color,
       count: each.task_count,
     })),
   );
-  show(account, [
-    ...(isAdmin() ? [{ view: "admin", of: "people", name: "Administration", icon: "people" }] : []),
-    { view: "account", name: me().name ?? me().username, icon: "person" },
+  drawEntries(accountList, [
+    ...(isAdmin() ? [{ view: "admin", param: "people", name: "Administration", icon: "people" }] : []),
+    { view: "account", name: currentUser().name ?? currentUser().username, icon: "person" },
   ]);
 }
 
 function projectEntry(each) {
-  return { view: "project", of: each.id, name: each.name, dot: each.color, count: openCount(each), round: true };
+  return {
+    view: "project",
+    param: each.id,
+    name: each.name,
+    dot: each.color,
+    count: countOpenTasks(each),
+    round: true,
+  };
 }
 
 function mainViews() {
-  const { summary } = lists;
+  const { summary } = catalog;
   const open = (summary.by_status.todo ?? 0) + (summary.by_status.in_progress ?? 0);
   return [
     { view: "inbox", name: "Inbox", icon: "inbox" },
@@ -142,22 +149,27 @@ function mainViews() {
   ];
 }
 
-function show(element, entries) {
-  reconcile(element, entries, { key: (entry) => `${entry.view}/${entry.of ?? ""}`, make: () => h("li", {}), update });
+function drawEntries(element, entries) {
+  reconcile(element, entries, {
+    key: (entry) => `${entry.view}/${entry.param ?? ""}`,
+    make: () => h("li", {}),
+    update,
+  });
 }
 
 function update(element, entry) {
-  const here = place().view === entry.view && (entry.view === "admin" || (entry.of ?? "") === place().of);
-  const focused = element.contains(document.activeElement);
-  refill(element, [entry, here], () => link(entry, here));
-  if (focused) element.firstChild.focus();
+  const isCurrent =
+    currentRoute().view === entry.view && (entry.view === "admin" || (entry.param ?? "") === currentRoute().param);
+  const hadFocus = element.contains(document.activeElement);
+  setChildrenIfChanged(element, [entry, isCurrent], () => link(entry, isCurrent));
+  if (hadFocus) element.firstChild.focus();
 }
 
-function link(entry, here) {
+function link(entry, isCurrent) {
   return h(
     "a",
-    { href: address(entry), "aria-current": here ? "page" : null },
-    entry.icon ? icon(entry.icon) : tint(h("i", { class: entry.round ? "dot" : "dot square" }), entry.dot),
+    { href: routeUrl(entry), "aria-current": isCurrent ? "page" : null },
+    entry.icon ? icon(entry.icon) : withColor(h("i", { class: entry.round ? "dot" : "dot square" }), entry.dot),
     h("span", { class: "name" }, entry.name),
     entry.count
       ? h(

@@ -1,17 +1,17 @@
-/** What the open task is made of. */
+/** The subtasks of the open task. */
 
-import { feed } from "../data/follow.js";
-import { Listing } from "../data/listing.js";
-import { idOf } from "../data/outbox.js";
-import * as tasks from "../data/tasks.js";
+import { changeFeed } from "../data/change_feed.js";
+import { serverId } from "../data/outbox.js";
+import { TaskQuery } from "../data/task_query.js";
+import * as taskStore from "../data/task_store.js";
+import { canWrite } from "./current_user.js";
 import { h, reconcile } from "./dom.js";
-import { address, place } from "./router.js";
-import { circle, updateCircle } from "./row.js";
-import { canWrite } from "./standing.js";
+import { currentRoute, routeUrl } from "./router.js";
+import { doneCheckbox, updateDoneCheckbox } from "./task_row.js";
 
-let current = null; // {id, listing, rows, progress}
+let open = null; // {id, query, rows, progress}
 
-/** Return the subtasks of a task, with a line to add to them. */
+/** Return the subtasks of a task, with a form to add one. */
 export function subtasks(id) {
   const rows = h("ul", { class: "subtasks" });
   const progress = h("span", { class: "count" });
@@ -22,11 +22,11 @@ export function subtasks(id) {
     "aria-label": "Add a subtask",
     autocomplete: "off",
   });
-  current = { id, rows, progress, listing: new Listing({ parent_id: id, sort: "created_at" }) };
+  open = { id, rows, progress, query: new TaskQuery({ parent_id: id, sort: "created_at" }) };
   const add = (event) => {
     event.preventDefault();
     const title = input.value.trim();
-    if (title) tasks.add({ title, parent_id: idOf(id), project_id: tasks.find(id).project_id });
+    if (title) taskStore.addTask({ title, parent_id: serverId(id), project_id: taskStore.findTask(id).project_id });
     input.value = "";
   };
   refresh();
@@ -40,44 +40,44 @@ export function subtasks(id) {
 }
 
 async function refresh() {
-  const asked = current;
-  if (!asked) return;
-  asked.id = idOf(asked.id);
-  if (asked.id.startsWith("new-")) return;
-  asked.listing.query.parent_id = asked.id;
-  await asked.listing.reload();
-  if (asked === current) draw();
+  const requested = open;
+  if (!requested) return;
+  requested.id = serverId(requested.id);
+  if (requested.id.startsWith("new-")) return;
+  requested.query.filters.parent_id = requested.id;
+  await requested.query.reload();
+  if (requested === open) draw();
 }
 
 function draw() {
-  if (!current?.rows.isConnected) return;
-  const made = current.listing.ids
-    .map(tasks.find)
-    .filter((task) => task && !task.removed && task.parent_id === current.id);
-  const found = [
-    ...made,
-    ...tasks
-      .unmade()
+  if (!open?.rows.isConnected) return;
+  const known = open.query.ids
+    .map(taskStore.findTask)
+    .filter((task) => task && !task.removed && task.parent_id === open.id);
+  const subtaskList = [
+    ...known,
+    ...taskStore
+      .unsavedTasks()
       .reverse()
-      .filter((task) => task.parent_id === current.id),
+      .filter((task) => task.parent_id === open.id),
   ];
-  reconcile(current.rows, found, { key: tasks.keyOf, make, update });
-  current.progress.textContent = found.length
-    ? `${found.filter((task) => task.status === "done").length} of ${found.length}`
+  reconcile(open.rows, subtaskList, { key: taskStore.stableKey, make, update });
+  open.progress.textContent = subtaskList.length
+    ? `${subtaskList.filter((task) => task.status === "done").length} of ${subtaskList.length}`
     : "";
 }
 
 function make() {
-  return h("li", {}, circle(), h("a", { data: { part: "title" } }));
+  return h("li", {}, doneCheckbox(), h("a", { data: { part: "title" } }));
 }
 
 function update(element, task) {
   element.dataset.status = task.status;
-  updateCircle(element.firstChild, task);
+  updateDoneCheckbox(element.firstChild, task);
   const link = element.lastChild;
   link.textContent = task.title;
-  link.href = address({ ...place(), task: task.id });
+  link.href = routeUrl({ ...currentRoute(), task: task.id });
 }
 
-feed.addEventListener("change", refresh);
-tasks.tasks.addEventListener("change", draw);
+changeFeed.addEventListener("change", refresh);
+taskStore.taskEvents.addEventListener("change", draw);

@@ -1,22 +1,22 @@
-/** Light or dark: as the system has it, until somebody chooses. */
+/** Light or dark theme: that of the system until the user chooses one. */
 
 const KEY = "taskapi.theme";
 
-/** Take on what was chosen. */
+/** Apply the saved theme. */
 export function applyTheme() {
-  const chosen = localStorage.getItem(KEY);
-  if (chosen) document.documentElement.dataset.theme = chosen;
+  const savedTheme = localStorage.getItem(KEY);
+  if (savedTheme) document.documentElement.dataset.theme = savedTheme;
 }
 
-/** Return the theme in force. */
-export function theme() {
-  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  return document.documentElement.dataset.theme ?? (dark ? "dark" : "light");
+/** Return the current theme. */
+export function currentTheme() {
+  const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
+  return document.documentElement.dataset.theme ?? (isDark ? "dark" : "light");
 }
 
-/** Change to the other theme. */
+/** Switch between light and dark. */
 export function toggleTheme() {
-  const other = theme() === "dark" ? "light" : "dark";
-  document.documentElement.dataset.theme = other;
-  localStorage.setItem(KEY, other);
+  const newTheme = currentTheme() === "dark" ? "light" : "dark";
+  document.documentElement.dataset.theme = newTheme;
+  localStorage.setItem(KEY, newTheme);
 }

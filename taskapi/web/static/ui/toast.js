@@ -1,46 +1,46 @@
-/** Short messages at the foot of the page, read out as they appear; one may offer to undo what it tells. */
+/** Toasts: short messages at the bottom of the page, announced to screen readers; some offer an undo. */
 
-import { fill, h } from "./dom.js";
+import { h, setChildren } from "./dom.js";
 
 const SHOWN_MS = 8000;
 
-const region = h("div", { class: "toasts", role: "status", "aria-live": "polite" });
+const container = h("div", { class: "toasts", role: "status", "aria-live": "polite" });
 let timer = 0;
-let undoing = null;
+let pendingUndo = null;
 
-/** Return where the messages appear. */
-export function toasts() {
-  return region;
+/** Return the live region that shows the toasts. */
+export function toastRegion() {
+  return container;
 }
 
-/** Show a message; `undo` is what its button does; if that fails, the problem is shown. */
-export function toast(text, { undo = null, tone = "" } = {}) {
+/** Show a message. `undo` adds an Undo button; an error of it is shown. */
+export function showToast(text, { undo = null, tone = "" } = {}) {
   clearTimeout(timer);
-  undoing = undo;
+  pendingUndo = undo;
   const button = undo && h("button", { class: "toast-undo", on: { click: undoLast } }, "Undo");
-  fill(region, h("div", { class: "toast", data: { tone } }, h("span", {}, text), button, closer()));
-  timer = setTimeout(clear, SHOWN_MS);
-  region.onpointerenter = region.onfocusin = () => clearTimeout(timer);
+  setChildren(container, h("div", { class: "toast", data: { tone } }, h("span", {}, text), button, dismissButton()));
+  timer = setTimeout(clearToast, SHOWN_MS);
+  container.onpointerenter = container.onfocusin = () => clearTimeout(timer);
 }
 
-/** Show what went wrong. */
-export function complain(problem) {
-  toast(problem.message, { tone: "bad" });
+/** Show the message of an error. */
+export function showError(problem) {
+  showToast(problem.message, { tone: "bad" });
 }
 
-/** Undo what the message in view offers to; tells whether there was one. */
+/** Run the undo of the shown toast. Returns whether it had one. */
 export function undoLast() {
-  const undo = undoing;
-  clear();
-  Promise.resolve(undo?.()).catch(complain);
+  const undo = pendingUndo;
+  clearToast();
+  Promise.resolve(undo?.()).catch(showError);
   return Boolean(undo);
 }
 
-function closer() {
-  return h("button", { class: "quiet", "aria-label": "Dismiss", on: { click: clear } }, "×");
+function dismissButton() {
+  return h("button", { class: "quiet", "aria-label": "Dismiss", on: { click: clearToast } }, "×");
 }
 
-function clear() {
-  undoing = null;
-  fill(region);
+function clearToast() {
+  pendingUndo = null;
+  setChildren(container);
 }

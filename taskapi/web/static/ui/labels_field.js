@@ -1,10 +1,10 @@
-/** The labels of the open task: each can be taken off, and more be written. */
+/** The labels field of the open task: add and remove labels. */
 
-import { lists } from "../data/catalog.js";
-import { h, refill } from "./dom.js";
-import { suggest } from "./suggest.js";
+import { catalog } from "../data/catalog.js";
+import { h, setChildrenIfChanged } from "./dom.js";
+import { addSuggestions } from "./suggestions.js";
 
-/** Return the field. */
+/** Return the field, in the form that `taskFields()` describes. */
 export function labelsField() {
   const chips = h("span", { class: "chips" });
   const input = h("input", {
@@ -17,44 +17,49 @@ export function labelsField() {
   const element = h("div", { class: "labels-field", data: { labelled: input.id } }, chips, input);
   let names = [];
 
-  suggest(input, { find: matches, take: add });
+  addSuggestions(input, { findNames: findMatches, onPick: addName });
   input.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.defaultPrevented) return;
     event.preventDefault();
-    add(input.value);
+    addName(input.value);
   });
 
-  function matches() {
+  function findMatches() {
     const start = input.value.trim().toLowerCase();
     if (!start) return [];
-    return lists.labels
+    return catalog.labels
       .map((each) => each.name)
       .filter((name) => name.toLowerCase().startsWith(start) && !names.includes(name))
       .slice(0, 8);
   }
 
-  function add(name) {
+  function addName(name) {
     input.value = "";
-    if (name.trim()) say([...new Set([...names, name.trim().replace(/^@/u, "")])]);
+    if (name.trim()) setNames([...new Set([...names, name.trim().replace(/^@/u, "")])]);
   }
 
-  function say(wanted) {
-    names = wanted;
+  function setNames(newNames) {
+    names = newNames;
     draw();
     element.dispatchEvent(new Event("change", { bubbles: true }));
   }
 
   function chip(name) {
-    const take = () => {
-      say(names.filter((each) => each !== name));
+    const removeLabel = () => {
+      setNames(names.filter((each) => each !== name));
       input.focus();
     };
-    const attributes = { type: "button", class: "quiet", "aria-label": `Remove label ${name}`, on: { click: take } };
+    const attributes = {
+      type: "button",
+      class: "quiet",
+      "aria-label": `Remove label ${name}`,
+      on: { click: removeLabel },
+    };
     return h("span", { class: "chip label" }, name, h("button", attributes, "×"));
   }
 
   function draw() {
-    refill(chips, names, () => names.map(chip));
+    setChildrenIfChanged(chips, names, () => names.map(chip));
   }
 
   const read = () => ({ labels: names.concat(input.value.trim() || []) });

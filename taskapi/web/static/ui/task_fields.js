@@ -1,37 +1,46 @@
-/** The fields of the open task: how each is shown, and what it says when it is left. */
+/** The form fields of the open task. */
 
-import { tasks as api } from "../api/calls.js";
-import { lists } from "../data/catalog.js";
-import { OPEN } from "../data/views.js";
-import { dueDay, instantOf, timeOf } from "../text/days.js";
-import { PRIORITIES } from "../text/quickadd.js";
-import { fill, h, refill } from "./dom.js";
-import { labelsField } from "./labels.js";
+import { tasks as api } from "../api/client.js";
+import { catalog } from "../data/catalog.js";
+import { OPEN_STATUSES } from "../data/views.js";
+import { dueDay, instantOf, timeOf } from "../text/dates.js";
+import { PRIORITIES } from "../text/quick_add_parser.js";
+import { h, setChildren, setChildrenIfChanged } from "./dom.js";
+import { labelsField } from "./labels_field.js";
 
 const STATUSES = { todo: "To do", in_progress: "In progress", done: "Done", cancelled: "Cancelled" };
 
-/** Return the fields: each `{label, element, read(), write(task)}`; `read` gives the changes that it stands for. */
-export function fields() {
-  return [title(), description(), status(), priority(), due(), project(), parent(), labelsField()];
+/** Return the fields, each `{label, element, read(), write(task)}`; `read` returns values of the API by name. */
+export function taskFields() {
+  return [
+    titleField(),
+    descriptionField(),
+    statusField(),
+    priorityField(),
+    dueField(),
+    projectField(),
+    parentField(),
+    labelsField(),
+  ];
 }
 
-/** Return how a field of a task reads, for people. */
-export function wording(task, field) {
-  const named = (rows, id) => rows.find((row) => row.id === id)?.name ?? "another";
+/** Return the value of a field as text. */
+export function describeField(task, field) {
+  const findName = (rows, id) => rows.find((row) => row.id === id)?.name ?? "another";
   const words = {
     title: () => task.title,
     description: () => task.description,
     status: () => STATUSES[task.status],
     priority: () => task.priority,
     due: () => [dueDay(task), task.due_at && timeOf(task.due_at)].filter(Boolean).join(" "),
-    project: () => task.project_id && named(lists.projects, task.project_id),
+    project: () => task.project_id && findName(catalog.projects, task.project_id),
     parent: () => task.parent_id && "under another task",
     labels: () => task.labels.join(", "),
   };
   return words[field]() || "none";
 }
 
-function title() {
+function titleField() {
   const element = h("textarea", {
     name: "title",
     rows: 1,
@@ -54,7 +63,7 @@ function title() {
   };
 }
 
-function description() {
+function descriptionField() {
   const element = h("textarea", {
     name: "description",
     rows: 3,
@@ -71,22 +80,24 @@ function description() {
   };
 }
 
-function status() {
-  return choice("Status", "status", () => Object.entries(STATUSES));
+function statusField() {
+  return selectField("Status", "status", () => Object.entries(STATUSES));
 }
 
-function priority() {
-  return choice("Priority", "priority", () => PRIORITIES.map((each) => [each, each[0].toUpperCase() + each.slice(1)]));
+function priorityField() {
+  return selectField("Priority", "priority", () =>
+    PRIORITIES.map((each) => [each, each[0].toUpperCase() + each.slice(1)]),
+  );
 }
 
-/** The projects that take tasks, and the current one. A subtask that moves to another project leaves its parent. */
-function project() {
+/** The active projects and the current one. A subtask that moves to another project leaves its parent. */
+function projectField() {
   let shown = null;
-  const offered = ({ id, archived }) => !archived || id === shown.project_id;
-  const rows = () => lists.projects.filter(offered).map((each) => [each.id, each.name]);
-  const isListed = () => lists.projects.some(({ id }) => id === shown.project_id);
+  const isOffered = ({ id, archived }) => !archived || id === shown.project_id;
+  const rows = () => catalog.projects.filter(isOffered).map((each) => [each.id, each.name]);
+  const isListed = () => catalog.projects.some(({ id }) => id === shown.project_id);
   const current = () => (shown.project_id && !isListed() ? [[shown.project_id, "Its project"]] : []);
-  const field = choice("Project", "project_id", () => [["", "None"], ...current(), ...rows()]);
+  const field = selectField("Project", "project_id", () => [["", "None"], ...current(), ...rows()]);
   const read = () => {
     const { project_id: chosen } = field.read();
     return { project_id: chosen, ...(shown && chosen !== shown.project_id && { parent_id: null }) };
@@ -98,22 +109,22 @@ function project() {
   return { ...field, read, write };
 }
 
-function choice(label, name, options) {
+function selectField(label, name, options) {
   const element = h("select", { name, id: `detail-${name}` });
   const write = (task) => {
-    refill(element, options(), () => options().map(([value, words]) => h("option", { value }, words)));
+    setChildrenIfChanged(element, options(), () => options().map(([value, words]) => h("option", { value }, words)));
     element.value = task[name] ?? "";
   };
   return { label, element, read: () => ({ [name]: element.value || null }), write };
 }
 
-/** A task may be part of another; the others of its project are asked for when somebody looks. */
-function parent() {
+/** The parent task. The possible parents, open tasks of the same project, are loaded when the field gets the focus. */
+function parentField() {
   const element = h("select", { name: "parent_id", id: "detail-parent_id" });
   let shown = null;
   const show = (rows) => {
     const others = rows.filter((row) => row.id !== shown.id);
-    fill(
+    setChildren(
       element,
       h("option", { value: "" }, "None"),
       others.map((row) => h("option", { value: row.id }, row.title)),
@@ -123,7 +134,7 @@ function parent() {
   const current = async () => (shown.parent_id ? [await api.show(shown.parent_id)] : []);
   const candidates = async () => {
     const question = {
-      status: OPEN,
+      status: OPEN_STATUSES,
       ...(shown.project_id ? { project_id: shown.project_id, without: "parent" } : { without: ["project", "parent"] }),
       limit: 100,
       sort: "title",
@@ -144,8 +155,8 @@ function parent() {
   return { label: "Part of", element, read: () => ({ parent_id: element.value || null }), write };
 }
 
-/** A day, and perhaps a time; without a time the whole day. */
-function due() {
+/** A day and an optional time. Without a time the task is due on the whole day. */
+function dueField() {
   const day = h("input", { type: "date", name: "due_day", id: "detail-due", min: "1970-01-01", max: "9999-12-31" });
   const time = h("input", { type: "time", name: "due_time", "aria-label": "Due time" });
   const clear = h(

@@ -1,0 +1,125 @@
+/** Sends the operations of the outbox: in order, by one tab at a time, with retries. */
+
+import { tasks } from "../api/client.js";
+import { withLock } from "../api/lock.js";
+import { findConflicts, remainingChanges } from "./merge.js";
+import { applyResult, outboxEvents, pendingOperations, removeOperations, saveOperation } from "./outbox.js";
+
+const FIRST_RETRY_MS = 1000;
+const MAX_RETRY_MS = 60_000;
+
+/** Event: `sent` with `{operation, task}`; `task` is the response of the server. */
+export const syncEvents = new EventTarget();
+
+let retryDelay = FIRST_RETRY_MS;
+let retryTimer = 0;
+let isBlocked = false;
+
+/** Start to send operations. */
+export function startSync() {
+  outboxEvents.addEventListener("due", sendQueue);
+  window.addEventListener("online", sendQueue);
+  sendQueue();
+}
+
+/** Whether the last request got no response, or a temporary error. */
+export function isSyncBlocked() {
+  return isBlocked;
+}
+
+/** Send all operations that can be sent. A lock ensures that only one tab sends. */
+function sendQueue() {
+  clearTimeout(retryTimer);
+  return withLock("taskapi-outbox", sendPending).catch(scheduleRetry);
+}
+
+async function sendPending() {
+  for (let next = nextOperation(); next; next = nextOperation()) {
+    const restore = findUndoing(next);
+    if (restore) removeOperations(next, restore);
+    else await send(joinUpdates(next));
+    retryDelay = FIRST_RETRY_MS;
+    isBlocked = false;
+  }
+}
+
+/** Return the first operation that can be sent. A rejected operation blocks those of the same task. */
+function nextOperation() {
+  const blockedIds = new Set();
+  return pendingOperations().find((operation) => {
+    if (operation.failure) blockedIds.add(operation.id);
+    return !blockedIds.has(operation.id);
+  });
+}
+
+/** Return the restore that directly follows this removal: neither has to be sent. */
+function findUndoing({ kind, id, key }) {
+  const next = pendingOperations().find((each) => each.id === id && each.key > key);
+  return kind === "remove" && next?.kind === "restore" ? next : null;
+}
+
+/** Merge consecutive updates of a task into one, so that a conflict shows all its fields at once. */
+function joinUpdates(operation) {
+  if (operation.kind !== "update") return operation;
+  const taskOperations = pendingOperations().filter((each) => each.id === operation.id);
+  const end = taskOperations.findIndex((each) => each.kind !== "update" || each.failure);
+  const updates = end < 0 ? taskOperations : taskOperations.slice(0, end);
+  const merged = { ...operation, changes: Object.assign({}, ...updates.map((each) => each.changes)) };
+  if (updates.length > 1) saveOperation(merged);
+  removeOperations(...updates.filter(({ key }) => key !== operation.key));
+  return merged;
+}
+
+async function send(operation) {
+  try {
+    const task = await REQUESTS[operation.kind](operation);
+    if (task) applyResult(operation, task);
+    syncEvents.dispatchEvent(new CustomEvent("sent", { detail: { operation, task } }));
+    removeOperations(operation);
+  } catch (problem) {
+    if (problem.isRetryable) throw problem;
+    handleRejection(operation, problem);
+  }
+}
+
+const REQUESTS = {
+  create: ({ key, changes }) => tasks.create(changes, key),
+  update: ({ id, base, changes }) => tasks.update(id, changes, base.version),
+  remove: async ({ id }) => {
+    await tasks.remove(id).catch(ignoreNotFound);
+  },
+  restore: ({ id }) => tasks.restore(id),
+};
+
+function ignoreNotFound(problem) {
+  if (problem.status !== 404) throw problem;
+}
+
+/** Merge a conflicting update if the fields differ. Otherwise keep it with its failure, for the user to resolve. */
+function handleRejection(operation, problem) {
+  const { current } = problem;
+  if (problem.status !== 412 || !current) {
+    saveOperation({ ...operation, failure: { code: problem.code, detail: describeProblem(problem) } });
+    return;
+  }
+  const fields = findConflicts(operation.base, operation.changes, current);
+  const changes = remainingChanges(operation.changes, current);
+  if (fields.length) saveOperation({ ...operation, failure: { code: problem.code, fields, current } });
+  else if (Object.keys(changes).length) saveOperation({ ...operation, base: current, changes });
+  else removeOperations(operation); // only its response was lost: the server has the changes
+}
+
+function describeProblem(problem) {
+  const fields = Object.entries(problem.errors?.json ?? {});
+  return fields.length
+    ? fields.map(([name, messages]) => `${name}: ${[messages].flat().join(" ")}`).join("; ")
+    : problem.message;
+}
+
+function scheduleRetry(problem) {
+  if (!problem.isRetryable) throw problem;
+  isBlocked = true;
+  outboxEvents.dispatchEvent(new Event("change"));
+  retryTimer = setTimeout(sendQueue, Math.max(retryDelay, problem.retryAfter * 1000));
+  retryDelay = Math.min(retryDelay * 2, MAX_RETRY_MS);
+}

@@ -1,0 +1,66 @@
+/** The header of a list: title, note, and actions on the project or label. */
+
+import { catalogEvents, findProject } from "../data/catalog.js";
+import { canShowDone, findLabelByName, VIEWS } from "../data/views.js";
+import { canWrite } from "./current_user.js";
+import { h, icon, setChildrenIfChanged } from "./dom.js";
+import { deleteProjectOrLabel, editLabel, editProject } from "./project_label_forms.js";
+import { currentRoute, updateRoute } from "./router.js";
+
+const element = h("header", { class: "heading" });
+catalogEvents.addEventListener("change", draw);
+
+/** Return the header of the current list. */
+export function listHeader() {
+  draw();
+  return element;
+}
+
+function draw() {
+  const { view, param, done } = currentRoute();
+  const definition = VIEWS[view];
+  if (!definition) return;
+  const note = definition.note?.(param);
+  const title = definition.title(param);
+  document.title = `${title} · Tasks`;
+  const collection = view === "project" ? findProject(param) : view === "label" ? findLabelByName(param) : null;
+  const focusedLabel = element.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
+  setChildrenIfChanged(element, [view, title, note, done, collection?.version], () => [
+    h("div", {}, h("h1", { tabindex: "-1" }, title), note && h("p", { class: "note" }, note)),
+    h(
+      "div",
+      { class: "actions" },
+      canShowDone(view) && showCompletedButton(done),
+      canWrite() && collection && editButtons(view, collection),
+    ),
+  ]);
+  if (focusedLabel === null) element.querySelector("h1").focus();
+  else if (focusedLabel) element.querySelector(`[aria-label="${focusedLabel}"]`)?.focus();
+}
+
+function showCompletedButton(done) {
+  return h(
+    "button",
+    {
+      class: "toggle",
+      "aria-pressed": String(done),
+      "aria-label": "Show completed",
+      title: "Show completed",
+      on: { click: () => updateRoute({ done: !done }, { replace: true }) },
+    },
+    icon("done"),
+    h("span", {}, "Completed"),
+  );
+}
+
+function editButtons(view, collection) {
+  const edit = () => (view === "project" ? editProject(collection) : editLabel(collection));
+  return [
+    iconButton("edit", `Edit ${view}`, edit),
+    iconButton("trash", `Delete ${view}`, () => deleteProjectOrLabel(view, collection)),
+  ];
+}
+
+function iconButton(iconName, label, onClick) {
+  return h("button", { class: "quiet", "aria-label": label, title: label, on: { click: onClick } }, icon(iconName));
+}

@@ -1,0 +1,111 @@
+/** Forms to create, edit, delete and restore projects and labels. */
+
+import { labels, projects } from "../api/client.js";
+import { pickProjectColor, reloadCatalog } from "../data/catalog.js";
+import { announceChange } from "../data/change_feed.js";
+import { confirm, showDialog } from "./dialog.js";
+import { h } from "./dom.js";
+import { form, formField } from "./form.js";
+import { currentRoute, navigate } from "./router.js";
+import { showToast } from "./toast.js";
+
+const COLLECTIONS = {
+  project: { api: projects, consequence: "It goes to the trash, its tasks with it." },
+  label: { api: labels, consequence: "It is taken off its tasks." },
+};
+
+/** Show the form for a new project, and open the project. */
+export function addProject() {
+  const fields = [nameField(), colorField(), descriptionField()];
+  return showForm("New project", fields, {
+    send: projects.create,
+    done: (created) => navigate({ view: "project", param: created.id }),
+  });
+}
+
+/** Show the form of a project. */
+export function editProject(project) {
+  const fields = [nameField(project), colorField(project), descriptionField(project), archivedField(project)];
+  return showForm("Edit project", fields, { edits: true, send: (changes) => projects.update(project.id, changes) });
+}
+
+/** Show the form of a label. */
+export function editLabel(label) {
+  return showForm("Edit label", [nameField(label), colorField(label)], {
+    edits: true,
+    send: (changes) => labels.update(label.id, changes),
+    done: (changed) => changed && navigate({ view: "label", param: changed.name }, { replace: true }),
+  });
+}
+
+/** Delete a project or label after a confirmation. The toast offers to restore it. */
+export async function deleteProjectOrLabel(kind, { id, name }) {
+  const { api, consequence } = COLLECTIONS[kind];
+  if (!(await confirm(`Delete “${name}”?`, consequence))) return;
+  await api.remove(id);
+  const previousRoute = currentRoute();
+  navigate({ view: "today" }, { replace: true });
+  await reloadAndAnnounce();
+  const finishRestore = async (restored) => {
+    await reloadAndAnnounce();
+    navigate(kind === "label" ? { ...previousRoute, param: restored.name } : previousRoute);
+  };
+  const restore = async () => {
+    const restored = await api.restore(id).catch((problem) => {
+      if (problem.code !== "name_taken") throw problem;
+    });
+    await (restored ? finishRestore(restored) : restoreUnderNewName(api, id, name, finishRestore));
+  };
+  showToast(`Deleted “${name}”.`, { undo: restore });
+}
+
+/** Ask for a new name to restore a project or label whose name is taken. */
+function restoreUnderNewName(api, id, name, finishRestore) {
+  return showDialog(`Restore “${name}”`, (close) =>
+    form({
+      submitLabel: "Restore",
+      children: [
+        h("p", {}, "Another one has this name by now. Choose a new name."),
+        nameField({ name: `${name} (restored)`.slice(0, 100) }),
+      ],
+      send: (values) => api.restore(id, values),
+      done: async (restored) => {
+        await finishRestore(restored);
+        close();
+      },
+    }),
+  );
+}
+
+function showForm(title, children, { send, done = () => {}, edits = false }) {
+  return showDialog(title, (close) => {
+    const finish = async (result) => {
+      done(result);
+      await reloadAndAnnounce();
+      close();
+    };
+    return form({ submitLabel: "Save", children, edits, send, done: finish });
+  });
+}
+
+function nameField({ name = "" } = {}) {
+  return formField("Name", h("input", { name: "name", required: true, maxlength: 100, autofocus: true, value: name }));
+}
+
+function colorField({ color = null } = {}) {
+  return formField("Colour", h("input", { type: "color", name: "color", value: color ?? pickProjectColor() }));
+}
+
+function descriptionField({ description = "" } = {}) {
+  return formField("Description", h("textarea", { name: "description", rows: 3, maxlength: 2000, value: description }));
+}
+
+function archivedField({ archived }) {
+  const box = h("input", { type: "checkbox", name: "archived", checked: archived });
+  return h("label", { class: "choices" }, box, "Archived: out of the way, with all that is in it");
+}
+
+async function reloadAndAnnounce() {
+  await reloadCatalog();
+  announceChange();
+}

@@ -1,0 +1,142 @@
+/** Sign-in: a page for new visitors, and a dialog over the page when a session ends, so that no input is lost. */
+
+import { account, session } from "../api/client.js";
+import { browserZone } from "../text/dates.js";
+import { showDialog } from "./dialog.js";
+import { h, setChildren } from "./dom.js";
+import { form, formField } from "./form.js";
+
+const sessionChannel = new BroadcastChannel("taskapi.session");
+let signInPrompt = null;
+
+/** Show the sign-in page. Resolves after the user has signed in. */
+export function showSignInPage(root) {
+  return new Promise((resolve) => {
+    const page = h("main", { class: "welcome" });
+    const draw = (isRegistering) => {
+      setChildren(
+        page,
+        h(
+          "header",
+          {},
+          h("img", { src: new URL("../icon.svg", import.meta.url).href, alt: "", width: 48, height: 48 }),
+          h("h1", {}, isRegistering ? "Create your account" : "Sign in"),
+          h("p", {}, "Your tasks, and nobody else’s."),
+        ),
+        isRegistering ? registerForm(resolve) : signInForm(resolve),
+        h(
+          "p",
+          { class: "switch" },
+          isRegistering ? "You have an account? " : "New here? ",
+          h(
+            "button",
+            { class: "link", on: { click: () => draw(!isRegistering) } },
+            isRegistering ? "Sign in" : "Create an account",
+          ),
+        ),
+      );
+      page.querySelector("input").focus();
+    };
+    draw(false);
+    setChildren(root, page);
+  });
+}
+
+/** Ask the user to sign in again in a dialog, after the session has ended. */
+export function signInAgain(user) {
+  signInPrompt ??= showDialog(
+    "Sign in again",
+    (close) => {
+      sessionChannel.onmessage = ({ data }) => data === "in" && close();
+      return [
+        h("p", {}, "Your session has ended. What you were writing is still here."),
+        signInForm(async () => {
+          if ((await account.show()).id !== user.id) location.reload();
+          close();
+        }, user.username),
+      ];
+    },
+    { closable: false },
+  ).finally(() => {
+    signInPrompt = null;
+  });
+  return signInPrompt;
+}
+
+/** Ask for the password again, for an action that requires a fresh token. */
+export async function confirmPassword() {
+  const done = await showDialog("Enter your password", (close) =>
+    form({
+      submitLabel: "Continue",
+      children: [h("p", {}, "This needs to be really you."), passwordField("current-password", "Password")],
+      extra: [h("button", { type: "button", on: { click: () => close() } }, "Cancel")],
+      send: async ({ password }) => close(await session.verify(password)),
+    }),
+  );
+  if (!done) throw Object.assign(new Error("Nothing was changed."), { status: 401 });
+}
+
+/** Sign out in this tab and in all others. */
+export async function signOut() {
+  await session.signOut().catch(ignoreUnauthorized);
+  sessionStorage.clear(); // the next user must not see the draft of quick add
+  sessionChannel.postMessage("out");
+  location.reload();
+}
+
+function ignoreUnauthorized(problem) {
+  if (problem.status !== 401) throw problem;
+}
+
+/** Reload the page when another tab signs out. */
+export function reloadOnSignOut() {
+  sessionChannel.addEventListener("message", ({ data }) => data === "out" && location.reload());
+}
+
+/** Create a password field. */
+export function passwordField(autocomplete, label, name = "password", hint = null) {
+  return formField(label, h("input", { type: "password", name, autocomplete, required: true }), hint);
+}
+
+function signInForm(done, username = "") {
+  return form({
+    submitLabel: "Sign in",
+    children: [usernameField(username), passwordField("current-password", "Password")],
+    send: async (values) => {
+      await session.signIn(values.username, values.password);
+      sessionChannel.postMessage("in");
+      await done();
+    },
+  });
+}
+
+function registerForm(done) {
+  return form({
+    submitLabel: "Create account",
+    children: [
+      usernameField(),
+      formField("Name (optional)", h("input", { name: "name", autocomplete: "name", maxlength: 100 })),
+      passwordField("new-password", "Password", "password", "12 to 128 characters. A few words in a row are good."),
+    ],
+    send: async ({ username, name, password }) => {
+      await session.register({ username, password, ...(name && { name }) });
+      await session.signIn(username, password);
+      await account.change({ timezone: browserZone() }).catch(() => {}); // the server may not know this time zone
+      done();
+    },
+  });
+}
+
+function usernameField(value = "") {
+  return formField(
+    "Username",
+    h("input", {
+      name: "username",
+      autocomplete: "username",
+      autocapitalize: "none",
+      spellcheck: "false",
+      required: true,
+      value,
+    }),
+  );
+}
