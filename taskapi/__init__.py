@@ -11,7 +11,7 @@ from taskapi.api.encoding import OrjsonProvider
 from taskapi.api.errors import init_errors
 from taskapi.api.openapi import init_api
 from taskapi.api.parsing import init_parsing
-from taskapi.audit.service import init_audit
+from taskapi.audit.log import init_audit
 from taskapi.auth.routes import blp as auth_routes
 from taskapi.auth.routes import me as password_routes
 from taskapi.cli import init_cli

@@ -11,8 +11,8 @@ from conftest import PASSWORD
 from sqlalchemy.exc import DBAPIError
 
 from taskapi.audit import Event, record
+from taskapi.audit.log import prune_audit
 from taskapi.audit.models import AuditEntry, AuditOpening
-from taskapi.audit.service import prune_audit
 from taskapi.database import db
 from taskapi.users.models import User
 

@@ -18,7 +18,7 @@ from taskapi.admin.schemas import (
 )
 from taskapi.api import Blueprint
 from taskapi.api.parsing import JSON, MERGE_PATCH
-from taskapi.audit.queries import find_entries
+from taskapi.audit.log import find_entries
 from taskapi.audit.schemas import AuditPageSchema, AuditQuerySchema
 from taskapi.database import JsonRow, db
 from taskapi.resources.pagination import next_link

@@ -1,4 +1,4 @@
-"""The audit log: what happened to whom, and who did it."""
+"""The audit log of accounts and sign-ins."""
 
 from taskapi.audit.log import record
 from taskapi.audit.models import Event

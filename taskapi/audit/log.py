@@ -1,43 +1,79 @@
-"""Writing the audit log."""
+"""Write, read and prune the audit log."""
 
-from typing import Any
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
-from flask import g, has_request_context, request
+import orjson
+from flask import Flask, Response, current_app, g, has_request_context, request
+from sqlalchemy import Select, bindparam, case, delete, insert, or_, select, update
 
-from taskapi.audit.models import AuditEntry, Event
-from taskapi.database import db
+from taskapi.api.errors import MEDIA_TYPE
+from taskapi.audit.models import AuditEntry, AuditOpening, Event
+from taskapi.audit.schemas import AuditEntrySchema
+from taskapi.config import Settings, settings
+from taskapi.database import db, now
 from taskapi.ops.metrics import AUDIT_OMITTED
+from taskapi.resources.pagination import SortKey, find_page, parse_instant, select_page
 from taskapi.security.rbac import Permission, grants
-from taskapi.security.throttle import AUDIT_ADDRESS, AUDIT_STRANGERS, AUDIT_USER, Counted, count, count_by_address
+from taskapi.security.throttle import (
+    AUDIT_ADDRESS,
+    AUDIT_STRANGERS,
+    AUDIT_USER,
+    Counted,
+    address,
+    count,
+    count_by_address,
+)
 
-# Events that a user, or a stranger, can repeat as often as they like. All others are always recorded.
+# Events that a user or an anonymous client can repeat without limit. All others are always recorded.
 REPEATABLE = {
     Event.SIGN_IN, Event.SIGN_IN_FAILED, Event.SIGN_OUT, Event.PROFILE_CHANGED, Event.EXPORTED, Event.IMPORTED,
     Event.ACCESS_REFUSED, Event.REFRESH_TOKEN_REPEATED,
 }  # fmt: skip
+SUSPICIOUS_CODES = {"token_invalid", "csrf_failed", "permission_denied"}
+PRIVILEGED_FIELDS = {"roles", "active", "epoch"}
+MAX_REFUSALS: Final = 10_000  # kept in memory for the current minute
+BATCH: Final = 5000
+NO_SYNC: Final = {"synchronize_session": False}
+
+FIELDS = tuple(AuditEntrySchema().dump_fields)
+KEYS = (SortKey(AuditEntry.at, parse_instant, descends=True), SortKey(AuditEntry.id, UUID, descends=True))
+FILTERS = {
+    "actor": AuditEntry.actor_id == bindparam("actor"),
+    "subject": AuditEntry.subject_id == bindparam("subject"),
+    "event": AuditEntry.event == bindparam("event"),
+    "after": AuditEntry.at >= bindparam("after"),
+    "before": AuditEntry.at < bindparam("before"),
+}
+_BY_ANOTHER_USER = AuditEntry.actor_id != AuditEntry.subject_id
 
 
 def record(event: Event, *, actor_id: UUID | None = None, subject_id: UUID | None = None, **details: Any) -> None:
-    """Record what happened, in the transaction that makes it happen. `details` are values that JSON has.
+    """Add an entry in the current transaction. The values of `details` are stored as JSON.
 
-    Repeatable events are left out once their allowance is used up, and counted in a metric: see `_is_allowed`.
+    Repeatable events beyond the allowance are left out and counted in a metric: see `_within_allowance`.
     """
-    behind = subject_id if event == Event.REFRESH_TOKEN_REPEATED else actor_id
-    if event not in REPEATABLE or _is_allowed(behind):
-        entry = AuditEntry(event=event.value, actor_id=actor_id, subject_id=subject_id, details=details, **origin())
+    user_id = subject_id if event == Event.REFRESH_TOKEN_REPEATED else actor_id
+    if event not in REPEATABLE or _within_allowance(user_id):
+        entry = AuditEntry(
+            event=event.value, actor_id=actor_id, subject_id=subject_id, details=details, **request_origin()
+        )
         db.session.add(entry)
 
 
-def _is_allowed(user_id: UUID | None) -> bool:
-    """Tell whether the allowance of whoever is behind the request has room for one entry more.
+def _within_allowance(user_id: UUID | None) -> bool:
+    """Tell whether this user, or this anonymous client, may cause one more entry.
 
-    Strangers have one for each address and one for all, users one each; administrators and commands need none.
+    Each address has an allowance and all addresses share one; each user has one. Administrators and commands have no
+    limit.
     """
     if not has_request_context():
         return True
     if user_id is None:
-        # The allowance of all strangers is used only by entries that the address may still make
+        # Entries that exceed the allowance of their address do not use up the shared one
         allowed = _has_room(count_by_address(AUDIT_ADDRESS)) and _has_room(count(AUDIT_STRANGERS, ()))
     elif "caller" in g and grants(g.caller.roles, Permission.USER_MANAGE):
         return True
@@ -52,8 +88,8 @@ def _has_room(counted: Counted | None) -> bool:
     return counted is None or counted.remaining >= 0
 
 
-def origin() -> dict[str, str | None]:
-    """Return where the request came from: `ip`, `user_agent`, `request_id`; nothing on the command line."""
+def request_origin() -> dict[str, str | None]:
+    """Return `ip`, `user_agent` and `request_id` of the current request; nothing on the command line."""
     if not has_request_context():
         return {}
     return {
@@ -63,6 +99,118 @@ def origin() -> dict[str, str | None]:
     }
 
 
-def _clean(text: str | None, most: int) -> str | None:
-    """Return what a client says of itself without what no log should hold: control characters, and more than a line."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:most]) if text else None
+def _clean(text: str | None, length: int) -> str | None:
+    """Return text from a client, cut to `length` characters and with control characters replaced."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:length]) if text else None
+
+
+def record_refusal(response: Response) -> Response:
+    """Record a refusal that looks like an attack, once a minute for each user or address, route and error code."""
+    if response.status_code in {401, 403, 422} and response.mimetype == MEDIA_TYPE:
+        body = orjson.loads(response.data)
+        if _is_suspicious(body) and _is_new(body["code"]):
+            db.session.rollback()  # discard what the refused request had changed
+            user_id = _caller_id()
+            details = {"code": body["code"], "method": request.method, "path": request.path[:200]}
+            record(Event.ACCESS_REFUSED, actor_id=user_id, subject_id=user_id, **details)
+            db.session.commit()
+    return response
+
+
+def _is_suspicious(body: dict[str, Any]) -> bool:
+    """Tell whether a token was forged, a permission was missing, or the request tried to set a privileged field."""
+    errors = body.get("errors", {}).get("json", {})
+    return body["code"] in SUSPICIOUS_CODES or any(errors.get(name) == ["Unknown field."] for name in PRIVILEGED_FIELDS)
+
+
+def _is_new(code: str) -> bool:
+    """Tell whether this process has not recorded the same refusal in this minute."""
+    minutes: dict[int, set[Any]] = current_app.extensions["taskapi-refusals"]
+    minute = int(time.time() // 60)
+    if minute not in minutes:
+        minutes.clear()
+    seen = minutes.setdefault(minute, set())
+    key = (_caller_id() or address(), request.endpoint, code)
+    if key in seen:
+        return False
+    if len(seen) < MAX_REFUSALS:  # above that, repeated refusals are recorded again
+        seen.add(key)
+    return True
+
+
+def _caller_id() -> Any:
+    return g.caller.id if "caller" in g else None
+
+
+def init_audit(app: Flask, _settings: Settings) -> None:
+    """Check every response for a refusal to record."""
+    app.extensions["taskapi-refusals"] = {}
+    app.after_request(record_refusal)
+
+
+def find_entries(query: dict[str, Any]) -> dict[str, Any]:
+    """Return a page of all entries, the latest first."""
+    filters = {name: query[name] for name in FILTERS if name in query}
+    return _page(select(*(getattr(AuditEntry, name) for name in FIELDS)), filters, query)
+
+
+def find_activity(user_id: UUID, query: dict[str, Any]) -> dict[str, Any]:
+    """Return a page of the entries about a user, the latest first."""
+    return _page(select_activity(), {"subject": user_id}, query)
+
+
+def select_activity() -> Select[Any]:
+    """Return the statement for entries as their subject may see them: without the address and agent of other users."""
+    columns = [
+        case((_BY_ANOTHER_USER, None), else_=getattr(AuditEntry, name)).label(name)
+        if name in {"ip", "user_agent"}
+        else getattr(AuditEntry, name)
+        for name in FIELDS
+    ]
+    return select(*columns)
+
+
+def _page(statement: Select[Any], filters: dict[str, Any], query: dict[str, Any]) -> dict[str, Any]:
+    statement = statement.where(*(FILTERS[name] for name in filters))
+    return find_page(lambda after, rows: select_page(statement, KEYS, after=after, rows=rows), KEYS, query, **filters)
+
+
+def prune_audit() -> tuple[int, int]:
+    """Delete entries older than `audit_max_days`; clear address and agent of those older than `audit_days`.
+
+    Returns the number of each. Commits after each batch, so that other writers do not wait long.
+    """
+    return _in_batches(_delete_old), _in_batches(_clear_old_origins)
+
+
+def _in_batches(change: Callable[[datetime], int]) -> int:
+    """Run `change` until it changes fewer rows than a batch. The AuditOpening row makes the triggers allow it."""
+    total = 0
+    while True:
+        remove_before = now() - timedelta(days=settings().audit_max_days)
+        db.session.execute(insert(AuditOpening).values(remove_before=remove_before))
+        changed = change(remove_before)
+        db.session.execute(delete(AuditOpening))
+        db.session.commit()
+        total += changed
+        if changed < BATCH:
+            return total
+
+
+def _delete_old(remove_before: datetime) -> int:
+    old = select(AuditEntry.id).where(AuditEntry.at < remove_before).order_by(AuditEntry.at).limit(BATCH)
+    return _row_count(db.session.execute(delete(AuditEntry).where(AuditEntry.id.in_(old)), execution_options=NO_SYNC))
+
+
+def _clear_old_origins(_remove_before: datetime) -> int:
+    old = select(AuditEntry.id).where(
+        AuditEntry.at < now() - timedelta(days=settings().audit_days),
+        or_(AuditEntry.ip.is_not(None), AuditEntry.user_agent.is_not(None)),
+    )
+    clear = update(AuditEntry).where(AuditEntry.id.in_(old.limit(BATCH))).values(ip=None, user_agent=None)
+    return _row_count(db.session.execute(clear, execution_options=NO_SYNC))
+
+
+def _row_count(result: Any) -> int:
+    count: int = result.rowcount
+    return count

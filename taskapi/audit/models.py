@@ -1,4 +1,4 @@
-"""The audit log's entries. Triggers of the database refuse to change or remove one."""
+"""Entries of the audit log. Triggers in the database refuse to change or delete them."""
 
 from datetime import datetime
 from enum import StrEnum, auto
@@ -13,7 +13,7 @@ from taskapi.database import Model, now
 
 
 class Event(StrEnum):
-    """What happened; in the log as the name in lower case."""
+    """Events of the audit log; stored as the name in lower case."""
 
     SIGN_IN = auto()
     SIGN_IN_FAILED = auto()
@@ -35,9 +35,9 @@ class Event(StrEnum):
 
 
 class AuditEntry(Model):
-    """What happened (`event`) to whom (`subject_id`), and who did it (`actor_id`; null: nobody who was signed in).
+    """An event that happened to a user (`subject_id`), and the user who caused it (`actor_id`, null: not signed in).
 
-    The two are no foreign keys: an entry outlives the account that it names.
+    Neither is a foreign key: entries are kept when an account is deleted.
     """
 
     __tablename__ = "audit_entries"
@@ -61,9 +61,9 @@ class AuditEntry(Model):
 
 
 class AuditOpening(Model):
-    """While the running transaction has its one row, the triggers let it blank entries, and remove those before a time.
+    """While this row exists, the triggers let its transaction clear origins, and delete entries before `remove_before`.
 
-    The row points to one that can never be, so no commit takes it: gone with the transaction, or the transaction is.
+    The row refers to a row that cannot exist, by a deferred foreign key. So the row must be deleted before the commit.
     """
 
     __tablename__ = "audit_openings"

@@ -1,4 +1,4 @@
-"""What an entry of the audit log looks like, and what the log can be asked for."""
+"""Schemas of the audit log: an entry, a page, and the filters."""
 
 from marshmallow import Schema, fields
 
@@ -11,7 +11,7 @@ EVENTS = [event.value for event in Event]
 
 
 class AuditEntrySchema(Schema):
-    """What happened to whom, and who did it."""
+    """An event, the user it happened to, and the user who caused it."""
 
     id = fields.UUID(dump_only=True, metadata={"example": ENTRY_ID})
     at = Instant(dump_only=True)
@@ -19,16 +19,18 @@ class AuditEntrySchema(Schema):
     actor_id = fields.UUID(
         dump_only=True,
         allow_none=True,
-        metadata={"description": "Who did it; null: nobody who was signed in.", "example": USER_ID},
+        metadata={"description": "The user who caused it; null: not signed in.", "example": USER_ID},
     )
     subject_id = fields.UUID(
-        dump_only=True, allow_none=True, metadata={"description": "Whom it happened to.", "example": USER_ID}
+        dump_only=True,
+        allow_none=True,
+        metadata={"description": "The user it happened to.", "example": USER_ID},
     )
     ip = fields.String(dump_only=True, allow_none=True, metadata={"example": "203.0.113.7"})
     user_agent = fields.String(dump_only=True, allow_none=True, metadata={"example": "curl/8.5.0"})
     request_id = fields.String(dump_only=True, allow_none=True, metadata={"example": REQUEST_ID})
     details = fields.Dict(
-        keys=fields.String(), dump_only=True, metadata={"description": "What else there is to say.", "example": {}}
+        keys=fields.String(), dump_only=True, metadata={"description": "Further values, by event.", "example": {}}
     )
 
 
@@ -40,10 +42,10 @@ class AuditPageSchema(Schema):
 
 
 class AuditQuerySchema(PageSchema):
-    """Which entries. After means from then on, before means until just before."""
+    """Filters of the audit log."""
 
-    actor = fields.UUID(metadata={"description": "What this person did, by their id."})
-    subject = fields.UUID(metadata={"description": "What happened to this person, by their id."})
-    event = Choice(EVENTS, metadata={"description": "Of this kind."})
-    after = Instant(metadata={"description": "From this instant on."})
-    before = Instant(metadata={"description": "Until just before this instant."})
+    actor = fields.UUID(metadata={"description": "Events that this user caused, by id."})
+    subject = fields.UUID(metadata={"description": "Events that happened to this user, by id."})
+    event = Choice(EVENTS, metadata={"description": "Events of this kind."})
+    after = Instant(metadata={"description": "Events at or after this instant."})
+    before = Instant(metadata={"description": "Events before this instant."})

@@ -20,7 +20,7 @@ from uuid_utils.compat import uuid7
 
 from taskapi.api import problem
 from taskapi.audit import Event, record
-from taskapi.audit.log import origin
+from taskapi.audit.log import request_origin
 from taskapi.auth.models import RefreshToken, Session
 from taskapi.config import settings
 from taskapi.database import db, now, reader
@@ -238,7 +238,7 @@ def _lock_as_checked(user: Any) -> None:
 
 def _begin(standing: Standing, begun_at: datetime, *, fresh: bool) -> Granted:
     """Begin a session; its absolute end counts from `begun_at`, when the password was entered."""
-    moment, session_id, came_from = now(), uuid7(), origin()
+    moment, session_id, came_from = now(), uuid7(), request_origin()
     token = urlsafe_b64encode(secrets.token_bytes(TOKEN_BYTES)).rstrip(b"=").decode()
     expires_at = _end_of_use(moment, begun_at)
     db.session.execute(
@@ -289,7 +289,7 @@ def _carry_on(session_id: UUID, successor: str, moment: datetime) -> Granted:
         problem("invalid_refresh_token")
     _store(successor, session_id, expires_at)
     _drop_oldest_tokens(session_id)
-    came_from = origin()
+    came_from = request_origin()
     used = {
         "last_used_at": moment,
         "expires_at": expires_at,
@@ -336,7 +336,7 @@ def _repeat(token: str, spent: RefreshToken, moment: datetime) -> Granted:
     if successor is None or late or _is_elsewhere(session):
         _end_stolen(spent.session_id)
         problem("invalid_refresh_token")
-    came_from = origin()
+    came_from = request_origin()
     repeat = {
         "repeats": Session.repeats + 1,
         "repeated_at": moment,
@@ -353,7 +353,7 @@ def _is_elsewhere(session: Any) -> bool:
 
     One of the two changes by itself: a phone leaves the Wi-Fi, a browser shares its cookies with a service worker.
     """
-    came_from = origin()
+    came_from = request_origin()
     known, here = session.refreshed_ip, came_from["ip"]
     return (
         bool(known and here and _network(known) != _network(here))

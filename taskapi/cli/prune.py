@@ -7,7 +7,7 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy.exc import NoResultFound
 
-from taskapi.audit.service import prune_audit
+from taskapi.audit.log import prune_audit
 from taskapi.auth.service import prune_sessions
 from taskapi.cli.command import Command
 from taskapi.config import settings

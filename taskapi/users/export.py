@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import Column, Connection, LargeBinary, Select, Table, bindparam, select
 
 from taskapi.api.encoding import to_json
+from taskapi.audit.log import select_activity
 from taskapi.audit.models import AuditEntry
-from taskapi.audit.queries import activity
 from taskapi.database import db, now, snapshot
 from taskapi.users.models import User
 from taskapi.users.schemas import ACCOUNT
@@ -45,7 +45,7 @@ def _parts(user_id: UUID) -> Iterator[tuple[str, Select[Any]]]:
         shown = [column for column in table.c if column is not owner and not _is_internal(column)]
         if shown:
             yield table.name, select(*shown).where(owner == user_id).order_by(*table.primary_key)
-    yield "activity", activity().where(AuditEntry.subject_id == user_id).order_by(AuditEntry.at, AuditEntry.id)
+    yield "activity", select_activity().where(AuditEntry.subject_id == user_id).order_by(AuditEntry.at, AuditEntry.id)
 
 
 def _is_internal(column: Column[Any]) -> bool:

@@ -11,7 +11,7 @@ from taskapi.api.downloads import download
 from taskapi.api.header_docs import ENDED
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.audit import Event, record
-from taskapi.audit.queries import find_activity
+from taskapi.audit.log import find_activity
 from taskapi.audit.schemas import AuditPageSchema
 from taskapi.database import JsonRow, PreparedJsonRow, db, reader
 from taskapi.resources.pagination import PageSchema, next_link
