@@ -30,7 +30,7 @@ from taskapi.security.guard import init_guard
 from taskapi.security.headers import init_headers
 from taskapi.security.jwks import blp as jwks_routes
 from taskapi.security.keys import check_keys, init_keys
-from taskapi.security.password_queue import init_password_queue
+from taskapi.security.passwords import init_passwords
 from taskapi.security.redis import check_redis, init_redis
 from taskapi.security.throttle import init_throttle
 from taskapi.security.tokens import init_tokens
@@ -42,7 +42,7 @@ from taskapi.users.timezones import init_timezones
 from taskapi.web.routes import init_web
 
 INITS = (
-    init_logging, init_keys, init_database, init_tokens, init_redis, init_throttle, init_password_queue, init_audit,
+    init_logging, init_keys, init_database, init_tokens, init_redis, init_throttle, init_passwords, init_audit,
     init_headers, init_metrics,
 )  # fmt: skip
 

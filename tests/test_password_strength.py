@@ -10,7 +10,7 @@ from conftest import PASSWORD
 from zxcvbn import matching, zxcvbn
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
-from taskapi.security.password_strength import SUBSTITUTIONS, advice_against, characters_to_read
+from taskapi.security.passwords import SUBSTITUTIONS, characters_to_read, find_weakness
 
 SYMBOLS = sorted({symbol for symbols in SUBSTITUTIONS.values() for symbol in symbols})
 COMMON = FREQUENCY_LISTS["passwords"]
@@ -37,7 +37,7 @@ def adversarial(randomly, length):
 
 def seconds(password):
     started = time.process_time()
-    advice_against(password, ["ada", "Ada Lovelace", "ada@example.org"])
+    find_weakness(password, ["ada", "Ada Lovelace", "ada@example.org"])
     return time.process_time() - started
 
 
@@ -62,7 +62,7 @@ def test_common_passwords_are_judged_as_zxcvbn_judges_them(change):
     passwords = [changed for word in COMMON if len(changed := change(word)) >= 12]
     for password in random.Random(5).sample(passwords, min(len(passwords), 200)):
         assert characters_to_read(password) == len(password)
-        assert (advice_against(password, []) is None) == (zxcvbn(password)["score"] >= 2), password
+        assert (find_weakness(password, []) is None) == (zxcvbn(password)["score"] >= 2), password
 
 
 def test_substitutions_are_those_of_zxcvbn():
@@ -74,7 +74,7 @@ def test_own_words_of_another_user_do_not_count(app):
 
     def is_refused(number):
         own = "zorbaquixpelt" if number % 2 else "another"
-        return advice_against("zorbaquixpelt", [own]) is not None
+        return find_weakness("zorbaquixpelt", [own]) is not None
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(is_refused, range(200))) == [bool(number % 2) for number in range(200)]

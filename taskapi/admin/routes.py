@@ -22,7 +22,7 @@ from taskapi.audit.log import find_entries
 from taskapi.audit.schemas import AuditPageSchema, AuditQuerySchema
 from taskapi.database import JsonRow, db
 from taskapi.resources.pagination import next_link
-from taskapi.security.cookies import clear_own
+from taskapi.security.cookies import clear_caller_cookies
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
 from taskapi.security.scope import shown_or_404
@@ -75,7 +75,7 @@ def update_user(changes: dict[str, Any], user_id: UUID) -> User:
     user = service.change_account(user_id, changes, caller().id)
     db.session.commit()
     if user_id == caller().id and not user.active:
-        after_this_request(clear_own)
+        after_this_request(clear_caller_cookies)
     return user
 
 
@@ -88,7 +88,7 @@ def delete_user(user_id: UUID) -> None:
     service.delete_account(user_id, caller().id)
     db.session.commit()
     if user_id == caller().id:
-        after_this_request(clear_own)
+        after_this_request(clear_caller_cookies)
 
 
 @blp.post("/users/<uuid:user_id>/sign-out")
@@ -99,7 +99,7 @@ def sign_out_user(user_id: UUID) -> None:
     service.sign_out(user_id, caller().id)
     db.session.commit()
     if user_id == caller().id:
-        after_this_request(clear_own)
+        after_this_request(clear_caller_cookies)
 
 
 @blp.get("/audit")

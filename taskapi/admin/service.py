@@ -14,7 +14,7 @@ from taskapi.api import problem
 from taskapi.audit import Event, record
 from taskapi.auth.service import end_sessions, own_words
 from taskapi.database import reader
-from taskapi.security.passwords import check_strength, hash_password
+from taskapi.security.passwords import hash_password, require_strength
 from taskapi.security.scope import shown_or_404
 from taskapi.users.models import User, create_user
 from taskapi.users.service import change_active, change_roles, erase, lock_account
@@ -22,7 +22,7 @@ from taskapi.users.service import change_active, change_roles, erase, lock_accou
 
 def open_account(account: Mapping[str, Any], actor_id: UUID | None = None) -> User:
     """Open an account for somebody else; answers 422 for a weak password, 409 for a name that is taken."""
-    check_strength(account["password"], own_words(**account))
+    require_strength(account["password"], own_words(**account))
     try:
         user = create_user(**account, actor_id=actor_id)
     except IntegrityError:
@@ -74,7 +74,7 @@ def sign_out(user_id: UUID, actor_id: UUID | None = None) -> User:
 def set_password(user_id: UUID, password: str, actor_id: UUID | None = None) -> User:
     """Give a person another password, and end all their sessions."""
     person = reader().execute(select(User.username, User.name, User.email).where(User.id == user_id)).mappings().first()
-    check_strength(password, own_words(**shown_or_404(person)))
+    require_strength(password, own_words(**shown_or_404(person)))
     hashed = hash_password(password)  # slow, so before the lock
     user = lock_account(user_id)
     user.password_hash = hashed

@@ -25,7 +25,7 @@ def tokens(granted: Granted, *, in_cookies: bool) -> Response:
         return _json({"access_token": access, "token_type": "Bearer", "refresh_token": granted.refresh_token, **body})
     readable = {cookies.CSRF_ACCESS: csrf, cookies.CSRF_REFRESH: cookies.csrf_of(granted.refresh_token)}
     values = {cookies.ACCESS: access, cookies.REFRESH: granted.refresh_token, **readable}
-    return cookies.set_cookies(_json({"token_type": "Cookie", **body, **readable}), values, life)
+    return cookies.set_token_cookies(_json({"token_type": "Cookie", **body, **readable}), values, life)
 
 
 def fresh_access_token(standing: Standing, life: int) -> Response:
@@ -36,7 +36,7 @@ def fresh_access_token(standing: Standing, life: int) -> Response:
     if csrf is None:
         return _json({"access_token": access, "token_type": "Bearer", **body})
     readable = {cookies.CSRF_ACCESS: csrf}
-    return cookies.set_cookies(
+    return cookies.set_token_cookies(
         _json({"token_type": "Cookie", **body, **readable}), {cookies.ACCESS: access, **readable}, life
     )
 

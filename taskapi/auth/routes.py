@@ -34,9 +34,9 @@ from taskapi.database import db
 from taskapi.ops.metrics import REFRESHES, SIGN_INS, counted
 from taskapi.resources.pagination import PageSchema, next_link
 from taskapi.security import cookies, passwords
-from taskapi.security.device import presented_device, remember_device
+from taskapi.security.cookies import read_device, set_device_cookie
 from taskapi.security.guard import authenticate, bearer_token, public, requires
-from taskapi.security.password_queue import reserve_place
+from taskapi.security.passwords import use_reserved_place
 from taskapi.security.rbac import Permission
 from taskapi.security.throttle import (
     LOGIN,
@@ -79,7 +79,7 @@ def register(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
         problem("registration_closed")
     opened = throttle(REGISTER_ALL)
     try:
-        passwords.check_strength(account["password"], service.own_words(**account))
+        passwords.require_strength(account["password"], service.own_words(**account))
         user = create_user(**account)
         db.session.commit()
     except IntegrityError:
@@ -108,11 +108,11 @@ def login(credentials: dict[str, Any]) -> Response:
     their own, so that strangers who try the name do not keep its user out.
     """
     name = credentials["username"].lower()
-    device = presented_device()
+    device = read_device()
     if device and device.belongs_to(name):
         succeeded = throttle(LOGIN, device.id)  # failures have a limit of their own
         failures = [throttle(LOGIN_DEVICE, device.id)]
-        reserve_place()
+        use_reserved_place()
     else:
         device = None
         for counted_before in g.counted:
@@ -132,7 +132,7 @@ def login(credentials: dict[str, Any]) -> Response:
     db.session.commit()
     take_back(*failures)
     response = answers.tokens(granted, in_cookies=credentials["cookies"])
-    return remember_device(response, name, device)
+    return set_device_cookie(response, name, device)
 
 
 @blp.post("/refresh")
@@ -180,7 +180,7 @@ def logout(body: dict[str, str]) -> Response:
     service.end_session(*session)
     db.session.commit()
     answer = Response(status=204)
-    return cookies.clear_cookies(answer) if by_cookie else answer
+    return cookies.clear_token_cookies(answer) if by_cookie else answer
 
 
 @blp.post("/verify-password")
@@ -218,7 +218,7 @@ def end_session(session_id: UUID) -> None:
         problem("not_found")
     db.session.commit()
     if session_id == caller().session_id:
-        after_this_request(cookies.clear_own)
+        after_this_request(cookies.clear_caller_cookies)
 
 
 @blp.delete("/sessions")
@@ -240,7 +240,7 @@ def end_sessions(query: dict[str, bool]) -> Response:
     if query["include_current"]:
         service.end_sessions(caller().id, caller().id)
         db.session.commit()
-        return cookies.clear_own(Response(status=204))
+        return cookies.clear_caller_cookies(Response(status=204))
     granted = service.replace_sessions()
     db.session.commit()
     return answers.tokens(granted, in_cookies=bool(caller().csrf))
@@ -268,5 +268,5 @@ def _refresh_cookie() -> str | None:
     token = cookies.read_cookie(cookies.REFRESH)
     if token:
         cookies.require_csrf_of(token)
-        after_this_request(cookies.clear_if_refused)
+        after_this_request(cookies.clear_cookies_if_unauthorized)
     return token

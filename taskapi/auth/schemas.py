@@ -17,7 +17,7 @@ from taskapi.api.examples import (
     body_of,
 )
 from taskapi.api.fields import BodySchema, Choice, Flag, Instant, Text, Timezone
-from taskapi.security.passwords import wrong_length
+from taskapi.security.passwords import length_error
 from taskapi.users.schemas import Email, Username
 
 
@@ -34,7 +34,7 @@ class NewPassword(Password):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         password = super()._deserialize(value, attr, data, **kwargs)
-        if message := wrong_length(password):
+        if message := length_error(password):
             raise ValidationError(message)
         return password
 

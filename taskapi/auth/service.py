@@ -61,7 +61,7 @@ def sign_in(username: str, password: str) -> Granted:
     right = passwords.check_password(password, user.password_hash if user else None, highest_cost())
     if user is None or not right or not user.active:
         _refuse_password(user.id if user else None)
-    renewed = passwords.renewed(password, user.password_hash)
+    renewed = passwords.rehash_if_needed(password, user.password_hash)
     _lock_as_checked(user)
     if renewed != user.password_hash:
         db.session.execute(update(User).where(User.id == user.id).values(password_hash=renewed))
@@ -83,7 +83,7 @@ def _end_surplus_sessions(user_id: UUID) -> None:
 def highest_cost() -> int:
     """Return the highest bcrypt cost of the stored hashes. A hash starts with its cost, as in `$2b$12$…`."""
     greatest = reader().execute(_GREATEST_HASH).scalar()
-    return passwords.cost(greatest) if greatest else 0
+    return passwords.cost_of(greatest) if greatest else 0
 
 
 def refresh(token: str) -> Granted:
@@ -191,7 +191,7 @@ def change_password(current: str, new: str) -> Granted:
     """Change the caller's password, end all their sessions, and begin a new one."""
     require_password(current)
     person = reader().execute(select(User.username, User.name, User.email).where(User.id == caller().id)).one()
-    passwords.check_strength(new, own_words(**person._mapping), field="new_password")
+    passwords.require_strength(new, own_words(**person._mapping), field="new_password")
     hashed = passwords.hash_password(new)
     record(Event.PASSWORD_CHANGED, actor_id=caller().id, subject_id=caller().id)
     standing, _ = _end_all_of_caller()

@@ -13,9 +13,8 @@ from taskapi.api.errors import Problem, respond_to_unexpected_error
 from taskapi.config import settings
 from taskapi.context import current_application, current_g, current_request
 from taskapi.database import set_rls_user
-from taskapi.security.cookies import ACCESS, SAFE, read_cookie, require_csrf
+from taskapi.security.cookies import ACCESS, SAFE_METHODS, read_cookie, read_device, require_csrf
 from taskapi.security.denylist import is_revoked
-from taskapi.security.device import presented_device
 from taskapi.security.rbac import Permission, grants, roles_with
 from taskapi.security.throttle import USER, Limit, count_by_address, refuse_exceeded, throttle
 from taskapi.security.tokens import Caller, verify
@@ -76,7 +75,7 @@ def admit() -> None:
         age = settings().access_token_seconds  # a fresh token is as old as the password entry
         challenge = f'Bearer error="insufficient_user_authentication", max_age="{age}"'
         problem("fresh_token_required", headers={"WWW-Authenticate": challenge})
-    if request.method not in SAFE:
+    if request.method not in SAFE_METHODS:
         count_write(who.id)
 
 
@@ -98,7 +97,7 @@ def count_request(limits: tuple[Limit, ...]) -> None:
     A sign-in with a device cookie is let through to its view: only the body tells whether the cookie fits the name.
     """
     g.counted = counted = [one for limit in limits if (one := count_by_address(limit)) is not None]
-    if counted and not (limits[0].spares_devices and presented_device()):
+    if counted and not (limits[0].spares_devices and read_device()):
         for one in counted:
             refuse_exceeded(one)
 
@@ -113,7 +112,7 @@ def authenticate() -> Caller:
     if not (token or cookie):
         problem("token_missing")
     caller = verify(token or cookie or "")
-    if cookie and request.method not in SAFE:
+    if cookie and request.method not in SAFE_METHODS:
         require_csrf(caller.csrf)
     if is_revoked(caller):
         problem("token_revoked")

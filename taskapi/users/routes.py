@@ -15,7 +15,7 @@ from taskapi.audit.log import find_activity
 from taskapi.audit.schemas import AuditPageSchema
 from taskapi.database import JsonRow, PreparedJsonRow, db, reader
 from taskapi.resources.pagination import PageSchema, next_link
-from taskapi.security.cookies import clear_own
+from taskapi.security.cookies import clear_caller_cookies
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
 from taskapi.security.scope import shown_or_404
@@ -67,7 +67,7 @@ def delete_account() -> Response:
     """
     erase(lock_account(caller().id), actor_id=caller().id)
     db.session.commit()
-    return clear_own(Response(status=204))
+    return clear_caller_cookies(Response(status=204))
 
 
 @blp.get("/export")
