@@ -133,6 +133,11 @@ CATALOGUE = {
     "quota_exceeded": Entry(
         409, "You have as many of these as you may.", "Delete some for good, with `?permanent=true`, and try again."
     ),
+    "batch_too_large": Entry(
+        409,
+        "The batch changes or returns too much.",
+        "Send fewer operations at once. One operation alone may change any number of subtasks.",
+    ),
     "answer_not_kept": Entry(
         409,
         "This request was done before, and its response is no longer kept.",

@@ -135,6 +135,11 @@ class Settings:
     database_timeout_seconds: int = setting(
         10, "How long a request waits for PostgreSQL to answer, or for a connection to the database.", _whole(1, 600)
     )
+    database_transaction_seconds: int = setting(
+        30,
+        "How long all changes of one request may take; then they are undone, and the response is 503.",
+        _whole(1, 3600),
+    )
     jwt_secret_key: str = setting(
         "",
         "Secret that signs tokens by HMAC, at least 32 bytes; empty: generated into the instance folder.",
@@ -274,6 +279,11 @@ class Settings:
         _whole(2, 1000),
     )
     max_body_bytes: int = setting(1024 * 1024, "Largest request body.", _whole(1024))
+    max_batch_rows: int = setting(
+        20_000,
+        "Rows that a batch of several operations may change, subtasks included; 409 beyond.",
+        _whole(100),
+    )
     max_sessions: int = setting(
         100, "Sessions of one user; a sign-in beyond that ends the one that was used longest ago.", _whole(1, 10000)
     )

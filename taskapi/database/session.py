@@ -2,16 +2,21 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from flask import has_request_context
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from sqlalchemy import Connection, MetaData, Text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as TimeoutError_
 from sqlalchemy.orm import DeclarativeBase, registry, scoped_session
 
+from taskapi.config import settings
 from taskapi.context import current_g
 from taskapi.database.types import UtcDateTime
 
@@ -39,6 +44,7 @@ def writer() -> Connection:
     """Return this context's connection for writing, in a transaction that ends with `db.session.commit()`.
 
     What the session does is in that transaction too; what needs no session is done without, in a third of the time.
+    Raises TimeoutError of SQLAlchemy when the transaction of a request has taken `database_transaction_seconds`.
     """
     here = current_g()
     connection: Connection | None = here.get("writer")
@@ -46,6 +52,9 @@ def writer() -> Connection:
         connection = here.writer = db.engine.connect()
     if not connection.in_transaction():
         connection.begin()
+        here.write_until = monotonic() + settings().database_transaction_seconds if has_request_context() else inf
+    elif monotonic() > here.write_until:
+        raise TimeoutError_("the transaction takes too long")
     return connection
 
 

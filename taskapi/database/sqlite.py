@@ -4,15 +4,18 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from time import monotonic
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, DateTime, Dialect, Engine, event
+from flask import has_request_context
+from sqlalchemy import BindParameter, Connection, DateTime, Dialect, Engine, event
 
 from taskapi.config import Settings
 from taskapi.database.statements import run_script
 
 DRIVER: Final = "sqlite"
 BUSY_SECONDS: Final = 5  # how long a writer waits for those of other processes
+PROGRESS_STEPS: Final = 10_000  # of SQLite's virtual machine between two looks at the clock
 PAGE_BYTES: Final = 2048  # of a new database; twenty pages, which a new task changes, can be undone without a file
 CHECKPOINT_PAGES: Final = 4000  # a page that is written often is copied seldom; what one table of the log's index holds
 
@@ -31,11 +34,22 @@ def options(settings: Settings) -> tuple[dict[str, Any], dict[str, Any]]:
     return {**both, **alone}, {**both, **many}
 
 
-def prepare(writer: Engine, reading: Engine, _settings: Settings) -> None:
+def prepare(writer: Engine, reading: Engine, settings: Settings) -> None:
     """Writers begin IMMEDIATE: a read that turned into a write would fail at once, whatever the timeout."""
     event.listen(writer, "connect", _configure)
     event.listen(reading, "connect", _configure)
     event.listen(writer, "begin", partial(run_script, sql="BEGIN IMMEDIATE"))
+    event.listen(writer, "begin", partial(_limit, settings.database_transaction_seconds))
+
+
+def _limit(seconds: int, connection: Connection) -> None:
+    """Stop a statement of a request once its transaction has taken so long, since all other writers wait for it."""
+    driver: Any = connection.connection.driver_connection
+    if has_request_context():
+        until = monotonic() + seconds
+        driver.set_progress_handler(lambda: monotonic() > until, PROGRESS_STEPS)
+    else:
+        driver.set_progress_handler(None, 0)
 
 
 def has_ended(_connection: sqlite3.Connection) -> bool:

@@ -1,23 +1,27 @@
 """Many changes of tasks at once: all of them, or none."""
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
+from flask import Response
 from marshmallow import Schema, ValidationError, fields, post_load
 from marshmallow.validate import Length
 
-from taskapi.api import fields_of, refuse_version
+from taskapi.api import fields_of, problem, refuse_version
 from taskapi.api.errors import Problem
 from taskapi.api.examples import TASK_ID
 from taskapi.api.fields import Choice, Whole
+from taskapi.config import settings
 from taskapi.database import now
-from taskapi.owned import lock_owner
+from taskapi.owned import advance, lock_owner
 from taskapi.security.scope import mine_or_404
 from taskapi.security.tokens import caller
 from taskapi.tasks.edit import add_task, change_task
 from taskapi.tasks.models import Task
 from taskapi.tasks.schemas import NAMES, NEW_TASK, TASK, TASK_CHANGES, TaskSchema
 from taskapi.tasks.trash import throw_tasks
+
+MAX_RESPONSE_BYTES: Final = 4 * 1024 * 1024
 
 
 class OperationSchema(Schema):
@@ -91,16 +95,31 @@ class ResultsSchema(Schema):
 
 
 def run(operations: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Do all operations in the session, or answer with the problem of one, which `index` names."""
-    lock_owner(caller().id, len(operations))
-    results = []
+    """Do all operations in the session. Responds with the error of the first that fails, with its `index`."""
+    owner_id = caller().id
+    start = lock_owner(owner_id, 0).value
+    results: list[dict[str, Any]] = []
     for index, operation in enumerate(operations):
         try:
             results.append(_do(**operation))
+            if len(operations) > 1:
+                _refuse_too_many_rows(advance(owner_id, 0).value - start)
         except Problem as error:
             error.members["index"] = index
             raise
     return results
+
+
+def _refuse_too_many_rows(changed: int) -> None:
+    most = settings().max_batch_rows
+    if changed > most:
+        problem("batch_too_large", f"The operations so far change more than {most} rows, subtasks included.")
+
+
+def refuse_large_response(response: Response) -> None:
+    """Respond 409 if the results of a batch are too large."""
+    if len(response.get_data()) > MAX_RESPONSE_BYTES:
+        problem("batch_too_large", f"The results would have more than {MAX_RESPONSE_BYTES // 1024**2} MiB.")
 
 
 def _do(op: str, id: UUID | None = None, if_match: int | None = None, data: Any = None) -> dict[str, Any]:  # noqa: A002

@@ -14,7 +14,7 @@ from taskapi.resources.pagination import next_link
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
 from taskapi.security.scope import mine_or_404, shown_or_404
-from taskapi.tasks.batch import BATCHES, BatchSchema, ResultsSchema, run
+from taskapi.tasks.batch import BATCHES, BatchSchema, ResultsSchema, refuse_large_response, run
 from taskapi.tasks.edit import add_task, change_task
 from taskapi.tasks.models import Task
 from taskapi.tasks.queries import find_task, find_tasks
@@ -60,18 +60,21 @@ def create_task(values: dict[str, Any]) -> Response:
 @blp.post("/batch")
 @blp.arguments(BatchSchema, examples=BATCHES)
 @blp.response(200, ResultsSchema)
-@blp.problems("not_found", "in_trash", "quota_exceeded", "project_archived", "version_mismatch")
+@blp.problems("not_found", "in_trash", "quota_exceeded", "project_archived", "version_mismatch", "batch_too_large")
 @requires(Permission.TASK_WRITE)
 @idempotent
 def change_tasks(batch: dict[str, Any]) -> Response:
     """Create, update and delete up to 100 tasks: all of them, or none.
 
     They are done in the order given, and results come in that order. Where one fails, its error names it by `index`,
-    and nothing has changed.
+    and nothing has changed. Several operations change at most 20,000 rows together, subtasks included, or as many as
+    this server is set to, and their results have at most 4 MiB (409 `batch_too_large` beyond).
     """
-    answer = store_response(respond({"results": run(batch["operations"])}, 200, {}, etag=False))
+    response = respond({"results": run(batch["operations"])}, 200, {}, etag=False)
+    refuse_large_response(response)
+    store_response(response)
     db.session.commit()
-    return answer
+    return response
 
 
 @blp.get("/summary")
