@@ -5,7 +5,6 @@ from typing import Any
 
 from flask import Flask
 
-from taskapi.admin.routes import blp as admin_routes
 from taskapi.api.docs_page import init_docs
 from taskapi.api.encoding import OrjsonProvider
 from taskapi.api.errors import init_errors
@@ -63,7 +62,6 @@ ROUTES = (
     project_routes,
     label_routes,
     *(blueprint for extension in EXTENSIONS for blueprint in extension.blueprints),
-    admin_routes,
     health_routes,
     jwks_routes,
 )

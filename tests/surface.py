@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from functools import reduce
 from importlib import import_module
+from operator import or_
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -16,11 +18,11 @@ ANYONE = "anyone"
 EXPLAINED = "not_found"  # a problem whose page there is
 
 
-def declared(name: str) -> dict[str, Any]:
+def declared(name: str, kind: Any = dict) -> Any:
     """Return what the extensions declare for the tests under a name, in tests/extensions/*/declarations.py."""
     folders = sorted(path.parent.name for path in Path(__file__).parent.glob("extensions/*/declarations.py"))
     modules = [import_module(f"tests.extensions.{folder}.declarations") for folder in folders]
-    return {key: value for module in modules for key, value in getattr(module, name, {}).items()}
+    return reduce(or_, (getattr(module, name, kind()) for module in modules), kind())
 
 
 class Route(NamedTuple):

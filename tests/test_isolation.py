@@ -14,8 +14,7 @@ from surface import declared, fill, operations, routes, writable
 from taskapi.database import db, reader, rls_user
 
 PASSPHRASE = "correct horse battery staple"
-# What an administrator does to accounts is no reach into anybody's tasks; tests/test_admin.py is about that
-
+# Administrators reach accounts, and nobody's tasks; tests/extensions/admin tests that
 NOT_OWNED = "/api/v1/admin/"
 
 

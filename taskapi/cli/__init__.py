@@ -14,9 +14,8 @@ from taskapi.cli.seed import seed
 from taskapi.cli.serve import serve
 from taskapi.cli.shard import shard
 from taskapi.cli.tokens import tokens
-from taskapi.cli.users import users
 
-COMMANDS = (backup, doctor, keys, prune, restore, seed, serve, tokens, users)
+COMMANDS = (backup, doctor, keys, prune, restore, seed, serve, tokens)
 
 
 def init_cli(app: Flask) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import StringIO
 from typing import Any
 
@@ -13,6 +13,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from taskapi.api.errors import Problem
 from taskapi.config.sources import decode_text
+
+json_option: Callable[..., Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
 
 
 class Command(click.Command):

@@ -13,8 +13,7 @@ from sqlalchemy import text
 
 from taskapi.api.errors import Problem
 from taskapi.audit import Event, record
-from taskapi.cli.command import Group, read_stdin
-from taskapi.cli.users import json_option
+from taskapi.cli.command import Group, json_option, read_stdin
 from taskapi.database import db
 from taskapi.security.claims import CLAIMS, HEADER, Members, take_apart
 from taskapi.security.denylist import is_revoked, revoke_everything

@@ -33,7 +33,7 @@ class DenylistEntry(Model):
     __tablename__ = "denylist"
     __table_args__ = {"info": NO_RLS}  # noqa: RUF012 - SQLAlchemy's
 
-    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    owner_id: Mapped[UUID] = mapped_column(Uuid(), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     subject: Mapped[str] = mapped_column(primary_key=True)
     expires_at: Mapped[datetime] = mapped_column(index=True)
 

@@ -5,8 +5,13 @@ from uuid import UUID
 
 from flask import after_this_request
 
-from taskapi.admin import queries, service
-from taskapi.admin.schemas import (
+from taskapi.api import Blueprint
+from taskapi.api.parsing import JSON, MERGE_PATCH
+from taskapi.audit.log import find_entries
+from taskapi.audit.schemas import AuditPageSchema, AuditQuerySchema
+from taskapi.database import JsonRow, db
+from taskapi.extensions.admin import queries, service
+from taskapi.extensions.admin.schemas import (
     CHANGED,
     OPENED,
     StatsSchema,
@@ -16,11 +21,6 @@ from taskapi.admin.schemas import (
     UserQuerySchema,
     UserSchema,
 )
-from taskapi.api import Blueprint
-from taskapi.api.parsing import JSON, MERGE_PATCH
-from taskapi.audit.log import find_entries
-from taskapi.audit.schemas import AuditPageSchema, AuditQuerySchema
-from taskapi.database import JsonRow, db
 from taskapi.resources.pagination import next_link
 from taskapi.security.cookies import clear_caller_cookies
 from taskapi.security.guard import requires

@@ -1,22 +1,22 @@
 """flask users: the accounts there are."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 import click
 from sqlalchemy import select
 
-from taskapi.admin import service
-from taskapi.admin.queries import NAMES, people
 from taskapi.api import fields_of, problem
 from taskapi.api.encoding import to_json
 from taskapi.audit import Event
 from taskapi.audit.models import AuditEntry
 from taskapi.auth.schemas import RegisterSchema
-from taskapi.cli.command import Group, read_stdin_line
+from taskapi.cli.command import Group, json_option, read_stdin_line
 from taskapi.database import db, reader
+from taskapi.extensions.admin import service
+from taskapi.extensions.admin.queries import NAMES, people
 from taskapi.security.rbac import Role
 from taskapi.users.models import User
 from taskapi.users.schemas import ROLES
@@ -29,7 +29,6 @@ role_argument = click.argument("role", type=click.Choice(ROLES))
 password_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password from the first line of standard input."
 )
-json_option: Callable[..., Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
 
 
 @users.command("list")

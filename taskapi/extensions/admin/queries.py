@@ -6,11 +6,11 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, select
 
-from taskapi.admin.schemas import UserSchema
 from taskapi.audit.models import AuditEntry, Event
 from taskapi.auth.models import Session
 from taskapi.database import JsonRow, PreparedJsonRow, now, reader, rls_count_only
 from taskapi.database.folding import fold
+from taskapi.extensions.admin.schemas import UserSchema
 from taskapi.owned import ChangeCounter
 from taskapi.resources.pagination import SortKey, find_page, select_page
 from taskapi.security.rbac import Role
