@@ -12,7 +12,6 @@ from taskapi.cli.keys import keys
 from taskapi.cli.prune import prune
 from taskapi.cli.seed import seed
 from taskapi.cli.serve import serve
-from taskapi.cli.shard import shard
 from taskapi.cli.tokens import tokens
 
 COMMANDS = (backup, doctor, keys, prune, restore, seed, serve, tokens)
@@ -22,8 +21,7 @@ def init_cli(app: Flask) -> None:
     """Add our commands to `flask`."""
     for command in COMMANDS:
         app.cli.add_command(command)
-    for command in (grant, shard):
-        database_group(app).add_command(command)
+    database_group(app).add_command(grant)
 
 
 def database_group(app: Flask) -> click.Group:

@@ -19,6 +19,7 @@ from taskapi.config import Settings, declare_settings
 
 NAMES: Final = (
     "changes",
+    "sharding",
     "admin",
 )  # fmt: skip
 

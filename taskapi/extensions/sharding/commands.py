@@ -1,7 +1,7 @@
-"""flask db shard: distribute a migrated database over the nodes of a Citus cluster, owner by owner.
+"""flask db shard: distribute a migrated database over the nodes of a Citus cluster by owner.
 
-Accounts are copied to every node. What has an owner lies where its owner's other rows lie. The denylist
-lies there too. Sessions and the audit log stay on the coordinator: they are found by other keys.
+The table of accounts is copied to every node. All rows of one owner are on the same node, the denylist included.
+Sessions and the audit log stay on the coordinator, since queries find them by other keys.
 """
 
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ _IS_NEW = "WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 
 
 
 @click.command("shard", cls=Command)
-@click.option("--apply", "is_applied", is_flag=True, help="Run it, too; while nobody writes.")
+@click.option("--apply", "is_applied", is_flag=True, help="Also run the SQL. Stop all writers first.")
 @with_appcontext
 def shard(is_applied: bool) -> None:
-    """Print the SQL that distributes the tables on Citus. What was broken off is run again from its start."""
+    """Print the SQL that distributes the tables on Citus. After an interruption, run it again from its start."""
     if is_applied:
         _refuse_unfit()
     for statement in statements():
@@ -37,11 +37,13 @@ def shard(is_applied: bool) -> None:
 
 
 def statements() -> Iterator[str]:
-    """Yield the statements, each a transaction of its own."""
+    """Yield the statements. Each is its own transaction."""
     owned = [table.name for table in owned_tables()]
     guarded = [table.name for table in rls_tables()]
     yield from (_text(DropConstraint(key, if_exists=True)) for key in _keys())
-    yield from (f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY" for table in guarded)  # or no row would be moved
+    yield from (
+        f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY" for table in guarded
+    )  # the policy would hide the rows
     yield f"SELECT create_reference_table('{User.__tablename__}') {_IS_NEW.format(User.__tablename__)}"
     for table in owned:
         beside = "none" if table == owned[0] else owned[0]
@@ -52,7 +54,7 @@ def statements() -> Iterator[str]:
 
 
 def _keys() -> list[ForeignKeyConstraint]:
-    """Return the foreign keys that have an end in what moves: Citus moves no table that has one."""
+    """Return the foreign keys from or to tables that move: Citus moves no table that has one."""
     moving = {*owned_tables(), User.__table__}
     return [
         key
@@ -68,7 +70,7 @@ def _text(change: AddConstraint | DropConstraint) -> str:
 
 
 def _refuse_unfit() -> None:
-    """Refuse a database that has no Citus, or not this version's tables."""
+    """Refuse a database without Citus, or with the tables of another version."""
     if db.engine.dialect.name != "postgresql" or not reader().execute(_HAS_CITUS).scalar_one():
         raise click.ClickException("There is no Citus in this database; nothing was changed. docs/scaling.md has more.")
     if not reader().execute(_PASSES_SETTINGS_ON).scalar():
