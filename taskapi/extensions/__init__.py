@@ -16,10 +16,12 @@ from taskapi.api import Blueprint
 from taskapi.api.error_catalogue import CATALOGUE, Entry
 from taskapi.cli import database_group
 from taskapi.config import Settings, declare_settings
+from taskapi.security.keys.sources import Source, register_store
 
 NAMES: Final = (
     "changes",
     "sharding",
+    "secret_stores",
     "admin",
 )  # fmt: skip
 
@@ -35,6 +37,7 @@ class Extension:
     database_commands: tuple[click.Command, ...] = ()  # `flask db …`
     settings: type | None = None  # a dataclass as in taskapi.config
     errors: Mapping[str, Entry] = field(default_factory=dict)  # error codes
+    key_stores: Mapping[str, Callable[[str], Source]] = field(default_factory=dict)  # secret stores, by URL scheme
 
     @property
     def revisions(self) -> Path:
@@ -54,6 +57,8 @@ class Extension:
 def _load(name: str) -> Extension:
     extension: Extension = import_module(f"{__name__}.{name}").EXTENSION
     CATALOGUE.update(extension.errors)
+    for scheme, open_store in extension.key_stores.items():
+        register_store(scheme, open_store)
     if extension.settings:
         declare_settings(extension.settings)
     return extension

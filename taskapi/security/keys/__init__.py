@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -18,8 +17,6 @@ from taskapi.security.keys.jwk import Key, State, pem_jwk, read_key, secret_jwk
 from taskapi.security.keys.live import LiveRing
 from taskapi.security.keys.ring import KeyRing, members_of, read_ring
 from taskapi.security.keys.sources import Source, SourceError, fixed, open_source
-
-import_module("taskapi.security.keys.stores")  # registers the cloud secret stores
 
 __all__ = ["ALGORITHMS", "Key", "KeyRing", "UnfitKeyError", "check_keys", "init_keys", "live_ring", "read_ring", "ring"]
 

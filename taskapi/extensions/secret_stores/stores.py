@@ -1,4 +1,4 @@
-"""Secret stores that may hold the ring. Each needs an extra of the package, and is reached as its own client says."""
+"""Clients of secret stores. Each needs an extra of the package, and is configured as the vendor's client documents."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ from math import inf
 from time import monotonic
 from typing import Any, Final
 
-from taskapi.security.keys.sources import Source, SourceError, register_store
+from taskapi.security.keys.sources import Source, SourceError
 
 CONNECT_SECONDS: Final = 2
 READ_SECONDS: Final = 5
@@ -131,19 +131,17 @@ def _client(module: str, extra: str) -> Any:
         raise SourceError(f"needs a client that is not installed: pip install 'taskapi[{extra}]'") from None
 
 
-def _open_aws(location: str) -> Source:
+def open_aws(location: str) -> Source:
+    """Return the source `aws-sm://secret`."""
     return Source(location, partial(read_aws, location.partition("://")[2]), remote=True)
 
 
-def _open_vault(location: str) -> Source:
+def open_vault(location: str) -> Source:
+    """Return the source `vault://mount/path#field`."""
     vault = Vault(location.partition("://")[2])
     return Source(location, vault.read, remote=True, warning=vault.warning)
 
 
-def _open_azure(location: str) -> Source:
+def open_azure(location: str) -> Source:
+    """Return the source `azure-kv://vault/secret`."""
     return Source(location, partial(read_azure, location.partition("://")[2]), remote=True)
-
-
-register_store("aws-sm", _open_aws)
-register_store("vault", _open_vault)
-register_store("azure-kv", _open_azure)
