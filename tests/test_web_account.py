@@ -82,7 +82,7 @@ def test_a_password_is_changed_and_the_old_one_serves_no_more(visit, person, cli
     expect(page.get_by_role("alert").filter(has_text="wrong")).to_have_count(1)
     fill_in(page, Current_password=PASSWORD, New_password=NEW_PASSWORD)
     page.get_by_role("button", name="Change password").click()
-    expect(page.get_by_text("Your password is changed")).to_be_visible()
+    expect(page.get_by_text("Password changed.")).to_be_visible()
     credentials = {"username": person.username, "password": PASSWORD}
     assert client.post("/api/v1/auth/login", json=credentials).status_code == 401
     assert client.post("/api/v1/auth/login", json={**credentials, "password": NEW_PASSWORD}).status_code == 200
@@ -93,7 +93,7 @@ def test_days_follow_the_zone_of_the_profile(person, visit):
     page = visit("account")
     page.get_by_label("Time zone").select_option("Asia/Tokyo")
     page.get_by_role("button", name="Save profile").click()
-    page.get_by_text("Your profile is saved.").wait_for()
+    page.get_by_text("Profile saved.").wait_for()
     page.get_by_role("link", name="All tasks").click()
     expect(row(page, "Call")).to_contain_text("2 Mar 2031, 08:30")
 
@@ -101,7 +101,7 @@ def test_days_follow_the_zone_of_the_profile(person, visit):
 def test_everything_can_be_taken_along(visit):
     page = visit("account")
     with page.expect_download() as download:
-        page.get_by_role("button", name="Everything, as JSON").click()
+        page.get_by_role("button", name="All data as JSON").click()
     assert download.value.suggested_filename == "taskapi-export.json"
 
 
@@ -127,9 +127,9 @@ def test_whoever_may_only_read_is_offered_nothing_to_write(signed_in, visit):
 
 def test_an_administrator_finds_people_and_changes_what_they_may(signed_in, visit, context, site):
     admin, other = signed_in("admin"), signed_in(name="Charles")
-    page = visit("admin/people", who=admin)
-    page.get_by_label("Find people").fill(other.username)
-    people = page.get_by_role("list", name="People").get_by_role("listitem")
+    page = visit("admin/users", who=admin)
+    page.get_by_label("Find users").fill(other.username)
+    people = page.get_by_role("list", name="Users").get_by_role("listitem")
     expect(people).to_have_count(1)
     expire(context)  # a refresh brings a token that is not fresh: the password is asked for
     people.get_by_role("button", name="Edit").click()
@@ -144,18 +144,18 @@ def test_an_administrator_finds_people_and_changes_what_they_may(signed_in, visi
 
 
 def test_an_administrator_opens_an_account_reads_the_log_and_the_figures(signed_in, visit):
-    page = visit("admin/people", who=signed_in("admin"))
+    page = visit("admin/users", who=signed_in("admin"))
     name = f"person-{secrets.token_hex(6)}"
-    page.get_by_role("button", name="New person").click()
+    page.get_by_role("button", name="New user").click()
     fill_in(page, Username=name, Password=PASSWORD)
     page.get_by_role("button", name="Create account").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
-    page.get_by_label("Find people").fill(name)
-    expect(page.get_by_role("list", name="People").get_by_role("listitem")).to_have_count(1)
+    page.get_by_label("Find users").fill(name)
+    expect(page.get_by_role("list", name="Users").get_by_role("listitem")).to_have_count(1)
     page.get_by_role("link", name="Audit log").click()
     page.get_by_label("Event", exact=True).select_option("created")
     expect(page.get_by_role("list", name="Audit log").get_by_role("listitem").first).to_contain_text("Created")
-    page.get_by_role("link", name="Figures").click()
+    page.get_by_role("link", name="Statistics").click()
     expect(page.get_by_text("Active users")).to_be_visible()
 
 
@@ -183,13 +183,13 @@ def test_the_profile_form_saves_only_what_was_changed(person, visit):
     person.patch("/api/v1/me", json={"email": "ada@example.org", "timezone": "Asia/Tokyo"})
     page.get_by_label("Name", exact=True).fill("Ada L.")
     page.get_by_role("button", name="Save profile").click()
-    page.get_by_text("Your profile is saved.").wait_for()
+    page.get_by_text("Profile saved.").wait_for()
     now = person.get("/api/v1/me").json
     assert (now["name"], now["email"], now["timezone"]) == ("Ada L.", "ada@example.org", "Asia/Tokyo")
     person.patch("/api/v1/me", json={"name": "Ada"})
     page.get_by_role("button", name="Save profile").click()
     expect(page.get_by_label("Name", exact=True)).to_be_enabled()
-    page.get_by_label("E-mail").fill("countess@example.org")
+    page.get_by_label("Email").fill("countess@example.org")
     with page.expect_response("**/api/v1/me"):
         page.get_by_role("button", name="Save profile").click()
     now = person.get("/api/v1/me").json
@@ -199,9 +199,9 @@ def test_the_profile_form_saves_only_what_was_changed(person, visit):
 def test_the_person_dialog_saves_only_what_was_changed(signed_in, visit):
     admin, other = signed_in("admin"), signed_in(name="Charles")
     path = f"/api/v1/admin/users/{other.get('/api/v1/me').json['id']}"
-    page = visit("admin/people", who=admin)
-    page.get_by_label("Find people").fill(other.username)
-    people = page.get_by_role("list", name="People").get_by_role("listitem")
+    page = visit("admin/users", who=admin)
+    page.get_by_label("Find users").fill(other.username)
+    people = page.get_by_role("list", name="Users").get_by_role("listitem")
     expect(people).to_have_count(1)
     people.get_by_role("button", name="Edit").click()
     assert admin.patch(path, json={"roles": ["viewer"], "active": False}).status_code == 200

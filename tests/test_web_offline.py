@@ -72,7 +72,7 @@ def test_an_answer_that_was_lost_does_nothing_twice(person, context, visit, task
     edit_title(page, "Water the plants", "Water the roses")
     saved(page)
     assert sorted(each["title"] for each in person.get(TASKS).json["items"]) == ["Buy bulbs", "Water the roses"]
-    assert not page.get_by_text("Needs a look").count()
+    assert not page.get_by_text("Needs review").count()
 
 
 def test_edits_of_different_fields_are_merged_without_a_question(person, context, visit, task):
@@ -86,7 +86,7 @@ def test_edits_of_different_fields_are_merged_without_a_question(person, context
     assert (now["title"], now["priority"]) == ("Water the roses", "high")
 
 
-CHOICES = {"Mine": "Water the roses", "Theirs": "Water the cactus"}
+CHOICES = {"Your change": "Water the roses", "Other change": "Water the cactus"}
 
 
 @pytest.mark.parametrize("choice", CHOICES)
@@ -98,8 +98,8 @@ def test_edits_of_one_field_are_shown_side_by_side_and_one_is_chosen(person, con
     page.get_by_label("Priority").select_option("low")
     person.patch(f"{TASKS}/{task['id']}", json={"title": "Water the cactus"})
     context.set_offline(False)
-    page.get_by_role("complementary").get_by_role("button", name="Have a look").click()
-    dialog = page.get_by_role("dialog", name="Two edits of one task")
+    page.get_by_role("complementary").get_by_role("button", name="Review").click()
+    dialog = page.get_by_role("dialog", name="Conflicting changes")
     for title in CHOICES.values():
         expect(dialog.get_by_role("group", name="Title")).to_contain_text(title)
     dialog.get_by_label(choice).check()
@@ -113,8 +113,8 @@ def test_what_the_server_does_not_take_is_kept_and_said(person, visit, task):
     page = visit("all")
     person.delete(f"{TASKS}/{task['id']}?permanent=true")
     edit_title(page, "Water the plants", "Water the roses")
-    page.get_by_role("button", name="1 to look at").click()
-    dialog = page.get_by_role("dialog", name="Not saved yet")
+    page.get_by_role("button", name="1 to review").click()
+    dialog = page.get_by_role("dialog", name="Unsaved changes")
     expect(dialog).to_contain_text("Water the roses")
     expect(dialog).to_contain_text("There is no such thing here.")
     dialog.get_by_role("button", name="Discard").click()
@@ -129,9 +129,9 @@ def test_edits_of_several_fields_meet_others_in_one_question(person, context, vi
     page.get_by_label("Description").blur()
     person.patch(f"{TASKS}/{task['id']}", json={"title": "Water the cactus", "description": "That on the sill"})
     context.set_offline(False)
-    page.get_by_role("complementary").get_by_role("button", name="Have a look").click()
-    dialog = page.get_by_role("dialog", name="Two edits of one task")
-    dialog.get_by_role("group", name="Description").get_by_label("Theirs").check()
+    page.get_by_role("complementary").get_by_role("button", name="Review").click()
+    dialog = page.get_by_role("dialog", name="Conflicting changes")
+    dialog.get_by_role("group", name="Description").get_by_label("Other change").check()
     dialog.get_by_role("button", name="Save").click()
     saved(page)
     now = person.get(f"{TASKS}/{task['id']}").json

@@ -13,7 +13,7 @@ ATTACKS = (
 )
 VIEWS = (
     "today", "inbox", "overdue", "upcoming", "all", "all?task={task}", "project/{project}", "label/{label}",
-    "search/hit", "completed", "trash", "account", "admin/people", "admin/audit", "admin/figures",
+    "search/hit", "completed", "trash", "account", "admin/users", "admin/audit", "admin/statistics",
 )  # fmt: skip
 
 REPEATED_IDS = """() => {
@@ -107,7 +107,7 @@ def test_a_dialog_can_be_used_by_everybody(context, visit):
     page = visit("all")
     page.emulate_media(reduced_motion="reduce")
     page.keyboard.press("?")
-    page.get_by_role("dialog", name="Keys").wait_for()
+    page.get_by_role("dialog", name="Keyboard shortcuts").wait_for()
     assert violations(page) == []
 
 
@@ -116,19 +116,19 @@ def test_quick_add_can_be_used_by_everybody(context, visit):
     page = visit("all")
     page.set_viewport_size({"width": 390, "height": 844})
     page.get_by_label("Add a task").fill("Order bulbs !urgent @home #Garden tomorrow 18:00")
-    expect(page.get_by_role("group", name="Understood").get_by_role("button")).to_have_count(4)
+    expect(page.get_by_role("group", name="Recognized").get_by_role("button")).to_have_count(4)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("group", name="Understood").get_by_role("button")).to_have_count(3)
+    expect(page.get_by_role("group", name="Recognized").get_by_role("button")).to_have_count(3)
 
 
 def test_a_dialog_over_a_form_repeats_no_id(context, visit, filled):
-    page = visit("admin/people", who=filled)
-    page.get_by_role("button", name="New person").click()
+    page = visit("admin/users", who=filled)
+    page.get_by_role("button", name="New user").click()
     filled.delete("/api/v1/auth/sessions?include_current=true")
     page.get_by_label("Username").fill("somebody-else")
     page.get_by_label("Password").fill(PASSWORD)

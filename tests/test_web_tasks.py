@@ -30,7 +30,7 @@ def test_quick_add_takes_priority_label_project_and_day_from_a_line(person, visi
 
 def test_quick_add_shows_what_it_understood_and_a_chip_can_be_removed(person, visit):
     page = visit("all")
-    chips = page.get_by_role("group", name="Understood").locator(".chip")
+    chips = page.get_by_role("group", name="Recognized").locator(".chip")
     page.get_by_label("Add a task").fill("Order #42 for Saturday at 9:30 !high @home #Garden 1 March 2031 at 18:30")
     expect(chips).to_have_text(["high×", "@home×", "New project “Garden”×", "1 Mar 2031, 18:30×"])
     page.get_by_role("button", name="Keep “1 March 2031 at 18:30” in the title").click()
@@ -65,7 +65,7 @@ def test_quick_add_suggests_projects_and_labels(person, visit):
 def test_a_title_that_is_too_long_stays_in_the_line(person, visit):
     page = visit("all")
     add(page, "a" * 201)
-    expect(page.get_by_text("A title has at most 200 characters.")).to_be_visible()
+    expect(page.get_by_text("A title must have at most 200 characters.")).to_be_visible()
     expect(page.get_by_label("Add a task")).to_have_value("a" * 201)
     assert person.get(TASKS).json["items"] == []
 
@@ -73,7 +73,7 @@ def test_a_title_that_is_too_long_stays_in_the_line(person, visit):
 def test_what_is_added_for_another_day_than_is_shown_is_told_of(visit):
     page = visit("today")
     add(page, "Oil the gate tomorrow")
-    expect(page.get_by_role("status").filter(has_text="Added for Tomorrow.")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Task added. Due: Tomorrow.")).to_be_visible()
 
 
 def test_completing_by_mouse_or_touch_can_be_undone(browser, person, visit, task, subtests):
@@ -199,7 +199,7 @@ def test_every_place_is_a_key_away(visit, three):
     expect(page.locator(".row .title")).to_have_text(["Three"])
     page.keyboard.press("Escape")
     page.keyboard.press("?")
-    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     for key in ("Escape", "g", "t"):
         page.keyboard.press(key)
     expect(page.get_by_role("heading", name="Today")).to_be_focused()
@@ -217,8 +217,8 @@ def test_every_field_is_saved_as_it_is_left(person, visit, task):
     pane.get_by_label("Due", exact=True).fill("2031-03-01")
     pane.get_by_label("Due time").fill("18:30")
     pane.get_by_label("Project").select_option("Garden")
-    pane.get_by_label("Part of").focus()
-    pane.get_by_label("Part of").select_option("Summer")
+    pane.get_by_label("Parent task").focus()
+    pane.get_by_label("Parent task").select_option("Summer")
     for name in ("home", "balcony"):
         pane.get_by_label("Labels").fill(name)
         page.keyboard.press("Enter")
@@ -237,12 +237,12 @@ def test_a_subtask_that_moves_to_another_project_leaves_its_parent(person, conte
     part = person.post(TASKS, json={"title": "Fill the can", "parent_id": task["id"]}).json
     page = visit(f"all?task={part['id']}")
     pane = page.get_by_role("complementary")
-    expect(pane.get_by_label("Part of")).to_have_value(task["id"])
+    expect(pane.get_by_label("Parent task")).to_have_value(task["id"])
     context.set_offline(True)
     pane.get_by_label("Description").fill("To the brim")
     pane.get_by_label("Description").blur()
     pane.get_by_label("Project").select_option("Garden")
-    expect(pane.get_by_label("Part of")).to_have_value("")
+    expect(pane.get_by_label("Parent task")).to_have_value("")
     context.set_offline(False)
     saved(page)
     now = person.get(f"{TASKS}/{part['id']}").json
@@ -285,7 +285,7 @@ def test_a_time_zone_that_the_browser_does_not_know_becomes_utc(signed_in, visit
     page = visit("all", who=person)
     expect(row(page, "Call")).to_contain_text("1 Mar 2031, 23:30")
     page.get_by_role("link", name=person.username).click()
-    expect(page.get_by_text("This browser does not know your time zone, so it shows UTC.")).to_be_visible()
+    expect(page.get_by_text("This browser does not know your time zone. Dates are shown in UTC.")).to_be_visible()
 
 
 LOCALES = {
@@ -348,7 +348,7 @@ def test_lists_and_counts_follow_a_change_of_the_time_zone(person, visit):
     lists.get_by_role("link", name="Ada").click()
     page.get_by_label("Time zone").select_option(zone)
     page.get_by_role("button", name="Save profile").click()
-    page.get_by_text("Your profile is saved.").wait_for()
+    page.get_by_text("Profile saved.").wait_for()
     lists.get_by_role("link", name="Today 1 open").click()
     expect(page.locator(".part, .row .title")).to_have_text(["Today", "Call"])
 
@@ -499,7 +499,7 @@ def test_the_trash_gives_back_or_forgets_for_good(person, visit):
     expect(row(page, "Back")).to_have_count(0)
     page.get_by_role("link", name="Gone").focus()
     page.keyboard.press("Delete")
-    page.get_by_role("dialog", name="Delete for good?").get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog", name="Delete permanently?").get_by_role("button", name="Delete").click()
     expect(page.get_by_text("The trash is empty.")).to_be_visible()
     saved(page)
     assert [each["title"] for each in person.get(TASKS).json["items"]] == ["Back"]
@@ -529,9 +529,9 @@ def test_a_list_that_fails_says_so_and_can_be_tried_again(context, visit, task):
 def test_the_colours_can_be_chosen_and_stay(visit):
     page = visit("today")
     page.emulate_media(color_scheme="light")
-    page.get_by_role("button", name="Use dark colours").click()
+    page.get_by_role("button", name="Use dark theme").click()
     page.reload()
-    expect(page.get_by_role("button", name="Use light colours")).to_be_visible()
+    expect(page.get_by_role("button", name="Use light theme")).to_be_visible()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(26, 27, 30)"
 
 

@@ -38,7 +38,7 @@ async function startClient() {
       h(
         "main",
         { class: "welcome" },
-        h("h1", {}, "Not now"),
+        h("h1", {}, "The server is unavailable"),
         h("p", { role: "alert" }, problem.message),
         h("button", { class: "primary", on: { click: startClient } }, "Try again"),
       ),

@@ -17,7 +17,7 @@ export const authPrompts = { signIn: null, password: null };
 /** An error response (RFC 9457). `code` is its identifier, `errors` has the messages by field. */
 export class Problem extends Error {
   constructor(status, body, retryAfter = null) {
-    super(body.detail ?? `The server answered ${status}.`);
+    super(body.detail ?? `The server responded with status ${status}.`);
     Object.assign(this, body, { status, code: body.code ?? "", retryAfter: Number(retryAfter) || 0 });
   }
 

@@ -13,7 +13,7 @@ export const VIEWS = {
   inbox: {
     title: () => "Inbox",
     query: (_, done) => ({ ...statusFilter(done), without: ["project", "parent"], sort: NEWEST_FIRST }),
-    empty: "Nothing without a project. What comes to mind goes here.",
+    empty: "No tasks without a project. Add one above.",
   },
   today: {
     title: () => "Today",
@@ -23,12 +23,12 @@ export const VIEWS = {
     groupOf: (task) => (isOverdue(task) ? "Overdue" : "Today"),
     groups: ["Overdue", "Today"],
     defaults: () => ({ due_date: today() }),
-    empty: "Nothing more today. Enjoy it.",
+    empty: "No more tasks for today.",
   },
   overdue: {
     title: () => "Overdue",
     query: () => ({ status: OPEN_STATUSES, overdue: "true", sort: "due,-priority" }),
-    empty: "Nothing is late.",
+    empty: "No overdue tasks.",
   },
   upcoming: {
     title: () => "Upcoming",
@@ -36,23 +36,23 @@ export const VIEWS = {
     matches: (task) => dueDay(task) > today(),
     groupOf: (task) => describeDay(dueDay(task)),
     defaults: () => ({ due_date: addDays(today(), 1) }),
-    empty: "Nothing is due in the days to come.",
+    empty: "No upcoming tasks.",
   },
   all: {
     title: () => "All tasks",
     query: (_, done) => ({ ...statusFilter(done), without: "parent", sort: NEWEST_FIRST }),
-    empty: "No tasks yet. Press n and write the first.",
+    empty: "No tasks yet. Press n to add one.",
   },
   completed: {
     title: () => "Completed",
     query: () => ({ status: ["done", "cancelled"], sort: "-completed_at,-updated_at" }),
     groupOf: (task) => (task.completed_at ? describeDay(dayOf(task.completed_at)) : "Cancelled"),
-    empty: "Nothing done yet.",
+    empty: "No completed tasks yet.",
     hidesQuickAdd: true,
   },
   trash: {
     title: () => "Trash",
-    note: () => "What lies here is deleted for good after a while.",
+    note: () => "Tasks in the trash are deleted permanently after a while.",
     query: () => ({ deleted: "true", sort: "-updated_at" }),
     empty: "The trash is empty.",
     hidesQuickAdd: true,
@@ -63,18 +63,18 @@ export const VIEWS = {
     note: (param) => findProject(param)?.description,
     query: (param, done) => ({ ...statusFilter(done), project_id: param, without: "parent", sort: NEWEST_FIRST }),
     defaults: (param) => ({ project_id: param }),
-    empty: "Nothing to do in this project.",
+    empty: "No open tasks in this project.",
   },
   label: {
     title: (param) => `@${param}`,
     query: (param, done) => ({ ...statusFilter(done), label: param, sort: NEWEST_FIRST }),
     defaults: (param) => ({ labels: [param] }),
-    empty: "Nothing open has this label.",
+    empty: "No open tasks with this label.",
   },
   search: {
     title: (param) => (param ? `“${param}”` : "Search"),
     query: (param) => ({ q: param || null, sort: "-updated_at" }),
-    empty: "Nothing found.",
+    empty: "No tasks found.",
     hidesQuickAdd: true,
   },
 };

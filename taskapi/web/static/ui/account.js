@@ -14,7 +14,7 @@ import { pagedList } from "./paged_list.js";
 import { passwordField, signOut } from "./sign_in.js";
 import { showError, showToast } from "./toast.js";
 
-const UNKNOWN_ZONE = "This browser does not know your time zone, so it shows UTC. Choose another one.";
+const UNKNOWN_ZONE = "This browser does not know your time zone. Dates are shown in UTC. Choose another time zone.";
 
 /** Return the page. */
 export function accountPage() {
@@ -34,11 +34,11 @@ export function accountPage() {
       actionButton({}, confirmSignOut, showError, "Sign out"),
     ),
     pageSection("Profile", profileForm()),
-    pageSection("Devices that are signed in", sessionList()),
+    pageSection("Signed-in devices", sessionList()),
     pageSection("Password", passwordForm()),
     pageSection("Your data", exportLinks()),
-    pageSection("What happened to your account", pagedList("Activity", account.activity, activityEntry)),
-    pageSection("Delete the account", deleteAccount()),
+    pageSection("Account activity", pagedList("Activity", account.activity, activityEntry)),
+    pageSection("Delete account", deleteAccount()),
   );
 }
 
@@ -62,7 +62,7 @@ function profileForm() {
         h("input", { name: "name", autocomplete: "name", maxlength: 100, value: currentUser().name ?? "" }),
       ),
       formField(
-        "E-mail",
+        "Email",
         h("input", {
           name: "email",
           type: "email",
@@ -74,7 +74,7 @@ function profileForm() {
       formField(
         "Time zone",
         zone,
-        isKnownZone(currentUser().timezone) ? "Your days begin and end by it." : UNKNOWN_ZONE,
+        isKnownZone(currentUser().timezone) ? "Your days start and end at midnight in this time zone." : UNKNOWN_ZONE,
       ),
     ],
     send: async (changes) => {
@@ -83,7 +83,7 @@ function profileForm() {
       setZone(user.timezone);
       reloadEverything();
     },
-    done: () => showToast("Your profile is saved."),
+    done: () => showToast("Profile saved."),
   });
 }
 
@@ -93,12 +93,12 @@ function passwordForm() {
     children: [
       h("input", { hidden: true, autocomplete: "username", value: currentUser().username, "aria-label": "Username" }),
       passwordField("current-password", "Current password", "current_password"),
-      passwordField("new-password", "New password", "new_password", "All your other devices are signed out."),
+      passwordField("new-password", "New password", "new_password", "Changing it signs out all your other devices."),
     ],
     send: async (values, element) => {
       await account.changePassword(values.current_password, values.new_password);
       element.reset();
-      showToast("Your password is changed; other devices are signed out.");
+      showToast("Password changed. Your other devices are signed out.");
     },
   });
 }
@@ -113,7 +113,7 @@ function sessionList() {
       await list.reload();
     },
     showError,
-    "Sign out all others",
+    "Sign out all other devices",
   );
   return [list, h("div", {}, othersButton)];
 }
@@ -130,7 +130,7 @@ function sessionEntry(device, reload) {
       "div",
       {},
       describeBrowser(device.user_agent),
-      h("p", {}, `${device.ip ?? "No address"} · last used ${describeInstant(device.last_used_at)}`),
+      h("p", {}, `${device.ip ?? "Unknown address"} · last used ${describeInstant(device.last_used_at)}`),
     ),
     device.current
       ? h("span", { class: "badge" }, "This device")
@@ -144,7 +144,7 @@ function exportLinks() {
   return h(
     "div",
     { class: "row-links" },
-    downloadButton("api/v1/me/export", "Everything, as JSON"),
+    downloadButton("api/v1/me/export", "All data as JSON"),
     downloadButton("api/v1/tasks/export.csv", "Tasks as CSV"),
     downloadButton("api/v1/tasks/export.ics", "Tasks as iCalendar"),
   );
@@ -161,7 +161,7 @@ function deleteAccount() {
     if (
       !(await confirm(
         "Delete your account?",
-        "Your account, your tasks and everything else of yours are erased. There is no way back.",
+        "This permanently deletes your account, your tasks and all your other data. You cannot undo it.",
       ))
     )
       return;
@@ -169,7 +169,7 @@ function deleteAccount() {
     location.replace(location.pathname);
   };
   return [
-    h("p", { class: "hint" }, "Everything that you own here is erased, for good."),
+    h("p", { class: "hint" }, "This permanently deletes your account and all your data."),
     h("div", {}, actionButton({}, remove, showError, "Delete account…")),
   ];
 }

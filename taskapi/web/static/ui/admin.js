@@ -27,16 +27,16 @@ const EVENTS = [
   "tokens_invalidated",
   "access_refused",
 ];
-const TABS = { people: ["People", usersTab], audit: ["Audit log", auditTab], figures: ["Figures", statisticsTab] };
+const TABS = { users: ["Users", usersTab], audit: ["Audit log", auditTab], statistics: ["Statistics", statisticsTab] };
 
 /** Return the page with the tab that the route names. */
 export function adminPage(param) {
   document.title = "Administration · Tasks";
-  const [, contents] = TABS[param] ?? TABS.people;
+  const [, contents] = TABS[param] ?? TABS.users;
   const link = ([name, [words]]) =>
     h(
       "a",
-      { href: routeUrl({ view: "admin", param: name }), "aria-current": (param || "people") === name ? "page" : null },
+      { href: routeUrl({ view: "admin", param: name }), "aria-current": (param || "users") === name ? "page" : null },
       words,
     );
   return h(
@@ -44,24 +44,24 @@ export function adminPage(param) {
     { class: "page" },
     h("header", {}, h("h1", { tabindex: "-1" }, "Administration")),
     h("nav", { class: "tabs", "aria-label": "Administration" }, Object.entries(TABS).map(link)),
-    h("section", { "aria-label": TABS[param]?.[0] ?? "People" }, contents()),
+    h("section", { "aria-label": TABS[param]?.[0] ?? "Users" }, contents()),
   );
 }
 
 function usersTab() {
   const [filters, list] = filteredList(
-    "People",
+    "Users",
     [
       h("input", {
         type: "search",
         name: "q",
-        placeholder: "Find people",
-        "aria-label": "Find people",
+        placeholder: "Find users",
+        "aria-label": "Find users",
         maxlength: 200,
       }),
       filterSelect("role", "Role", [["", "Any role"], ...ROLES.map((role) => [role, role])]),
-      filterSelect("active", "State", [
-        ["", "Active or not"],
+      filterSelect("active", "Status", [
+        ["", "Any status"],
         ["true", "Active"],
         ["false", "Deactivated"],
       ]),
@@ -70,7 +70,7 @@ function usersTab() {
     userEntry,
   );
   filters.append(
-    h("button", { type: "button", class: "primary", on: { click: () => addUser(list.reload) } }, "New person"),
+    h("button", { type: "button", class: "primary", on: { click: () => addUser(list.reload) } }, "New user"),
   );
   return [filters, list];
 }
@@ -82,10 +82,10 @@ function auditTab() {
       filterSelect("event", "Event", [["", "Any event"], ...EVENTS.map((event) => [event, describeEvent(event)])]),
       h("input", {
         name: "subject",
-        placeholder: "Whom it happened to, by id",
-        "aria-label": "Whom it happened to, by id",
+        placeholder: "Subject (user ID)",
+        "aria-label": "Subject (user ID)",
       }),
-      h("input", { name: "actor", placeholder: "Who did it, by id", "aria-label": "Who did it, by id" }),
+      h("input", { name: "actor", placeholder: "Actor (user ID)", "aria-label": "Actor (user ID)" }),
     ],
     admin.audit,
     auditLogEntry,
@@ -108,7 +108,7 @@ function statisticsTab() {
   const element = h("dl", { class: "figures" });
   admin.stats().then(({ users_by_role: roles, ...stats }) => {
     const named = Object.entries(stats).map(([name, value]) => [describeEvent(name), value]);
-    const byRole = Object.entries(roles).map(([role, value]) => [`With the role ${role}`, value]);
+    const byRole = Object.entries(roles).map(([role, value]) => [`Users with role ${role}`, value]);
     setChildren(
       element,
       [...named, ...byRole].map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value)))),

@@ -7,29 +7,29 @@ import { h } from "./dom.js";
 const KEYS = [
   ["n", "Add a task"],
   ["/", "Search"],
-  ["↓ ↑ or j k", "Go through the list"],
-  ["Enter", "Open"],
+  ["↓ ↑ or j k", "Move through the list"],
+  ["Enter", "Open the task"],
   ["e", "Edit the title"],
-  ["Space", "Complete"],
-  ["Delete", "Delete"],
+  ["Space", "Complete the task"],
+  ["Delete", "Delete the task"],
   ["u", "Undo"],
-  ["Esc", "Close, go back"],
+  ["Esc", "Close or go back"],
   ["g, then i t u a c", "Inbox, Today, Upcoming, All, Completed"],
-  ["?", "This sheet"],
+  ["?", "This help"],
 ];
 const QUICK_ADD_SIGNS = [
-  ["!high", "priority: low, medium, high, urgent"],
-  ["#Garden", 'a project, created if it is new; #"two words" for more'],
-  ["@home", 'a label; @"two words" for more'],
-  ["tomorrow", "when, at the end: today, on Friday, in 3 days, next month, 1 December, 2030-01-31"],
-  ["18:00", "and at what time: 6pm, at 9:30, tomorrow morning"],
-  ["×", "on what was understood: keep the words in the title"],
+  ["!high", "Priority: low, medium, high or urgent"],
+  ["#Garden", 'Project, created if it does not exist. Quote names with spaces: #"The Shop"'],
+  ["@home", 'Label. Quote names with spaces: @"far away"'],
+  ["tomorrow", "Due date, at the end: today, on Friday, in 3 days, next month, 1 December, 2030-01-31"],
+  ["18:00", "Due time: 6pm, at 9:30, tomorrow morning"],
+  ["×", "On a chip: keep its words in the title"],
 ];
 
 /** Show the dialog. */
 export function showHelp() {
   return showDialog(
-    "Keys",
+    "Keyboard shortcuts",
     () => [
       definitionList(KEYS),
       h("h3", {}, "Quick add"),

@@ -11,7 +11,7 @@ export function labelsField() {
     name: "label",
     id: "detail-labels",
     maxlength: 50,
-    placeholder: "Add…",
+    placeholder: "Add a label",
     autocomplete: "off",
   });
   const element = h("div", { class: "labels-field", data: { labelled: input.id } }, chips, input);

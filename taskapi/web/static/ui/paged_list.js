@@ -5,7 +5,7 @@ import { actionButton } from "./form.js";
 import { showError } from "./toast.js";
 
 /** Return an element with one `entry(item, reload)` for each item of `read(cursor)`, and a button for the next page. */
-export function pagedList(label, read, entry, emptyText = "Nothing here.") {
+export function pagedList(label, read, entry, emptyText = "No entries.") {
   const items = h("ul", { class: "things", "aria-label": label });
   const foot = h("div", { class: "foot" });
   const element = h("div", {}, items, foot);

@@ -10,8 +10,8 @@ import { currentRoute, navigate } from "./router.js";
 import { showToast } from "./toast.js";
 
 const COLLECTIONS = {
-  project: { api: projects, consequence: "It goes to the trash, its tasks with it." },
-  label: { api: labels, consequence: "It is taken off its tasks." },
+  project: { api: projects, consequence: "The project and its tasks are moved to the trash." },
+  label: { api: labels, consequence: "The label is removed from all tasks." },
 };
 
 /** Show the form for a new project, and open the project. */
@@ -65,7 +65,7 @@ function restoreUnderNewName(api, id, name, finishRestore) {
     form({
       submitLabel: "Restore",
       children: [
-        h("p", {}, "Another one has this name by now. Choose a new name."),
+        h("p", {}, "This name is already taken. Choose another name."),
         nameField({ name: `${name} (restored)`.slice(0, 100) }),
       ],
       send: (values) => api.restore(id, values),
@@ -102,7 +102,7 @@ function descriptionField({ description = "" } = {}) {
 
 function archivedField({ archived }) {
   const box = h("input", { type: "checkbox", name: "archived", checked: archived });
-  return h("label", { class: "choices" }, box, "Archived: out of the way, with all that is in it");
+  return h("label", { class: "choices" }, box, "Archived (hidden from the list of projects)");
 }
 
 async function reloadAndAnnounce() {

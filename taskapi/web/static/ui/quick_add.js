@@ -36,7 +36,7 @@ const input = h("input", {
   "aria-describedby": "composer-says",
   "aria-keyshortcuts": "n",
 });
-const chips = h("div", { class: "composer-chips", role: "group", "aria-label": "Understood" });
+const chips = h("div", { class: "composer-chips", role: "group", "aria-label": "Recognized" });
 const summary = h("span", { class: "unseen", id: "composer-says" });
 const element = h("form", { class: "composer", on: { submit } }, icon("add"), input, chips, summary);
 
@@ -76,7 +76,7 @@ async function submit(event) {
   if (!values.title) return;
   try {
     if ([...values.title].length > MAX_TITLE_LENGTH)
-      throw new Error(`A title has at most ${MAX_TITLE_LENGTH} characters.`);
+      throw new Error(`A title must have at most ${MAX_TITLE_LENGTH} characters.`);
     const defaults = VIEWS[currentRoute().view]?.defaults?.(currentRoute().param) ?? {};
     const task = {
       ...withViewDefaults(defaults, values),
@@ -86,7 +86,7 @@ async function submit(event) {
     input.value = "";
     keptWords = [];
     draw();
-    if (VIEWS[currentRoute().view]?.matches?.(task) === false) showToast(`Added for ${describeDue(task)}.`);
+    if (VIEWS[currentRoute().view]?.matches?.(task) === false) showToast(`Task added. Due: ${describeDue(task)}.`);
   } catch (problem) {
     showError(problem);
   }

@@ -34,7 +34,7 @@ export function showShell(root) {
   areas = { nav: sidebar(), pane: taskDetail(), rows: taskList() };
   setChildren(
     root,
-    h("button", { class: "skip", on: { click: () => main.focus() } }, "Skip to the list"),
+    h("button", { class: "skip", on: { click: () => main.focus() } }, "Skip to content"),
     areas.nav,
     h("div", { class: "veil", on: { click: toggleMenu } }),
     h("div", { class: "middle" }, topbar(), main),
@@ -52,7 +52,7 @@ export function showShell(root) {
 function topbar() {
   const themeButton = h("button", {
     class: "quiet",
-    title: "Light or dark",
+    title: "Switch theme",
     on: {
       click: () => {
         toggleTheme();
@@ -61,7 +61,7 @@ function topbar() {
     },
   });
   const updateThemeButton = () => {
-    themeButton.setAttribute("aria-label", currentTheme() === "dark" ? "Use light colours" : "Use dark colours");
+    themeButton.setAttribute("aria-label", currentTheme() === "dark" ? "Use light theme" : "Use dark theme");
     setChildren(themeButton, icon(currentTheme() === "dark" ? "sun" : "moon"));
   };
   updateThemeButton();
@@ -75,7 +75,7 @@ function topbar() {
     themeButton,
     h(
       "button",
-      { class: "quiet", "aria-label": "Keys and help", title: "Keys (?)", on: { click: showHelp } },
+      { class: "quiet", "aria-label": "Help and keyboard shortcuts", title: "Help (?)", on: { click: showHelp } },
       icon("help"),
     ),
   );
@@ -112,7 +112,7 @@ function drawSyncStatus() {
   const failed = operations.filter((each) => each.failure).length;
   const text = [
     !isServerReachable() && "Offline",
-    failed ? `${failed} to look at` : operations.length && isStuck && `${operations.length} waiting`,
+    failed ? `${failed} to review` : operations.length && isStuck && `${operations.length} waiting`,
   ]
     .filter(Boolean)
     .join(" · ");

@@ -119,7 +119,7 @@ function draw() {
     })),
   );
   drawEntries(accountList, [
-    ...(isAdmin() ? [{ view: "admin", param: "people", name: "Administration", icon: "people" }] : []),
+    ...(isAdmin() ? [{ view: "admin", param: "users", name: "Administration", icon: "people" }] : []),
     { view: "account", name: currentUser().name ?? currentUser().username, icon: "person" },
   ]);
 }

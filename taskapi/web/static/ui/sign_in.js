@@ -21,13 +21,13 @@ export function showSignInPage(root) {
           {},
           h("img", { src: new URL("../icon.svg", import.meta.url).href, alt: "", width: 48, height: 48 }),
           h("h1", {}, isRegistering ? "Create your account" : "Sign in"),
-          h("p", {}, "Your tasks, and nobody else’s."),
+          h("p", {}, "Your private task list."),
         ),
         isRegistering ? registerForm(resolve) : signInForm(resolve),
         h(
           "p",
           { class: "switch" },
-          isRegistering ? "You have an account? " : "New here? ",
+          isRegistering ? "Already have an account? " : "No account yet? ",
           h(
             "button",
             { class: "link", on: { click: () => draw(!isRegistering) } },
@@ -49,7 +49,7 @@ export function signInAgain(user) {
     (close) => {
       sessionChannel.onmessage = ({ data }) => data === "in" && close();
       return [
-        h("p", {}, "Your session has ended. What you were writing is still here."),
+        h("p", {}, "Your session has ended. Your unsaved input is kept."),
         signInForm(async () => {
           if ((await account.show()).id !== user.id) location.reload();
           close();
@@ -68,7 +68,7 @@ export async function confirmPassword() {
   const done = await showDialog("Enter your password", (close) =>
     form({
       submitLabel: "Continue",
-      children: [h("p", {}, "This needs to be really you."), passwordField("current-password", "Password")],
+      children: [h("p", {}, "Confirm your password to continue."), passwordField("current-password", "Password")],
       extra: [h("button", { type: "button", on: { click: () => close() } }, "Cancel")],
       send: async ({ password }) => close(await session.verify(password)),
     }),
@@ -116,7 +116,7 @@ function registerForm(done) {
     children: [
       usernameField(),
       formField("Name (optional)", h("input", { name: "name", autocomplete: "name", maxlength: 100 })),
-      passwordField("new-password", "Password", "password", "12 to 128 characters. A few words in a row are good."),
+      passwordField("new-password", "Password", "password", "12 to 128 characters, for example a few random words."),
     ],
     send: async ({ username, name, password }) => {
       await session.register({ username, password, ...(name && { name }) });

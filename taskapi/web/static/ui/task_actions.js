@@ -36,7 +36,13 @@ export function restoreTask(id) {
 }
 
 async function deletePermanently(task) {
-  if (!(await confirm("Delete for good?", `“${task.title}” and what is under it cannot be brought back.`))) return;
+  if (
+    !(await confirm(
+      "Delete permanently?",
+      `“${task.title}” and its subtasks are deleted permanently. You cannot undo this.`,
+    ))
+  )
+    return;
   await api.remove(task.id, { permanent: "true" }).then(announceChange, showError);
 }
 

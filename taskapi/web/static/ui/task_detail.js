@@ -164,7 +164,7 @@ function draw() {
   editable.disabled = !canWrite() || Boolean(task.deleted_at);
   updateDoneCheckbox(checkbox, task);
   setChildrenIfChanged(noteElement, task.failure, () => unsavedNotice(task));
-  datesElement.textContent = task.created_at ? `Added ${describeInstant(task.created_at)}` : "Not saved yet";
+  datesElement.textContent = task.created_at ? `Created ${describeInstant(task.created_at)}` : "Not saved yet";
 }
 
 /** Whether a field has the focus and unsaved input, which a change from elsewhere must not replace. */

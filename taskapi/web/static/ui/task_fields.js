@@ -26,7 +26,7 @@ export function taskFields() {
 
 /** Return the value of a field as text. */
 export function describeField(task, field) {
-  const findName = (rows, id) => rows.find((row) => row.id === id)?.name ?? "another";
+  const findName = (rows, id) => rows.find((row) => row.id === id)?.name ?? "unknown";
   const words = {
     title: () => task.title,
     description: () => task.description,
@@ -34,7 +34,7 @@ export function describeField(task, field) {
     priority: () => task.priority,
     due: () => [dueDay(task), task.due_at && timeOf(task.due_at)].filter(Boolean).join(" "),
     project: () => task.project_id && findName(catalog.projects, task.project_id),
-    parent: () => task.parent_id && "under another task",
+    parent: () => task.parent_id && "another task",
     labels: () => task.labels.join(", "),
   };
   return words[field]() || "none";
@@ -68,7 +68,7 @@ function descriptionField() {
     name: "description",
     rows: 3,
     maxlength: 20_000,
-    placeholder: "Notes",
+    placeholder: "Add a description",
     "aria-label": "Description",
   });
   return {
@@ -96,7 +96,7 @@ function projectField() {
   const isOffered = ({ id, archived }) => !archived || id === shown.project_id;
   const rows = () => catalog.projects.filter(isOffered).map((each) => [each.id, each.name]);
   const isListed = () => catalog.projects.some(({ id }) => id === shown.project_id);
-  const current = () => (shown.project_id && !isListed() ? [[shown.project_id, "Its project"]] : []);
+  const current = () => (shown.project_id && !isListed() ? [[shown.project_id, "Current project"]] : []);
   const field = selectField("Project", "project_id", () => [["", "None"], ...current(), ...rows()]);
   const read = () => {
     const { project_id: chosen } = field.read();
@@ -147,12 +147,12 @@ function parentField() {
     const isShown = shown?.id === task.id && shown.parent_id === task.parent_id;
     shown = task;
     if (isShown) return;
-    show(task.parent_id ? [{ id: task.parent_id, title: "Its parent" }] : []);
+    show(task.parent_id ? [{ id: task.parent_id, title: "Current parent" }] : []);
     current()
       .then(show)
       .catch(() => {});
   };
-  return { label: "Part of", element, read: () => ({ parent_id: element.value || null }), write };
+  return { label: "Parent task", element, read: () => ({ parent_id: element.value || null }), write };
 }
 
 /** A day and an optional time. Without a time the task is due on the whole day. */

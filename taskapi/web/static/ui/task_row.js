@@ -64,7 +64,7 @@ export function updateTitleLink(element, task) {
 
 function rowDetails(task) {
   return [
-    task.failure && h("span", { class: "chip bad" }, "Needs a look"),
+    task.failure && h("span", { class: "chip bad" }, "Needs review"),
     task.pending && !task.failure && h("span", { class: "chip waiting" }, "Not saved yet"),
     task.status === "in_progress" && h("span", { class: "chip" }, "In progress"),
     task.status === "cancelled" && h("span", { class: "chip" }, "Cancelled"),

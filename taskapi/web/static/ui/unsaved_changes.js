@@ -14,18 +14,18 @@ export function unsavedNotice(task) {
   return h(
     "div",
     { class: "notice", role: "alert" },
-    h("p", {}, task.failure.fields ? "This task was changed elsewhere too." : task.failure.detail),
-    h("button", { class: "primary", on: { click: () => openOperation(task.id) } }, "Have a look"),
+    h("p", {}, task.failure.fields ? "This task was also changed elsewhere." : task.failure.detail),
+    h("button", { class: "primary", on: { click: () => openOperation(task.id) } }, "Review"),
   );
 }
 
 /** Show all changes that wait or were rejected. */
 export function showUnsavedChanges() {
-  return showDialog("Not saved yet", (close) => {
+  return showDialog("Unsaved changes", (close) => {
     const operations = outbox.pendingOperations();
-    if (!operations.length) return h("p", {}, "Everything is saved.");
+    if (!operations.length) return h("p", {}, "All changes are saved.");
     return [
-      h("p", {}, "These changes are kept on this device, and go out by themselves."),
+      h("p", {}, "These changes are stored on this device. They are sent automatically."),
       h(
         "ul",
         { class: "operations" },
@@ -58,7 +58,7 @@ function operationEntry(operation, close) {
             },
           },
         },
-        "Have a look",
+        "Review",
       ),
     h(
       "button",
@@ -76,7 +76,7 @@ function operationEntry(operation, close) {
 }
 
 function describeState({ failure }) {
-  return failure ? "It was changed elsewhere too." : "Waits for the server.";
+  return failure ? "This task was also changed elsewhere." : "Waiting for the server.";
 }
 
 function openOperation(id) {
@@ -93,7 +93,7 @@ function showConflict(operation) {
   const { fields, current } = operation.failure;
   const localTask = { ...operation.base, ...operation.changes };
   return showDialog(
-    "Two edits of one task",
+    "Conflicting changes",
     (close) => {
       const submit = (event) => {
         event.preventDefault();
@@ -107,14 +107,14 @@ function showConflict(operation) {
       return h(
         "form",
         { class: "merge", on: { submit } },
-        h("p", {}, `“${current.title}” was changed elsewhere while you changed it here. What shall it be?`),
+        h("p", {}, `“${current.title}” was changed elsewhere while you edited it. Choose a value for each field.`),
         fields.map((field) =>
           h(
             "fieldset",
             {},
             h("legend", {}, field[0].toUpperCase() + field.slice(1)),
-            conflictOption(field, "mine", "Mine", describeField(localTask, field), true),
-            conflictOption(field, "theirs", "Theirs", describeField(current, field), false),
+            conflictOption(field, "mine", "Your change", describeField(localTask, field), true),
+            conflictOption(field, "theirs", "Other change", describeField(current, field), false),
           ),
         ),
         h("div", { class: "buttons" }, h("button", { class: "primary", type: "submit" }, "Save")),
@@ -135,7 +135,7 @@ function conflictOption(field, value, name, text, checked) {
 }
 
 function showRejection(operation) {
-  return showDialog("The server would not take this", (close) => [
+  return showDialog("The server rejected this change", (close) => [
     h("p", {}, operation.failure.detail),
     h("pre", {}, operation.changes.title ?? operation.changes.description ?? ""),
     h(

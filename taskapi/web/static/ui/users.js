@@ -14,7 +14,7 @@ export const ROLES = ["viewer", "editor", "admin"];
 export function userEntry(user, reload) {
   const signOut = async () => {
     await admin.signOut(user.id);
-    showToast(`${user.username} is signed out everywhere.`);
+    showToast(`${user.username} is signed out on all devices.`);
   };
   return h(
     "li",
@@ -23,7 +23,7 @@ export function userEntry(user, reload) {
       "div",
       {},
       user.name ?? user.username,
-      h("p", {}, `${user.username} · since ${describeInstant(user.created_at)}`),
+      h("p", {}, `${user.username} · created ${describeInstant(user.created_at)}`),
     ),
     user.roles.map((role) => h("span", { class: "badge" }, role)),
     !user.active && h("span", { class: "badge", data: { tone: "bad" } }, "Deactivated"),
@@ -43,7 +43,7 @@ function editUser(user, reload) {
       }
     };
     const deleteUser = async () => {
-      if (!(await confirm(`Delete ${user.username}?`, "The account and everything that it owns are erased, for good.")))
+      if (!(await confirm(`Delete ${user.username}?`, "This permanently deletes the account and all its data.")))
         return;
       await admin.remove(user.id);
       await done();
@@ -54,12 +54,12 @@ function editUser(user, reload) {
       children: [
         nameField(user.name),
         rolesField(user.roles),
-        h("p", { class: "hint" }, `Id: ${user.id}`),
+        h("p", { class: "hint" }, `ID: ${user.id}`),
         h(
           "label",
           { class: "choices" },
           h("input", { type: "checkbox", name: "active", checked: user.active }),
-          "Active: may sign in",
+          "Active (may sign in)",
         ),
       ],
       extra: [actionButton({}, deleteUser, showError, "Delete…")],
@@ -71,7 +71,7 @@ function editUser(user, reload) {
 
 /** Show the form for a new user. */
 export function addUser(reload) {
-  return showDialog("New person", (close) =>
+  return showDialog("New user", (close) =>
     form({
       submitLabel: "Create account",
       children: [
@@ -80,7 +80,7 @@ export function addUser(reload) {
           h("input", { name: "username", required: true, autocomplete: "off", autocapitalize: "none" }),
         ),
         nameField(null),
-        passwordField("new-password", "Password", "password", "They can change it once they are in."),
+        passwordField("new-password", "Password", "password", "The user can change it after signing in."),
         rolesField(["editor"]),
       ],
       send: async ({ username, name, password, roles }) => {
