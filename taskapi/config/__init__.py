@@ -290,9 +290,19 @@ class Settings:
     max_refresh_tokens: int = setting(
         3000, "Spent refresh tokens that are kept for each session, so that their theft is noticed.", _whole(1, 100000)
     )
-    max_tasks: int = setting(1_000_000, "How many tasks one person may have, the trash included.", _whole(1))
+    max_tasks: int = setting(
+        1_000_000,
+        "How many tasks one user may have, the trash included. The largest task takes 0.3 MB of the database.",
+        _whole(1),
+    )
     max_projects: int = setting(10_000, "How many projects one person may have, the trash included.", _whole(1))
     max_labels: int = setting(10_000, "How many labels one person may have, the trash included.", _whole(1))
+    max_tombstones: int = setting(
+        100_000,
+        "Permanently deleted rows of one user that the change feed still reports; beyond that the oldest are purged "
+        "before their time, and older cursors expire.",
+        _whole(100),
+    )
     max_answers: int = setting(
         10_000, "Requests with an `Idempotency-Key` that one user may send in 24 hours.", _whole(1)
     )

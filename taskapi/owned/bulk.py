@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Result, delete, func, insert, literal, select, update
 
+from taskapi.config import settings
 from taskapi.database import db, now
 from taskapi.owned.numbers import advance
 from taskapi.owned.rows import ChangeCounter, Owned, Tombstone, Trashable
@@ -42,8 +43,25 @@ def bury(model: type[Owned], owner_id: UUID, condition: ColumnElement[bool]) -> 
     fresh = select(Tombstone.id).where(Tombstone.owner_id == owner_id, Tombstone.version > last)
     gone = delete(model).where(model.owner_id == owner_id, model.id.in_(fresh))
     buried = _count(db.session.execute(gone, execution_options=_NO_SYNC))
-    advance(owner_id, buried, **{table: -buried})
+    counter = advance(owner_id, buried, tombstones=buried, **{table: -buried})
+    if counter.tombstones > settings().max_tombstones:
+        _purge_tombstones(owner_id, settings().max_tombstones * 9 // 10)
     db.session.expire_all()
+
+
+def _purge_tombstones(owner_id: UUID, kept: int) -> None:
+    """Delete the owner's oldest tombstones, so that `kept` of them are left. Older cursors of the feed expire."""
+    newest = select(Tombstone.version).where(Tombstone.owner_id == owner_id).order_by(Tombstone.version.desc())
+    last = db.session.execute(newest.offset(kept).limit(1)).scalar_one()
+    old = delete(Tombstone).where(Tombstone.owner_id == owner_id, Tombstone.version <= last)
+    _set_purged(owner_id, last, tombstones=-_count(db.session.execute(old, execution_options=_NO_SYNC)))
+
+
+def _set_purged(owner_id: UUID, version: int, **added: int) -> None:
+    """Count purged rows out, and note the last change that is not known in full any more."""
+    advance(owner_id, 0, **added)
+    counter = update(ChangeCounter).where(ChangeCounter.owner_id == owner_id, ChangeCounter.purged < version)
+    db.session.execute(counter.values(purged=version))
 
 
 def forget(model: type[Trashable | Tombstone], owner_id: UUID, before: datetime) -> int:
@@ -53,10 +71,7 @@ def forget(model: type[Trashable | Tombstone], owner_id: UUID, before: datetime)
     if newest is None:
         return 0
     forgotten = _count(db.session.execute(delete(model).where(*old), execution_options=_NO_SYNC))
-    added = {} if model is Tombstone else {model.__tablename__: -forgotten}
-    advance(owner_id, 0, **added)
-    counter = update(ChangeCounter).where(ChangeCounter.owner_id == owner_id, ChangeCounter.purged < newest)
-    db.session.execute(counter.values(purged=newest))
+    _set_purged(owner_id, newest, **{model.__tablename__: -forgotten})
     return forgotten
 
 

@@ -20,6 +20,7 @@ class Counter(NamedTuple):
     tasks: int
     projects: int
     labels: int
+    tombstones: int
     answers: int
     answer_bytes: int
 

@@ -26,6 +26,7 @@ class ChangeCounter(Model):
     tasks: Mapped[int] = mapped_column(default=0, server_default="0")
     projects: Mapped[int] = mapped_column(default=0, server_default="0")
     labels: Mapped[int] = mapped_column(default=0, server_default="0")
+    tombstones: Mapped[int] = mapped_column(default=0, server_default="0")
     answers: Mapped[int] = mapped_column(default=0, server_default="0")
     answer_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
