@@ -8,7 +8,7 @@ from typing import Any
 
 from docs.postman_requests import Operation, bearer, event, read, request_item
 from taskapi import create_app
-from taskapi.api import examples as cast
+from taskapi.api import openapi_examples as cast
 
 FOLDER = Path(__file__).parent.parent / "postman"
 SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"

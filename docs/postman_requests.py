@@ -6,7 +6,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from taskapi.api import examples as cast
+from taskapi.api import openapi_examples as cast
 
 SCRIPTS = Path(__file__).parent.parent / "postman" / "scripts"
 JSON = "application/json"

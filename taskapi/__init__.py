@@ -6,10 +6,10 @@ from typing import Any
 from flask import Flask
 
 from taskapi.api.docs_page import init_docs
-from taskapi.api.encoding import OrjsonProvider
 from taskapi.api.errors import init_errors
 from taskapi.api.openapi import init_api
 from taskapi.api.parsing import init_parsing
+from taskapi.api.responses import OrjsonProvider
 from taskapi.audit.log import init_audit
 from taskapi.auth.routes import blp as auth_routes
 from taskapi.auth.routes import me as password_routes
@@ -85,13 +85,13 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.url_map.merge_slashes = False
     for init in INITS:
         init(app, settings)
+    api = init_api(app)
     for prepare in (init_errors, init_guard, init_parsing, init_docs, init_web, init_cli):
         prepare(app)
     init_migrations(app, [extension.revisions for extension in EXTENSIONS])
     for extension in EXTENSIONS:
         extension.init_app(app, settings)
     init_timezones(app, move_due_days)
-    api = init_api(app)
     for routes in ROUTES:
         api.register_blueprint(routes)
     init_health(app, CHECKS, REPORTS)

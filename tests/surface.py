@@ -11,6 +11,8 @@ from uuid import uuid4
 
 from flask import Flask
 
+from taskapi.api.blueprint import declaration
+
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Who may use a route, in the role matrix
 EVERY_ROLE, WRITERS, ADMINS = ["viewer", "editor", "admin"], ["editor", "admin"], ["admin"]
@@ -101,4 +103,4 @@ def writable(schema: dict[str, Any]) -> dict[str, Any]:
 
 def access(app: Flask, route: Route) -> Any:
     """Return what a route declares of who may use it."""
-    return getattr(app.view_functions[route.endpoint], "access", None)
+    return declaration(app.view_functions[route.endpoint]).access

@@ -12,7 +12,7 @@ from conftest import PASSWORD
 from jsonschema import Draft202012Validator
 from surface import METHODS
 
-from taskapi.api import examples as cast
+from taskapi.api import openapi_examples as cast
 
 
 class Request(NamedTuple):

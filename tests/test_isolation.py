@@ -79,7 +79,7 @@ def sample(body):
     return {name: fields[name].get("enum", [SAMPLES.get(fields[name].get("type"), "Mine")])[0] for name in names}
 
 
-def body_of(app, method, rule):
+def body_example(app, method, rule):
     """Return a body for a route, from its operation in the document."""
     shape = re.sub(r"<(?:\w+:)?\w+>", "*", rule)
     for operation in operations(app):
@@ -120,7 +120,7 @@ def test_anothers_id_in_the_path_answers_as_one_that_never_existed(app, signed_i
             owner = signed_in()
             thing = MAKERS[name](owner)
             before = rows_of(app, owner)
-            body = body_of(app, route.method, route.rule)
+            body = body_example(app, route.method, route.rule)
             theirs = stranger.open(fill(route.rule, thing), method=route.method, json=body)
             nobodys = stranger.open(fill(route.rule, str(uuid4())), method=route.method, json=body)
             assert seen(theirs) == seen(nobodys)

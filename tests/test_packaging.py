@@ -11,7 +11,6 @@ ROOT = Path(__file__).parent.parent
 # Each private name that our code uses, and whose it is; None: it is documented for all that
 PRIVATE = {
     "_AppCtxGlobals": "flask",
-    "_apidoc": "flask-smorest",
     "_deserialize": None,
     "_fields": None,
     "_get_current_object": None,

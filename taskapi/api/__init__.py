@@ -1,6 +1,7 @@
-"""Our dialect of flask-smorest: Blueprint, problem, fields, and the OpenAPI document."""
+"""The HTTP layer: the blueprint of the routes, parsing, fields, responses, errors and the OpenAPI document."""
 
-from taskapi.api.blueprint import Blueprint, fields_of, refuse_version, require_match, respond
+from taskapi.api.blueprint import Blueprint, public
 from taskapi.api.errors import invalid, problem
+from taskapi.api.responses import dump, json_response, reject_version, require_match
 
-__all__ = ["Blueprint", "fields_of", "invalid", "problem", "refuse_version", "require_match", "respond"]
+__all__ = ["Blueprint", "dump", "invalid", "json_response", "problem", "public", "reject_version", "require_match"]

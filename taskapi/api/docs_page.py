@@ -1,51 +1,64 @@
-"""/docs/: the OpenAPI document to read and to try out, by Swagger UI, whose files come with a package of ours."""
+"""Pages for people: /docs/ with Swagger UI, whose files a package ships, and /problems/<code> with each error."""
 
 from importlib.resources import files
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, request
+from markupsafe import Markup, escape
+from werkzeug.http import HTTP_STATUS_CODES
 
+from taskapi.api.blueprint import public
+from taskapi.api.error_catalogue import CATALOGUE
 from taskapi.api.errors import problem
 
 _OURS = Path(__file__).parent / "static" / "docs"
-_DIST = Path(str(files("flask_swagger_ui"))) / "dist"
+_SWAGGER_UI = Path(str(files("flask_swagger_ui"))) / "dist"
 FILES = {
     "docs.css": _OURS / "docs.css",
     "docs.js": _OURS / "docs.js",
-    "swagger-ui-bundle.js": _DIST / "swagger-ui-bundle.js",
-    "swagger-ui.css": _DIST / "swagger-ui.css",
-    "favicon-32x32.png": _DIST / "favicon-32x32.png",
+    "swagger-ui-bundle.js": _SWAGGER_UI / "swagger-ui-bundle.js",
+    "swagger-ui.css": _SWAGGER_UI / "swagger-ui.css",
+    "favicon-32x32.png": _SWAGGER_UI / "favicon-32x32.png",
 }
-# Said by us: what Windows says of .js is what some program wrote into its registry
+# Not from `mimetypes`: on Windows it reads the registry, which programs change
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".png": "image/png"}
+_PROBLEM_PAGE = Markup(
+    '<!doctype html><html lang="en"><meta charset="utf-8"><title>{code}</title>'
+    "<h1>{code}</h1><p>{status} {title}: {detail}</p><p>{advice}</p></html>"
+)
 
-pages = Blueprint("docs", __name__)
+docs = Blueprint("docs", __name__)
+problems = Blueprint("problems", __name__)
 
 
 def init_docs(app: Flask) -> None:
-    """Serve the page and what it loads."""
-    app.register_blueprint(pages)
+    """Serve the pages."""
+    app.register_blueprint(docs)
+    app.register_blueprint(problems)
 
 
-@pages.get("/docs")
+@docs.get("/docs")
+@public
 def find_docs() -> Response:
-    """Lead to the page, by no host's name: what it loads stands beside it."""
+    """Redirect to the page, by a relative URL that does not depend on the Host."""
     return Response(status=308, headers={"Location": "docs/"})
 
 
-@pages.get("/docs/")
+@docs.get("/docs/")
+@public
 def show_docs() -> Response:
-    """Show the page."""
-    return _show(_OURS / "index.html", max_age=0)
+    """Show Swagger UI."""
+    return _file_response(_OURS / "index.html", max_age=0)
 
 
-@pages.get("/docs/<name>")
+@docs.get("/docs/<name>")
+@public
 def show_docs_file(name: str) -> Response:
-    """Show what the page loads: these files, and no other."""
-    return _show(FILES.get(name) or problem("not_found"), max_age=3600)
+    """Return a file of the page."""
+    return _file_response(FILES.get(name) or problem("not_found"), max_age=3600)
 
 
-def _show(path: Path, max_age: int) -> Response:
+def _file_response(path: Path, max_age: int) -> Response:
     response = Response(path.read_bytes(), mimetype=_TYPES[path.suffix])
     response.cache_control.public = True
     response.cache_control.max_age = max_age
@@ -54,4 +67,16 @@ def _show(path: Path, max_age: int) -> Response:
     return response
 
 
-find_docs.access = show_docs.access = show_docs_file.access = "public"  # type: ignore[attr-defined]
+@problems.get("/problems/<code_name>")
+@public
+def show_problem(code_name: str) -> Response:
+    """Explain an error."""
+    entry = CATALOGUE.get(code_name) or problem("not_found")
+    title = HTTP_STATUS_CODES[entry.status]
+    page = _PROBLEM_PAGE.format(
+        code=escape(code_name), status=entry.status, title=title, detail=entry.detail, advice=entry.advice
+    )
+    response = Response(page, content_type="text/html; charset=utf-8")
+    response.cache_control.public = True
+    response.cache_control.max_age = 3600
+    return response

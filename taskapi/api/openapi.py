@@ -1,5 +1,6 @@
-"""The OpenAPI document, made from the schemas and the routes."""
+"""The OpenAPI document, made from the routes, the schemas and the declarations of the views."""
 
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from typing import Any
 
@@ -7,35 +8,64 @@ from apispec import APISpec, BasePlugin
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Blueprint, Flask, Response, current_app, request
 from flask_smorest import Api as SmorestApi
-from marshmallow import Schema
+from werkzeug.http import HTTP_STATUS_CODES
 
 from taskapi.api import fields
-from taskapi.api.documenting import SECURITY
-from taskapi.api.encoding import to_json
-from taskapi.api.examples import said_of
-from taskapi.api.header_docs import HEADERS
-from taskapi.api.problem_docs import init_problem_docs
+from taskapi.api.blueprint import PUBLIC, Declaration, declaration, public
+from taskapi.api.error_catalogue import CATALOGUE
+from taskapi.api.errors import MEDIA_TYPE
+from taskapi.api.openapi_components import (
+    HEADERS,
+    PROBLEM_MEMBERS,
+    RATE_LIMIT_HEADERS,
+    SECURITY_SCHEMES,
+    header_references,
+    problem_schema,
+)
+from taskapi.api.openapi_examples import REQUEST_ID, describe
+from taskapi.api.responses import to_json
 from taskapi.config import VERSION
 
-DESCRIPTION = """Your own tasks behind JSON Web Tokens.
+DESCRIPTION = """A task manager. Each user has their own tasks, and requests need a JSON Web Token.
 
-1. `POST /api/v1/auth/register` opens an account, `POST /api/v1/auth/login` signs in.
-2. Every request then carries `Authorization: Bearer <access_token>`; at `/docs/`, signing in sees to that.
-3. The answer `token_expired` asks for `POST /api/v1/auth/refresh`, with the refresh token that the login gave.
+1. `POST /api/v1/auth/register` creates an account; `POST /api/v1/auth/login` signs in.
+2. Every other request has the header `Authorization: Bearer <access_token>`. On the page `/docs/`, signing in sets it.
+3. When a response has the code `token_expired`, call `POST /api/v1/auth/refresh` with the refresh token of the login.
 
-Bodies are UTF-8 JSON. Fields that a resource shows and no client sets (`id`, `version`, …) are accepted and ignored,
-so that what was read can be sent back. In text, CRLF and CR become LF; other control characters but the tab are refused
-with 422. A field or a query parameter that the operation does not know is refused with 422, and a member
-name that an object has twice with 400. In a query, an array is sent as `a=1&a=2` or as `a[]=1&a[]=2`, a boolean as
-`true` or `false`, and an empty value means that the parameter is absent.
+Bodies are UTF-8 JSON. Read-only fields of a resource (`id`, `version`, …) are accepted and ignored, so that an object
+that was read can be sent back. In text, CRLF and CR become LF; other control characters except the tab are rejected
+with 422. Unknown fields and query parameters are rejected with 422. An object with two members of one name is rejected
+with 400. In a query, an array is sent as `a=1&a=2` or as `a[]=1&a[]=2`, a boolean as `true` or `false`. An empty value
+means that the parameter is absent.
 
-Every error has the one shape of RFC 9457: programs go by its `code`, and its `type` is a page that explains it. No
-error may be stored (`no-store`). Another user's resource answers 404, as if it did not exist."""
+Every error has the format of RFC 9457. Programs should check its `code`; its `type` is the URL of a page about the
+error. Errors must not be stored (`no-store`). A resource of another user returns 404, as if it did not exist."""
 
-document = Blueprint("openapi", __name__)
+SAFE = {"get", "head"}
+TOKEN_ERRORS = ("token_missing", "token_malformed", "token_invalid", "token_expired", "token_revoked")
+ACCESS_ERRORS = (*TOKEN_ERRORS, "permission_denied", "too_many_requests", "unavailable")
+BODY_ERRORS = ("malformed_request", "malformed_json", "body_too_large", "unsupported_media_type")
+IDEMPOTENCY_ERRORS = ("malformed_request", "idempotency_key_reused", "answer_not_kept", "quota_exceeded")
+COMMON_ERRORS = (
+    "malformed_request", "https_required", "uri_too_long", "headers_too_large", "internal_error", "unavailable"
+)  # fmt: skip
+ERROR_HEADERS = {412: {"ETag"}, 429: {"Retry-After", *RATE_LIMIT_HEADERS}}  # besides those of the catalogue
+IF_MATCH = (
+    "The `ETag` of the resource, or its `version` in quotes. If the resource has changed since, the response is 412. "
+    'Tags are compared strongly (RFC 9110): `W/"7"`, as a compressing proxy may make of `"7"`, matches no resource. A '
+    "value that is not a list of quoted tags is rejected with 400."
+)
+IDEMPOTENCY_KEY = "A request with the same key and body within 24 hours returns the first response and changes nothing."
+FRESH = (
+    " The token must come from a password entry: from `POST /api/v1/auth/login` or `POST /api/v1/auth/verify-password`,"
+    " not from a refresh."
+)
+
+routes = Blueprint("openapi", __name__)
 
 
-@document.get("/openapi.json")
+@routes.get("/openapi.json")
+@public
 def show_openapi() -> Response:
     """Show this document."""
     body = current_app.extensions["taskapi-openapi"](request.script_root)
@@ -47,65 +77,176 @@ def show_openapi() -> Response:
     return response
 
 
-show_openapi.access = "public"  # type: ignore[attr-defined]
+class Api(SmorestApi):  # type: ignore[misc]
+    """flask-smorest's registry of blueprints, which makes the document. `Operations` adds the errors."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = None
 
 
-class Descriptions(BasePlugin):
-    """Schemas say in the document what they say in the code."""
+class Operations(BasePlugin):
+    """Adds to each operation what the declaration of its view implies: errors, security, conditions and its name."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+
+    def init_spec(self, spec: APISpec) -> None:
+        """Register the components that operations refer to."""
+        self.spec = spec
+        spec.components.schema("Problem", problem_schema())
+        for name, header in HEADERS.items():
+            spec.components.header(name, header)
+        for name, scheme in SECURITY_SCHEMES.items():
+            spec.components.security_scheme(name, scheme)
+        for code, entry in CATALOGUE.items():
+            problem = {
+                "type": f"/problems/{code}",
+                "title": HTTP_STATUS_CODES[entry.status],
+                "status": entry.status,
+                "detail": entry.detail,
+                "code": code,
+                "request_id": REQUEST_ID,
+            }
+            spec.components.example(code, {"summary": code, "value": problem | PROBLEM_MEMBERS.get(code, {})})
+        spec.components.response("default", _error_response(COMMON_ERRORS))
 
     def schema_helper(self, name: str, definition: Any, schema: Any = None, **_: Any) -> dict[str, str] | None:
-        """Return the docstring of a schema; of one that is written out there is none."""
-        return {"description": said_of(schema() if isinstance(schema, type) else schema)} if schema else None
+        """Describe a schema by its docstring."""
+        return {"description": describe(schema() if isinstance(schema, type) else schema)} if schema else None
+
+    def path_helper(self, path: Any = None, operations: Any = None, parameters: Any = None, **_: Any) -> None:
+        """Describe the ids in a path."""
+        for parameter in parameters:
+            parameter["description"] = f"The `id` of the {parameter['name'].removesuffix('_id')}."
+
+    def operation_helper(self, path: Any = None, operations: Any = None, **kwargs: Any) -> None:
+        """Complete the operations of a route."""
+        view = self.app.view_functions[kwargs["rule"].endpoint]
+        for method, operation in operations.items():
+            operation["operationId"] = view.__name__
+            _document_conditions(operation, declaration(view), method)
+            _document_access(operation, declaration(view).access, method)
+            errors = self._error_references({*_error_codes(operation, declaration(view), method, path)})
+            responses = operation["responses"] | errors
+            operation["responses"] = {status: responses[status] for status in sorted(responses, key=str)}
+
+    def _error_references(self, codes: set[str]) -> dict[str | int, Any]:
+        """Return a response for each status of these codes. Operations with the same errors share a component."""
+        by_status: dict[int, list[str]] = {}
+        for code in sorted(codes):
+            by_status.setdefault(CATALOGUE[code].status, []).append(code)
+        names: dict[str | int, str] = {"default": "default"}
+        for status, same in by_status.items():
+            names[status] = ".".join(same)
+            if names[status] not in self.spec.components.responses:
+                self.spec.components.response(names[status], _error_response(same))
+        return {status: {"$ref": f"#/components/responses/{name}"} for status, name in names.items()}
 
 
-class Api(SmorestApi):  # type: ignore[misc]
-    """The API and its document."""
+def _error_codes(operation: dict[str, Any], declared: Declaration, method: str, path: str) -> Iterator[str]:
+    """Yield the codes of the errors that an operation may respond with."""
+    yield "validation_failed"  # every operation rejects unknown query parameters
+    yield from declared.errors
+    if "{" in path:
+        yield "not_found"
+    if "requestBody" in operation:
+        yield from BODY_ERRORS
+    if "version_mismatch" in declared.errors:
+        yield "malformed_request"
+    if declared.idempotent:
+        yield from IDEMPOTENCY_ERRORS
+    if any(parameter["name"] == "cursor" for parameter in operation.get("parameters", ())):
+        yield "invalid_cursor"
+    if declared.access not in {None, PUBLIC}:
+        yield from ACCESS_ERRORS
+        if method not in SAFE:
+            yield "csrf_failed"
+        if declared.access.fresh:
+            yield "fresh_token_required"
 
-    def _register_responses(self) -> None:
-        init_problem_docs(self.spec)
 
-    def _register_etag_headers(self) -> None:
-        """Leave conditions to taskapi.api.documenting."""
+def _error_response(codes: list[str] | tuple[str, ...]) -> dict[str, Any]:
+    """Return a response that documents errors of one status."""
+    names = {name for code in codes for name in CATALOGUE[code].headers}
+    names.update(*(ERROR_HEADERS.get(CATALOGUE[code].status, ()) for code in codes))
+    any_of_these = {"properties": {"code": {"enum": [*codes]}}}
+    content = {
+        "schema": {"allOf": [{"$ref": "#/components/schemas/Problem"}, any_of_these]},
+        "examples": {code: {"$ref": f"#/components/examples/{code}"} for code in codes},
+    }
+    description = "\n".join(f"- [`{code}`](/problems/{code}): {CATALOGUE[code].detail}" for code in codes)
+    return {
+        "description": description,
+        "headers": header_references(*sorted(names)),
+        "content": {MEDIA_TYPE: content},
+    }
 
-    def _register_pagination_header(self) -> None:
-        """Leave pages to cursors."""
 
-    def _register_error_handlers(self) -> None:
-        """Leave errors to taskapi.api.errors."""
+def _document_conditions(operation: dict[str, Any], declared: Declaration, method: str) -> None:
+    """Add the request headers for conditions and idempotency, and the responses that follow from them."""
+    if declared.conditional and method == "get":
+        _add_header(operation, "If-None-Match", "The `ETag` of your copy. If it is still current, the response is 304.")
+        operation["responses"][304] = {
+            "description": "Not modified",
+            "headers": header_references("Cache-Control", "ETag"),
+        }
+    elif "version_mismatch" in declared.errors:
+        _add_header(operation, "If-Match", IF_MATCH)
+    if declared.idempotent:
+        description = (
+            "A request with the same key and body within 24 hours returns the first response, and does nothing."
+        )
+        _add_header(operation, "Idempotency-Key", description, pattern="^[!-~]{1,255}$")
+        success = min(status for status in operation["responses"] if isinstance(status, int))
+        operation["responses"][success]["headers"] |= header_references("Idempotency-Replayed")
 
 
-def _written(spec: APISpec, prefix: str) -> bytes:
-    """Return the document as served under a path prefix, without the groups that lent their operations to others."""
+def _add_header(operation: dict[str, Any], name: str, description: str, **schema: str) -> None:
+    parameter = {"in": "header", "name": name, "description": description, "required": False}
+    operation.setdefault("parameters", []).append(parameter | {"schema": {"type": "string", **schema}})
+
+
+def _document_access(operation: dict[str, Any], access: Any, method: str) -> None:
+    """Add who may use an operation: in its description, and as the scope of a token."""
+    security: list[dict[str, list[str]]] = []
+    description = "Needs no access token."
+    if access not in {None, PUBLIC}:
+        scopes = [str(access.permission)]
+        security = [{"bearer": scopes}, {"cookie": scopes} | ({} if method in SAFE else {"csrf": []})]
+        roles = ", ".join(access.roles)
+        description = f"Needs the permission `{access.permission}`: {roles}.{FRESH if access.fresh else ''}"
+    operation.setdefault("security", security)
+    operation["description"] = "\n\n".join(filter(None, [operation.get("description"), description]))
+
+
+def _to_json(spec: APISpec, prefix: str) -> bytes:
+    """Return the document for a path prefix, without the groups that have no description."""
     document = spec.to_dict()
     servers = {"servers": [{"url": prefix}]} if prefix else {}
     text = to_json(document | servers | {"tags": [tag for tag in document["tags"] if tag["description"]]})
     return text.replace(b"](/problems/", f"]({prefix}/problems/".encode())
 
 
-def schema_name(schema: type[Schema] | Schema) -> str:
-    """Name a schema in the document."""
-    instance = schema() if isinstance(schema, type) else schema
-    return type(instance).__name__.removesuffix("Schema")
+def _schema_name(schema: Any) -> Any:
+    """Return the name of a schema in the document. None leaves out those of flask-smorest, which we do not use."""
+    kind = schema if isinstance(schema, type) else type(schema)
+    return None if kind.__module__.startswith("flask_smorest") else kind.__name__.removesuffix("Schema")
 
 
 def init_api(app: Flask) -> Api:
-    """Make the document of this application, served at /openapi.json."""
+    """Return the registry for blueprints; serve its document at /openapi.json."""
     api = Api(
         app,
         spec_kwargs={
             "title": "Task API",
             "version": VERSION,
             "openapi_version": "3.1.0",
-            "extra_plugins": [Descriptions()],
-            "marshmallow_plugin": MarshmallowPlugin(schema_name_resolver=schema_name),
+            "extra_plugins": [Operations(app)],
+            "marshmallow_plugin": MarshmallowPlugin(schema_name_resolver=_schema_name),
             "info": {"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
         },
     )
-    for name, scheme in SECURITY.items():
-        api.spec.components.security_scheme(name, scheme)
-    for name, header in HEADERS.items():
-        api.spec.components.header(name, header)
     api.register_field(fields.DayOrInstant, "string", None)
-    app.extensions["taskapi-openapi"] = lru_cache(8)(partial(_written, api.spec))
-    app.register_blueprint(document)
+    document: Callable[[str], bytes] = lru_cache(8)(partial(_to_json, api.spec))
+    app.extensions["taskapi-openapi"] = document
+    app.register_blueprint(routes)
     return api

@@ -1,4 +1,4 @@
-"""Reading requests: strict JSON, no unknown field, no unknown query parameter; 400, 413, 415 and 422 told apart."""
+"""Parse requests: strict JSON, no unknown fields, no unknown query parameters. Responds 400, 413, 415 or 422."""
 
 import json
 import math
@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache, wraps
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 from urllib.parse import unquote_to_bytes
 
 from flask import Flask, current_app, request
@@ -16,38 +16,35 @@ from marshmallow import RAISE, Schema, ValidationError, fields
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_options_header
 
-from taskapi.api.errors import invalid, problem, shortened
+from taskapi.api.errors import invalid, problem, shorten
 from taskapi.api.fields import Switch
 from taskapi.config import settings
 from taskapi.context import current_request
 
-MAX_DEPTH = 64
-PIECE_BYTES = 256 * 1024
-MAX_VALUES = 10_000  # in a body, all levels together; a batch of 100 whole tasks has 5,000
-MAX_MEMBERS = 200  # of one object or array
-MOST_REMEMBERED = 200  # bytes of a query
-MAX_DIGITS = 400  # past what a double holds
-JSON = "application/json"
-MERGE_PATCH = "application/merge-patch+json"
+JSON: Final = "application/json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+MAX_DEPTH: Final = 64
+MAX_VALUES: Final = 10_000  # in a body, all levels together; a batch of 100 complete tasks has 5,000
+MAX_MEMBERS: Final = 200  # of one object or array
+MAX_DIGITS: Final = 400  # more than the largest double has
+MAX_CACHED_QUERY_BYTES: Final = 200
+CHUNK_BYTES: Final = 256 * 1024
 
 
 class Parser:
-    """What flask-smorest asks to parse arguments, in the place of webargs."""
+    """The parser of `Blueprint.arguments`. flask-smorest would use webargs, which is less strict."""
 
     DEFAULT_VALIDATION_STATUS = 422
 
-    def use_args(self, schema: Schema | type[Schema], *, location: str = "json", **options: Any) -> Callable[..., Any]:
-        """Return a decorator that adds the loaded body or query to the view's arguments."""
-        loaded = schema() if isinstance(schema, type) else schema
-        read = _BodyReader(loaded, **options) if location == "json" else _QueryReader(loaded)
+    def use_args(self, schema: Schema, *, location: str = "json", **options: Any) -> Callable[..., Any]:
+        """Return a decorator that adds the loaded body or query to the arguments of the view."""
+        read = _BodyReader(schema, **options) if location == "json" else _QueryReader(schema)
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
             @wraps(view)
             def wrapper(*args: Any, **kwargs: Any) -> Any:
                 return view(*args, read(), **kwargs)
 
-            if location == "query":
-                wrapper.takes_query = True  # type: ignore[attr-defined]
             return wrapper
 
         return decorate
@@ -80,14 +77,14 @@ class _QueryReader:
             for name, field in schema.fields.items()
             if not field.required
         }
-        self._loaded = lru_cache(maxsize=1024)(self._load)
+        self._load_cached = lru_cache(maxsize=1024)(self._load)
 
     def __call__(self) -> Any:
         query = current_request().query_string
-        return dict(self._loaded(query) if len(query) <= MOST_REMEMBERED else self._load(query))
+        return dict(self._load_cached(query) if len(query) <= MAX_CACHED_QUERY_BYTES else self._load(query))
 
     def _load(self, _query: bytes) -> Any:
-        """Return what the query of the request says. A query that was read once is remembered; what is wrong is not."""
+        """Return the values of the request's query. The cache holds valid queries only, by their exact bytes."""
         given: dict[str, list[str]] = {}
         for written, values in request.args.lists():
             name = written.removesuffix("[]")
@@ -104,15 +101,20 @@ class _QueryReader:
 
 
 def load(schema: Schema, data: Any, place: str) -> Any:
-    """Validate `data`, or answer 422 with each field's messages under `place`."""
+    """Return `data` as loaded by the schema. Responds 422 with the messages of each field under `place`."""
     try:
         return schema.load(data, unknown=RAISE)
     except ValidationError as error:
         invalid(place, error.messages_dict)
 
 
+def init_parsing(app: Flask) -> None:
+    """Check the query of every request. Call it after the guard's function, which runs first."""
+    app.before_request(check_query)
+
+
 def check_query() -> None:
-    """Answer 400 to a query that is not UTF-8, and 422 to one that the view does not ask for by `takes_query`."""
+    """Respond 400 to a query that is not UTF-8, and 422 to any query if the view accepts none."""
     request = current_request()
     query = request.query_string
     if not query or request.endpoint is None or request.method == "OPTIONS":
@@ -122,44 +124,86 @@ def check_query() -> None:
         unquote_to_bytes(query).decode()
     except UnicodeDecodeError:
         problem("malformed_request", "The query is not UTF-8.")
-    if request.args and not getattr(current_app.view_functions[request.endpoint], "takes_query", False):
+    declared = getattr(current_app.view_functions[request.endpoint], "declaration", None)
+    if request.args and not (declared and declared.accepts_query):
         invalid("query", {name: ["Unknown field."] for name in request.args})
 
 
-def init_parsing(app: Flask) -> None:
-    """Refuse what no view asks for, on every route; the guard comes first."""
-    app.before_request(check_query)
-
-
 def require_type(media_types: tuple[str, ...]) -> None:
-    """Answer 415 to a body of another type, to one that is not UTF-8, and to one that is encoded."""
+    """Respond 415 to a body of another type, in another charset than UTF-8, or with a Content-Encoding."""
     request = current_request()
-    if not _is_of(media_types, request.headers.get("Content-Type", "")) or request.content_encoding:
+    if not _matches_type(media_types, request.headers.get("Content-Type", "")) or request.content_encoding:
         problem("unsupported_media_type", f"The body must be {' or '.join(media_types)}, in UTF-8 and not encoded.")
 
 
 @lru_cache(maxsize=256)
-def _is_of(media_types: tuple[str, ...], content_type: str) -> bool:
+def _matches_type(media_types: tuple[str, ...], content_type: str) -> bool:
     media_type, parameters = parse_options_header(content_type)
     return media_type.lower() in media_types and parameters.get("charset", "utf-8").lower() in {"utf-8", "utf8"}
 
 
-def read_json(media_types: tuple[str, ...] = (JSON,), most: int | None = None) -> Any:
-    """Return the body, parsed; answers 413, 415 or 400 for one that cannot be.
-
-    With `most` bytes of its own, the caller bounds the number of values itself, as a file of tasks does.
-    """
+def read_json(media_types: tuple[str, ...] = (JSON,)) -> Any:
+    """Return the parsed body. Responds 400, 413 or 415."""
     require_type(media_types)
-    body = read_body(most)
-    if most is None and _has_too_many_values(body):
-        problem("malformed_json", f"The body has more than {MAX_VALUES} values.")
+    body = read_body()
+    if _has_too_many_values(body):
+        problem("malformed_json", f"The body has more than {MAX_VALUES:,} values.")
     with _malformed_json():
         parsed = _DECODER.decode(body.removeprefix(BOM_UTF8).decode())
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _deeper_than(parsed, MAX_DEPTH):
-        problem("malformed_json", f"The body is nested deeper than {MAX_DEPTH} levels.")
-    if most is None and body.count(b",") >= MAX_MEMBERS and _wider_than(parsed, MAX_MEMBERS):
-        problem("malformed_json", f"An object or array of the body has more than {MAX_MEMBERS} members.")
+    _check_size(parsed, body.count(b"{") + body.count(b"["), body.count(b","), MAX_DEPTH)
     return parsed
+
+
+def read_value(text: str, start: int, depth: int = 0) -> tuple[Any, int]:
+    """Return the JSON value at `start`, which is nested `depth` levels deep, and the index of its end.
+
+    Responds 400 if it is malformed, or exceeds the limits of a body.
+    """
+    with _malformed_json():
+        parsed, end = _DECODER.raw_decode(text, start)
+    containers = text.count("{", start, end) + text.count("[", start, end)
+    _check_size(parsed, containers, text.count(",", start, end), MAX_DEPTH - depth)
+    return parsed, end
+
+
+def read_body() -> bytes:
+    """Return the body. Responds 413 if it is larger than the setting MAX_BODY_BYTES, and 400 if it is incomplete."""
+    max_bytes = settings().max_body_bytes
+    request = current_request()
+    request.max_content_length = max_bytes + 1  # at this limit, Werkzeug truncates a chunked body without an error
+    body = _receive() if (request.content_length or 0) <= max_bytes else b""
+    if max(request.content_length or 0, len(body)) > max_bytes:
+        problem("body_too_large")
+    if request.content_length not in {None, len(body)}:
+        problem("malformed_request", "The body is incomplete.")
+    return body
+
+
+def read_chunks(max_bytes: int) -> deque[bytes]:
+    """Return the body in chunks, so that each can be freed after its use. Responds 413 or 400 as `read_body` does."""
+    request = current_request()
+    request.max_content_length = max_bytes + 1
+    if (request.content_length or 0) > max_bytes:
+        problem("body_too_large")
+    chunks: deque[bytes] = deque()
+    size = 0
+    while chunk := _receive(CHUNK_BYTES):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > max_bytes:
+            problem("body_too_large")
+    if request.content_length not in {None, size}:
+        problem("malformed_request", "The body is incomplete.")
+    return chunks
+
+
+def _receive(size: int | None = None) -> bytes:
+    try:
+        return request.get_data() if size is None else request.stream.read(size)
+    except HTTPException:
+        raise
+    except Exception:  # noqa: BLE001  each server has its own errors for a malformed chunk
+        problem("malformed_request", "The body is incomplete, or its chunks are malformed.")
 
 
 @contextmanager
@@ -167,95 +211,21 @@ def _malformed_json() -> Iterator[None]:
     try:
         yield
     except _DuplicateNameError as error:
-        refuse_duplicate(str(error))
+        reject_duplicate(str(error))
     except (ValueError, RecursionError):
         problem("malformed_json")
 
 
-def refuse_duplicate(name: str) -> NoReturn:
-    """Respond 400 to an object that has two members of that name."""
-    problem("malformed_json", f"An object of the body has two members named {shortened(name)!r}.")
-
-
-def read_value(text: str, start: int, depth: int = 0) -> tuple[Any, int]:
-    """Return the JSON value that begins at `start`, and where it ends. Responds 400 if there is none.
-
-    It counts as nested `depth` levels deep, and is held to the limits of a whole body.
-    """
-    with _malformed_json():
-        parsed, end = _DECODER.raw_decode(text, start)
-    if text.count("{", start, end) + text.count("[", start, end) > MAX_DEPTH - depth and _deeper_than(
-        parsed, MAX_DEPTH - depth
-    ):
-        problem("malformed_json", f"The body is nested deeper than {MAX_DEPTH} levels.")
-    if text.count(",", start, end) >= MAX_MEMBERS and _wider_than(parsed, MAX_MEMBERS):
-        problem("malformed_json", f"An object or array of the body has more than {MAX_MEMBERS} members.")
-    return parsed, end
-
-
-def read_body(most: int | None = None) -> bytes:
-    """Return the body; answers 413 for one of more than `most` bytes, 400 for one that breaks off."""
-    most = most or settings().max_body_bytes
-    request = current_request()
-    request.max_content_length = most + 1  # at its limit, Werkzeug cuts a chunked body off in silence
-    body = _receive() if (request.content_length or 0) <= most else b""
-    if max(request.content_length or 0, len(body)) > most:
-        problem("body_too_large")
-    if request.content_length not in {None, len(body)}:
-        problem("malformed_request", "The body breaks off.")
-    return body
-
-
-def read_pieces(most: int) -> deque[bytes]:
-    """Return the body in pieces, which can be dropped as they are used; responds 413 or 400 as `read_body` does."""
-    request = current_request()
-    request.max_content_length = most + 1
-    if (request.content_length or 0) > most:
-        problem("body_too_large")
-    pieces: deque[bytes] = deque()
-    size = 0
-    while piece := _receive(PIECE_BYTES):
-        pieces.append(piece)
-        size += len(piece)
-        if size > most:
-            problem("body_too_large")
-    if request.content_length not in {None, size}:
-        problem("malformed_request", "The body breaks off.")
-    return pieces
-
-
-def _receive(most: int | None = None) -> bytes:
-    try:
-        return request.get_data() if most is None else request.stream.read(most)
-    except HTTPException:
-        raise
-    except Exception:  # noqa: BLE001  each server has errors of its own for what is not chunked as it says
-        problem("malformed_request", "The body breaks off, or is not chunked as it says.")
-
-
-def _refuse(literal: str) -> NoReturn:
-    raise ValueError(literal)
-
-
-def _finite(literal: str) -> float:
-    number = float(literal)
-    if not math.isfinite(number):
-        raise ValueError("out of range")
-    return number
-
-
-def _whole(literal: str) -> int:
-    if len(literal) > MAX_DIGITS:
-        raise ValueError("out of range")
-    return int(literal)
-
-
 class _DuplicateNameError(ValueError):
-    """An object names a member twice; readers disagree about which one counts (RFC 8259, section 4)."""
+    """An object has two members of one name. Parsers disagree about which one counts (RFC 8259, section 4)."""
 
 
-def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the members of an object by name. Raises _DuplicateNameError."""
+def reject_duplicate(name: str) -> NoReturn:
+    """Respond 400 to an object that has two members named `name`."""
+    problem("malformed_json", f"An object of the body has two members named {shorten(name)!r}.")
+
+
+def _parse_object(members: list[tuple[str, Any]]) -> dict[str, Any]:
     parsed = dict(members)
     if len(parsed) < len(members):
         counted = Counter(name for name, _ in members)
@@ -263,17 +233,35 @@ def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
     return parsed
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
+def _parse_float(literal: str) -> float:
+    number = float(literal)
+    if not math.isfinite(number):
+        raise ValueError("out of range")
+    return number
 
 
-# A string to its closing quote, or to the end of the body: no quote is ever a second start, so the scan is linear
+def _parse_int(literal: str) -> int:
+    if len(literal) > MAX_DIGITS:
+        raise ValueError("out of range")
+    return int(literal)
+
+
+def _reject_constant(literal: str) -> NoReturn:
+    """Reject NaN, Infinity and -Infinity, which Python's decoder accepts."""
+    raise ValueError(literal)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_parse_object, parse_constant=_reject_constant, parse_float=_parse_float, parse_int=_parse_int
+)
+# A string up to its closing quote, or to the end of the body. No quote is tried as a start twice, so it is linear
 _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 
 
 def _has_too_many_values(body: bytes) -> bool:
-    """Tell whether the JSON text has more than MAX_VALUES commas outside strings, before anything is built from it.
+    """Tell whether JSON has more than MAX_VALUES values, before it is parsed. It counts the commas outside strings.
 
-    Nor has it more than two strings to a value: its name and itself.
+    A value has at most two strings: its name and itself.
     """
     if body.count(b",") < MAX_VALUES:
         return False
@@ -281,7 +269,26 @@ def _has_too_many_values(body: bytes) -> bool:
     return strings > 2 * MAX_VALUES or structure.count(b",") >= MAX_VALUES
 
 
-def _wider_than(value: Any, limit: int) -> bool:
+def _check_size(parsed: Any, containers: int, commas: int, max_depth: int) -> None:
+    """Respond 400 if a value is nested deeper than `max_depth`, or has an object or array of more than MAX_MEMBERS.
+
+    `containers` and `commas` are the numbers of brackets and commas in its text. Most values need no further check.
+    """
+    if containers > max_depth and _is_deeper(parsed, max_depth):
+        problem("malformed_json", f"The body is nested deeper than {MAX_DEPTH} levels.")
+    if commas >= MAX_MEMBERS and _is_wider(parsed, MAX_MEMBERS):
+        problem("malformed_json", f"An object or array of the body has more than {MAX_MEMBERS} members.")
+
+
+def _is_deeper(value: Any, limit: int) -> bool:
+    """Tell whether `value` is nested deeper, without recursion."""
+    containers = [value]
+    for _ in range(limit):
+        containers = [item for container in containers for item in _items(container) if isinstance(item, dict | list)]
+    return bool(containers)
+
+
+def _is_wider(value: Any, limit: int) -> bool:
     """Tell whether an object or array in `value` has more members, without recursion."""
     containers = [value] if isinstance(value, dict | list) else []
     while containers:
@@ -290,14 +297,6 @@ def _wider_than(value: Any, limit: int) -> bool:
             return True
         containers += [item for item in _items(container) if isinstance(item, dict | list)]
     return False
-
-
-def _deeper_than(value: Any, limit: int) -> bool:
-    """Tell whether `value` is nested deeper, without recursion."""
-    containers = [value]
-    for _ in range(limit):
-        containers = [item for container in containers for item in _items(container) if isinstance(item, dict | list)]
-    return bool(containers)
 
 
 def _items(value: dict[str, Any] | list[Any]) -> Iterable[Any]:

@@ -2,8 +2,8 @@
 
 from marshmallow import Schema, fields
 
-from taskapi.api.examples import ENTRY_ID, REQUEST_ID, USER_ID
 from taskapi.api.fields import Choice, Instant
+from taskapi.api.openapi_examples import ENTRY_ID, REQUEST_ID, USER_ID
 from taskapi.audit.models import Event
 from taskapi.resources.pagination import PageSchema
 

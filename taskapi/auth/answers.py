@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Response
 
-from taskapi.api.encoding import to_json
+from taskapi.api.responses import to_json
 from taskapi.auth.service import Granted
 from taskapi.config import settings
 from taskapi.database import now

@@ -6,12 +6,10 @@ from uuid import UUID
 from flask import Response, after_this_request, g
 from sqlalchemy.exc import IntegrityError
 
-from taskapi.api import Blueprint, problem
-from taskapi.api.documenting import BY_REFRESH_COOKIE
+from taskapi.api import Blueprint, problem, public
 from taskapi.api.errors import Problem
-from taskapi.api.header_docs import ENDED, LIMITS
-from taskapi.api.header_docs import headers as documented_headers
-from taskapi.api.problem_docs import TOKEN
+from taskapi.api.openapi import TOKEN_ERRORS
+from taskapi.api.openapi_components import BY_REFRESH_COOKIE, RATE_LIMIT_HEADERS, SESSION_END_HEADERS, header_references
 from taskapi.auth import answers, service
 from taskapi.auth.schemas import (
     FRESH,
@@ -35,7 +33,7 @@ from taskapi.ops.metrics import REFRESHES, SIGN_INS, counted
 from taskapi.resources.pagination import PageSchema, next_link
 from taskapi.security import cookies, passwords
 from taskapi.security.cookies import read_device, set_device_cookie
-from taskapi.security.guard import authenticate, bearer_token, public, requires
+from taskapi.security.guard import authenticate, bearer_token, requires
 from taskapi.security.passwords import use_reserved_place
 from taskapi.security.rbac import Permission
 from taskapi.security.throttle import (
@@ -65,8 +63,12 @@ me = Blueprint("password", __name__, url_prefix="/api/v1/me", tag="me")
 
 @blp.post("/register")
 @blp.arguments(RegisterSchema, examples=REGISTERED)
-@blp.response(201, AccountSchema, headers=("Location",))
-@blp.problems("registration_closed", "username_taken", "too_many_requests", "unavailable")
+@blp.response(
+    201,
+    AccountSchema,
+    headers=("Location",),
+    errors=("registration_closed", "username_taken", "too_many_requests", "unavailable"),
+)
 @public
 @limited(REGISTER)
 def register(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
@@ -93,8 +95,13 @@ def register(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
 
 @blp.post("/login")
 @blp.arguments(LoginSchema, examples=SIGNING_IN)
-@blp.response(200, TokensSchema, headers=("Set-Cookie",), examples=SIGNED_IN)
-@blp.problems("invalid_credentials", "too_many_requests", "signing_unavailable", "unavailable")
+@blp.response(
+    200,
+    TokensSchema,
+    headers=("Set-Cookie",),
+    examples=SIGNED_IN,
+    errors=("invalid_credentials", "too_many_requests", "signing_unavailable", "unavailable"),
+)
 @public
 @limited(LOGIN_ADDRESS, LOGIN_FAILED)
 def login(credentials: dict[str, Any]) -> Response:
@@ -138,8 +145,13 @@ def login(credentials: dict[str, Any]) -> Response:
 @blp.post("/refresh")
 @blp.doc(security=[{}, BY_REFRESH_COOKIE])
 @blp.arguments(RefreshSchema, optional=True, examples=REFRESHED)
-@blp.response(200, TokensSchema, headers=("Set-Cookie",), examples=SIGNED_IN)
-@blp.problems("invalid_refresh_token", "csrf_failed", "too_many_requests", "signing_unavailable", "unavailable")
+@blp.response(
+    200,
+    TokensSchema,
+    headers=("Set-Cookie",),
+    examples=SIGNED_IN,
+    errors=("invalid_refresh_token", "csrf_failed", "too_many_requests", "signing_unavailable", "unavailable"),
+)
 @public
 @limited(REFRESH)
 def refresh(body: dict[str, str]) -> Response:
@@ -161,8 +173,9 @@ def refresh(body: dict[str, str]) -> Response:
 @blp.post("/logout")
 @blp.doc(security=[{}, {"bearer": []}, {"cookie": [], "csrf": []}, BY_REFRESH_COOKIE])
 @blp.arguments(RefreshSchema, optional=True, examples=REFRESHED)
-@blp.response(204, headers=ENDED)
-@blp.problems(*TOKEN, "invalid_refresh_token", "csrf_failed", "unavailable")
+@blp.response(
+    204, headers=SESSION_END_HEADERS, errors=(*TOKEN_ERRORS, "invalid_refresh_token", "csrf_failed", "unavailable")
+)
 @public
 def logout(body: dict[str, str]) -> Response:
     """Sign out: the session, all its tokens and its cookies are dead at once.
@@ -185,8 +198,13 @@ def logout(body: dict[str, str]) -> Response:
 
 @blp.post("/verify-password")
 @blp.arguments(PasswordSchema)
-@blp.response(200, AccessTokenSchema, headers=("Set-Cookie",), examples=FRESH)
-@blp.problems("invalid_credentials", "signing_unavailable")
+@blp.response(
+    200,
+    AccessTokenSchema,
+    headers=("Set-Cookie",),
+    examples=FRESH,
+    errors=("invalid_credentials", "signing_unavailable"),
+)
 @requires(Permission.ACCOUNT_READ)
 @limited(PASSWORD_ADDRESS)
 def verify_password(body: dict[str, str]) -> Response:
@@ -210,7 +228,7 @@ def list_sessions(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]
 
 
 @blp.delete("/sessions/<uuid:session_id>")
-@blp.response(204, headers=ENDED)
+@blp.response(204, headers=SESSION_END_HEADERS)
 @requires(Permission.ACCOUNT_WRITE)
 def end_session(session_id: UUID) -> None:
     """Sign a device out."""
@@ -223,13 +241,12 @@ def end_session(session_id: UUID) -> None:
 
 @blp.delete("/sessions")
 @blp.arguments(EndSessionsSchema, location="query")
-@blp.response(200, TokensSchema, headers=("Set-Cookie",), examples=SIGNED_IN)
+@blp.response(200, TokensSchema, headers=("Set-Cookie",), examples=SIGNED_IN, errors=("signing_unavailable",))
 @blp.alt_response(
     204,
     description="With `include_current=true`: the caller is signed out too.",
-    headers=documented_headers("Cache-Control", *LIMITS, *ENDED),
+    headers=header_references("Cache-Control", *RATE_LIMIT_HEADERS, *SESSION_END_HEADERS),
 )
-@blp.problems("signing_unavailable")
 @requires(Permission.ACCOUNT_WRITE)
 def end_sessions(query: dict[str, bool]) -> Response:
     """End all your sessions, and sign the caller in anew, in the way their token came.
@@ -248,8 +265,13 @@ def end_sessions(query: dict[str, bool]) -> Response:
 
 @me.put("/password")
 @me.arguments(PasswordChangeSchema)
-@me.response(200, TokensSchema, headers=("Set-Cookie",), examples=SIGNED_IN)
-@me.problems("invalid_credentials", "signing_unavailable")
+@me.response(
+    200,
+    TokensSchema,
+    headers=("Set-Cookie",),
+    examples=SIGNED_IN,
+    errors=("invalid_credentials", "signing_unavailable"),
+)
 @requires(Permission.ACCOUNT_WRITE)
 @limited(PASSWORD_ADDRESS)
 def change_password(body: dict[str, str]) -> Response:

@@ -4,7 +4,8 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
-from taskapi.api.examples import (
+from taskapi.api.fields import BodySchema, Choice, Flag, Instant, Text, Timezone
+from taskapi.api.openapi_examples import (
     ACCESS_TOKEN,
     CSRF_ACCESS_TOKEN,
     CSRF_REFRESH_TOKEN,
@@ -13,10 +14,9 @@ from taskapi.api.examples import (
     REFRESH_TOKEN,
     SESSION_ID,
     USERNAME,
-    answer_of,
-    body_of,
+    body_example,
+    response_example,
 )
-from taskapi.api.fields import BodySchema, Choice, Flag, Instant, Text, Timezone
 from taskapi.security.passwords import length_error
 from taskapi.users.schemas import Email, Username
 
@@ -54,8 +54,8 @@ class RegisterSchema(BodySchema):
 
 
 REGISTERED = {
-    "The least": body_of(RegisterSchema()),
-    "With name and address": {**body_of(RegisterSchema()), "name": "Ada Lovelace", "email": "ada@example.org"},
+    "The least": body_example(RegisterSchema()),
+    "With name and address": {**body_example(RegisterSchema()), "name": "Ada Lovelace", "email": "ada@example.org"},
 }
 
 
@@ -71,8 +71,8 @@ class LoginSchema(Schema):
 
 
 SIGNING_IN = {
-    "Tokens": body_of(LoginSchema()),
-    "Cookies, for a browser": {**body_of(LoginSchema()), "cookies": True},
+    "Tokens": body_example(LoginSchema()),
+    "Cookies, for a browser": {**body_example(LoginSchema()), "cookies": True},
 }
 
 
@@ -127,7 +127,7 @@ class TokensSchema(AccessTokenSchema):
 
 def by_either_way(schema: Schema) -> dict[str, Any]:
     """Return examples of tokens that are handed over in the body, and in cookies."""
-    shown = answer_of(schema)
+    shown = response_example(schema)
     tokens = {name: value for name, value in shown.items() if not name.startswith("csrf_")}
     kept = {name: value for name, value in shown.items() if name not in {"access_token", "refresh_token"}}
     return {"Tokens": tokens, "Cookies": {**kept, "token_type": "Cookie"}}

@@ -46,8 +46,7 @@ def list_labels(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 
 @blp.post("")
 @blp.arguments(NEW_LABEL, examples=CREATED)
-@blp.response(201, LABEL, etag=True, headers=("Location",))
-@blp.problems("name_taken", "quota_exceeded")
+@blp.response(201, LABEL, etag=True, headers=("Location",), errors=("name_taken", "quota_exceeded"))
 @requires(Permission.TASK_WRITE)
 @idempotent
 def create_label(values: dict[str, Any]) -> Response:
@@ -74,8 +73,7 @@ def show_label(label_id: UUID) -> JsonRow:
 
 @blp.patch("/<uuid:label_id>")
 @blp.arguments(LABEL_CHANGES, media_types=(JSON, MERGE_PATCH), examples=CHANGED)
-@blp.response(200, LABEL, etag=True)
-@blp.problems("name_taken", "in_trash", "version_mismatch")
+@blp.response(200, LABEL, etag=True, errors=("name_taken", "in_trash", "version_mismatch"))
 @requires(Permission.TASK_WRITE)
 def update_label(changes: dict[str, Any], label_id: UUID) -> Label:
     """Change one of your labels; a new name shows on all its tasks."""
@@ -94,8 +92,7 @@ def update_label(changes: dict[str, Any], label_id: UUID) -> Label:
 
 @blp.delete("/<uuid:label_id>")
 @blp.arguments(DeletionSchema, location="query")
-@blp.response(204)
-@blp.problems("version_mismatch")
+@blp.response(204, errors=("version_mismatch",))
 @requires(Permission.TASK_WRITE)
 def delete_label(query: dict[str, Any], label_id: UUID) -> None:
     """Put one of your labels into the trash, or delete it for good; either takes it off its tasks."""
@@ -111,8 +108,7 @@ def delete_label(query: dict[str, Any], label_id: UUID) -> None:
 
 @blp.post("/<uuid:label_id>/restore")
 @blp.arguments(LabelRestoreSchema, optional=True, examples=RESTORED)
-@blp.response(200, LABEL, etag=True)
-@blp.problems("name_taken", "version_mismatch")
+@blp.response(200, LABEL, etag=True, errors=("name_taken", "version_mismatch"))
 @requires(Permission.TASK_WRITE)
 def restore_label(body: dict[str, Any], label_id: UUID) -> Label:
     """Take one of your labels back out of the trash, and put it back on its tasks.

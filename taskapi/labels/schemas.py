@@ -2,8 +2,8 @@
 
 from marshmallow import Schema, fields
 
-from taskapi.api.examples import LABEL_ID
 from taskapi.api.fields import BodySchema, Color, Instant, PatchSchema, Switch, Text
+from taskapi.api.openapi_examples import LABEL_ID
 from taskapi.resources.pagination import PageSchema
 
 

@@ -7,7 +7,7 @@ from flask import Flask, current_app
 from marshmallow import Schema, fields
 from marshmallow.validate import OneOf
 
-from taskapi.api import Blueprint, problem
+from taskapi.api import Blueprint, problem, public
 
 Check = Callable[[], str | None]  # why it is down; None: it is well
 
@@ -58,14 +58,15 @@ def _down(kind: str) -> list[str]:
 
 @blp.get("/healthz")
 @blp.response(200, HealthSchema)
+@public
 def healthz() -> dict[str, str]:
     """Say that the process lives."""
     return {"status": "ok"}
 
 
 @blp.get("/readyz")
-@blp.response(200, ReadinessSchema)
-@blp.problems("unavailable")
+@blp.response(200, ReadinessSchema, errors=("unavailable",))
+@public
 def readyz() -> dict[str, Any]:
     """Say that requests can be served, or name what is down; the log says why.
 
@@ -74,6 +75,3 @@ def readyz() -> dict[str, Any]:
     if down := _down("taskapi-checks"):
         problem("unavailable", f"Not ready: {', '.join(down)}.", down=down)
     return {"status": "ok", "degraded": _down("taskapi-reports")}
-
-
-healthz.access = readyz.access = "public"

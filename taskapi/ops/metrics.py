@@ -21,6 +21,7 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from sqlalchemy import Engine, event
 
+from taskapi.api import public
 from taskapi.api.errors import Problem
 from taskapi.config import Settings
 from taskapi.context import current_g, current_request
@@ -58,6 +59,7 @@ pages = Blueprint("metrics", __name__)
 
 
 @pages.get("/metrics")
+@public
 def show_metrics() -> Response:
     """Show what was counted, over all workers."""
     registry: CollectorRegistry = REGISTRY
@@ -75,9 +77,6 @@ def _drop_gauges_of_dead_workers(folder: Path) -> None:
             os.kill(pid, 0)
         except ProcessLookupError:
             mark_process_dead(pid)  # type: ignore[no-untyped-call]
-
-
-show_metrics.access = "public"  # type: ignore[attr-defined]
 
 
 def init_metrics(app: Flask, _settings: Settings) -> None:

@@ -47,8 +47,7 @@ def list_projects(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]
 
 @blp.post("")
 @blp.arguments(NEW_PROJECT, examples=CREATED)
-@blp.response(201, PROJECT, etag=True, headers=("Location",))
-@blp.problems("name_taken", "quota_exceeded")
+@blp.response(201, PROJECT, etag=True, headers=("Location",), errors=("name_taken", "quota_exceeded"))
 @requires(Permission.TASK_WRITE)
 @idempotent
 def create_project(values: dict[str, Any]) -> Response:
@@ -75,8 +74,7 @@ def show_project(project_id: UUID) -> JsonRow:
 
 @blp.patch("/<uuid:project_id>")
 @blp.arguments(PROJECT_CHANGES, media_types=(JSON, MERGE_PATCH), examples=CHANGED)
-@blp.response(200, PROJECT, etag=True)
-@blp.problems("name_taken", "in_trash", "version_mismatch")
+@blp.response(200, PROJECT, etag=True, errors=("name_taken", "in_trash", "version_mismatch"))
 @requires(Permission.TASK_WRITE)
 def update_project(changes: dict[str, Any], project_id: UUID) -> Project:
     """Change one of your projects: what is named changes, null clears, all else stays."""
@@ -92,8 +90,7 @@ def update_project(changes: dict[str, Any], project_id: UUID) -> Project:
 
 @blp.delete("/<uuid:project_id>")
 @blp.arguments(DeletionSchema, location="query")
-@blp.response(204)
-@blp.problems("version_mismatch")
+@blp.response(204, errors=("version_mismatch",))
 @requires(Permission.TASK_WRITE)
 def delete_project(query: dict[str, Any], project_id: UUID) -> None:
     """Put one of your projects into the trash, its tasks with it; or delete them for good.
@@ -113,8 +110,7 @@ def delete_project(query: dict[str, Any], project_id: UUID) -> None:
 
 @blp.post("/<uuid:project_id>/restore")
 @blp.arguments(ProjectRestoreSchema, optional=True, examples=RESTORED)
-@blp.response(200, PROJECT, etag=True)
-@blp.problems("name_taken", "version_mismatch")
+@blp.response(200, PROJECT, etag=True, errors=("name_taken", "version_mismatch"))
 @requires(Permission.TASK_WRITE)
 def restore_project(body: dict[str, Any], project_id: UUID) -> Project:
     """Take one of your projects back out of the trash, with the tasks that went there with it.

@@ -2,8 +2,8 @@
 
 from marshmallow import Schema, fields
 
-from taskapi.api.examples import PROJECT_ID
 from taskapi.api.fields import BodySchema, Color, Flag, Instant, PatchSchema, QueryFlag, Switch, Text
+from taskapi.api.openapi_examples import PROJECT_ID
 from taskapi.resources.pagination import PageSchema
 
 

@@ -18,8 +18,9 @@ from sqlalchemy import JSON, ForeignKey, LargeBinary, String, delete, func, sele
 from sqlalchemy.orm import Mapped, mapped_column
 
 from taskapi.api import problem
-from taskapi.api.blueprint import fields_of, is_derived, respond
+from taskapi.api.blueprint import declaration
 from taskapi.api.parsing import read_body
+from taskapi.api.responses import dump, is_derived, json_response
 from taskapi.config import settings
 from taskapi.database import Model, db, now
 from taskapi.owned import lock_owner
@@ -60,14 +61,14 @@ def idempotent(view: View) -> View:
 
 def accepts_idempotency_key(view: View) -> View:
     """Document that a view accepts Idempotency-Key. The view calls `find_stored_response` and `store_response`."""
-    view._apidoc = {**getattr(view, "_apidoc", {}), "idempotent": True}  # type: ignore[attr-defined]
+    declaration(view).idempotent = True
     return view
 
 
 def created_response(row: Any, schema: Schema, location: str) -> Response:
     """Return the 201 response that shows a new row, and store it under the Idempotency-Key, if there is one."""
-    shown = fields_of(row, tuple(schema.dump_fields))
-    return store_response(respond(shown, 201, {"Location": location}, etag=True, derived=is_derived(schema)))
+    headers = {"Location": location}
+    return store_response(json_response(dump(row, schema), 201, headers, etag=True, derived=is_derived(schema)))
 
 
 def store_response(response: Response, content: bytes | None = None) -> Response:

@@ -15,8 +15,8 @@ from marshmallow import Schema
 from sqlalchemy import ColumnElement, Select, and_, bindparam, literal_column, or_, tuple_
 
 from taskapi.api import problem
-from taskapi.api.encoding import to_json
 from taskapi.api.fields import Text, Whole
+from taskapi.api.responses import to_json
 from taskapi.context import current_request
 from taskapi.database import JsonArray, JsonObject, PreparedJsonPage, reader
 from taskapi.security import base64url

@@ -8,6 +8,7 @@ from flask import Flask, Response, g, request
 from sqlalchemy.exc import IntegrityError, NoResultFound
 
 from taskapi.api import problem
+from taskapi.api.blueprint import PUBLIC, declaration
 from taskapi.api.concurrency import ConcurrencyLimit
 from taskapi.api.errors import Problem, respond_to_unexpected_error
 from taskapi.config import settings
@@ -20,7 +21,6 @@ from taskapi.security.throttle import USER, Limit, count_by_address, refuse_exce
 from taskapi.security.tokens import Caller, verify
 
 View = TypeVar("View", bound=Callable[..., Any])
-PUBLIC = "public"
 
 
 class Access(NamedTuple):
@@ -29,23 +29,20 @@ class Access(NamedTuple):
     permission: Permission
     fresh: bool = False
 
+    @property
+    def roles(self) -> list[str]:
+        """Return the roles that grant the permission."""
+        return roles_with(self.permission)
+
 
 def requires(permission: Permission, *, fresh: bool = False) -> Callable[[View], View]:
     """Open a view to the roles that grant `permission`; `fresh` asks for a recent password entry besides."""
 
     def decorate(view: View) -> View:
-        view.access = access = Access(permission, fresh)  # type: ignore[attr-defined]
-        known = getattr(view, "_apidoc", {})
-        view._apidoc = {**known, "access": access, "roles": roles_with(permission)}  # type: ignore[attr-defined]
+        declaration(view).access = Access(permission, fresh)
         return view
 
     return decorate
-
-
-def public(view: View) -> View:
-    """Open a view to everybody."""
-    view.access = PUBLIC  # type: ignore[attr-defined]
-    return view
 
 
 def admit() -> None:
@@ -53,9 +50,8 @@ def admit() -> None:
     request = current_request()
     if request.endpoint is None or request.method == "OPTIONS":
         return  # nothing there: the answer is 404 or 405, or what methods there are
-    view = current_application().view_functions[request.endpoint]
-    access = getattr(view, "access", None)
-    limits = getattr(view, "limits", ())
+    declared = declaration(current_application().view_functions[request.endpoint])
+    access, limits = declared.access, declared.limits
     if access == PUBLIC:
         count_request(limits)
         return
@@ -130,15 +126,15 @@ def excuse(error: Exception) -> Response:
     try:
         gone = "caller" in g and is_revoked(g.caller)
     except Problem as unavailable:
-        return unavailable.answer()
+        return unavailable.get_response()
     if gone:
-        return Problem("token_revoked", None, {}, {}).answer()
-    return error.answer() if isinstance(error, Problem) else respond_to_unexpected_error(error)
+        return Problem("token_revoked").get_response()
+    return error.get_response() if isinstance(error, Problem) else respond_to_unexpected_error(error)
 
 
 def excuse_not_found(problem: Problem) -> Response:
     """Answer so as well where it is the caller's own account that was not found."""
-    return excuse(problem) if problem.code_name == "not_found" else problem.answer()
+    return excuse(problem) if problem.code_name == "not_found" else problem.get_response()
 
 
 def init_guard(app: Flask) -> None:

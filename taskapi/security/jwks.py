@@ -5,10 +5,9 @@ from typing import Any
 from flask import Response, request, url_for
 from marshmallow import Schema, fields
 
-from taskapi.api import Blueprint
-from taskapi.api.encoding import to_json
+from taskapi.api import Blueprint, public
+from taskapi.api.responses import to_json
 from taskapi.config import settings
-from taskapi.security.guard import public
 from taskapi.security.keys import ring
 
 MAX_AGE = 300

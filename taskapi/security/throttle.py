@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from flask import Flask, Response
 
 from taskapi.api import problem
+from taskapi.api.blueprint import declaration
 from taskapi.config import Settings, settings
 from taskapi.context import current_application, current_g
 from taskapi.security.address import networks
@@ -97,7 +98,7 @@ def limited(*limits: Limit) -> Callable[[View], View]:
     """Count the requests to a view by address, before the body is read."""
 
     def decorate(view: View) -> View:
-        view.limits = limits  # type: ignore[attr-defined]
+        declaration(view).limits = limits
         return view
 
     return decorate

@@ -7,10 +7,10 @@ from flask import Response
 from marshmallow import Schema, ValidationError, fields, post_load
 from marshmallow.validate import Length
 
-from taskapi.api import fields_of, problem, refuse_version
+from taskapi.api import dump, problem, reject_version
 from taskapi.api.errors import Problem
-from taskapi.api.examples import TASK_ID
 from taskapi.api.fields import Choice, Whole
+from taskapi.api.openapi_examples import TASK_ID
 from taskapi.config import settings
 from taskapi.database import now
 from taskapi.owned import advance, lock_owner
@@ -18,7 +18,7 @@ from taskapi.security.scope import mine_or_404
 from taskapi.security.tokens import caller
 from taskapi.tasks.edit import add_task, change_task
 from taskapi.tasks.models import Task
-from taskapi.tasks.schemas import NAMES, NEW_TASK, TASK, TASK_CHANGES, TaskSchema
+from taskapi.tasks.schemas import NEW_TASK, TASK, TASK_CHANGES, TaskSchema
 from taskapi.tasks.trash import throw_tasks
 
 MAX_RESPONSE_BYTES: Final = 4 * 1024 * 1024
@@ -128,10 +128,10 @@ def _do(op: str, id: UUID | None = None, if_match: int | None = None, data: Any 
         return {"op": op, "id": added["id"], "data": added}
     task = mine_or_404(Task, id)
     if if_match is not None and if_match != task.version:
-        refuse_version(task, TASK)
+        reject_version(task, TASK)
     if op == "delete":
         throw_tasks(Task.id == id, task.id, now())
         return {"op": op, "id": id, "data": None}
     if op == "update":
         change_task(task, data)
-    return {"op": op, "id": task.id, "data": fields_of(task, NAMES)}
+    return {"op": op, "id": task.id, "data": dump(task, TASK)}

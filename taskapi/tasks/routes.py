@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Response
 
-from taskapi.api import Blueprint, require_match, respond
+from taskapi.api import Blueprint, json_response, require_match
 from taskapi.api.fields import DeletionSchema
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.database import JsonRow, db, now
@@ -42,8 +42,7 @@ def list_tasks(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 
 @blp.post("")
 @blp.arguments(NEW_TASK, examples=CREATED)
-@blp.response(201, TASK, etag=True, headers=("Location",))
-@blp.problems("quota_exceeded", "project_archived")
+@blp.response(201, TASK, etag=True, headers=("Location",), errors=("quota_exceeded", "project_archived"))
 @requires(Permission.TASK_WRITE)
 @idempotent
 def create_task(values: dict[str, Any]) -> Response:
@@ -59,8 +58,11 @@ def create_task(values: dict[str, Any]) -> Response:
 
 @blp.post("/batch")
 @blp.arguments(BatchSchema, examples=BATCHES)
-@blp.response(200, ResultsSchema)
-@blp.problems("not_found", "in_trash", "quota_exceeded", "project_archived", "version_mismatch", "batch_too_large")
+@blp.response(
+    200,
+    ResultsSchema,
+    errors=("not_found", "in_trash", "quota_exceeded", "project_archived", "version_mismatch", "batch_too_large"),
+)
 @requires(Permission.TASK_WRITE)
 @idempotent
 def change_tasks(batch: dict[str, Any]) -> Response:
@@ -70,7 +72,7 @@ def change_tasks(batch: dict[str, Any]) -> Response:
     and nothing has changed. Several operations change at most 20,000 rows together, subtasks included, or as many as
     this server is set to, and their results have at most 4 MiB (409 `batch_too_large` beyond).
     """
-    response = respond({"results": run(batch["operations"])}, 200, {}, etag=False)
+    response = json_response({"results": run(batch["operations"])}, 200, {}, etag=False)
     refuse_large_response(response)
     store_response(response)
     db.session.commit()
@@ -98,8 +100,7 @@ def show_task(task_id: UUID) -> JsonRow:
 
 @blp.patch("/<uuid:task_id>")
 @blp.arguments(TASK_CHANGES, media_types=(JSON, MERGE_PATCH), examples=CHANGED)
-@blp.response(200, TASK, etag=True)
-@blp.problems("in_trash", "quota_exceeded", "project_archived", "version_mismatch")
+@blp.response(200, TASK, etag=True, errors=("in_trash", "quota_exceeded", "project_archived", "version_mismatch"))
 @requires(Permission.TASK_WRITE)
 def update_task(changes: dict[str, Any], task_id: UUID) -> Task:
     """Change one of your tasks: what is named changes, null clears, all else stays.
@@ -116,8 +117,7 @@ def update_task(changes: dict[str, Any], task_id: UUID) -> Task:
 
 @blp.delete("/<uuid:task_id>")
 @blp.arguments(DeletionSchema, location="query")
-@blp.response(204)
-@blp.problems("version_mismatch")
+@blp.response(204, errors=("version_mismatch",))
 @requires(Permission.TASK_WRITE)
 def delete_task(query: dict[str, Any], task_id: UUID) -> None:
     """Put one of your tasks into the trash, all under it with it; or delete them for good.
@@ -134,8 +134,7 @@ def delete_task(query: dict[str, Any], task_id: UUID) -> None:
 
 
 @blp.post("/<uuid:task_id>/restore")
-@blp.response(200, TASK, etag=True)
-@blp.problems("in_trash", "version_mismatch")
+@blp.response(200, TASK, etag=True, errors=("in_trash", "version_mismatch"))
 @requires(Permission.TASK_WRITE)
 def restore_task(task_id: UUID) -> Task:
     """Take one of your tasks back out of the trash, with all that went there with it."""

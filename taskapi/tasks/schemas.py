@@ -5,8 +5,8 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length
 
-from taskapi.api.examples import PROJECT_ID, TASK_ID
 from taskapi.api.fields import BodySchema, Choice, Day, DayOrInstant, Instant, PatchSchema, Switch, Text
+from taskapi.api.openapi_examples import PROJECT_ID, TASK_ID
 from taskapi.resources.pagination import PageSchema
 from taskapi.tasks.models import Priority, Status
 from taskapi.tasks.search import SearchWords

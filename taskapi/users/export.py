@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Column, Connection, LargeBinary, Select, Table, bindparam, select
 
-from taskapi.api.encoding import to_json
+from taskapi.api.responses import to_json
 from taskapi.audit.log import select_activity
 from taskapi.audit.models import AuditEntry
 from taskapi.database import db, now, snapshot

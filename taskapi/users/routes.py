@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select
 
 from taskapi.api import Blueprint, problem
 from taskapi.api.downloads import download
-from taskapi.api.header_docs import ENDED
+from taskapi.api.openapi_components import SESSION_END_HEADERS
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.audit import Event, record
 from taskapi.audit.log import find_activity
@@ -57,8 +57,7 @@ def update_account(changes: dict[str, Any]) -> User:
 
 
 @blp.delete("")
-@blp.response(204, headers=ENDED)
-@blp.problems("last_admin")
+@blp.response(204, headers=SESSION_END_HEADERS, errors=("last_admin",))
 @requires(Permission.ACCOUNT_WRITE, fresh=True)
 def delete_account() -> Response:
     """Delete your account and everything that you own, for good.
@@ -71,8 +70,7 @@ def delete_account() -> Response:
 
 
 @blp.get("/export")
-@blp.response(200, ExportSchema, headers=("Content-Disposition",))
-@blp.problems("quota_exceeded")
+@blp.response(200, ExportSchema, headers=("Content-Disposition",), errors=("quota_exceeded",))
 @requires(Permission.ACCOUNT_READ)
 def export_account() -> Response:
     """Take everything with you that is stored of you, as one JSON document."""

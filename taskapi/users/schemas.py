@@ -5,8 +5,8 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields
 
-from taskapi.api.examples import USER_ID, USERNAME
 from taskapi.api.fields import Choice, Instant, PatchSchema, Text, Timezone
+from taskapi.api.openapi_examples import USER_ID, USERNAME
 from taskapi.audit.schemas import AuditEntrySchema
 from taskapi.security.rbac import Role
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import NotFound
 
-from taskapi.security.guard import public
+from taskapi.api import public
 
 FOLDER = Path(__file__).parent / "static"
 TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}

@@ -8,8 +8,8 @@ from uuid import UUID
 import click
 from sqlalchemy import select
 
-from taskapi.api import fields_of, problem
-from taskapi.api.encoding import to_json
+from taskapi.api import problem
+from taskapi.api.responses import to_json
 from taskapi.audit import Event
 from taskapi.audit.models import AuditEntry
 from taskapi.auth.schemas import RegisterSchema
@@ -181,7 +181,7 @@ def id_of(name: str) -> UUID:
 
 def tell(user: User, text: str, *, as_json: bool) -> None:
     """Say what was done, or show the account that it was done to."""
-    click.echo(to_json(fields_of(user, NAMES)) if as_json else text)
+    click.echo(to_json({name: getattr(user, name) for name in NAMES}) if as_json else text)
 
 
 def read_password(*, from_stdin: bool) -> str:

@@ -44,8 +44,7 @@ def list_users(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 
 @blp.post("/users")
 @blp.arguments(UserCreateSchema, examples=OPENED)
-@blp.response(201, UserSchema, headers=("Location",))
-@blp.problems("username_taken")
+@blp.response(201, UserSchema, headers=("Location",), errors=("username_taken",))
 @requires(Permission.USER_MANAGE, fresh=True)
 def create_user(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
     """Open an account for somebody."""
@@ -64,8 +63,7 @@ def show_user(user_id: UUID) -> JsonRow:
 
 @blp.patch("/users/<uuid:user_id>")
 @blp.arguments(UserPatchSchema, media_types=(JSON, MERGE_PATCH), examples=CHANGED)
-@blp.response(200, UserSchema)
-@blp.problems("last_admin")
+@blp.response(200, UserSchema, errors=("last_admin",))
 @requires(Permission.USER_MANAGE, fresh=True)
 def update_user(changes: dict[str, Any], user_id: UUID) -> User:
     """Change a person's name or roles, or shut them out and let them in again; it counts from their next request.
@@ -80,8 +78,7 @@ def update_user(changes: dict[str, Any], user_id: UUID) -> User:
 
 
 @blp.delete("/users/<uuid:user_id>")
-@blp.response(204)
-@blp.problems("last_admin")
+@blp.response(204, errors=("last_admin",))
 @requires(Permission.USER_MANAGE, fresh=True)
 def delete_user(user_id: UUID) -> None:
     """Delete a person's account and everything that they own, for good."""

@@ -5,8 +5,8 @@ from typing import Any
 from marshmallow import Schema, fields
 from marshmallow.validate import Length
 
-from taskapi.api.examples import GUEST, body_of
 from taskapi.api.fields import Choice, Flag, PatchSchema, QueryFlag, Text
+from taskapi.api.openapi_examples import GUEST, body_example
 from taskapi.auth.schemas import RegisterSchema
 from taskapi.resources.pagination import PageSchema
 from taskapi.security.rbac import Role
@@ -44,8 +44,13 @@ class UserPatchSchema(PatchSchema):
 
 
 OPENED = {
-    "The least": {**body_of(UserCreateSchema()), "username": GUEST},
-    "With a role": {**body_of(UserCreateSchema()), "username": GUEST, "name": "Charles Babbage", "roles": ["viewer"]},
+    "The least": {**body_example(UserCreateSchema()), "username": GUEST},
+    "With a role": {
+        **body_example(UserCreateSchema()),
+        "username": GUEST,
+        "name": "Charles Babbage",
+        "roles": ["viewer"],
+    },
 }
 CHANGED = {
     "Another role": {"roles": ["viewer"]},

@@ -18,8 +18,7 @@ blp = Blueprint(
 
 @blp.get("")
 @blp.arguments(SinceSchema, location="query")
-@blp.response(200, ChangesSchema, etag=True)
-@blp.problems("invalid_cursor", "cursor_expired")
+@blp.response(200, ChangesSchema, etag=True, errors=("invalid_cursor", "cursor_expired"))
 @requires(Permission.TASK_READ)
 def list_changes(query: dict[str, Any]) -> dict[str, Any]:
     """List changes since a cursor, oldest first.

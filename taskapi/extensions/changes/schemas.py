@@ -2,8 +2,8 @@
 
 from marshmallow import Schema, fields
 
-from taskapi.api.examples import TASK_ID, answer_of
 from taskapi.api.fields import Choice, Text, Whole
+from taskapi.api.openapi_examples import TASK_ID, response_example
 from taskapi.tasks.schemas import TASK
 
 TYPES = ("task", "project", "label")
@@ -32,7 +32,10 @@ class ChangeSchema(Schema):
     deleted = fields.Boolean()
     data = fields.Dict(
         allow_none=True,
-        metadata={"description": "The resource as GET shows it; null if it was deleted.", "example": answer_of(TASK)},
+        metadata={
+            "description": "The resource as GET shows it; null if it was deleted.",
+            "example": response_example(TASK),
+        },
     )
 
 

@@ -16,7 +16,7 @@ from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
 from taskapi.api import invalid, problem
-from taskapi.api.parsing import MAX_MEMBERS, PIECE_BYTES, read_pieces, read_value, refuse_duplicate, require_type
+from taskapi.api.parsing import CHUNK_BYTES, MAX_MEMBERS, read_chunks, read_value, reject_duplicate, require_type
 from taskapi.config import settings
 
 MOST_BYTES: Final = 16 * 1024 * 1024
@@ -36,7 +36,7 @@ def receive(*media_types: str) -> Pieces:
     if request.mimetype == FORM and FORM in media_types and not request.content_encoding:
         return _file_of_form(most)
     require_type(media_types)
-    return read_pieces(most)
+    return read_chunks(most)
 
 
 def digest(pieces: Pieces) -> bytes:
@@ -50,7 +50,7 @@ def digest(pieces: Pieces) -> bytes:
 def _file_of_form(most: int) -> Pieces:
     """Return the one file of a form."""
     _, options = parse_options_header(request.headers.get("Content-Type", ""))
-    body: Any = BufferedReader(_PieceReader(read_pieces(most + FORM_BYTES)))
+    body: Any = BufferedReader(_PieceReader(read_chunks(most + FORM_BYTES)))
     parser = FormDataParser(
         stream_factory=lambda *_args, **_kwargs: BytesIO(),
         max_form_memory_size=FORM_BYTES,
@@ -67,7 +67,7 @@ def _file_of_form(most: int) -> Pieces:
         faults["file"] = ["A form must have exactly one file."]
     if faults:
         invalid("form", faults)
-    pieces = deque(iter(lambda: found[0].stream.read(PIECE_BYTES), b""))
+    pieces = deque(iter(lambda: found[0].stream.read(CHUNK_BYTES), b""))
     if sum(map(len, pieces)) > most:
         problem("body_too_large")
     return pieces
@@ -183,7 +183,7 @@ def _member_name(text: JsonText, seen: set[str]) -> str:
     if not isinstance(name, str):
         problem("malformed_json")
     if name in seen:
-        refuse_duplicate(name)
+        reject_duplicate(name)
     seen.add(name)
     if len(seen) > MAX_MEMBERS:
         problem("malformed_json", f"The object of the body has more than {MAX_MEMBERS} members.")

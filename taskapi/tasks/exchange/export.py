@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
 
-from taskapi.api.encoding import to_json
+from taskapi.api.responses import to_json
 from taskapi.database import reader, snapshot
 from taskapi.labels.models import Label
 from taskapi.projects.models import Project

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Response
 
-from taskapi.api import Blueprint, respond
+from taskapi.api import Blueprint, json_response
 from taskapi.api.concurrency import ConcurrencyLimit
 from taskapi.api.downloads import download
 from taskapi.api.parsing import JSON
@@ -42,8 +42,7 @@ blp = Blueprint("exchange", __name__, url_prefix="/api/v1/tasks", tag="tasks")
 
 
 @blp.get("/export.json")
-@blp.response(200, FileSchema, headers=("Content-Disposition",))
-@blp.problems("quota_exceeded")
+@blp.response(200, FileSchema, headers=("Content-Disposition",), errors=("quota_exceeded",))
 @requires(Permission.TASK_READ)
 def export_tasks_json() -> Response:
     """Export your tasks, projects and labels as JSON, without the trash.
@@ -56,8 +55,7 @@ def export_tasks_json() -> Response:
 
 @blp.get("/export.csv")
 @blp.doc(responses={200: {"description": "A table of tasks.", "content": TABLE}})
-@blp.response(200, headers=("Content-Disposition",))
-@blp.problems("quota_exceeded")
+@blp.response(200, headers=("Content-Disposition",), errors=("quota_exceeded",))
 @requires(Permission.TASK_READ)
 def export_tasks_csv() -> Response:
     """Export your tasks as CSV, without the trash.
@@ -70,8 +68,7 @@ def export_tasks_csv() -> Response:
 
 @blp.get("/export.ics")
 @blp.doc(responses={200: {"description": "A calendar of to-dos.", "content": CALENDAR}})
-@blp.response(200, headers=("Content-Disposition",))
-@blp.problems("quota_exceeded")
+@blp.response(200, headers=("Content-Disposition",), errors=("quota_exceeded",))
 @requires(Permission.TASK_READ)
 def export_tasks_ics() -> Response:
     """Export your tasks as iCalendar to-dos, for calendars to show, without the trash. Projects are left out."""
@@ -93,8 +90,9 @@ def _imports(content: dict[str, Any], *codes: str) -> Callable[[Any], Any]:
     """Declare what the two imports have in common."""
 
     def decorate(view: Any) -> Any:
-        view = blp.response(200, ImportedSchema)(accepts_idempotency_key(requires(Permission.TASK_WRITE)(view)))
-        view = blp.problems("quota_exceeded", "project_archived", "idempotency_key_in_use", *codes)(view)
+        errors = ("quota_exceeded", "project_archived", "idempotency_key_in_use", *codes)
+        view = accepts_idempotency_key(requires(Permission.TASK_WRITE)(view))
+        view = blp.response(200, ImportedSchema, errors=errors)(view)
         view = blp.doc(requestBody={"required": True, "content": content})(view)
         return blp.arguments(ImportQuerySchema, location="query")(view)
 
@@ -138,7 +136,7 @@ def _import(form: str, *media_types: str, dry_run: bool) -> Response:
             if not dry_run and (answer := find_stored_response(content)):  # another process was quicker
                 return answer
             created = add_file(file)
-            response = respond({**created, "dry_run": dry_run}, 200, {}, etag=False)
+            response = json_response({**created, "dry_run": dry_run}, 200, {}, etag=False)
             if dry_run:
                 db.session.rollback()
                 return response

@@ -7,8 +7,8 @@ from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length
 from sqlalchemy import Row
 
-from taskapi.api.examples import MOMENT, answer_of
 from taskapi.api.fields import BodySchema, Color, Flag, Instant, Switch, Text
+from taskapi.api.openapi_examples import MOMENT, response_example
 from taskapi.labels.schemas import LABEL
 from taskapi.projects.schemas import PROJECT
 from taskapi.tasks.models import Status
@@ -100,7 +100,7 @@ class FileSchema(Schema):
 
 
 FILE_SCHEMAS: dict[str, Schema] = {"tasks": FILE_TASK, "projects": FileProjectSchema(), "labels": FileLabelSchema()}
-FILE_EXAMPLE = answer_of(FileSchema())
+FILE_EXAMPLE = response_example(FileSchema())
 TABLE_EXAMPLE = f"""{",".join(NAMES)}
 1,Water the plants,Those on the balcony too.,todo,high,2030-06-01,,,home,{MOMENT},{MOMENT},,Balcony
 """

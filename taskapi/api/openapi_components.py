@@ -1,0 +1,136 @@
+"""The parts of the OpenAPI document that operations refer to: headers, security schemes, and the shape of errors."""
+
+from typing import Any, Final
+
+from taskapi.api.error_catalogue import CATALOGUE
+from taskapi.api.openapi_examples import REQUEST_ID
+
+RATE_LIMIT_HEADERS = ("RateLimit", "RateLimit-Policy")
+SESSION_END_HEADERS = ("Set-Cookie", "Clear-Site-Data")  # of an operation that may end the session of the caller
+
+
+def _header(description: str, example: str) -> dict[str, Any]:
+    return {"schema": {"type": "string"}, "description": description, "example": example}
+
+
+HEADERS = {
+    "X-Request-ID": _header(
+        "The id of the request, which the logs contain too. A value that you send is kept if it matches "
+        "`[A-Za-z0-9._-]{1,64}`.",
+        REQUEST_ID,
+    ),
+    "Cache-Control": _header("Who may store the response, and for how long.", "private, no-cache"),
+    "RateLimit": _header(
+        "On limited routes: for each limit, the remaining requests and the seconds until all are available again.",
+        '"user";r=5999;t=42',
+    ),
+    "RateLimit-Policy": _header(
+        "On limited routes: for each limit, its requests and its window in seconds.", '"user";q=6000;w=60'
+    ),
+    "Retry-After": _header("The number of seconds to wait before the next attempt.", "42"),
+    "WWW-Authenticate": _header(
+        "The authentication scheme and the error (RFC 6750; RFC 9470 if a recent password entry is required).",
+        'Bearer error="invalid_token"',
+    ),
+    "ETag": _header(
+        "The entity tag. Send it as `If-None-Match` with a GET, or as `If-Match` with a change.",
+        '"7"',
+    ),
+    "Location": _header("The URL of the new resource.", "/api/v1/tasks/01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03"),
+    "Link": _header(
+        'The URL of the next page, with `rel="next"` (RFC 8288).',
+        '<https://tasks.example.org/api/v1/tasks?limit=20&cursor=…>; rel="next"',
+    ),
+    "Set-Cookie": _header(
+        "With cookies: the tokens, and the values for `X-CSRF-TOKEN`.",
+        "__Host-csrf_access_token=mW2Yt0…; Secure; Path=/; SameSite=Strict",
+    ),
+    "Access-Control-Allow-Origin": _header("Pages of every origin may read the response.", "*"),
+    "Clear-Site-Data": _header("With cookies, if the session of the caller ended.", '"cache"'),
+    "Content-Disposition": _header("The name of the file.", 'attachment; filename="tasks.json"'),
+    "Idempotency-Replayed": _header(
+        "`true` if this is the stored response of the first request, and nothing was changed.", "true"
+    ),
+}
+
+
+def header_references(*names: str) -> dict[str, Any]:
+    """Return references to the headers of a response: the request id, and `names`."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-ID", *names)}
+
+
+SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "The `access_token` of `POST /api/v1/auth/login`. If a request has a cookie too, the header "
+        "decides.",
+    },
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "__Host-access_token",
+        "description": "For browsers. A login with `cookies: true` sets it. In development over plain HTTP, cookies "
+        "are not `Secure` and their names have no prefix `__Host-`: `access_token`.",
+    },
+    "csrf": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-CSRF-TOKEN",
+        "description": "With a cookie, unsafe methods need the `csrf_access_token` of the latest login or refresh "
+        "response. Refresh and logout by cookie need the `csrf_refresh_token`. The cookies "
+        "`__Host-csrf_access_token` and `__Host-csrf_refresh_token` have the same values, and scripts can read them.",
+    },
+    "refresh_cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "__Host-refresh_token",
+        "description": "For browsers, to refresh and to log out.",
+    },
+}
+BY_REFRESH_COOKIE: dict[str, list[str]] = {"refresh_cookie": [], "csrf": []}
+
+_TEXT: Final = {"type": "string"}
+
+
+def problem_schema() -> dict[str, Any]:
+    """Return the schema of errors. Extensions may have added to the catalogue."""
+    return {
+        "type": "object",
+        "description": "An error (RFC 9457). Programs should check `code`; `type` is the URL of a page about it.",
+        "required": ["type", "title", "status", "detail", "code", "request_id"],
+        "properties": {
+            "type": _TEXT | {"format": "uri-reference"},
+            "title": _TEXT | {"description": "The name of the status."},
+            "status": {"type": "integer"},
+            "detail": _TEXT | {"description": "A description of the error for people."},
+            "code": _TEXT | {"enum": sorted(CATALOGUE)},
+            "request_id": _TEXT | {"description": "The id of the request in the logs."},
+            "errors": {
+                "type": "object",
+                "description": "With `validation_failed`: the messages by `json`, `query`, `path`, `csv` or `form`, "
+                "and by field. At most 100 messages are listed; names longer than 100 characters are cut.",
+            },
+            "errors_omitted": {"type": "integer", "description": "The number of messages that `errors` omits."},
+            "invalid_rows": {
+                "type": "integer",
+                "description": "With an import: the number of invalid rows. `errors` may omit some of them.",
+            },
+            "index": {"type": "integer", "description": "With a batch: the index of the failed operation, from 0."},
+            "current": {
+                "type": "object",
+                "description": "With `version_mismatch`: the current resource. It can exceed 64 KB.",
+            },
+            "permission": _TEXT | {"description": "With `permission_denied`: the permission that your role lacks."},
+            "down": {"type": "array", "items": _TEXT, "description": "With `/readyz`: the services that are down."},
+        },
+    }
+
+
+# Examples of the members that an error has besides those that all errors have
+PROBLEM_MEMBERS: dict[str, dict[str, Any]] = {
+    "validation_failed": {"errors": {"json": {"title": ["Missing data for required field."]}}},
+    "permission_denied": {"permission": "task:write"},
+    "version_mismatch": {"current": {"title": "Water the plants", "version": 8}},
+}
