@@ -20,7 +20,7 @@ from flask.testing import FlaskClient
 from benchmarks import subject
 from benchmarks.in_process import quietly
 from taskapi.database import READER, db, rls_user, set_rls_user
-from taskapi.owned import ChangeCounter
+from taskapi.resources.models import ChangeCounter
 from taskapi.resources.pagination import encode_cursor
 from taskapi.security.tokens import verify
 from taskapi.tasks.models import Task

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from taskapi.api.error_catalogue import CATALOGUE
 from taskapi.config import SETTINGS
 from taskapi.database import db
-from taskapi.owned import Owned
+from taskapi.resources.models import Owned
 
 ROOT = Path(__file__).parents[1] / "taskapi"
 MODULES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in sorted(ROOT.rglob("*.py"))}

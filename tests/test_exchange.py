@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from icalendar import Calendar
 
 from taskapi.api.fields import EARLIEST
-from taskapi.owned import name_key
+from taskapi.resources.models import name_key
 from taskapi.tasks.schemas import PRIORITIES, STATUSES
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from visiting import add, expire, row, saved
 
 from taskapi.database import db, rls_user
-from taskapi.owned import ChangeCounter
+from taskapi.resources.models import ChangeCounter
 from taskapi.tasks.models import Task
 from taskapi.users.models import User
 

@@ -12,7 +12,7 @@ from taskapi.auth.schemas import RegisterSchema
 from taskapi.cli.command import Command
 from taskapi.cli.lifelike import lifelike_tasks
 from taskapi.database import db, now, rls_user
-from taskapi.owned import lock_owner
+from taskapi.resources.versions import lock_owner
 from taskapi.tasks.models import Task
 from taskapi.users.models import User, create_user
 

@@ -6,7 +6,7 @@ from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from taskapi.database import Model, partial_index
-from taskapi.owned import Named
+from taskapi.resources.models import Named
 
 
 class Label(Named, Model):

@@ -8,15 +8,15 @@ from uuid_utils.compat import uuid7
 
 from taskapi.database import db
 from taskapi.labels.models import Label
-from taskapi.owned import name_key
-from taskapi.security.scope import is_mine, make_room
+from taskapi.resources.models import name_key
+from taskapi.resources.ownership import is_owned, reserve_quota
 from taskapi.security.tokens import caller
 
 
-def labels_named(names: Iterable[str]) -> dict[UUID, str]:
+def get_or_create_labels(names: Iterable[str]) -> dict[UUID, str]:
     """Return the caller's labels of these names, in their order; those that there are not yet are made."""
     wanted = {name_key(name): name for name in names}
-    live = select(Label.name_key, Label.id, Label.name).where(is_mine(Label), Label.deleted_at.is_(None))
+    live = select(Label.name_key, Label.id, Label.name).where(is_owned(Label), Label.deleted_at.is_(None))
     rows = db.session.execute(live.where(Label.name_key.in_(wanted))).all() if wanted else ()
     found = {key: (label_id, name) for key, label_id, name in rows}
     for label in _make({key: name for key, name in wanted.items() if key not in found}):
@@ -27,7 +27,7 @@ def labels_named(names: Iterable[str]) -> dict[UUID, str]:
 def _make(names: dict[str, str]) -> list[Label]:
     labels = [Label(id=uuid7(), owner_id=caller().id, name=name, name_key=key) for key, name in names.items()]
     if labels:
-        make_room(Label, len(labels))
+        reserve_quota(Label, len(labels))
         db.session.add_all(labels)
         db.session.flush()
     return labels

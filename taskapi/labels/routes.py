@@ -22,14 +22,20 @@ from taskapi.labels.schemas import (
     LabelQuerySchema,
     LabelRestoreSchema,
 )
-from taskapi.owned import bury
 from taskapi.resources.idempotency import created_response, idempotent
+from taskapi.resources.ownership import (
+    found_or_404,
+    get_owned_or_404,
+    refuse_in_trash,
+    refuse_taken_name,
+    reserve_quota,
+)
 from taskapi.resources.pagination import next_link
+from taskapi.resources.trash import delete_permanently
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
-from taskapi.security.scope import live_or_409, make_room, mine_or_404, refuse_taken_name, shown_or_404
 from taskapi.security.tokens import caller
-from taskapi.tasks.edit import touch_labelled
+from taskapi.tasks.edit import update_labelled_tasks
 
 blp = Blueprint("labels", __name__, url_prefix="/api/v1/labels", description="The words on your tasks.")
 
@@ -51,7 +57,7 @@ def list_labels(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 @idempotent
 def create_label(values: dict[str, Any]) -> Response:
     """Add a label; one that a task names is added by itself."""
-    make_room(Label)
+    reserve_quota(Label)
     refuse_taken_name(Label, values["name"])
     label = Label(owner_id=caller().id)
     label.apply(values)
@@ -68,7 +74,7 @@ def create_label(values: dict[str, Any]) -> Response:
 @requires(Permission.TASK_READ)
 def show_label(label_id: UUID) -> JsonRow:
     """Show one of your labels."""
-    return shown_or_404(find_label(label_id))
+    return found_or_404(find_label(label_id))
 
 
 @blp.patch("/<uuid:label_id>")
@@ -77,12 +83,12 @@ def show_label(label_id: UUID) -> JsonRow:
 @requires(Permission.TASK_WRITE)
 def update_label(changes: dict[str, Any], label_id: UUID) -> Label:
     """Change one of your labels; a new name shows on all its tasks."""
-    label = mine_or_404(Label, label_id)
+    label = get_owned_or_404(Label, label_id)
     require_match(label, LABEL)
-    live_or_409(label)
+    refuse_in_trash(label)
     if changes.get("name", label.name) != label.name:
         refuse_taken_name(Label, changes["name"], but=label_id)
-        touch_labelled(label_id)
+        update_labelled_tasks(label_id)
     label.apply(changes)
     db.session.flush()
     db.session.refresh(label)
@@ -96,13 +102,13 @@ def update_label(changes: dict[str, Any], label_id: UUID) -> Label:
 @requires(Permission.TASK_WRITE)
 def delete_label(query: dict[str, Any], label_id: UUID) -> None:
     """Put one of your labels into the trash, or delete it for good; either takes it off its tasks."""
-    label = mine_or_404(Label, label_id)
+    label = get_owned_or_404(Label, label_id)
     require_match(label, LABEL)
     if label.deleted_at is None:
         label.deleted_at = now()
-        touch_labelled(label_id)
+        update_labelled_tasks(label_id)
     if "permanent" in query:
-        bury(Label, caller().id, Label.id == label_id)
+        delete_permanently(Label, caller().id, Label.id == label_id)
     db.session.commit()
 
 
@@ -116,13 +122,13 @@ def restore_label(body: dict[str, Any], label_id: UUID) -> Label:
     If another label took its name meanwhile, give it a new `name`; without one the response is 409. Outside the
     trash a label stays as it is, and keeps its name.
     """
-    label = mine_or_404(Label, label_id)
+    label = get_owned_or_404(Label, label_id)
     require_match(label, LABEL)
     if label.deleted_at is not None:
         name = body.get("name", label.name)
         refuse_taken_name(Label, name, but=label_id)
         label.apply({"name": name, "deleted_at": None})
-        touch_labelled(label_id)
+        update_labelled_tasks(label_id)
         db.session.refresh(label)
     db.session.commit()
     return label

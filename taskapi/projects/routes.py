@@ -9,7 +9,6 @@ from taskapi.api import Blueprint, require_match
 from taskapi.api.fields import DeletionSchema
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.database import JsonRow, db, now
-from taskapi.owned import bury
 from taskapi.projects.models import Project
 from taskapi.projects.queries import find_project, find_projects
 from taskapi.projects.schemas import (
@@ -24,13 +23,20 @@ from taskapi.projects.schemas import (
     ProjectRestoreSchema,
 )
 from taskapi.resources.idempotency import created_response, idempotent
+from taskapi.resources.ownership import (
+    found_or_404,
+    get_owned_or_404,
+    refuse_in_trash,
+    refuse_taken_name,
+    reserve_quota,
+)
 from taskapi.resources.pagination import next_link
+from taskapi.resources.trash import delete_permanently
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
-from taskapi.security.scope import live_or_409, make_room, mine_or_404, refuse_taken_name, shown_or_404
 from taskapi.security.tokens import caller
 from taskapi.tasks.models import Task
-from taskapi.tasks.trash import bury_tasks, restore_tasks, throw_tasks
+from taskapi.tasks.trash import delete_tasks_permanently, move_tasks_to_trash, restore_tasks
 
 blp = Blueprint("projects", __name__, url_prefix="/api/v1/projects", description="What your tasks are gathered in.")
 
@@ -52,7 +58,7 @@ def list_projects(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]
 @idempotent
 def create_project(values: dict[str, Any]) -> Response:
     """Add a project."""
-    make_room(Project)
+    reserve_quota(Project)
     refuse_taken_name(Project, values["name"])
     project = Project(owner_id=caller().id)
     project.apply(values)
@@ -69,7 +75,7 @@ def create_project(values: dict[str, Any]) -> Response:
 @requires(Permission.TASK_READ)
 def show_project(project_id: UUID) -> JsonRow:
     """Show one of your projects."""
-    return shown_or_404(find_project(project_id))
+    return found_or_404(find_project(project_id))
 
 
 @blp.patch("/<uuid:project_id>")
@@ -78,9 +84,9 @@ def show_project(project_id: UUID) -> JsonRow:
 @requires(Permission.TASK_WRITE)
 def update_project(changes: dict[str, Any], project_id: UUID) -> Project:
     """Change one of your projects: what is named changes, null clears, all else stays."""
-    project = mine_or_404(Project, project_id)
+    project = get_owned_or_404(Project, project_id)
     require_match(project, PROJECT)
-    live_or_409(project)
+    refuse_in_trash(project)
     if "name" in changes:
         refuse_taken_name(Project, changes["name"], but=project_id)
     project.apply(changes)
@@ -97,14 +103,14 @@ def delete_project(query: dict[str, Any], project_id: UUID) -> None:
 
     `POST …/restore` brings back what went together.
     """
-    project = mine_or_404(Project, project_id)
+    project = get_owned_or_404(Project, project_id)
     require_match(project, PROJECT)
     if "permanent" in query:
-        bury_tasks(Task.project_id == project_id)
-        bury(Project, caller().id, Project.id == project_id)
+        delete_tasks_permanently(Task.project_id == project_id)
+        delete_permanently(Project, caller().id, Project.id == project_id)
     elif project.deleted_at is None:
         project.deleted_at = now()
-        throw_tasks(Task.project_id == project_id, project_id, project.deleted_at)
+        move_tasks_to_trash(Task.project_id == project_id, project_id, project.deleted_at)
     db.session.commit()
 
 
@@ -118,7 +124,7 @@ def restore_project(body: dict[str, Any], project_id: UUID) -> Project:
     If another project took its name meanwhile, give it a new `name`; without one the response is 409. Outside the
     trash a project stays as it is, and keeps its name.
     """
-    project = mine_or_404(Project, project_id)
+    project = get_owned_or_404(Project, project_id)
     require_match(project, PROJECT)
     if project.deleted_at is not None:
         name = body.get("name", project.name)

@@ -23,8 +23,7 @@ from taskapi.api.parsing import read_body
 from taskapi.api.responses import dump, is_derived, json_response
 from taskapi.config import settings
 from taskapi.database import Model, db, now
-from taskapi.owned import lock_owner
-from taskapi.owned.numbers import advance
+from taskapi.resources.versions import advance_counter, lock_owner
 from taskapi.security.tokens import caller
 
 HEADER = "Idempotency-Key"
@@ -121,7 +120,7 @@ def prune_responses(owner_id: UUID) -> int:
     """Delete a user's stored responses that are older than 24 hours; return their number."""
     old = (StoredResponse.owner_id == owner_id, StoredResponse.created_at < now() - LIFETIME)
     sizes = db.session.scalars(delete(StoredResponse).where(*old).returning(func.length(StoredResponse.body))).all()
-    advance(owner_id, 0, answers=-len(sizes), answer_bytes=-sum(sizes))
+    advance_counter(owner_id, 0, answers=-len(sizes), answer_bytes=-sum(sizes))
     return len(sizes)
 
 
@@ -133,10 +132,10 @@ def _reserve_space(size: int) -> bool:
     """
     owner_id, most = caller().id, settings().max_answer_bytes
     fits = size <= most
-    counter = advance(owner_id, 0, answers=1, answer_bytes=size if fits else 0)
+    counter = advance_counter(owner_id, 0, answers=1, answer_bytes=size if fits else 0)
     if counter.answers > settings().max_answers:
         prune_responses(owner_id)
-        counter = advance(owner_id, 0)
+        counter = advance_counter(owner_id, 0)
     if counter.answers > settings().max_answers:
         problem("quota_exceeded", f"You may send {settings().max_answers} requests with {HEADER} in 24 hours.")
     if counter.answer_bytes > most:
@@ -157,7 +156,7 @@ def _delete_oldest_bodies(owner_id: UUID, excess: int) -> None:
         freed += size
     oldest = update(StoredResponse).where(StoredResponse.owner_id == owner_id, StoredResponse.key.in_(keys))
     db.session.execute(oldest.values(WITHOUT_BODY), execution_options={"synchronize_session": False})
-    advance(owner_id, 0, answer_bytes=-freed)
+    advance_counter(owner_id, 0, answer_bytes=-freed)
 
 
 def _fingerprint(content: bytes | None) -> bytes:

@@ -1,1 +1,1 @@
-"""Keys, tokens, roles, the guard and the scope. Imports no feature."""
+"""Keys, tokens, roles, and the guard. Imports no feature."""

@@ -13,13 +13,13 @@ from taskapi.api.fields import Choice, Whole
 from taskapi.api.openapi_examples import TASK_ID
 from taskapi.config import settings
 from taskapi.database import now
-from taskapi.owned import advance, lock_owner
-from taskapi.security.scope import mine_or_404
+from taskapi.resources.ownership import get_owned_or_404
+from taskapi.resources.versions import advance_counter, lock_owner
 from taskapi.security.tokens import caller
 from taskapi.tasks.edit import add_task, change_task
 from taskapi.tasks.models import Task
 from taskapi.tasks.schemas import NEW_TASK, TASK, TASK_CHANGES, TaskSchema
-from taskapi.tasks.trash import throw_tasks
+from taskapi.tasks.trash import move_tasks_to_trash
 
 MAX_RESPONSE_BYTES: Final = 4 * 1024 * 1024
 
@@ -103,7 +103,7 @@ def run(operations: list[dict[str, Any]]) -> list[dict[str, Any]]:
         try:
             results.append(_do(**operation))
             if len(operations) > 1:
-                _refuse_too_many_rows(advance(owner_id, 0).value - start)
+                _refuse_too_many_rows(advance_counter(owner_id, 0).value - start)
         except Problem as error:
             error.members["index"] = index
             raise
@@ -126,11 +126,11 @@ def _do(op: str, id: UUID | None = None, if_match: int | None = None, data: Any 
     if id is None:
         added = add_task(data)
         return {"op": op, "id": added["id"], "data": added}
-    task = mine_or_404(Task, id)
+    task = get_owned_or_404(Task, id)
     if if_match is not None and if_match != task.version:
         reject_version(task, TASK)
     if op == "delete":
-        throw_tasks(Task.id == id, task.id, now())
+        move_tasks_to_trash(Task.id == id, task.id, now())
         return {"op": op, "id": id, "data": None}
     if op == "update":
         change_task(task, data)

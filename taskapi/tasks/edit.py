@@ -12,10 +12,12 @@ from uuid_utils.compat import uuid7
 from taskapi.api import invalid, problem
 from taskapi.database import PreparedStatement, db, now, writer
 from taskapi.labels.models import Label
-from taskapi.labels.names import labels_named
-from taskapi.owned import change_all, name_key, take_number
+from taskapi.labels.names import get_or_create_labels
 from taskapi.projects.models import Project
-from taskapi.security.scope import is_mine, live_or_409, make_room
+from taskapi.resources.models import name_key
+from taskapi.resources.ownership import is_owned, refuse_in_trash, reserve_quota
+from taskapi.resources.trash import update_rows
+from taskapi.resources.versions import take_version
 from taskapi.security.tokens import caller
 from taskapi.tasks.days import UTC_ZONE, due_keys
 from taskapi.tasks.models import DUE, Task, TaskLabel, new_row
@@ -29,9 +31,9 @@ _INSERT = PreparedStatement(insert(Task))
 
 def add_task(values: dict[str, Any]) -> dict[str, Any]:
     """Add a task of the caller's, and return it as it is shown."""
-    make_room(Task)
+    reserve_quota(Task)
     moment, me = now(), caller().id
-    fixed = {"id": uuid7(), "owner_id": me, "created_at": moment, "updated_at": moment, "version": take_number(me)}
+    fixed = {"id": uuid7(), "owner_id": me, "created_at": moment, "updated_at": moment, "version": take_version(me)}
     row = new_row(values, _zone_for(values.get("due_date")), **fixed)
     if row["parent_id"]:
         row["project_id"] = _project_under(row["id"], row["parent_id"], row["project_id"])
@@ -44,7 +46,7 @@ def add_task(values: dict[str, Any]) -> dict[str, Any]:
 
 def change_task(task: Task, changes: dict[str, Any]) -> None:
     """Change a task that was locked, and flush it."""
-    live_or_409(task)
+    refuse_in_trash(task)
     before = task.project_id
     changes = changes | _new_place(task, changes)
     zone = _zone_for(changes.get("due_date", task.due_date) if DUE & changes.keys() else None)
@@ -57,7 +59,7 @@ def change_task(task: Task, changes: dict[str, Any]) -> None:
     db.session.flush()
     if task.project_id != before:
         below = with_subtasks(Task.parent_id == task.id)
-        change_all(Task, task.owner_id, Task.id.in_(select(below.c.id)), project_id=task.project_id)
+        update_rows(Task, task.owner_id, Task.id.in_(select(below.c.id)), project_id=task.project_id)
         db.session.refresh(task)
 
 
@@ -80,7 +82,7 @@ def _new_place(task: Task, changes: dict[str, Any]) -> dict[str, Any]:
 def _project_under(task_id: UUID, parent_id: UUID, named: UUID | None = None) -> UUID | None:
     """Return the project of a task under that parent. Respond 422 if it cannot be there, or another is named."""
     refuse_bad_parent(task_id, parent_id)
-    under = db.session.execute(select(Task.project_id).where(is_mine(Task), Task.id == parent_id)).scalar_one()
+    under = db.session.execute(select(Task.project_id).where(is_owned(Task), Task.id == parent_id)).scalar_one()
     return _refuse_other_project(named, under)
 
 
@@ -101,7 +103,7 @@ def _keys(names: list[str]) -> set[str]:
 
 def _refuse_bad_project(project_id: UUID) -> None:
     """Respond 422 if the caller has no such project, and 409 if it is archived."""
-    live = select(Project.archived).where(is_mine(Project), Project.id == project_id, Project.deleted_at.is_(None))
+    live = select(Project.archived).where(is_owned(Project), Project.id == project_id, Project.deleted_at.is_(None))
     archived = db.session.execute(live).scalar()
     if archived is None:
         invalid("json", {"project_id": ["There is no such project."]})
@@ -128,17 +130,17 @@ def _unlabel(task: Task, room: int) -> None:
 
 def _label(task_id: UUID, names: list[str]) -> list[str]:
     """Put labels on a task that has none outside the trash, and return their names as they are shown."""
-    labels = labels_named(names)
+    labels = get_or_create_labels(names)
     rows = [{"owner_id": caller().id, "task_id": task_id, "label_id": label_id} for label_id in labels]
     if rows:
         db.session.execute(insert(TaskLabel), rows)
     return list(labels.values())
 
 
-def touch_labelled(label_id: UUID) -> None:
+def update_labelled_tasks(label_id: UUID) -> None:
     """Give all tasks that have the label new versions, since what they show is changing."""
     labelled = select(TaskLabel.task_id).where(TaskLabel.owner_id == caller().id, TaskLabel.label_id == label_id)
-    change_all(Task, caller().id, Task.id.in_(labelled))
+    update_rows(Task, caller().id, Task.id.in_(labelled))
 
 
 def move_due_days(owner_id: UUID, zone: ZoneInfo) -> None:

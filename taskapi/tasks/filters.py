@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, Uuid, and_, bindparam, column, exists, lit
 
 from taskapi.database import PreparedStatement, db, now, reader
 from taskapi.labels.models import Label
-from taskapi.owned import ChangeCounter, name_key
 from taskapi.projects.models import Project
+from taskapi.resources.models import ChangeCounter, name_key
 from taskapi.security.tokens import caller
 from taskapi.tasks.days import NEVER, instant_key, start_of_day
 from taskapi.tasks.models import Status, Task, TaskLabel

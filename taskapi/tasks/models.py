@@ -24,8 +24,8 @@ from sqlalchemy.orm import Mapped, column_property, mapped_column
 from taskapi.database import CODE_POINT_TEXT, INTERNAL, JsonObject, Model, NameList, UtcDateTime, now, partial_index
 from taskapi.database.folding import fold
 from taskapi.labels.models import Label
-from taskapi.owned import Trashable
 from taskapi.projects.models import Project
+from taskapi.resources.models import Trashable
 from taskapi.tasks.days import ALWAYS, NEVER, completed_keys, due_keys
 from taskapi.tasks.search import folded_text
 

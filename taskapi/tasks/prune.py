@@ -7,9 +7,11 @@ from sqlalchemy import bindparam, exists, or_, select
 
 from taskapi.database import PreparedStatement, now, reader
 from taskapi.labels.models import Label
-from taskapi.owned import Tombstone, forget, lock_owner
 from taskapi.projects.models import Project
 from taskapi.resources.idempotency import LIFETIME, StoredResponse
+from taskapi.resources.models import Tombstone
+from taskapi.resources.trash import purge
+from taskapi.resources.versions import lock_owner
 from taskapi.tasks.models import Task
 
 ORDER = (Task, Project, Label, Tombstone)  # tasks before the projects they are in
@@ -31,4 +33,4 @@ def is_due(owner_id: UUID, before: datetime) -> bool:
 def empty_trash(owner_id: UUID, before: datetime) -> int:
     """Forget what a person deleted before that; returns how many rows. Cursors of /changes from before it expire."""
     lock_owner(owner_id, 0)
-    return sum(forget(model, owner_id, before) for model in ORDER)
+    return sum(purge(model, owner_id, before) for model in ORDER)

@@ -10,17 +10,17 @@ from taskapi.api.fields import DeletionSchema
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.database import JsonRow, db, now
 from taskapi.resources.idempotency import created_response, idempotent, store_response
+from taskapi.resources.ownership import found_or_404, get_owned_or_404
 from taskapi.resources.pagination import next_link
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
-from taskapi.security.scope import mine_or_404, shown_or_404
 from taskapi.tasks.batch import BATCHES, BatchSchema, ResultsSchema, refuse_large_response, run
 from taskapi.tasks.edit import add_task, change_task
 from taskapi.tasks.models import Task
 from taskapi.tasks.queries import find_task, find_tasks
 from taskapi.tasks.schemas import CHANGED, CREATED, NEW_TASK, TASK, TASK_CHANGES, TaskPageSchema, TaskQuerySchema
 from taskapi.tasks.summary import SummarySchema, summarize
-from taskapi.tasks.trash import bury_tasks, restore_task_tree, throw_tasks
+from taskapi.tasks.trash import delete_tasks_permanently, move_tasks_to_trash, restore_task_tree
 
 blp = Blueprint("tasks", __name__, url_prefix="/api/v1/tasks", description="Your own tasks, and nobody else's.")
 
@@ -95,7 +95,7 @@ def show_summary() -> dict[str, Any]:
 @requires(Permission.TASK_READ)
 def show_task(task_id: UUID) -> JsonRow:
     """Show one of your tasks."""
-    return shown_or_404(find_task(task_id))
+    return found_or_404(find_task(task_id))
 
 
 @blp.patch("/<uuid:task_id>")
@@ -108,7 +108,7 @@ def update_task(changes: dict[str, Any], task_id: UUID) -> Task:
     With `If-Match` it changes only if nobody changed it since you read it; else 412 shows it as it is now, under
     `current`. Without, the last change wins.
     """
-    task = mine_or_404(Task, task_id)
+    task = get_owned_or_404(Task, task_id)
     require_match(task, TASK)
     change_task(task, changes)
     db.session.commit()
@@ -124,12 +124,12 @@ def delete_task(query: dict[str, Any], task_id: UUID) -> None:
 
     What lies in the trash is deleted for good after 30 days, or as many as this server was told.
     """
-    task = mine_or_404(Task, task_id)
+    task = get_owned_or_404(Task, task_id)
     require_match(task, TASK)
     if "permanent" in query:
-        bury_tasks(Task.id == task_id)
+        delete_tasks_permanently(Task.id == task_id)
     else:
-        throw_tasks(Task.id == task_id, task_id, now())
+        move_tasks_to_trash(Task.id == task_id, task_id, now())
     db.session.commit()
 
 
@@ -138,7 +138,7 @@ def delete_task(query: dict[str, Any], task_id: UUID) -> None:
 @requires(Permission.TASK_WRITE)
 def restore_task(task_id: UUID) -> Task:
     """Take one of your tasks back out of the trash, with all that went there with it."""
-    task = mine_or_404(Task, task_id)
+    task = get_owned_or_404(Task, task_id)
     require_match(task, TASK)
     if task.deleted_at is not None:
         restore_task_tree(task)

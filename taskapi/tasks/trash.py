@@ -9,24 +9,24 @@ from sqlalchemy.orm import aliased
 
 from taskapi.api import problem
 from taskapi.database import db
-from taskapi.owned import bury, change_all
 from taskapi.projects.models import Project
-from taskapi.security.scope import is_live, is_mine
+from taskapi.resources.ownership import is_live, is_owned
+from taskapi.resources.trash import delete_permanently, update_rows
 from taskapi.security.tokens import caller
 from taskapi.tasks.models import Task
 from taskapi.tasks.tree import with_subtasks
 
 
-def throw_tasks(roots: ColumnElement[bool], thrown_with: UUID, at: datetime) -> None:
+def move_tasks_to_trash(roots: ColumnElement[bool], deleted_with: UUID, at: datetime) -> None:
     """Put the tasks that meet the condition, and all under them, into the trash as one."""
     tree = with_subtasks(and_(roots, Task.deleted_at.is_(None)))
     condition = and_(Task.id.in_(select(tree.c.id)), Task.deleted_at.is_(None))
-    change_all(Task, caller().id, condition, deleted_at=at, deleted_with=thrown_with)
+    update_rows(Task, caller().id, condition, deleted_at=at, deleted_with=deleted_with)
 
 
-def bury_tasks(roots: ColumnElement[bool]) -> None:
+def delete_tasks_permanently(roots: ColumnElement[bool]) -> None:
     """Delete the tasks that meet the condition, and all under them, for good."""
-    bury(Task, caller().id, Task.id.in_(select(with_subtasks(roots).c.id)))
+    delete_permanently(Task, caller().id, Task.id.in_(select(with_subtasks(roots).c.id)))
 
 
 def restore_task_tree(task: Task) -> None:
@@ -38,23 +38,23 @@ def restore_task_tree(task: Task) -> None:
     restore_tasks(task.deleted_with or task.id)
 
 
-def restore_tasks(thrown_with: UUID) -> None:
+def restore_tasks(deleted_with: UUID) -> None:
     """Take out of the trash what went there together, but for what belongs to something that went there by itself."""
-    for task_id, other in db.session.execute(_held_back(thrown_with)).all():
+    for task_id, other in db.session.execute(_held_back(deleted_with)).all():
         tree = with_subtasks(Task.id == task_id)
-        held = and_(is_mine(Task), Task.deleted_with == thrown_with, Task.id.in_(select(tree.c.id)))
+        held = and_(is_owned(Task), Task.deleted_with == deleted_with, Task.id.in_(select(tree.c.id)))
         db.session.execute(update(Task).where(held).values(deleted_with=other))
-    change_all(Task, caller().id, Task.deleted_with == thrown_with, deleted_at=None, deleted_with=None)
+    update_rows(Task, caller().id, Task.deleted_with == deleted_with, deleted_at=None, deleted_with=None)
 
 
-def _held_back(thrown_with: UUID) -> Select[UUID, UUID]:
+def _held_back(deleted_with: UUID) -> Select[UUID, UUID]:
     """Return the tasks whose project or parent stays in the trash, and what that went there with."""
     parent = aliased(Task)
     return (
         select(Task.id, func.coalesce(Project.id, parent.deleted_with))
         .outerjoin(Project, and_(_same_owner(Project), Project.id == Task.project_id, Project.deleted_at.is_not(None)))
-        .outerjoin(parent, and_(_same_owner(parent), parent.id == Task.parent_id, parent.deleted_with != thrown_with))
-        .where(is_mine(Task), Task.deleted_with == thrown_with)
+        .outerjoin(parent, and_(_same_owner(parent), parent.id == Task.parent_id, parent.deleted_with != deleted_with))
+        .where(is_owned(Task), Task.deleted_with == deleted_with)
         .where(or_(Project.id.is_not(None), parent.id.is_not(None)))
     )
 

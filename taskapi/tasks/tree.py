@@ -7,7 +7,7 @@ from sqlalchemy import CTE, ColumnElement, func, literal, select
 
 from taskapi.api import invalid
 from taskapi.database import db
-from taskapi.security.scope import is_live, is_mine
+from taskapi.resources.ownership import is_live, is_owned
 from taskapi.tasks.models import Task
 
 MAX_DEPTH = 5
@@ -20,10 +20,12 @@ def with_subtasks(roots: ColumnElement[bool]) -> CTE:
     It nests where it is used: SQLite's driver counts no rows of a change that begins with WITH.
     """
     tree = (
-        select(Task.id, literal(1).label("depth")).where(is_mine(Task), roots).cte("tree", recursive=True, nesting=True)
+        select(Task.id, literal(1).label("depth"))
+        .where(is_owned(Task), roots)
+        .cte("tree", recursive=True, nesting=True)
     )
     below = select(Task.id, tree.c.depth + 1).join(tree, Task.parent_id == tree.c.id)
-    return tree.union_all(below.where(is_mine(Task)))
+    return tree.union_all(below.where(is_owned(Task)))
 
 
 def refuse_bad_parent(task_id: UUID, parent_id: UUID) -> None:
@@ -41,8 +43,8 @@ def refuse_bad_parent(task_id: UUID, parent_id: UUID) -> None:
 
 def _chain(task_id: UUID) -> set[UUID]:
     """Return a task's id and those of the tasks above it."""
-    chain = select(Task.id, Task.parent_id).where(is_mine(Task), Task.id == task_id).cte("chain", recursive=True)
-    above = select(Task.id, Task.parent_id).join(chain, Task.id == chain.c.parent_id).where(is_mine(Task))
+    chain = select(Task.id, Task.parent_id).where(is_owned(Task), Task.id == task_id).cte("chain", recursive=True)
+    above = select(Task.id, Task.parent_id).join(chain, Task.id == chain.c.parent_id).where(is_owned(Task))
     return set(db.session.execute(select(chain.union(above).c.id)).scalars())
 
 

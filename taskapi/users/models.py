@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from taskapi.audit import Event, record
 from taskapi.database import Model, db, now, rls_user
 from taskapi.database.folding import fold
-from taskapi.owned import ChangeCounter
+from taskapi.resources.models import ChangeCounter
 from taskapi.security.passwords import hash_password
 from taskapi.security.rbac import Role
 from taskapi.security.tokens import Standing

@@ -14,11 +14,11 @@ from taskapi.audit import Event, record
 from taskapi.audit.log import find_activity
 from taskapi.audit.schemas import AuditPageSchema
 from taskapi.database import JsonRow, PreparedJsonRow, db, reader
+from taskapi.resources.ownership import found_or_404
 from taskapi.resources.pagination import PageSchema, next_link
 from taskapi.security.cookies import clear_caller_cookies
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
-from taskapi.security.scope import shown_or_404
 from taskapi.security.tokens import caller
 from taskapi.users.export import export
 from taskapi.users.models import User
@@ -38,7 +38,7 @@ _ACCOUNT = PreparedJsonRow(
 @requires(Permission.ACCOUNT_READ)
 def show_account() -> JsonRow:
     """Show your account."""
-    return shown_or_404(_ACCOUNT.first(reader(), {"id": caller().id}))
+    return found_or_404(_ACCOUNT.first(reader(), {"id": caller().id}))
 
 
 @blp.patch("")

@@ -8,7 +8,7 @@ from sqlalchemy import and_, or_, select
 from taskapi.api import invalid, problem
 from taskapi.audit import Event, record
 from taskapi.database import db, reader, rls_user
-from taskapi.owned import lock_owner
+from taskapi.resources.versions import lock_owner
 from taskapi.security.rbac import Role
 from taskapi.users.models import User, holds
 

@@ -9,7 +9,7 @@ from flask import Flask, current_app
 from sqlalchemy import Connection, bindparam, select
 
 from taskapi.database import PreparedStatement
-from taskapi.owned import lock_owner
+from taskapi.resources.versions import lock_owner
 from taskapi.security.throttle import Limit, throttle
 from taskapi.users.models import User
 

@@ -11,7 +11,7 @@ from taskapi.auth.models import Session
 from taskapi.database import JsonRow, PreparedJsonRow, now, reader, rls_count_only
 from taskapi.database.folding import fold
 from taskapi.extensions.admin.schemas import UserSchema
-from taskapi.owned import ChangeCounter
+from taskapi.resources.models import ChangeCounter
 from taskapi.resources.pagination import SortKey, find_page, select_page
 from taskapi.security.rbac import Role
 from taskapi.users.models import User, holds

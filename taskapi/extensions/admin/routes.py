@@ -21,11 +21,11 @@ from taskapi.extensions.admin.schemas import (
     UserQuerySchema,
     UserSchema,
 )
+from taskapi.resources.ownership import found_or_404
 from taskapi.resources.pagination import next_link
 from taskapi.security.cookies import clear_caller_cookies
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
-from taskapi.security.scope import shown_or_404
 from taskapi.security.tokens import caller
 from taskapi.users.models import User
 
@@ -58,7 +58,7 @@ def create_user(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
 @requires(Permission.USER_READ)
 def show_user(user_id: UUID) -> JsonRow:
     """Show a person."""
-    return shown_or_404(queries.find_user(user_id))
+    return found_or_404(queries.find_user(user_id))
 
 
 @blp.patch("/users/<uuid:user_id>")

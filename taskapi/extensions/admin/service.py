@@ -14,8 +14,8 @@ from taskapi.api import problem
 from taskapi.audit import Event, record
 from taskapi.auth.service import end_sessions, own_words
 from taskapi.database import reader
+from taskapi.resources.ownership import found_or_404
 from taskapi.security.passwords import hash_password, require_strength
-from taskapi.security.scope import shown_or_404
 from taskapi.users.models import User, create_user
 from taskapi.users.service import change_active, change_roles, erase, lock_account
 
@@ -74,7 +74,7 @@ def sign_out(user_id: UUID, actor_id: UUID | None = None) -> User:
 def set_password(user_id: UUID, password: str, actor_id: UUID | None = None) -> User:
     """Give a person another password, and end all their sessions."""
     person = reader().execute(select(User.username, User.name, User.email).where(User.id == user_id)).mappings().first()
-    require_strength(password, own_words(**shown_or_404(person)))
+    require_strength(password, own_words(**found_or_404(person)))
     hashed = hash_password(password)  # slow, so before the lock
     user = lock_account(user_id)
     user.password_hash = hashed

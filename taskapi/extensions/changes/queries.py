@@ -14,9 +14,9 @@ from taskapi.api import problem
 from taskapi.database import JsonObject, PreparedJsonPage, PreparedStatement, reader
 from taskapi.labels.models import Label
 from taskapi.labels.schemas import NAMES as LABEL_NAMES
-from taskapi.owned import ChangeCounter, Tombstone
 from taskapi.projects.models import Project
 from taskapi.projects.schemas import NAMES as PROJECT_NAMES
+from taskapi.resources.models import ChangeCounter, Tombstone
 from taskapi.security.tokens import caller
 from taskapi.tasks.models import Task
 from taskapi.tasks.schemas import NAMES as TASK_NAMES

@@ -10,9 +10,9 @@ from uuid_utils.compat import uuid7
 from taskapi.api import problem
 from taskapi.database import db, writer
 from taskapi.labels.models import Label
-from taskapi.owned import lock_owner
 from taskapi.projects.models import Project
-from taskapi.security.scope import is_mine, make_room
+from taskapi.resources.ownership import is_owned, reserve_quota
+from taskapi.resources.versions import lock_owner
 from taskapi.security.tokens import caller
 from taskapi.tasks.days import due_keys
 from taskapi.tasks.exchange.links import from_top
@@ -43,7 +43,7 @@ def add_file(file: File) -> dict[str, int]:
 
 def _refuse_archived(wanted: set[str]) -> None:
     archived = select(Project.name_key, Project.name).where(
-        is_mine(Project), Project.deleted_at.is_(None), Project.archived.is_(True)
+        is_owned(Project), Project.deleted_at.is_(None), Project.archived.is_(True)
     )
     for key, name in db.session.execute(archived) if wanted else ():
         if key in wanted:
@@ -52,11 +52,11 @@ def _refuse_archived(wanted: set[str]) -> None:
 
 def _find_or_create(model: type[Project | Label], wanted: dict[str, Values]) -> tuple[Ids, int]:
     """Return the ids of the caller's rows of these names, and how many of them had to be created."""
-    live = select(model.name_key, model.id).where(is_mine(model), model.deleted_at.is_(None))
+    live = select(model.name_key, model.id).where(is_owned(model), model.deleted_at.is_(None))
     ids: Ids = dict(db.session.execute(live).all()) if wanted else {}
     new = {key: values for key, values in wanted.items() if key not in ids}
     if new:
-        make_room(model, len(new))
+        reserve_quota(model, len(new))
     rows = []
     for values in new.values():
         row = model(id=uuid7(), owner_id=caller().id)
@@ -70,7 +70,7 @@ def _find_or_create(model: type[Project | Label], wanted: dict[str, Values]) -> 
 def _insert(file: File, order: list[tuple[int, int | None, str | None]], projects: Ids, labels: Ids) -> None:
     """Insert the tasks with ids and versions of their own, the ids in the order of the file."""
     owner_id, ids = caller().id, sorted(uuid7() for _ in order)
-    version = make_room(Task, len(order)) - len(order)
+    version = reserve_quota(Task, len(order)) - len(order)
     zone = timezone_of(owner_id, writer())
     for chunk in _chunks(file, order):
         rows: list[Values] = []

@@ -8,7 +8,7 @@ from typing import Any, Final
 from marshmallow import RAISE, ValidationError
 
 from taskapi.api import invalid
-from taskapi.owned import name_key
+from taskapi.resources.models import name_key
 from taskapi.tasks.days import UTC_ZONE
 from taskapi.tasks.exchange.body import BEGIN, Pieces, read_lists
 from taskapi.tasks.exchange.links import FileTask, check_links, pack

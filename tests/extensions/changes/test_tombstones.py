@@ -9,7 +9,7 @@ import time_machine
 from following import Copy, truth, without_counts
 
 from taskapi.database import db, now, rls_user
-from taskapi.owned import ChangeCounter, Tombstone
+from taskapi.resources.models import ChangeCounter, Tombstone
 
 CHANGES = "/api/v1/changes"
 MOST = 100

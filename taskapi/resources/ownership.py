@@ -8,20 +8,21 @@ from sqlalchemy import ColumnElement, select
 from taskapi.api import problem
 from taskapi.config import settings
 from taskapi.database import db
-from taskapi.owned import Named, Owned, Trashable, lock_owner, name_key
+from taskapi.resources.models import Named, Owned, Trashable, name_key
+from taskapi.resources.versions import lock_owner
 from taskapi.security.tokens import caller
 
 T = TypeVar("T", bound=Owned)
 Found = TypeVar("Found")
 
 
-def is_mine(model: type[Owned]) -> ColumnElement[bool]:
+def is_owned(model: type[Owned]) -> ColumnElement[bool]:
     """Return the condition that a row is the caller's."""
     condition: ColumnElement[bool] = model.owner_id == caller().id
     return condition
 
 
-def mine_or_404(model: type[T], row_id: UUID) -> T:
+def get_owned_or_404(model: type[T], row_id: UUID) -> T:
     """Return one of the caller's rows for changing it; another's row is as absent as no row.
 
     Nobody else changes a row of theirs until the transaction ends.
@@ -31,13 +32,13 @@ def mine_or_404(model: type[T], row_id: UUID) -> T:
     return row or problem("not_found")
 
 
-def live_or_409(row: Trashable) -> None:
+def refuse_in_trash(row: Trashable) -> None:
     """Refuse to change what lies in the trash."""
     if row.deleted_at is not None:
         problem("in_trash")
 
 
-def make_room(model: type[Owned], count: int = 1) -> int:
+def reserve_quota(model: type[Owned], count: int = 1) -> int:
     """Count `count` rows more in, or answer 409 where the caller may not have so many.
 
     Nobody else changes a row of theirs until the transaction ends. Returns the last of the change numbers for them.
@@ -53,17 +54,17 @@ def make_room(model: type[Owned], count: int = 1) -> int:
 
 def refuse_taken_name(model: type[Named], name: str, but: UUID | None = None) -> None:
     """Answer 409 where another live row has the name, in any case."""
-    taken = select(model.id).where(is_mine(model), model.deleted_at.is_(None), model.name_key == name_key(name))
+    taken = select(model.id).where(is_owned(model), model.deleted_at.is_(None), model.name_key == name_key(name))
     if db.session.execute(taken).scalar() not in {None, but}:
         problem("name_taken")
 
 
 def is_live(model: type[Trashable], row_id: UUID) -> bool:
     """Tell whether there is such a row of the caller's, outside the trash."""
-    found = select(model.id).where(is_mine(model), model.id == row_id, model.deleted_at.is_(None))
+    found = select(model.id).where(is_owned(model), model.id == row_id, model.deleted_at.is_(None))
     return db.session.execute(found).first() is not None
 
 
-def shown_or_404(row: Found | None) -> Found:
+def found_or_404(row: Found | None) -> Found:
     """Return what was read, or answer 404 where there is nothing."""
     return row or problem("not_found")

@@ -8,16 +8,16 @@ from sqlalchemy import ColumnElement, Result, delete, func, insert, literal, sel
 
 from taskapi.config import settings
 from taskapi.database import db, now
-from taskapi.owned.numbers import advance
-from taskapi.owned.rows import ChangeCounter, Owned, Tombstone, Trashable
+from taskapi.resources.models import ChangeCounter, Owned, Tombstone, Trashable
+from taskapi.resources.versions import advance_counter
 
 _NO_SYNC = {"synchronize_session": False}
 
 
-def change_all(model: type[Owned], owner_id: UUID, condition: ColumnElement[bool], **values: Any) -> None:
+def update_rows(model: type[Owned], owner_id: UUID, condition: ColumnElement[bool], **values: Any) -> None:
     """Change the owner's rows that meet the condition, each with a change number of its own."""
     db.session.flush()
-    last = advance(owner_id, 0).value
+    last = advance_counter(owner_id, 0).value
     number = func.row_number().over(order_by=model.id)
     chosen = select(model.id, number.label("number")).where(model.owner_id == owner_id, condition).subquery()
     change = (
@@ -25,14 +25,14 @@ def change_all(model: type[Owned], owner_id: UUID, condition: ColumnElement[bool
         .where(model.owner_id == owner_id, model.id == chosen.c.id)
         .values(version=last + chosen.c.number, **{"updated_at": now(), **values})
     )
-    advance(owner_id, _count(db.session.execute(change, execution_options=_NO_SYNC)))
+    advance_counter(owner_id, _count(db.session.execute(change, execution_options=_NO_SYNC)))
     db.session.expire_all()
 
 
-def bury(model: type[Owned], owner_id: UUID, condition: ColumnElement[bool]) -> None:
+def delete_permanently(model: type[Owned], owner_id: UUID, condition: ColumnElement[bool]) -> None:
     """Delete the owner's rows that meet the condition for good, and leave a tombstone for each."""
     db.session.flush()
-    last = advance(owner_id, 0).value
+    last = advance_counter(owner_id, 0).value
     number = last + func.row_number().over(order_by=model.id)
     table = model.__tablename__
     left = select(model.owner_id, model.id, number, literal(now()), literal(table.removesuffix("s")))
@@ -43,7 +43,7 @@ def bury(model: type[Owned], owner_id: UUID, condition: ColumnElement[bool]) -> 
     fresh = select(Tombstone.id).where(Tombstone.owner_id == owner_id, Tombstone.version > last)
     gone = delete(model).where(model.owner_id == owner_id, model.id.in_(fresh))
     buried = _count(db.session.execute(gone, execution_options=_NO_SYNC))
-    counter = advance(owner_id, buried, tombstones=buried, **{table: -buried})
+    counter = advance_counter(owner_id, buried, tombstones=buried, **{table: -buried})
     if counter.tombstones > settings().max_tombstones:
         _purge_tombstones(owner_id, settings().max_tombstones * 9 // 10)
     db.session.expire_all()
@@ -59,12 +59,12 @@ def _purge_tombstones(owner_id: UUID, kept: int) -> None:
 
 def _set_purged(owner_id: UUID, version: int, **added: int) -> None:
     """Count purged rows out, and note the last change that is not known in full any more."""
-    advance(owner_id, 0, **added)
+    advance_counter(owner_id, 0, **added)
     counter = update(ChangeCounter).where(ChangeCounter.owner_id == owner_id, ChangeCounter.purged < version)
     db.session.execute(counter.values(purged=version))
 
 
-def forget(model: type[Trashable | Tombstone], owner_id: UUID, before: datetime) -> int:
+def purge(model: type[Trashable | Tombstone], owner_id: UUID, before: datetime) -> int:
     """Delete without a trace what the owner deleted before that, and remember up to which change; returns how many."""
     old = (model.owner_id == owner_id, model.deleted_at < before)
     newest = db.session.execute(select(func.max(model.version)).where(*old)).scalar()

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from taskapi.context import current_g
 from taskapi.database import PreparedStatement, now, writer
-from taskapi.owned.rows import ChangeCounter, Owned
+from taskapi.resources.models import ChangeCounter, Owned
 
 
 class Counter(NamedTuple):
@@ -31,13 +31,13 @@ def lock_owner(owner_id: UUID, numbers: int = 1, **added: int) -> Counter:
     Called before what is to be changed is read, so that what was read still holds when it is written. `added` are
     rows more, or fewer, by table. Returns the counter.
     """
-    counter = advance(owner_id, numbers, **added)
+    counter = advance_counter(owner_id, numbers, **added)
     taken = range(counter.value - numbers + 1, counter.value + 1)
     _taken()[owner_id] = iter(taken)
     return counter
 
 
-def advance(owner_id: UUID, numbers: int, **added: int) -> Counter:
+def advance_counter(owner_id: UUID, numbers: int, **added: int) -> Counter:
     """Move the counter on, and lock it; the numbers are the caller's to give out. Returns it as it is then.
 
     The session has nothing pending that would take numbers too.
@@ -46,7 +46,7 @@ def advance(owner_id: UUID, numbers: int, **added: int) -> Counter:
     return Counter(**moving.one(writer(), {"owner": owner_id, "by": numbers, **added}))
 
 
-def take_number(owner_id: UUID, more: int = 1) -> int:
+def take_version(owner_id: UUID, more: int = 1) -> int:
     """Return the next of the numbers that were taken in this transaction; takes `more` where all are given out."""
     number = next(_taken().get(owner_id, iter(())), None)
     if number is None:
@@ -80,7 +80,7 @@ def _number_changes(session: Session, _context: Any, _instances: Any) -> None:
     """Give every new or changed owned row its owner's next change number."""
     changed = [row for row in (*session.new, *session.dirty) if isinstance(row, Owned) and session.is_modified(row)]
     for row in changed:
-        row.version = take_number(row.owner_id, len(changed))
+        row.version = take_version(row.owner_id, len(changed))
         row.updated_at = now()
         if row in session.new:
             row.created_at = row.updated_at
