@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def settings(folder: str) -> dict[str, str]:
-    ring = f"{folder}/ring.json"
+    key_set = f"{folder}/keys.json"
     environment = {
         "TASKAPI_INSTANCE_PATH": folder,
         "TASKAPI_RATELIMIT_ENABLED": "false",
@@ -51,8 +51,8 @@ def settings(folder: str) -> dict[str, str]:
         "TASKAPI_ACCESS_TOKEN_SECONDS": str(LIFE),
         "TASKAPI_JWT_KEYS_RELOAD_SECONDS": "1",
     }
-    keys(environment, "generate", "--alg", "ES256", ring)
-    return {**environment, "TASKAPI_JWT_KEYS": ring}
+    keys(environment, "generate", "--alg", "ES256", key_set)
+    return {**environment, "TASKAPI_JWT_KEYS": key_set}
 
 
 def walk(environment: dict[str, str]) -> None:

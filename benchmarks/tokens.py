@@ -17,7 +17,7 @@ from flask import Flask
 from taskapi import create_app
 from taskapi.database import db
 from taskapi.security.denylist import is_revoked
-from taskapi.security.keys import ALGORITHMS, ring
+from taskapi.security.keys import ALGORITHMS, current_key_set
 from taskapi.security.tokens import Standing, issue, verify
 from taskapi.users.models import create_user
 
@@ -51,7 +51,7 @@ def once(app: Flask) -> tuple[float, float, float]:
             nonlocal token
             token = issue(STANDING, uuid4(), fresh=False)
 
-        ring().verified.clear()
+        current_key_set().verified.clear()
         return timed(sign), timed(lambda: verify(token)), timed(lambda: verify(token))
 
 

@@ -27,8 +27,8 @@ from taskapi.ops.metrics import init_metrics
 from taskapi.projects.routes import blp as project_routes
 from taskapi.security.guard import init_guard
 from taskapi.security.headers import init_headers
-from taskapi.security.jwks import blp as jwks_routes
 from taskapi.security.keys import check_keys, init_keys
+from taskapi.security.keys.jwks import blp as jwks_routes
 from taskapi.security.passwords import init_passwords
 from taskapi.security.redis import check_redis, init_redis
 from taskapi.security.throttle import init_throttle

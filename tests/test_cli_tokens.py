@@ -7,7 +7,7 @@ import time_machine
 
 from taskapi.security.claims import CLAIMS, HEADER
 from tests.forging import SECRET, compact, opened, sign
-from tests.rings import new_key, public
+from tests.key_sets import new_key, public
 
 
 @pytest.fixture

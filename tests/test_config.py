@@ -7,7 +7,7 @@ import pytest
 
 from taskapi.config import SettingsError
 from taskapi.config.sources import kubernetes_names, load_settings, unknown_names
-from tests.rings import pem
+from tests.key_sets import pem
 
 STRONG = secrets.token_urlsafe(32)
 PRODUCTION = {

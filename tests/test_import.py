@@ -145,7 +145,7 @@ def test_an_id_may_come_once(owner):
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])
-def test_rows_in_a_ring_are_refused(owner, length):
+def test_rows_in_a_key_set_are_refused(owner, length):
     rows = [{"title": str(i), "id": str(i), "parent_id": str((i + 1) % length)} for i in range(length)]
     errors = faults(bring(owner, rows))
     assert errors == {str(i): {"parent_id": ["A task cannot lie under itself."]} for i in range(length)}

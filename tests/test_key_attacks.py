@@ -19,7 +19,7 @@ from flask import Flask
 
 from taskapi.security import base64url
 from tests.forging import assert_refused, b64, compact, opened
-from tests.rings import ASYMMETRIC, GOOD, RingFile, answer_to, bearer, new_key, public
+from tests.key_sets import ASYMMETRIC, GOOD, KeySetFile, answer_to, bearer, new_key, public
 
 HMACS = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
 
@@ -103,7 +103,7 @@ def test_no_algorithm_is_none(serve, enter, alg):
 
 
 def test_a_key_signs_by_its_own_algorithm_alone(serve, enter):
-    """Even the right key, in the right hands, is good for the one algorithm that the ring says."""
+    """Even the right key, in the right hands, is good for the one algorithm that the key set says."""
     member = new_key("RS256")
     app = serve(member)
     header, claims = opened(enter(app))
@@ -141,7 +141,7 @@ KIDS = [
 ]  # fmt: skip
 
 
-def test_a_kid_names_a_key_of_the_ring_and_nothing_else(serve, enter):
+def test_a_kid_names_a_key_of_the_key_set_and_nothing_else(serve, enter):
     mine = new_key("ES256")
     app = serve(new_key("ES256"))
     header, claims = opened(enter(app))
@@ -241,7 +241,7 @@ def test_an_instance_that_verifies_only_believes_no_hmac(serve, enter, make_app,
     """Where all keys are public, all that is known of them may sign nothing."""
     member = new_key("RS256")
     token = enter(serve(member))
-    verifier_file = RingFile(tmp_path / "verifier.json")
+    verifier_file = KeySetFile(tmp_path / "verifier.json")
     verifier_file.write(public(member))
     verifier = make_app(JWT_KEYS=str(verifier_file.path))
     header, claims = opened(token)

@@ -8,9 +8,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from taskapi.config import SettingsError
-from taskapi.security.keys.algorithms import generate
+from taskapi.security.keys.key import generate_key
 from tests.conftest import AppFactory
-from tests.rings import RingFile, new_key, pem, public, rsa_pem
+from tests.key_sets import KeySetFile, new_key, pem, public, rsa_pem
 
 ENCRYPTED = ec.generate_private_key(ec.SECP256R1()).private_bytes(
     Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"passphrase")
@@ -24,7 +24,7 @@ ENCRYPTED = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         ({"JWT_SECRET_KEY": "s" * 32, "JWT_ALGORITHM": "ES256"}, "JWT_SECRET_KEY", "not of the kind that ES256"),
         ({"JWT_SECRET_KEY": pem("ES256", private=False)}, "JWT_SECRET_KEY", "no HMAC secret"),
         ({"JWT_SECRET_KEY": " \n" + pem("ES256", private=False)}, "JWT_SECRET_KEY", "no HMAC secret"),
-        ({"JWT_SECRET_KEY": json.dumps(generate("ES256"))}, "JWT_SECRET_KEY", "no HMAC secret"),
+        ({"JWT_SECRET_KEY": json.dumps(generate_key("ES256"))}, "JWT_SECRET_KEY", "no HMAC secret"),
         ({"JWT_PRIVATE_KEY": pem("ES256", private=False)}, "JWT_PRIVATE_KEY", "public key where a private one"),
         ({"JWT_PRIVATE_KEY": "s" * 64}, "JWT_PRIVATE_KEY", "not a PEM key"),
         ({"JWT_PRIVATE_KEY": ENCRYPTED.decode()}, "JWT_PRIVATE_KEY", "encrypted"),
@@ -33,9 +33,9 @@ ENCRYPTED = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         ({"JWT_PRIVATE_KEY": rsa_pem(1024)}, "JWT_PRIVATE_KEY", "2048 bits"),
         ({"JWT_PRIVATE_KEY": pem("ES256"), "JWT_SECRET_KEY": "s" * 32}, "JWT_SECRET_KEY", "only one"),
         ({"JWT_ALGORITHM": "none"}, "JWT_ALGORITHM", "Must be one of"),
-        ({"JWT_KEYS": "/nowhere/ring.json"}, "JWT_KEYS", "cannot be read"),
+        ({"JWT_KEYS": "/nowhere/keys.json"}, "JWT_KEYS", "cannot be read"),
         ({"JWT_KEYS": "env:NOT_THERE"}, "JWT_KEYS", "is not set"),
-        ({"JWT_KEYS": "ftp://host/ring"}, "JWT_KEYS", "no place that we know: ftp://"),
+        ({"JWT_KEYS": "ftp://host/keys"}, "JWT_KEYS", "no place that we know: ftp://"),
     ],
 )
 def test_the_service_does_not_start_on_a_key_that_is_no_good(make_app: AppFactory, settings, name, why):
@@ -47,7 +47,7 @@ def test_the_service_does_not_start_on_a_key_that_is_no_good(make_app: AppFactor
 
 def mixed() -> dict[str, Any]:
     """The private half of one key with the public half of another."""
-    return {**new_key("ES256"), "d": generate("ES256")["d"]}
+    return {**new_key("ES256"), "d": generate_key("ES256")["d"]}
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,11 @@ def mixed() -> dict[str, Any]:
         ([new_key("EdDSA") | {"crv": "Ed448"}], "not of the kind that EdDSA needs"),
         ([mixed()], "no valid EC key"),
         ([new_key("HS256") | {"k": "c2hvcnQ"}], "at least 32 bytes"),
-        ([new_key("HS384") | {"k": generate("HS256")["k"]}], "at least 48 bytes"),
+        ([new_key("HS384") | {"k": generate_key("HS256")["k"]}], "at least 48 bytes"),
         ([public(new_key("ES256")) | {"state": "signing"}], "a public key where a private one is needed"),
     ],
 )
-def test_the_service_does_not_start_on_a_ring_that_is_no_good(serve, members, why):
+def test_the_service_does_not_start_on_a_key_set_that_is_no_good(serve, members, why):
     with pytest.raises(SettingsError) as caught:
         serve(*members)
     assert caught.value.message.startswith("TASKAPI_JWT_KEYS: ")
@@ -91,7 +91,7 @@ def test_an_rsa_key_below_3072_bits_is_advised_against(make_app: AppFactory, cap
     assert "has 2048 bits; at least 3072 are advised" in caplog.text
 
 
-def test_an_algorithm_that_the_ring_does_not_sign_by_is_refused(make_app: AppFactory, ring_file: RingFile):
-    ring_file.write(new_key("ES256"))
-    with pytest.raises(SettingsError, match="TASKAPI_JWT_ALGORITHM: The key that signs is for ES256"):
-        make_app(JWT_KEYS=str(ring_file.path), JWT_ALGORITHM="EdDSA")
+def test_an_algorithm_that_the_key_set_does_not_sign_by_is_refused(make_app: AppFactory, key_set_file: KeySetFile):
+    key_set_file.write(new_key("ES256"))
+    with pytest.raises(SettingsError, match="TASKAPI_JWT_ALGORITHM: The signing key is for ES256"):
+        make_app(JWT_KEYS=str(key_set_file.path), JWT_ALGORITHM="EdDSA")

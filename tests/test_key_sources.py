@@ -3,25 +3,25 @@
 import pytest
 
 from taskapi.config import SettingsError
-from taskapi.security.keys import files
+from taskapi.security.keys import key_set
 from tests.conftest import AppFactory
-from tests.rings import GOOD, answer_to, new_key
+from tests.key_sets import GOOD, answer_to, new_key
 
 
-def test_a_ring_in_a_variable_is_used(make_app: AppFactory, enter, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("KEYS_OF_OURS", files.to_text([new_key("ES256")]))
+def test_a_key_set_in_a_variable_is_used(make_app: AppFactory, enter, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("KEYS_OF_OURS", key_set.format_members([new_key("ES256")]))
     app = make_app(JWT_KEYS="env:KEYS_OF_OURS")
     assert answer_to(app, enter(app)) == GOOD
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
-def test_production_refuses_a_ring_file_that_others_may_use(make_app, ring_file, redis_url, mode):
-    ring_file.write(new_key("ES256"))
-    ring_file.path.chmod(mode)
+def test_production_refuses_a_key_set_file_that_others_may_use(make_app, key_set_file, redis_url, mode):
+    key_set_file.write(new_key("ES256"))
+    key_set_file.path.chmod(mode)
     production = {"ENV": "production", "TRUSTED_HOSTS": "localhost", "REDIS_URL": redis_url}
     with pytest.raises(SettingsError) as caught:
-        make_app(JWT_KEYS=str(ring_file.path), **production)
-    path = ring_file.path
+        make_app(JWT_KEYS=str(key_set_file.path), **production)
+    path = key_set_file.path
     assert caught.value.message == (
         f"TASKAPI_JWT_KEYS: {path} has mode {mode:04o}, so that others may use the key: chmod 600 {path}."
     )
@@ -33,7 +33,7 @@ def test_production_refuses_a_ring_file_that_others_may_use(make_app, ring_file,
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_a_ring_that_powershell_wrote_is_used(make_app, enter, ring_file, encoding):
-    ring_file.path.write_text(files.to_text([new_key("ES256")]), encoding=encoding)
-    app = make_app(JWT_KEYS=str(ring_file.path))
+def test_a_key_set_that_powershell_wrote_is_used(make_app, enter, key_set_file, encoding):
+    key_set_file.path.write_text(key_set.format_members([new_key("ES256")]), encoding=encoding)
+    app = make_app(JWT_KEYS=str(key_set_file.path))
     assert answer_to(app, enter(app)) == GOOD

@@ -1,4 +1,4 @@
-"""The key ring: every algorithm, keys that are turned while people work, and instances that only verify."""
+"""The key set: every algorithm, keys that are turned while people work, and instances that only verify."""
 
 import json
 import subprocess
@@ -9,10 +9,10 @@ import jwt
 import pytest
 from flask.testing import FlaskClient
 
-from taskapi.security.keys import ALGORITHMS, UnfitKeyError, changes
-from taskapi.security.keys.algorithms import PYJWT_NAMES, generate
+from taskapi.security.keys import ALGORITHMS, InvalidKeyError, rotation
+from taskapi.security.keys.key import PYJWT_NAMES, generate_key
 from tests.conftest import PASSWORD, ROOT, AppFactory, node_package
-from tests.rings import ASYMMETRIC, GOOD, REFUSED, RingFile, answer_to, bearer, new_key, pem, public, sign_in
+from tests.key_sets import ASYMMETRIC, GOOD, REFUSED, KeySetFile, answer_to, bearer, new_key, pem, public, sign_in
 
 JWKS = "/.well-known/jwks.json"
 
@@ -101,41 +101,41 @@ def test_a_staged_key_is_published_before_it_signs(serve):
     assert [key["kid"] for key in app.test_client().get(JWKS).json["keys"]] == [signing["kid"], staged["kid"]]
 
 
-def test_keys_are_turned_while_the_service_runs(serve, ring_file: RingFile, enter, later):
+def test_keys_are_turned_while_the_service_runs(serve, key_set_file: KeySetFile, enter, later):
     app = serve(new_key("ES256"))
     old = enter(app)
-    kid = ring_file.stage("HS512")
+    kid = key_set_file.stage("HS512")
     later(2)
-    ring_file.change(changes.promote, kid)
+    key_set_file.change(rotation.promote_key, kid)
     later(2)
     new = enter(app)
     assert jwt.get_unverified_header(new)["kid"] == kid
     assert (answer_to(app, old), answer_to(app, new)) == (GOOD, GOOD)
-    ring_file.change(changes.retire, jwt.get_unverified_header(old)["kid"])
+    key_set_file.change(rotation.retire_key, jwt.get_unverified_header(old)["kid"])
     later(2)
     assert (answer_to(app, old), answer_to(app, new)) == (REFUSED, GOOD)
 
 
-def test_a_revoked_key_takes_its_tokens_along_and_another_signs(serve, ring_file: RingFile, enter, later):
+def test_a_revoked_key_takes_its_tokens_along_and_another_signs(serve, key_set_file: KeySetFile, enter, later):
     app = serve(new_key("ES384"))
     stolen = enter(app)
     assert answer_to(app, stolen) == GOOD
-    kid = ring_file.change(changes.revoke, jwt.get_unverified_header(stolen)["kid"])
+    kid = key_set_file.change(rotation.revoke_key, jwt.get_unverified_header(stolen)["kid"])
     later(2)
     assert answer_to(app, stolen) == REFUSED
     assert answer_to(app, enter(app)) == GOOD
-    assert "d" not in json.loads(ring_file.path.read_text())["keys"][0]
-    assert ring_file.states()[kid] == "retired"
+    assert "d" not in json.loads(key_set_file.path.read_text())["keys"][0]
+    assert key_set_file.states()[kid] == "retired"
 
 
 @pytest.mark.parametrize("broken", ["", "{", '{"keys": []}', '{"keys": [{"kty": "oct", "k": "c2hvcnQ"}]}', None])
-def test_a_ring_that_is_no_good_leaves_the_last_one_in_force(serve, ring_file: RingFile, enter, later, broken):
+def test_a_key_set_that_is_no_good_leaves_the_last_one_in_force(serve, key_set_file: KeySetFile, enter, later, broken):
     app = serve(new_key("ES256"))
     token = enter(app)
     if broken is None:
-        ring_file.path.unlink()
+        key_set_file.path.unlink()
     else:
-        ring_file.path.write_text(broken)
+        key_set_file.path.write_text(broken)
     later(2)
     assert (answer_to(app, token), answer_to(app, enter(app))) == (GOOD, GOOD)
 
@@ -144,47 +144,47 @@ def test_tokens_of_a_staged_key_are_good_already(serve, make_app: AppFactory, tm
     """In the moment of a promotion one worker signs with what is staged for the other."""
     one, two = new_key("ES256"), new_key("ES256", "staged")
     behind = serve(one, two)
-    ahead_file = RingFile(tmp_path / "ahead.json")
+    ahead_file = KeySetFile(tmp_path / "ahead.json")
     ahead_file.write({**one, "state": "verifying"}, {**two, "state": "signing"})
     ahead = make_app(JWT_KEYS=str(ahead_file.path))
     assert answer_to(behind, enter(ahead)) == GOOD
     assert answer_to(ahead, enter(behind)) == GOOD
 
 
-def test_the_ring_that_an_earlier_version_made_is_read(make_app: AppFactory, tmp_path: Path, enter):
-    secret = generate("HS256")
+def test_the_key_set_that_an_earlier_version_made_is_read(make_app: AppFactory, tmp_path: Path, enter):
+    secret = generate_key("HS256")
     old = {"keys": [{"kty": "oct", "kid": "old", "alg": "HS256", "state": "signing", "k": secret["k"]}]}
     (tmp_path / "jwt-keys.json").write_text(json.dumps(old))
     app = make_app(INSTANCE_PATH=str(tmp_path))
     assert answer_to(app, enter(app)) == GOOD
 
 
-def test_two_processes_that_start_together_end_up_with_one_ring(make_app: AppFactory, tmp_path: Path, enter):
+def test_two_processes_that_start_together_end_up_with_one_key_set(make_app: AppFactory, tmp_path: Path, enter):
     one, two = (make_app(INSTANCE_PATH=str(tmp_path)) for _ in range(2))
     assert answer_to(two, enter(one)) == GOOD
     assert (tmp_path / "jwt-keys.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_lists_go_on_when_their_key_is_turned(serve, ring_file: RingFile, enter, later):
+def test_lists_go_on_when_their_key_is_turned(serve, key_set_file: KeySetFile, enter, later):
     app = serve(new_key("ES256"))
     token = enter(app)
     tasks = bearer(app, token)
     for title in ("One", "Two"):
         tasks.post("/api/v1/tasks", json={"title": title})
     cursor = tasks.get("/api/v1/tasks?limit=1").json["next_cursor"]
-    ring_file.change(changes.promote, ring_file.stage("EdDSA"))
+    key_set_file.change(rotation.promote_key, key_set_file.stage("EdDSA"))
     later(2)
     assert tasks.get(f"/api/v1/tasks?limit=1&cursor={cursor}").json["items"][0]["title"] == "One"
 
 
-def test_with_a_sealing_key_lists_go_on_even_when_the_key_that_signed_is_gone(serve, ring_file, new_person, later):
+def test_with_a_sealing_key_lists_go_on_even_when_the_key_that_signed_is_gone(serve, key_set_file, new_person, later):
     app = serve(new_key("ES256"), new_key("HS256", use="seal"))
     person = new_person()
     tasks = bearer(app, sign_in(app, person))
     for title in ("One", "Two"):
         tasks.post("/api/v1/tasks", json={"title": title})
     cursor = tasks.get("/api/v1/tasks?limit=1").json["next_cursor"]
-    ring_file.change(changes.revoke, next(iter(ring_file.states())))
+    key_set_file.change(rotation.revoke_key, next(iter(key_set_file.states())))
     later(2)
     tasks = bearer(app, sign_in(app, person))
     assert tasks.get(f"/api/v1/tasks?limit=1&cursor={cursor}").json["items"][0]["title"] == "One"
@@ -193,7 +193,7 @@ def test_with_a_sealing_key_lists_go_on_even_when_the_key_that_signed_is_gone(se
 def test_an_instance_of_public_keys_serves_everything_but_sign_in(serve, make_app, tmp_path, enter, new_person):
     signing = new_key("EdDSA")
     token = enter(serve(signing))
-    verifier_file = RingFile(tmp_path / "verifier.json")
+    verifier_file = KeySetFile(tmp_path / "verifier.json")
     verifier_file.write(public(signing))
     verifier = make_app(JWT_KEYS=str(verifier_file.path))
     assert answer_to(verifier, token) == GOOD
@@ -204,7 +204,7 @@ def test_an_instance_of_public_keys_serves_everything_but_sign_in(serve, make_ap
 def test_an_instance_of_public_keys_seals_its_lists_with_a_secret_of_its_own(make_app, serve, tmp_path, enter):
     signing = new_key("ES256")
     token = enter(serve(signing))
-    verifier_file = RingFile(tmp_path / "verifier.json")
+    verifier_file = KeySetFile(tmp_path / "verifier.json")
     verifier_file.write(public(signing))
     workers = [make_app(JWT_KEYS=str(verifier_file.path), INSTANCE_PATH=str(tmp_path)) for _ in range(2)]
     for title in ("One", "Two"):
@@ -215,7 +215,7 @@ def test_an_instance_of_public_keys_seals_its_lists_with_a_secret_of_its_own(mak
 
 
 @pytest.mark.parametrize("alg", ASYMMETRIC)
-def test_a_pem_key_is_a_ring_of_one(make_app: AppFactory, enter, alg):
+def test_a_pem_key_is_a_key_set_of_one(make_app: AppFactory, enter, alg):
     app = make_app(JWT_PRIVATE_KEY=pem(alg), JWT_ALGORITHM=alg)
     token = enter(app)
     assert (answer_to(app, token), jwt.get_unverified_header(token)["alg"]) == (GOOD, alg)
@@ -231,28 +231,28 @@ def test_a_secret_may_sign_by_a_longer_hash(make_app: AppFactory, enter):
     assert jwt.get_unverified_header(token)["alg"] == "HS512"
 
 
-def test_a_change_refuses_to_overwrite_another(ring_file: RingFile):
-    ring_file.write(new_key("ES256"))
+def test_a_change_refuses_to_overwrite_another(key_set_file: KeySetFile):
+    key_set_file.write(new_key("ES256"))
 
     def meddle(members: list[dict[str, Any]]) -> dict[str, Any]:
-        ring_file.write(new_key("EdDSA"))
-        return changes.add(members, new_key("ES256", "staged"))
+        key_set_file.write(new_key("EdDSA"))
+        return rotation.add_key(members, new_key("ES256", "staged"))
 
-    with pytest.raises(UnfitKeyError, match="changed meanwhile"):
-        ring_file.change(meddle)
-    assert list(ring_file.path.parent.iterdir()) == [ring_file.path]
-    assert len(ring_file.states()) == 1
-
-
-def test_a_change_waits_for_no_other_that_is_under_way(ring_file: RingFile):
-    ring_file.write(new_key("ES256"))
-    ring_file.path.with_name("ring.json.new").touch()
-    with pytest.raises(UnfitKeyError, match="being changed by another"):
-        ring_file.stage("ES256")
+    with pytest.raises(InvalidKeyError, match="changed meanwhile"):
+        key_set_file.change(meddle)
+    assert list(key_set_file.path.parent.iterdir()) == [key_set_file.path]
+    assert len(key_set_file.states()) == 1
 
 
-def test_a_changed_ring_is_its_owners_alone(ring_file: RingFile):
-    ring_file.write(new_key("ES256"))
-    ring_file.path.chmod(0o644)
-    ring_file.stage("ES256")
-    assert ring_file.path.stat().st_mode & 0o777 == 0o600
+def test_a_change_waits_for_no_other_that_is_under_way(key_set_file: KeySetFile):
+    key_set_file.write(new_key("ES256"))
+    key_set_file.path.with_name("keys.json.new").touch()
+    with pytest.raises(InvalidKeyError, match="being changed by another"):
+        key_set_file.stage("ES256")
+
+
+def test_a_changed_key_set_is_its_owners_alone(key_set_file: KeySetFile):
+    key_set_file.write(new_key("ES256"))
+    key_set_file.path.chmod(0o644)
+    key_set_file.stage("ES256")
+    assert key_set_file.path.stat().st_mode & 0o777 == 0o600

@@ -175,11 +175,11 @@ def test_accounts_are_managed_by_the_commands_that_are_shown(run):
     assert "Deleted grace" in done.stdout
 
 
-def test_with_a_new_ring_clients_refresh_and_go_on(run, checkout, make_app):
-    assert run(block("new-ring.json")).returncode == 0
+def test_with_a_new_key_set_clients_refresh_and_go_on(run, checkout, make_app):
+    assert run(block("new-keys.json")).returncode == 0
     settings = {"INSTANCE_PATH": str(checkout / "instance"), "DATABASE_URL": None}
     person = people(make_app(**settings, JWT_SECRET_KEY=SECRET), "ada")
-    app = make_app(**settings, JWT_KEYS=str(checkout / "new-ring.json"))
+    app = make_app(**settings, JWT_KEYS=str(checkout / "new-keys.json"))
     bearer = {"Authorization": f"Bearer {person.tokens['access_token']}"}
     assert app.test_client().get("/api/v1/me", headers=bearer).json["code"] == "token_invalid"
     token = {"refresh_token": person.tokens["refresh_token"]}

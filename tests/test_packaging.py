@@ -21,7 +21,6 @@ PRIVATE = {
 # Modules that the documentation of their package does not describe, or not as something to build on
 UNDOCUMENTED = {
     "flask.ctx": "flask",
-    "jwt.algorithms": "pyjwt",
     "psycopg.pq": "psycopg",
     "psycopg.waiting": "psycopg",
     "redis.connection": "redis",

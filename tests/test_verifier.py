@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from taskapi.security.keys import changes
+from taskapi.security.keys import rotation
 from tests.conftest import PASSWORD
 from tests.forging import b64, compact, opened
-from tests.rings import RingFile, new_key
+from tests.key_sets import KeySetFile, new_key
 from tests.servers import ROOT, connects, free_port, serving, wait_until
 
 
@@ -47,8 +47,8 @@ def call(url: str, token: str | None = None, body: dict[str, Any] | None = None)
 class Pair:
     """The Task API and the service that trusts it."""
 
-    def __init__(self, issuer: str, verifier: str, ring_file: RingFile) -> None:
-        self.issuer, self.verifier, self.ring_file = issuer, verifier, ring_file
+    def __init__(self, issuer: str, verifier: str, key_set_file: KeySetFile) -> None:
+        self.issuer, self.verifier, self.key_set_file = issuer, verifier, key_set_file
 
     def sign_in(self) -> str:
         status, tokens = call(f"{self.issuer}/api/v1/auth/login", body={"username": "ada", "password": PASSWORD})
@@ -62,15 +62,20 @@ class Pair:
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     folder: Path = tmp_path_factory.mktemp("issuer")
-    ring_file = RingFile(folder / "ring.json")
-    ring_file.write(new_key("ES256"), new_key("HS256", "verifying"))
-    settings = {"INSTANCE_PATH": folder, "JWT_KEYS": ring_file.path, "BCRYPT_ROUNDS": 4, "RATELIMIT_ENABLED": "false"}
+    key_set_file = KeySetFile(folder / "keys.json")
+    key_set_file.write(new_key("ES256"), new_key("HS256", "verifying"))
+    settings = {
+        "INSTANCE_PATH": folder,
+        "JWT_KEYS": key_set_file.path,
+        "BCRYPT_ROUNDS": 4,
+        "RATELIMIT_ENABLED": "false",
+    }
     environment = {f"TASKAPI_{name}": str(value) for name, value in settings.items()}
     with serving(environment, folder) as issuer:
         wait_until(lambda: call(f"{issuer}/readyz")[0] == 200, 60)
         call(f"{issuer}/api/v1/auth/register", body={"username": "ada", "password": PASSWORD, "name": "Ada"})
         with flask_server("examples.verifier.app", {"JWKS_URL": f"{issuer}/.well-known/jwks.json"}) as verifier:
-            yield Pair(issuer, verifier, ring_file)
+            yield Pair(issuer, verifier, key_set_file)
 
 
 def test_it_knows_whom_our_token_speaks_for(pair: Pair):
@@ -100,7 +105,7 @@ def test_it_believes_no_token_that_we_have_not_signed(pair: Pair):
 def test_it_goes_on_when_the_keys_are_turned(pair: Pair):
     old = pair.sign_in()
     assert pair.whoami(old)[0] == 200
-    pair.ring_file.change(changes.promote, pair.ring_file.stage("EdDSA"))
+    pair.key_set_file.change(rotation.promote_key, pair.key_set_file.stage("EdDSA"))
     wait_until(lambda: opened(pair.sign_in())[0]["alg"] == "EdDSA", 60)
     new = pair.sign_in()
     wait_until(lambda: pair.whoami(new)[0] == 200, 60)

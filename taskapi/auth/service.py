@@ -27,7 +27,7 @@ from taskapi.database import db, now, reader
 from taskapi.resources.pagination import decode_cursor, encode_cursor
 from taskapi.security import denylist, passwords
 from taskapi.security.address import parse_address
-from taskapi.security.keys import ring
+from taskapi.security.keys import current_key_set
 from taskapi.security.tokens import Standing, caller, require_signing
 from taskapi.users.models import User
 
@@ -369,7 +369,7 @@ def _network(address: str) -> str:
 
 def _successors(token: str) -> Iterator[str]:
     """Return what may follow a token: by the key in use, then by each that may have been in use when it was spent."""
-    return (_successor(secret, token) for secret in ring().secrets("refresh"))
+    return (_successor(secret, token) for secret in current_key_set().secrets("refresh"))
 
 
 def _is_unspent(token: str) -> bool:

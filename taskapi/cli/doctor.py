@@ -13,7 +13,7 @@ from taskapi.config.sources import kubernetes_names, suggestion, unknown_names
 from taskapi.database import db, reader, rls_status
 from taskapi.migrations import applied, check_database, is_newer, named, newest
 from taskapi.ops.health import findings
-from taskapi.security.keys import live_ring, ring
+from taskapi.security.keys import current_key_set, key_reloader
 from taskapi.security.redis import eviction, redis
 
 Finding = tuple[str, str, str]  # the verdict, what it is about, and what there is to say
@@ -48,7 +48,7 @@ def _settings() -> Iterator[Finding]:
 
 def _key_source() -> Iterator[Finding]:
     """Warn about a key file that others can read (production does not start with it), and what the source warns of."""
-    source = live_ring().source
+    source = key_reloader().source
     if source.path and (why := exposure(source.path)):
         yield WARN, "signing_key", f"{source.path} {why}"
     if warning := source.warning():
@@ -95,7 +95,7 @@ def _migrations() -> str:
 
 
 def _signing_key() -> str:
-    key = ring().signing
+    key = current_key_set().signing
     return f"{key.alg}, kid {key.kid}" if key else "none: this instance verifies tokens, and issues none"
 
 

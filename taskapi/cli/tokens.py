@@ -17,7 +17,7 @@ from taskapi.cli.command import Group, json_option, read_stdin
 from taskapi.database import db
 from taskapi.security.claims import CLAIMS, HEADER, Members, take_apart
 from taskapi.security.denylist import is_revoked, revoke_everything
-from taskapi.security.keys import ring
+from taskapi.security.keys import current_key_set
 from taskapi.security.tokens import verify
 
 tokens = Group("tokens", help="Access tokens, taken apart.")
@@ -151,5 +151,5 @@ def _moment(instant: int) -> str:
 def _signature(header: Members, verdict: Verdict) -> str:
     if verdict.code in UNVERIFIED:
         return f"not verified: {verdict.why}"
-    key = ring().keys[header["kid"]]
+    key = current_key_set().keys[header["kid"]]
     return f"verified by our key {key.kid} ({key.alg}, {key.state})"

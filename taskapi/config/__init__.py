@@ -151,16 +151,16 @@ class Settings:
     )
     jwt_keys: str = setting(
         "",
-        "The key ring: a file, `env:NAME`, `aws-sm://secret`, `vault://mount/path#field` or `azure-kv://vault/secret`; "
+        "The key set: a file, `env:NAME`, `aws-sm://secret`, `vault://mount/path#field` or `azure-kv://vault/secret`; "
         "empty: `jwt-keys.json` in the instance folder.",
         _text(),
     )
     jwt_keys_reload_seconds: int = setting(
-        60, "How often a ring in a secret store is read anew; files: each second.", _whole(1, 3600)
+        60, "How often a key set in a secret store is read anew; files: each second.", _whole(1, 3600)
     )
     jwt_keys_max_age_seconds: int = setting(
         86400,
-        "For how long a ring that cannot be read anew is relied on; after that `/readyz` is 503.",
+        "For how long a key set that cannot be read anew is relied on; after that `/readyz` is 503.",
         _whole(60, 31536000),
     )
     jwt_algorithm: str = setting(

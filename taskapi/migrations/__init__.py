@@ -20,7 +20,7 @@ from taskapi.config import Settings, SettingsError
 from taskapi.context import current_application
 from taskapi.database import EMBEDDED, MIGRATIONS, db, reader
 from taskapi.database.session import migrate
-from taskapi.security.keys import RING_FILE
+from taskapi.security.keys import KEY_SET_FILE
 
 CORE: Final = "core"
 _APPLIED = text("SELECT version_num FROM alembic_version")
@@ -72,7 +72,7 @@ def _upgrade_embedded(app: Flask) -> None:
     except DBAPIError as error:
         raise SettingsError(f"The database {path} cannot be used: {error.orig}.") from None
     if _serves():
-        app.logger.info("embedded mode: data in %s, keys in %s", path, path.with_name(RING_FILE))
+        app.logger.info("embedded mode: data in %s, keys in %s", path, path.with_name(KEY_SET_FILE))
 
 
 def _serves() -> bool:

@@ -36,9 +36,9 @@ SIGN_INS = Counter("taskapi_sign_ins", "Sign-ins by result.", ["result"])
 REFRESHES = Counter("taskapi_refreshes", "Refreshes by result.", ["result"])
 DENYLIST = Counter("taskapi_denylist_lookups", "Look-ups in the denylist by result.", ["result"])
 AUDIT_OMITTED = Counter("taskapi_audit_omitted", "Entries beyond the allowances of the audit log.", ["by"])
-KEY_RING_READ = Gauge(
-    "taskapi_key_ring_read_timestamp_seconds",
-    "When the key ring was last read with success; of several workers the oldest.",
+KEY_SET_READ = Gauge(
+    "taskapi_key_set_read_timestamp_seconds",
+    "When the key set was last read with success; of several workers the oldest.",
     multiprocess_mode="livemin",
 )
 POOL = Gauge("taskapi_pool_connections_in_use", "Database connections in use.", ["engine"], multiprocess_mode="livesum")

@@ -20,7 +20,7 @@ from taskapi.api.responses import to_json
 from taskapi.context import current_request
 from taskapi.database import JsonArray, JsonObject, PreparedJsonPage, reader
 from taskapi.security import base64url
-from taskapi.security.keys import ring
+from taskapi.security.keys import current_key_set
 from taskapi.security.tokens import caller
 
 MAC_BYTES: Final = 16
@@ -101,7 +101,7 @@ def _query_without_cursor(query: bytes) -> str:
 def encode_cursor(position: Any, filters: Any) -> str:
     """Return the cursor of the rows after `position`, a list, for the caller, the path of the request and `filters`."""
     data = to_json(position)
-    return base64url.encode(_mac(ring().secrets("cursor")[0], data, filters) + data)
+    return base64url.encode(_mac(current_key_set().secrets("cursor")[0], data, filters) + data)
 
 
 def decode_cursor(cursor: str, filters: Any) -> list[Any]:
@@ -111,7 +111,7 @@ def decode_cursor(cursor: str, filters: Any) -> list[Any]:
     except ValueError:
         problem("invalid_cursor")
     mac, data = signed[:MAC_BYTES], signed[MAC_BYTES:]
-    if not any(hmac.compare_digest(mac, _mac(secret, data, filters)) for secret in ring().secrets("cursor")):
+    if not any(hmac.compare_digest(mac, _mac(secret, data, filters)) for secret in current_key_set().secrets("cursor")):
         problem("invalid_cursor")
     position: list[Any] = orjson.loads(data)
     return position

@@ -18,7 +18,7 @@ from flask import Response, request
 
 from taskapi.api import problem
 from taskapi.config import settings
-from taskapi.security.keys import ring
+from taskapi.security.keys import current_key_set
 from taskapi.security.tokens import caller
 
 ACCESS: Final = "access_token"
@@ -87,12 +87,12 @@ def clear_cookies_if_unauthorized(response: Response) -> Response:
 
 def csrf_of(refresh_token: str) -> str:
     """Return the CSRF value for a refresh token."""
-    return _digest(ring().secrets("csrf")[0], refresh_token, 24)
+    return _digest(current_key_set().secrets("csrf")[0], refresh_token, 24)
 
 
 def require_csrf_of(refresh_token: str) -> None:
     """Respond 403 unless the request has the CSRF value for a refresh token."""
-    require_csrf(*(_digest(secret, refresh_token, 24) for secret in ring().secrets("csrf")))
+    require_csrf(*(_digest(secret, refresh_token, 24) for secret in current_key_set().secrets("csrf")))
 
 
 def require_csrf(*values: str) -> None:
@@ -110,7 +110,7 @@ class Device(NamedTuple):
 
     def belongs_to(self, username: str) -> bool:
         """Tell whether this user has signed in on the device."""
-        hashes = [_name_hash(secret, username) for secret in ring().secrets("device")]
+        hashes = [_name_hash(secret, username) for secret in current_key_set().secrets("device")]
         return any(hmac.compare_digest(self.name_hash, one) for one in hashes)
 
 
@@ -120,7 +120,7 @@ def read_device() -> Device | None:
     device_id, _, rest = rest.partition(".")
     name_hash, _, signature = rest.partition(".")
     signed = f"{expires}.{device_id}.{name_hash}"
-    valid = [_sign_device(secret, signed) for secret in ring().secrets("device")]
+    valid = [_sign_device(secret, signed) for secret in current_key_set().secrets("device")]
     if not any(hmac.compare_digest(signature.encode(), one.encode()) for one in valid):
         return None
     return Device(device_id, name_hash) if int(expires) > time.time() else None
@@ -128,7 +128,7 @@ def read_device() -> Device | None:
 
 def set_device_cookie(response: Response, username: str, device: Device | None) -> Response:
     """Set the device cookie with the response to a sign-in. The id of a known device stays, and so does its limit."""
-    secret = ring().secrets("device")[0]
+    secret = current_key_set().secrets("device")[0]
     device_id = device.id if device else secrets.token_urlsafe(12)
     signed = f"{int(time.time()) + DEVICE_SECONDS}.{device_id}.{_name_hash(secret, username)}"
     value = f"{signed}.{_sign_device(secret, signed)}"

@@ -15,7 +15,7 @@ from taskapi.api import problem
 from taskapi.config import Settings, settings
 from taskapi.context import current_g
 from taskapi.security.claims import LEEWAY, TYP, claims_fault, header_fault, take_apart
-from taskapi.security.keys import ALGORITHMS, Key, live_ring, ring
+from taskapi.security.keys import ALGORITHMS, Key, current_key_set, key_reloader
 
 REMEMBERED: Final = 20_000
 
@@ -61,7 +61,7 @@ def caller() -> Caller:
 def issue(standing: Standing, session_id: UUID, *, fresh: bool, csrf: str | None = None) -> str:
     """Return a new access token, tied to a CSRF value if it is for a cookie.
 
-    Key, `kid` and algorithm are one snapshot of the ring.
+    Key, `kid` and algorithm are one snapshot of the key set.
     """
     key = require_signing()
     claims: dict[str, Any] = {"client_id": settings().jwt_client_id, "sid": str(session_id), "name": standing.name}
@@ -80,12 +80,12 @@ def issue(standing: Standing, session_id: UUID, *, fresh: bool, csrf: str | None
 
 def require_signing() -> Key:
     """Return the key that signs, or answer 503 where we only verify."""
-    return ring().signing or problem("signing_unavailable")
+    return current_key_set().signing or problem("signing_unavailable")
 
 
 def verify(token: str) -> Caller:
     """Return whom a token speaks for, or answer 401. A token that was verified once is remembered by its exact text."""
-    remembered: dict[str, Caller] = ring().verified
+    remembered: dict[str, Caller] = current_key_set().verified
     found = remembered.get(token)
     if found is None:
         found = _verify_anew(token)
@@ -101,7 +101,7 @@ def verify(token: str) -> Caller:
 
 
 def init_tokens(app: Flask, settings: Settings) -> None:
-    """Set flask-jwt-extended up to sign and verify with the ring."""
+    """Set flask-jwt-extended up to sign and verify with the key set."""
     app.config.update(
         JWT_DECODE_ALGORITHMS=list(ALGORITHMS),
         JWT_ENCODE_ISSUER=settings.jwt_issuer,
@@ -168,4 +168,4 @@ def _key_of(header: dict[str, Any], claims: dict[str, Any]) -> Any:
 
 
 def _find_key(kid: str) -> Key | None:
-    return ring().keys.get(kid) or live_ring().reread().keys.get(kid)
+    return current_key_set().keys.get(kid) or key_reloader().reload_for_unknown_kid().keys.get(kid)

@@ -55,6 +55,6 @@ def test_oldest_pip_installs_what_the_application_needs(installed, tmp_path):
 def test_keys_of_each_kind_can_be_made(installed, tmp_path):
     settings = {"TASKAPI_INSTANCE_PATH": str(tmp_path / "instance")}
     for alg in ("HS256", "ES256", "EdDSA", "RS256"):
-        ring = str(tmp_path / f"{alg}.json")
+        key_set = str(tmp_path / f"{alg}.json")
         flask = (installed, "-m", "flask", "--app", "taskapi")
-        run(*flask, "keys", "generate", "--alg", alg, ring, cwd=tmp_path, **settings)
+        run(*flask, "keys", "generate", "--alg", alg, key_set, cwd=tmp_path, **settings)

@@ -1,4 +1,4 @@
-"""The key ring: every key knows its algorithm, one signs, others verify, and all are turned while people work."""
+"""Signing keys: a key set in which each key has one algorithm, one key signs, and keys rotate without a restart."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,106 +10,113 @@ from flask import Flask
 from taskapi.config import PREFIX, Settings, SettingsError, settings
 from taskapi.config.refusals import exposure, is_guessable
 from taskapi.context import current_application
-from taskapi.security.keys.algorithms import ALGORITHMS, Jwk, UnfitKeyError
-from taskapi.security.keys.changes import member, new_members, new_seal
-from taskapi.security.keys.files import create
-from taskapi.security.keys.jwk import Key, State, pem_jwk, read_key, secret_jwk
-from taskapi.security.keys.live import LiveRing
-from taskapi.security.keys.ring import KeyRing, members_of, read_ring
-from taskapi.security.keys.sources import Source, SourceError, fixed, open_source
+from taskapi.security.keys.key import (
+    ALGORITHMS,
+    InvalidKeyError,
+    Jwk,
+    Key,
+    State,
+    pem_to_jwk,
+    read_key,
+    secret_to_jwk,
+)
+from taskapi.security.keys.key_set import KeySet, parse_key_set, parse_members
+from taskapi.security.keys.rotation import create_file, new_member, new_members, new_sealing_key
+from taskapi.security.keys.sources import KeyReloader, Source, SourceError, fixed_source, open_source
 
-__all__ = ["ALGORITHMS", "Key", "KeyRing", "UnfitKeyError", "check_keys", "init_keys", "live_ring", "read_ring", "ring"]
+__all__ = [
+    "ALGORITHMS", "InvalidKeyError", "Key", "KeySet", "check_keys", "current_key_set", "init_keys", "key_reloader",
+    "parse_key_set",
+]  # fmt: skip
 
-RING_FILE: Final = "jwt-keys.json"
-SEAL_FILE: Final = "sealing-key.json"
+KEY_SET_FILE: Final = "jwt-keys.json"
+SEALING_KEY_FILE: Final = "sealing-key.json"
 DEFAULT_ALG: Final = "HS256"
 
 
-def ring() -> KeyRing:
-    """Return the key ring of the current application, as it is now."""
-    return live_ring().current()
+def current_key_set() -> KeySet:
+    """Return the current key set of the application."""
+    return key_reloader().current()
 
 
-def live_ring() -> LiveRing:
-    """Return what keeps the ring of the current application fresh."""
-    found: LiveRing = current_application().extensions["taskapi-keys"]
+def key_reloader() -> KeyReloader:
+    """Return the key reloader of the application."""
+    found: KeyReloader = current_application().extensions["taskapi-keys"]
     return found
 
 
 def check_keys() -> str | None:
-    """Return why no token can be verified, or why the ring is too old to rely on; or None."""
-    if not ring().keys:
+    """Return why no token can be verified, or that the key set was not read for too long; or None."""
+    if not current_key_set().keys:
         return "no key verifies tokens"
-    live, most = live_ring(), settings().jwt_keys_max_age_seconds
-    if live.age() > most:
-        live.reread()  # nobody may have asked for a while
-    return f"the key ring was last read {live.age():.0f} s ago" if live.age() > most else None
+    reloader, max_age = key_reloader(), settings().jwt_keys_max_age_seconds
+    if reloader.age() > max_age:
+        reloader.reload_for_unknown_kid()  # there may have been no request for a while
+    return f"the key set was last read {reloader.age():.0f} s ago" if reloader.age() > max_age else None
 
 
 def init_keys(app: Flask, settings: Settings) -> None:
-    """Load the ring, making one in the instance folder where the settings name none. Raises SettingsError."""
+    """Load the key set; create one in the instance folder if the settings name none. Raises SettingsError."""
     if settings.jwt_secret_key and is_guessable(settings.jwt_secret_key):
         app.logger.warning("%sJWT_SECRET_KEY is well known or easily guessed: production refuses it", PREFIX)
     folder = Path(app.instance_path)
-    source = _choose(settings, folder)
+    source = _choose_source(settings, folder)
     if source.path and (why := exposure(source.path)):
         if settings.production:
             raise SettingsError(f"{PREFIX}JWT_KEYS: {source.place} {why}.")
-        app.logger.warning("the key ring %s %s", source.place, why)
+        app.logger.warning("the key set %s %s", source.place, why)
+    make_sealing_key = partial(_read_own_sealing_key, app, folder / SEALING_KEY_FILE)
     try:
-        live = LiveRing(app, source, settings.jwt_keys_reload_seconds, partial(_own_seal, app, folder / SEAL_FILE))
-    except (SourceError, UnfitKeyError) as error:
+        reloader = KeyReloader(app, source, settings.jwt_keys_reload_seconds, make_sealing_key)
+    except (SourceError, InvalidKeyError) as error:
         raise SettingsError(f"{PREFIX}JWT_KEYS: {source.place} {error}.") from None
-    signing = live.current().signing
+    signing = reloader.current().signing
     if signing and settings.jwt_algorithm not in {"", signing.alg}:
         raise SettingsError(
-            f"{PREFIX}JWT_ALGORITHM: The key that signs is for {signing.alg}, and the key decides. "
+            f"{PREFIX}JWT_ALGORITHM: The signing key is for {signing.alg}, and the key decides. "
             f"Leave this setting out; `flask keys rotate --alg {settings.jwt_algorithm}` brings another key."
         )
-    app.extensions["taskapi-keys"] = live
+    app.extensions["taskapi-keys"] = reloader
 
 
-def _choose(settings: Settings, folder: Path) -> Source:
+def _choose_source(settings: Settings, folder: Path) -> Source:
     given = [name for name in ("jwt_secret_key", "jwt_private_key", "jwt_keys") if getattr(settings, name)]
     if len(given) > 1:
         raise SettingsError(f"{' and '.join(PREFIX + name.upper() for name in given)}: Set only one of them.")
     if settings.jwt_secret_key:
         secret = settings.jwt_secret_key.encode()
-        return _single("JWT_SECRET_KEY", lambda: secret_jwk(secret), settings.jwt_algorithm)
+        return _open_single_key("JWT_SECRET_KEY", lambda: secret_to_jwk(secret), settings.jwt_algorithm)
     if settings.jwt_private_key:
         pem = settings.jwt_private_key.encode()
-        return _single("JWT_PRIVATE_KEY", lambda: pem_jwk(pem), settings.jwt_algorithm)
+        return _open_single_key("JWT_PRIVATE_KEY", lambda: pem_to_jwk(pem), settings.jwt_algorithm)
+    path = folder / KEY_SET_FILE
     try:
-        return open_source(settings.jwt_keys) if settings.jwt_keys else _embedded(folder, settings.jwt_algorithm)
-    except SourceError as error:
-        raise SettingsError(f"{PREFIX}JWT_KEYS: {settings.jwt_keys or folder / RING_FILE} {error}.") from None
-
-
-def _single(setting: str, key: Callable[[], Jwk], alg: str) -> Source:
-    try:
-        jwk = member(key(), State.SIGNING, alg=alg)
-        read_key(jwk)
-    except UnfitKeyError as error:
-        raise SettingsError(f"{PREFIX}{setting}: It {error}.") from None
-    return fixed(jwk)
-
-
-def _embedded(folder: Path, alg: str) -> Source:
-    path = folder / RING_FILE
-    try:
+        if settings.jwt_keys:
+            return open_source(settings.jwt_keys)
         if not path.exists():
-            create(path, new_members(alg or DEFAULT_ALG))
+            create_file(path, new_members(settings.jwt_algorithm or DEFAULT_ALG))
+        return open_source(str(path))
     except OSError as error:
-        raise SourceError(f"cannot be written: {error.strerror}") from None
-    return open_source(str(path))
+        raise SettingsError(f"{PREFIX}JWT_KEYS: {path} cannot be written: {error.strerror}.") from None
+    except SourceError as error:
+        raise SettingsError(f"{PREFIX}JWT_KEYS: {settings.jwt_keys} {error}.") from None
 
 
-def _own_seal(app: Flask, path: Path) -> Key:
-    """Return a sealing key of this machine's own, for a ring of public keys alone."""
-    app.logger.warning("the key ring has no sealing key: list cursors are good on this machine alone")
+def _open_single_key(setting: str, make_jwk: Callable[[], Jwk], alg: str) -> Source:
+    try:
+        jwk = new_member(make_jwk(), State.SIGNING, alg=alg)
+        read_key(jwk)
+    except InvalidKeyError as error:
+        raise SettingsError(f"{PREFIX}{setting}: It {error}.") from None
+    return fixed_source(jwk)
+
+
+def _read_own_sealing_key(app: Flask, path: Path) -> Key:
+    """Return a sealing key of this machine, for a key set without private keys."""
+    app.logger.warning("the key set has no sealing key: list cursors are valid on this machine only")
     try:
         if not path.exists():
-            create(path, [new_seal()])
-        return read_key(members_of(path.read_bytes())[0])
+            create_file(path, [new_sealing_key()])
+        return read_key(parse_members(path.read_bytes())[0])
     except OSError as error:
         raise SourceError(f"has no sealing key, and none can be kept in {path}: {error.strerror}") from None

@@ -24,15 +24,15 @@ from urllib3 import HTTPResponse
 
 from taskapi.config import SettingsError
 from taskapi.extensions.secret_stores import stores
-from taskapi.security.keys import changes, files
+from taskapi.security.keys import key_set, rotation
 from tests.conftest import ROOT, AppFactory
-from tests.rings import GOOD, REFUSED, answer_to, new_key
+from tests.key_sets import GOOD, REFUSED, answer_to, new_key
 
 SECRET_PATH = "/v1/secret/data/taskapi/keys"
 
 
-def ring_text(*members: dict[str, Any]) -> str:
-    return files.to_text(list(members))
+def key_set_text(*members: dict[str, Any]) -> str:
+    return key_set.format_members(list(members))
 
 
 class Vault(ThreadingHTTPServer):
@@ -117,23 +117,23 @@ def vault(monkeypatch: pytest.MonkeyPatch) -> Iterator[Vault]:
 
 
 def settle() -> None:
-    """Wait until nobody reads a ring any more."""
+    """Wait until nobody reads a key set any more."""
     for thread in threading.enumerate():
-        if thread.name == "key-ring":
+        if thread.name == "key-set":
             thread.join(10)
 
 
-def test_a_ring_in_vault_is_used(make_app: AppFactory, enter, vault: Vault):
-    vault.data = {"ring": ring_text(new_key("EdDSA"))}
-    app = make_app(JWT_KEYS="vault://secret/taskapi/keys#ring")
+def test_a_key_set_in_vault_is_used(make_app: AppFactory, enter, vault: Vault):
+    vault.data = {"keys": key_set_text(new_key("EdDSA"))}
+    app = make_app(JWT_KEYS="vault://secret/taskapi/keys#keys")
     assert answer_to(app, enter(app)) == GOOD
 
 
 def test_vault_token_is_renewed_before_it_ends(vault: Vault, monkeypatch: pytest.MonkeyPatch):
-    vault.data, vault.period = {"ring": "{}"}, 1000.0
+    vault.data, vault.period = {"keys": "{}"}, 1000.0
     vault.tokens["the-token"] = vault.now() + 1000
     monkeypatch.setattr(stores, "monotonic", vault.now)
-    store = stores.Vault("secret/taskapi/keys#ring")
+    store = stores.Vault("secret/taskapi/keys#keys")
     for _ in range(10):
         assert store.read() == "{}"
         vault.ahead += 300
@@ -142,8 +142,8 @@ def test_vault_token_is_renewed_before_it_ends(vault: Vault, monkeypatch: pytest
 
 @pytest.mark.parametrize("renewable", [True, False])
 def test_doctor_warns_about_a_vault_token_that_is_not_renewable(make_app: AppFactory, vault: Vault, renewable: bool):
-    vault.data, vault.period, vault.renewable = {"ring": ring_text(new_key("EdDSA"))}, 3600.0, renewable
-    runner = make_app(JWT_KEYS="vault://secret/taskapi/keys#ring").test_cli_runner()
+    vault.data, vault.period, vault.renewable = {"keys": key_set_text(new_key("EdDSA"))}, 3600.0, renewable
+    runner = make_app(JWT_KEYS="vault://secret/taskapi/keys#keys").test_cli_runner()
     output = runner.invoke(args=["doctor"]).output
     assert ("warn  signing_key  the Vault token is not renewable and ends in 3600" in output) is not renewable
 
@@ -151,9 +151,9 @@ def test_doctor_warns_about_a_vault_token_that_is_not_renewable(make_app: AppFac
 def test_doctor_warns_about_a_vault_token_that_could_not_be_renewed(
     make_app: AppFactory, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ):
-    vault.data, vault.period = {"ring": ring_text(new_key("EdDSA"))}, 1000.0
+    vault.data, vault.period = {"keys": key_set_text(new_key("EdDSA"))}, 1000.0
     monkeypatch.setattr(stores, "monotonic", vault.now)
-    app = make_app(JWT_KEYS="vault://secret/taskapi/keys#ring")
+    app = make_app(JWT_KEYS="vault://secret/taskapi/keys#keys")
     vault.renewable, vault.ahead = False, 600.0
     app.extensions["taskapi-keys"].source.read()
     output = app.test_cli_runner().invoke(args=["doctor"]).output
@@ -164,8 +164,8 @@ def test_approle_signs_in_again_when_its_token_has_ended(vault: Vault, monkeypat
     monkeypatch.delenv("VAULT_TOKEN")
     monkeypatch.setenv("VAULT_ROLE_ID", "the-role")
     monkeypatch.setenv("VAULT_SECRET_ID", "the-secret")
-    vault.data, vault.period = {"ring": "{}"}, 60.0
-    store = stores.Vault("secret/taskapi/keys#ring")
+    vault.data, vault.period = {"keys": "{}"}, 60.0
+    store = stores.Vault("secret/taskapi/keys#keys")
     for sign_ins in (1, 1, 2):
         assert store.read() == "{}"
         assert vault.sign_ins == sign_ins
@@ -173,42 +173,42 @@ def test_approle_signs_in_again_when_its_token_has_ended(vault: Vault, monkeypat
             vault.tokens.clear()
 
 
-def test_ring_that_cannot_be_read_for_too_long_is_not_ready(make_app: AppFactory, enter, vault: Vault):
-    vault.data = {"ring": ring_text(new_key("ES256"))}
-    app = make_app(JWT_KEYS="vault://secret/taskapi/keys#ring", JWT_KEYS_MAX_AGE_SECONDS=60)
+def test_key_set_that_cannot_be_read_for_too_long_is_not_ready(make_app: AppFactory, enter, vault: Vault):
+    vault.data = {"keys": key_set_text(new_key("ES256"))}
+    app = make_app(JWT_KEYS="vault://secret/taskapi/keys#keys", JWT_KEYS_MAX_AGE_SECONDS=60)
     client = app.test_client()
     assert client.get("/readyz").status_code == 200
     vault.up = False
     live = app.extensions["taskapi-keys"]
-    live._read_at = live._good_at = time.monotonic() - 61
+    live._read_at = live._success_at = time.monotonic() - 61
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json["down"]) == (503, ["signing_key"])
     result = app.test_cli_runner().invoke(args=["doctor"])
-    assert "FAIL  signing_key  the key ring was last read 6" in result.output
+    assert "FAIL  signing_key  the key set was last read 6" in result.output
     vault.up = True
     live._read_at = time.monotonic() - 61
     assert client.get("/readyz").status_code == 200  # it looks itself, where nobody has asked for a while
     read = re.search(
-        r"^taskapi_key_ring_read_timestamp_seconds(?:{.*})? (\S+)$", client.get("/metrics").text, re.MULTILINE
+        r"^taskapi_key_set_read_timestamp_seconds(?:{.*})? (\S+)$", client.get("/metrics").text, re.MULTILINE
     )
     assert read
     assert time.time() - float(read[1]) < 60
 
 
-def test_ring_that_is_no_ring_ages_although_the_store_answers(make_app: AppFactory, vault: Vault):
-    vault.data = {"ring": ring_text(new_key("ES256"))}
-    app = make_app(JWT_KEYS="vault://secret/taskapi/keys#ring", JWT_KEYS_MAX_AGE_SECONDS=60)
-    vault.data = {"ring": "no ring"}
+def test_key_set_that_is_no_key_set_ages_although_the_store_answers(make_app: AppFactory, vault: Vault):
+    vault.data = {"keys": key_set_text(new_key("ES256"))}
+    app = make_app(JWT_KEYS="vault://secret/taskapi/keys#keys", JWT_KEYS_MAX_AGE_SECONDS=60)
+    vault.data = {"keys": "no key set"}
     live = app.extensions["taskapi-keys"]
-    live._good_at = time.monotonic() - 61
+    live._success_at = time.monotonic() - 61
     for _ in range(2):
         live._read_at = time.monotonic() - 61
         assert app.test_client().get("/readyz").status_code == 503
 
 
-def test_a_ring_that_vault_holds_as_an_object_is_used(make_app: AppFactory, enter, vault: Vault):
-    vault.data = {"ring": {"keys": [new_key("EdDSA")]}}
-    app = make_app(JWT_KEYS="vault://secret/taskapi/keys#ring")
+def test_a_key_set_that_vault_holds_as_an_object_is_used(make_app: AppFactory, enter, vault: Vault):
+    vault.data = {"keys": {"keys": [new_key("EdDSA")]}}
+    app = make_app(JWT_KEYS="vault://secret/taskapi/keys#keys")
     assert answer_to(app, enter(app)) == GOOD
 
 
@@ -216,7 +216,7 @@ def test_a_ring_that_vault_holds_as_an_object_is_used(make_app: AppFactory, ente
     ("place", "why"),
     [
         ("vault://secret/taskapi/keys#other", "has no field 'other'"),
-        ("vault://secret/elsewhere#ring", "cannot be read: InvalidPath"),
+        ("vault://secret/elsewhere#keys", "cannot be read: InvalidPath"),
         ("vault://secret/taskapi/keys", "has no field ''"),
     ],
 )
@@ -229,16 +229,16 @@ def test_what_vault_does_not_have_is_told_at_start(make_app: AppFactory, vault: 
 def test_a_token_that_vault_refuses_is_told_at_start(make_app: AppFactory, vault: Vault, monkeypatch):
     monkeypatch.setenv("VAULT_TOKEN", "another")
     with pytest.raises(SettingsError, match="cannot be read: Forbidden: permission denied"):
-        make_app(JWT_KEYS="vault://secret/taskapi/keys#ring")
+        make_app(JWT_KEYS="vault://secret/taskapi/keys#keys")
 
 
 def test_a_store_is_asked_again_when_it_is_time_and_no_request_waits(make_app, enter, vault: Vault, later):
     members = [new_key("ES256")]
-    vault.data = {"ring": ring_text(*members)}
-    app = make_app(JWT_KEYS="vault://secret/taskapi/keys#ring", JWT_KEYS_RELOAD_SECONDS=60)
+    vault.data = {"keys": key_set_text(*members)}
+    app = make_app(JWT_KEYS="vault://secret/taskapi/keys#keys", JWT_KEYS_RELOAD_SECONDS=60)
     token = enter(app)
-    changes.revoke(members, members[0]["kid"])
-    vault.data = {"ring": ring_text(*members)}
+    rotation.revoke_key(members, members[0]["kid"])
+    vault.data = {"keys": key_set_text(*members)}
     later(59)
     assert (answer_to(app, token), vault.asked) == (GOOD, 1)
     later(2)
@@ -247,26 +247,26 @@ def test_a_store_is_asked_again_when_it_is_time_and_no_request_waits(make_app, e
     assert (answer_to(app, token), vault.asked) == (REFUSED, 2)
 
 
-def test_a_store_that_is_down_leaves_the_last_ring_in_force(make_app, enter, vault: Vault, later, caplog):
-    vault.data = {"ring": ring_text(new_key("ES256"))}
-    app = make_app(JWT_KEYS="vault://secret/taskapi/keys#ring")
+def test_a_store_that_is_down_leaves_the_last_key_set_in_force(make_app, enter, vault: Vault, later, caplog):
+    vault.data = {"keys": key_set_text(new_key("ES256"))}
+    app = make_app(JWT_KEYS="vault://secret/taskapi/keys#keys")
     token = enter(app)
     vault.up = False
     later(61)
     answer_to(app, token)
     settle()
     assert (answer_to(app, token), answer_to(app, enter(app))) == (GOOD, GOOD)
-    assert "the last good one stays in force" in caplog.text
+    assert "the last valid one stays in use" in caplog.text
 
 
 def test_a_key_that_came_this_moment_is_looked_up_at_once_but_not_for_every_token(make_app, enter, vault: Vault, later):
-    """Another instance has read the ring and signs with its new key, before this one has."""
+    """Another instance has read the key set and signs with its new key, before this one has."""
     members = [new_key("ES256")]
-    vault.data = {"ring": ring_text(*members)}
-    behind = make_app(JWT_KEYS="vault://secret/taskapi/keys#ring")
-    changes.promote(members, changes.add(members, new_key("EdDSA", "staged"))["kid"])
-    vault.data = {"ring": ring_text(*members)}
-    token = enter(make_app(JWT_KEYS="vault://secret/taskapi/keys#ring"))
+    vault.data = {"keys": key_set_text(*members)}
+    behind = make_app(JWT_KEYS="vault://secret/taskapi/keys#keys")
+    rotation.promote_key(members, rotation.add_key(members, new_key("EdDSA", "staged"))["kid"])
+    vault.data = {"keys": key_set_text(*members)}
+    token = enter(make_app(JWT_KEYS="vault://secret/taskapi/keys#keys"))
     assert (answer_to(behind, token), vault.asked) == (REFUSED, 2)
     later(6)
     assert (answer_to(behind, token), vault.asked) == (GOOD, 3)
@@ -294,8 +294,8 @@ def secrets_manager(aws: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["SecretString", "SecretBinary"])
-def test_a_ring_in_aws_secrets_manager_is_used(make_app: AppFactory, enter, secrets_manager, kind):
-    text = ring_text(new_key("ES384"))
+def test_a_key_set_in_aws_secrets_manager_is_used(make_app: AppFactory, enter, secrets_manager, kind):
+    text = key_set_text(new_key("ES384"))
     name = f"taskapi/{kind}"
     secrets_manager.create_secret(Name=name, **{kind: text if kind == "SecretString" else text.encode()})
     app = make_app(JWT_KEYS=f"aws-sm://{name}")
@@ -344,16 +344,16 @@ class Credential:
 
 @pytest.fixture
 def key_vault() -> Callable[[str], str]:
-    """Read from an Azure Key Vault that holds one ring."""
+    """Read from an Azure Key Vault that holds one key set."""
     session = Session()
-    session.mount("https://ours.vault.azure.net", KeyVault({"keys": "the ring"}))
+    session.mount("https://ours.vault.azure.net", KeyVault({"keys": "the key set"}))
     transport = RequestsTransport(session=session, session_owner=False)
     return lambda name: stores.read_azure(name, credential=Credential(), transport=transport)
 
 
 @pytest.mark.parametrize("name", ["ours/keys", "ours.vault.azure.net/keys"])
-def test_a_ring_in_azure_key_vault_is_read(key_vault, name):
-    assert key_vault(name) == "the ring"
+def test_a_key_set_in_azure_key_vault_is_read(key_vault, name):
+    assert key_vault(name) == "the key set"
 
 
 def test_what_azure_does_not_have_is_told(key_vault):

@@ -8,7 +8,7 @@ from marshmallow import Schema, fields
 from taskapi.api import Blueprint, public
 from taskapi.api.responses import to_json
 from taskapi.config import settings
-from taskapi.security.keys import ring
+from taskapi.security.keys import current_key_set
 
 MAX_AGE = 300
 EXAMPLE = {
@@ -55,7 +55,7 @@ class MetadataSchema(Schema):
 @public
 def show_jwks() -> Response:
     """Show the public keys that verify our tokens."""
-    return _cacheable(ring().published)
+    return _cacheable(current_key_set().published)
 
 
 @blp.get("/.well-known/oauth-authorization-server")

@@ -1,4 +1,4 @@
-"""Key rings for the tests: keys in every state, rings in files, and applications on them."""
+"""Key sets for the tests: keys in every state, key sets in files, and applications on them."""
 
 import json
 from collections.abc import Callable
@@ -12,9 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from flask import Flask
 from flask.testing import FlaskClient
 
-from taskapi.security.keys import ALGORITHMS, changes, files, live
-from taskapi.security.keys.algorithms import generate, jwk_of
-from taskapi.security.keys.jwk import State, public_part
+from taskapi.security.keys import ALGORITHMS, key_set, rotation, sources
+from taskapi.security.keys.key import State, generate_key, public_part, to_jwk
 from tests.conftest import PASSWORD, AppFactory
 
 ASYMMETRIC = [alg for alg, kind in ALGORITHMS.items() if kind.kty != "oct"]
@@ -22,29 +21,29 @@ GOOD = (200, None)
 REFUSED = (401, "token_invalid")
 
 
-class RingFile:
-    """A ring in a file, and what one does to it."""
+class KeySetFile:
+    """A key set in a file, and what one does to it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def write(self, *members: dict[str, Any]) -> None:
-        self.path.write_text(files.to_text(list(members)), encoding="utf-8")
+        self.path.write_text(key_set.format_members(list(members)), encoding="utf-8")
 
     def change(self, change: Callable[..., Any], *arguments: Any) -> str:
-        changed: dict[str, Any] = files.rewrite(self.path, lambda members: change(members, *arguments))
+        changed: dict[str, Any] = rotation.rewrite_file(self.path, lambda members: change(members, *arguments))
         return str(changed["kid"])
 
     def stage(self, alg: str) -> str:
-        return self.change(changes.add, new_key(alg, "staged"))
+        return self.change(rotation.add_key, new_key(alg, "staged"))
 
     def states(self) -> dict[str, str]:
         return {member["kid"]: member["state"] for member in json.loads(self.path.read_text())["keys"]}
 
 
 def new_key(alg: str, state: str = "signing", *, use: str = "sig") -> dict[str, Any]:
-    """A private key as it stands in a ring."""
-    return changes.member(generate(alg), State(state), alg=alg, use=changes.Use(use))
+    """A private key as it stands in a key set."""
+    return rotation.new_member(generate_key(alg), State(state), alg=alg, use=rotation.Use(use))
 
 
 def public(member: dict[str, Any]) -> dict[str, Any]:
@@ -53,16 +52,16 @@ def public(member: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def ring_file(tmp_path: Path) -> RingFile:
-    return RingFile(tmp_path / "ring.json")
+def key_set_file(tmp_path: Path) -> KeySetFile:
+    return KeySetFile(tmp_path / "keys.json")
 
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Let seconds pass, for what counts them by the monotonic clock."""
     passed = 0.0
-    clock = live.monotonic
-    monkeypatch.setattr(live, "monotonic", lambda: clock() + passed)
+    clock = sources.monotonic
+    monkeypatch.setattr(sources, "monotonic", lambda: clock() + passed)
 
     def pass_by(seconds: float) -> None:
         nonlocal passed
@@ -98,19 +97,19 @@ def enter(new_person: Callable[..., str]) -> Callable[[Flask], str]:
 
 
 @pytest.fixture
-def serve(make_app: AppFactory, ring_file: RingFile) -> Callable[..., Flask]:
-    """Build an application on a ring of these keys."""
+def serve(make_app: AppFactory, key_set_file: KeySetFile) -> Callable[..., Flask]:
+    """Build an application on a key set of these keys."""
 
     def make(*members: dict[str, Any]) -> Flask:
-        ring_file.write(*members)
-        return make_app(JWT_KEYS=str(ring_file.path))
+        key_set_file.write(*members)
+        return make_app(JWT_KEYS=str(key_set_file.path))
 
     return make
 
 
 def pem(alg: str, *, private: bool = True) -> str:
     """A new key as PEM."""
-    return pem_of(generate(alg), private=private)
+    return pem_of(generate_key(alg), private=private)
 
 
 def pem_of(jwk: dict[str, Any], *, private: bool = True) -> str:
@@ -121,4 +120,4 @@ def pem_of(jwk: dict[str, Any], *, private: bool = True) -> str:
 
 
 def rsa_pem(bits: int) -> str:
-    return pem_of(jwk_of(rsa.generate_private_key(65537, bits)))
+    return pem_of(to_jwk(rsa.generate_private_key(65537, bits)))

@@ -1,4 +1,4 @@
-"""Changing the key ring from the command line: not too early, told in a line, and written in the audit log."""
+"""Changing the key set from the command line: not too early, told in a line, and written in the audit log."""
 
 from collections.abc import Callable
 from time import time
@@ -9,32 +9,32 @@ from taskapi.audit import Event, record
 from taskapi.config import settings
 from taskapi.database import db
 from taskapi.security.claims import LEEWAY
-from taskapi.security.jwks import MAX_AGE
-from taskapi.security.keys import UnfitKeyError, changes, files, live_ring
-from taskapi.security.keys.algorithms import Jwk
-from taskapi.security.keys.ring import members_of
+from taskapi.security.keys import InvalidKeyError, key_reloader, rotation
+from taskapi.security.keys.jwks import MAX_AGE
+from taskapi.security.keys.key import Jwk
+from taskapi.security.keys.key_set import parse_members
 
 
 def read_members() -> list[Jwk]:
-    """Return the keys of the ring as they are written where it is kept, retired ones included."""
-    return members_of(live_ring().source.read())
+    """Return the keys of the key set as they are written where it is kept, retired ones included."""
+    return parse_members(key_reloader().source.read())
 
 
-def change_ring(action: str, change: Callable[[list[Jwk]], Jwk]) -> Jwk:
-    """Change the ring's file, and say which key is what now."""
-    source = live_ring().source
+def change_key_set(action: str, change: Callable[[list[Jwk]], Jwk]) -> Jwk:
+    """Change the key set's file, and say which key is what now."""
+    source = key_reloader().source
     if source.path is None:
         raise click.ClickException(
-            f"The ring is not in a file{f', but in {source.place}' if source.place else ''}. "
+            f"The key set is not in a file{f', but in {source.place}' if source.place else ''}. "
             "`flask keys export` prints it: change it as a file, and put it back."
         )
     try:
-        jwk = files.rewrite(source.path, change)
-    except UnfitKeyError as error:
+        jwk = rotation.rewrite_file(source.path, change)
+    except InvalidKeyError as error:
         raise click.ClickException(f"{source.path} {error}.") from None
     except OSError as error:
         raise click.ClickException(f"{source.path} cannot be changed: {error.strerror}.") from None
-    details = {"kid": changes.kid_of(jwk), "alg": changes.alg_of(jwk), "state": jwk["state"]}
+    details = {"kid": rotation.kid_of(jwk), "alg": rotation.alg_of(jwk), "state": jwk["state"]}
     click.echo("{kid} ({alg}) is {state}.".format_map(details))
     record(Event.KEYS_CHANGED, action=action, **details)
     db.session.commit()
@@ -44,9 +44,9 @@ def change_ring(action: str, change: Callable[[list[Jwk]], Jwk]) -> Jwk:
 def refuse_early(kid: str, seconds_left: Callable[[Jwk], float], *, now: bool) -> None:
     """Refuse to change the state of a key before that disturbs nobody, unless it shall be so."""
     try:
-        left = seconds_left(changes.find(read_members(), kid))
-    except UnfitKeyError as error:
-        raise click.ClickException(f"The ring {error}.") from None
+        left = seconds_left(rotation.find_key(read_members(), kid))
+    except InvalidKeyError as error:
+        raise click.ClickException(f"The key set {error}.") from None
     if left > 0 and not now:
         raise click.ClickException(f"Tokens would be refused. Wait {left:.0f} s, or say --now.")
 
