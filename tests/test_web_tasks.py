@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import expect
+from servers import wait_until
 from visiting import add, row, saved
 
 TASKS = "/api/v1/tasks"
@@ -678,3 +679,105 @@ def test_undoing_a_deletion_asks_for_a_name_when_it_was_taken(person, visit, gar
     expect(page.locator("main h1")).to_contain_text("The old one")
     expect(page.locator(".row .title")).to_have_text(["Buy bulbs"])
     assert errors == []
+
+
+@pytest.mark.parametrize("kind", ["project", "label"])
+def test_edit_dialog_shows_a_conflict_and_reloads(person, visit, garden, kind):
+    label = person.get("/api/v1/labels").json["items"][0]
+    path = {"project": f"/api/v1/projects/{garden['id']}", "label": f"/api/v1/labels/{label['id']}"}[kind]
+    page = visit({"project": f"project/{garden['id']}", "label": "label/errands"}[kind])
+    page.get_by_role("button", name=f"Edit {kind}").click()
+    dialog = page.get_by_role("dialog", name=f"Edit {kind}")
+    person.patch(path, json={"name": "Balcony"})
+    dialog.get_by_label("Name").fill("Yard")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("This was changed elsewhere.")
+    assert person.get(path).json["name"] == "Balcony"
+    dialog.get_by_role("button", name="Reload").click()
+    expect(dialog).to_have_count(1)
+    expect(dialog.get_by_label("Name")).to_have_value("Balcony")
+    dialog.get_by_label("Name").fill("Yard")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_have_count(0)
+    assert person.get(path).json["name"] == "Yard"
+
+
+def test_parent_field_keeps_a_choice_when_options_arrive_late(person, context, visit, task):
+    part = person.post(TASKS, json={"title": "Fill the can", "parent_id": task["id"]}).json
+    page = visit(f"all?task={part['id']}")
+    field = page.get_by_role("complementary").get_by_label("Parent task")
+    expect(field.locator("option:checked")).to_have_text("Water the plants")
+    options, changes = [], []
+
+    def hold_list(route):
+        options.append(route)
+
+    def hold_change(route):
+        if route.request.method == "PATCH":
+            changes.append(route)
+        else:
+            route.continue_()
+
+    context.route(re.compile(r"/tasks\?.*sort=title"), hold_list)
+    context.route(f"**{TASKS}/{part['id']}", hold_change)
+    field.focus()
+    wait_until(lambda: page.evaluate("true") and options)
+    field.select_option("None")
+    wait_until(lambda: page.evaluate("true") and changes)
+    with page.expect_response(re.compile("sort=title")):
+        options[0].continue_()
+    expect(field.locator("option")).to_have_text(["None", "Water the plants"])
+    expect(field).to_have_value("")
+    changes[0].continue_()
+    field.blur()
+    saved(page)
+    assert person.get(f"{TASKS}/{part['id']}").json["parent_id"] is None
+
+
+@pytest.mark.parametrize("keys", ["Backspace", "ArrowRight ArrowRight 2"])
+def test_half_typed_due_date_is_not_saved(person, visit, keys):
+    task = person.post(TASKS, json={"title": "Call", "due_date": "2031-03-01"}).json
+    page = visit(f"all?task={task['id']}")
+    page.clock.install()
+    page.reload()
+    field = page.get_by_role("complementary").get_by_label("Due", exact=True)
+    expect(field).to_have_value("2031-03-01")
+    field.focus()
+    for key in keys.split():
+        page.keyboard.press(key)
+    page.clock.run_for(2_000)
+    saved(page)
+    assert person.get(f"{TASKS}/{task['id']}").json == task
+    field.blur()
+    expect(field).to_have_value("2031-03-01")
+
+
+def test_title_keeps_a_trailing_space_while_typing(person, visit, task):
+    page = visit(f"all?task={task['id']}")
+    title = page.get_by_role("complementary").get_by_label("Title", exact=True)
+    title.press("End")
+    title.press_sequentially(" and ")
+    wait_until(lambda: person.get(f"{TASKS}/{task['id']}").json["title"] == "Water the plants and", 20)
+    saved(page)
+    expect(title).to_have_value("Water the plants and ")
+    title.press_sequentially("herbs")
+    title.blur()
+    saved(page)
+    assert person.get(f"{TASKS}/{task['id']}").json["title"] == "Water the plants and herbs"
+
+
+def test_subtask_is_added_when_its_parent_moved_elsewhere(person, context, visit):
+    garden, balcony = (
+        person.post("/api/v1/projects", json={"name": name}).json["id"] for name in ("Garden", "Balcony")
+    )
+    task = person.post(TASKS, json={"title": "Water the plants", "project_id": garden}).json
+    page = visit(f"all?task={task['id']}")
+    context.set_offline(True)
+    page.get_by_label("Add a subtask").fill("Fill the can")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Fill the can")).to_have_count(1)
+    person.patch(f"{TASKS}/{task['id']}", json={"project_id": balcony})
+    context.set_offline(False)
+    saved(page)
+    [part] = person.get(f"{TASKS}?parent_id={task['id']}").json["items"]
+    assert part["project_id"] == balcony

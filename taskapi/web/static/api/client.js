@@ -4,6 +4,8 @@ import { readCookie, request, send } from "./http.js";
 
 const requestData = async (...call) => (await request(...call)).data;
 
+const ifMatch = (version) => (version === undefined ? {} : { "If-Match": `"${version}"` });
+
 export const account = {
   show: () => requestData("GET", "/me"),
   change: (changes) => requestData("PATCH", "/me", { body: changes }),
@@ -28,16 +30,16 @@ export const tasks = {
   show: (id) => requestData("GET", `/tasks/${id}`),
   summary: () => requestData("GET", "/tasks/summary"),
   create: (values, key) => requestData("POST", "/tasks", { body: values, headers: { "Idempotency-Key": key } }),
-  update: (id, changes, version) =>
-    requestData("PATCH", `/tasks/${id}`, { body: changes, headers: { "If-Match": `"${version}"` } }),
+  update: (id, changes, version) => requestData("PATCH", `/tasks/${id}`, { body: changes, headers: ifMatch(version) }),
   remove: (id, query) => requestData("DELETE", `/tasks/${id}`, { query }),
   restore: (id) => requestData("POST", `/tasks/${id}/restore`),
 };
 
 const collection = (path) => ({
   list: (query) => requestData("GET", path, { query }),
+  show: (id) => requestData("GET", `${path}/${id}`),
   create: (values) => requestData("POST", path, { body: values }),
-  update: (id, changes) => requestData("PATCH", `${path}/${id}`, { body: changes }),
+  update: (id, changes, version) => requestData("PATCH", `${path}/${id}`, { body: changes, headers: ifMatch(version) }),
   remove: (id) => requestData("DELETE", `${path}/${id}`),
   restore: (id, changes) => requestData("POST", `${path}/${id}/restore`, { body: changes }),
 });

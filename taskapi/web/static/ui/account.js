@@ -3,6 +3,7 @@
 import { account, session } from "../api/client.js";
 import { hasSession } from "../api/http.js";
 import { reloadEverything } from "../data/change_feed.js";
+import { updateAccount } from "../data/edit.js";
 import { pendingOperations } from "../data/outbox.js";
 import { describeInstant, isKnownZone, listZones, setZone } from "../text/dates.js";
 import { currentUser, setCurrentUser } from "./current_user.js";
@@ -53,7 +54,7 @@ function profileForm() {
     listZones(currentUser().timezone).map((name) => h("option", { value: name }, name)),
   );
   zone.value = currentUser().timezone;
-  return form({
+  const element = form({
     submitLabel: "Save profile",
     edits: true,
     children: [
@@ -78,13 +79,21 @@ function profileForm() {
       ),
     ],
     send: async (changes) => {
-      const user = await account.change(blanksToNull(changes));
+      const user = await updateAccount(currentUser(), blanksToNull(changes), {
+        load: account.show,
+        update: account.change,
+      });
       setCurrentUser(user);
       setZone(user.timezone);
       reloadEverything();
     },
     done: () => showToast("Profile saved."),
+    reload: (current) => {
+      setCurrentUser(current);
+      element.replaceWith(profileForm());
+    },
   });
+  return element;
 }
 
 function passwordForm() {

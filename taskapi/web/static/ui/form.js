@@ -1,7 +1,8 @@
 /** Forms: labelled fields with their errors, and one request at a time. */
 
+import { EditConflict } from "../data/edit.js";
 import { isSame } from "../data/merge.js";
-import { h } from "./dom.js";
+import { h, setChildren } from "./dom.js";
 
 /** The field that an error code is about, where the error itself names none. */
 const FIELD_BY_CODE = { username_taken: "username", name_taken: "name" };
@@ -26,9 +27,9 @@ export function formField(label, input, hint = null) {
 /** Create a form. `send(values)` sends the request, `done(result)` runs after it; errors are shown at their fields.
  *
  * With `edits`, only the values that the user changed are sent, and nothing if there are none: other values may have
- * changed elsewhere since the form was filled.
+ * changed elsewhere since the form was filled. `reload(current)` shows the form again, after a conflicting change.
  */
-export function form({ send, done = () => {}, edits = false, submitLabel, children, extra = [] }) {
+export function form({ send, done = () => {}, edits = false, reload = null, submitLabel, children, extra = [] }) {
   const errorElement = h("p", { class: "error", role: "alert" });
   const button = h("button", { class: "primary", type: "submit" }, submitLabel);
   const element = h(
@@ -51,7 +52,9 @@ export function form({ send, done = () => {}, edits = false, submitLabel, childr
       initialValues = values;
       await done(result);
     } catch (problem) {
-      errorElement.textContent = showFieldErrors(element, problem) ? "" : problem.message;
+      const isShown = showFieldErrors(element, problem);
+      const isConflict = problem instanceof EditConflict;
+      setChildren(errorElement, !isShown && problem.message, isConflict && reloadButton(() => reload(problem.current)));
       if (!problem.status && !problem.isRetryable) throw problem;
     } finally {
       button.disabled = false;
@@ -93,6 +96,10 @@ function readValues(element) {
     else values[name] = [...(values[name] ?? []), ...(checked ? [value] : [])];
   }
   return values;
+}
+
+function reloadButton(click) {
+  return h("button", { type: "button", class: "link", on: { click } }, "Reload");
 }
 
 function changedValues(before, now) {

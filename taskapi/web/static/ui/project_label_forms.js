@@ -3,6 +3,7 @@
 import { labels, projects } from "../api/client.js";
 import { pickProjectColor, reloadCatalog } from "../data/catalog.js";
 import { announceChange } from "../data/change_feed.js";
+import { updateVersioned } from "../data/edit.js";
 import { confirm, showDialog } from "./dialog.js";
 import { h } from "./dom.js";
 import { form, formField } from "./form.js";
@@ -26,14 +27,19 @@ export function addProject() {
 /** Show the form of a project. */
 export function editProject(project) {
   const fields = [nameField(project), colorField(project), descriptionField(project), archivedField(project)];
-  return showForm("Edit project", fields, { edits: true, send: (changes) => projects.update(project.id, changes) });
+  return showForm("Edit project", fields, {
+    edits: true,
+    send: (changes) => save(projects, project, changes),
+    reload: editProject,
+  });
 }
 
 /** Show the form of a label. */
 export function editLabel(label) {
   return showForm("Edit label", [nameField(label), colorField(label)], {
     edits: true,
-    send: (changes) => labels.update(label.id, changes),
+    send: (changes) => save(labels, label, changes),
+    reload: editLabel,
     done: (changed) => changed && navigate({ view: "label", param: changed.name }, { replace: true }),
   });
 }
@@ -77,15 +83,23 @@ function restoreUnderNewName(api, id, name, finishRestore) {
   );
 }
 
-function showForm(title, children, { send, done = () => {}, edits = false }) {
+function showForm(title, children, { send, done = () => {}, edits = false, reload = null }) {
   return showDialog(title, (close) => {
     const finish = async (result) => {
       done(result);
       await reloadAndAnnounce();
       close();
     };
-    return form({ submitLabel: "Save", children, edits, send, done: finish });
+    const reopen = (current) => {
+      close();
+      reload(current);
+    };
+    return form({ submitLabel: "Save", children, edits, send, done: finish, reload: reopen });
   });
+}
+
+function save(api, item, changes) {
+  return updateVersioned(item, changes, (sent, version) => api.update(item.id, sent, version));
 }
 
 function nameField({ name = "" } = {}) {

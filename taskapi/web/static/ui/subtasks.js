@@ -26,7 +26,7 @@ export function subtasks(id) {
   const add = (event) => {
     event.preventDefault();
     const title = input.value.trim();
-    if (title) taskStore.addTask({ title, parent_id: serverId(id), project_id: taskStore.findTask(id).project_id });
+    if (title) taskStore.addTask({ title, parent_id: serverId(id) });
     input.value = "";
   };
   refresh();

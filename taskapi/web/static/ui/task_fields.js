@@ -58,7 +58,8 @@ function titleField() {
     element,
     read,
     write: (task) => {
-      element.value = task.title;
+      const isTyping = document.activeElement === element && read().title === task.title;
+      if (!isTyping) element.value = task.title; // else it would lose a space at its end
     },
   };
 }
@@ -121,36 +122,39 @@ function selectField(label, name, options) {
 /** The parent task. The possible parents, open tasks of the same project, are loaded when the field gets the focus. */
 function parentField() {
   const element = h("select", { name: "parent_id", id: "detail-parent_id" });
-  let shown = null;
-  const show = (rows) => {
-    const others = rows.filter((row) => row.id !== shown.id);
-    setChildren(
-      element,
-      h("option", { value: "" }, "None"),
-      others.map((row) => h("option", { value: row.id }, row.title)),
-    );
-    element.value = shown.parent_id ?? "";
+  const titles = new Map();
+  let task = null;
+  let candidates = [];
+  const draw = (selected) => {
+    const ids = [...new Set([selected, ...candidates])].filter((id) => id && id !== task.id);
+    const options = [["", "None"], ...ids.map((id) => [id, titles.get(id)])];
+    setChildrenIfChanged(element, options, () => options.map(([value, title]) => h("option", { value }, title)));
+    element.value = selected;
   };
-  const current = async () => (shown.parent_id ? [await api.show(shown.parent_id)] : []);
-  const candidates = async () => {
-    const question = {
-      status: OPEN_STATUSES,
-      ...(shown.project_id ? { project_id: shown.project_id, without: "parent" } : { without: ["project", "parent"] }),
-      limit: 100,
-      sort: "title",
-    };
-    const [own, others] = await Promise.all([current(), api.list(question)]);
-    show([...own, ...others.items.filter((row) => row.id !== shown.parent_id)]);
+  const addTitles = (rows) => {
+    for (const row of rows) titles.set(row.id, row.title);
+    draw(element.value); // the user may have selected another parent meanwhile
   };
-  element.addEventListener("focus", () => candidates().catch(() => {}));
-  const write = (task) => {
-    const isShown = shown?.id === task.id && shown.parent_id === task.parent_id;
-    shown = task;
-    if (isShown) return;
-    show(task.parent_id ? [{ id: task.parent_id, title: "Current parent" }] : []);
-    current()
-      .then(show)
-      .catch(() => {});
+  const loadCandidates = async () => {
+    const { project_id: project } = task;
+    const inProject = project ? { project_id: project, without: "parent" } : { without: ["project", "parent"] };
+    const { items } = await api.list({ status: OPEN_STATUSES, ...inProject, limit: 100, sort: "title" });
+    if (project === task.project_id) candidates = items.map((row) => row.id);
+    addTitles(items);
+  };
+  element.addEventListener("focus", () => loadCandidates().catch(() => {}));
+  const write = (newTask) => {
+    const { parent_id: parent, project_id: project } = newTask;
+    if (task?.project_id !== project) candidates = [];
+    task = newTask;
+    if (parent && !titles.has(parent)) {
+      titles.set(parent, "Current parent");
+      api.show(parent).then(
+        (row) => addTitles([row]),
+        () => {},
+      );
+    }
+    draw(parent ?? "");
   };
   return { label: "Parent task", element, read: () => ({ parent_id: element.value || null }), write };
 }
@@ -170,10 +174,13 @@ function dueField() {
     day.focus();
     day.dispatchEvent(new Event("change", { bubbles: true }));
   });
-  const read = () => ({
-    due_date: day.value && !time.value ? day.value : null,
-    due_at: day.value && time.value ? instantOf(day.value, time.value) : null,
-  });
+  const read = () => {
+    if (!day.validity.valid || !time.validity.valid) return {}; // half-typed: its value is empty, or a year such as 2
+    return {
+      due_date: day.value && !time.value ? day.value : null,
+      due_at: day.value && time.value ? instantOf(day.value, time.value) : null,
+    };
+  };
   const write = (task) => {
     day.value = dueDay(task) ?? "";
     time.value = task.due_at ? timeOf(task.due_at) : "";

@@ -1,6 +1,7 @@
 /** The users tab of the administration page: list, create, edit, sign out and delete users. */
 
 import { admin } from "../api/client.js";
+import { updateAccount } from "../data/edit.js";
 import { describeInstant } from "../text/dates.js";
 import { confirm, showDialog } from "./dialog.js";
 import { h } from "./dom.js";
@@ -63,8 +64,16 @@ function editUser(user, reload) {
         ),
       ],
       extra: [actionButton({}, deleteUser, showError, "Delete…")],
-      send: (changes) => admin.update(user.id, blanksToNull(changes)),
+      send: (changes) =>
+        updateAccount(user, blanksToNull(changes), {
+          load: () => admin.show(user.id),
+          update: (sent) => admin.update(user.id, sent),
+        }),
       done,
+      reload: (current) => {
+        close();
+        editUser(current, reload);
+      },
     });
   });
 }
