@@ -78,11 +78,11 @@ def _errors() -> Iterator[str]:
 
 <!-- {NOTE} -->
 
-Every error is `application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail`, `code` and `request_id`; a
-422 has `errors` besides, by place (`json`, `query`, `path`) and field. Programs go by `code`; `type` leads to the
-explanation below, at `/problems/<code>`.
+Every error is `application/problem+json` (RFC 9457) with `type`, `title`, `status`, `detail`, `code` and `request_id`.
+A 422 also has `errors`, by place (`json`, `query`, `path`) and field. Programs should check `code`. `type` is the URL
+of a page with the text below: `/problems/<code>`.
 
-| status | `code` | what it says | what to do |
+| status | `code` | `detail` | what to do |
 | --- | --- | --- | --- |"""
     for code, entry in sorted(CATALOGUE.items(), key=lambda item: item[1].status):
         yield f"| {entry.status} | `{code}` | {entry.detail} | {entry.advice} |"

@@ -43,7 +43,7 @@ def test_signing_up_reports_all_fields_at_once(site, page, person):
     fill_in(page, Username=person.username, Password=PASSWORD)
     page.get_by_role("button", name="Create account").click()
     expect(page.get_by_label("Username")).to_have_attribute("aria-invalid", "true")
-    expect(page.get_by_label("Username")).to_have_accessible_description("That username is taken.")
+    expect(page.get_by_label("Username")).to_have_accessible_description("The username is taken.")
     expect(form.locator("[aria-invalid=true]")).to_have_count(1)
 
 
@@ -51,7 +51,7 @@ def test_a_wrong_password_is_said_and_the_right_one_lets_in(site, page, person):
     page.goto(site)
     fill_in(page, Username=person.username, Password="wrong horse battery")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_have_text("The username or the password is wrong.")
+    expect(page.get_by_role("alert")).to_have_text("The username or password is wrong.")
     fill_in(page, Password=PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("heading", name="Today").wait_for()

@@ -116,7 +116,7 @@ def test_what_the_server_does_not_take_is_kept_and_said(person, visit, task):
     page.get_by_role("button", name="1 to review").click()
     dialog = page.get_by_role("dialog", name="Unsaved changes")
     expect(dialog).to_contain_text("Water the roses")
-    expect(dialog).to_contain_text("There is no such thing here.")
+    expect(dialog).to_contain_text("The resource does not exist.")
     dialog.get_by_role("button", name="Discard").click()
     saved(page)
 

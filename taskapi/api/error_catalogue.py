@@ -1,4 +1,4 @@
-"""Every kind of error, by its code."""
+"""The catalogue of errors, by code. Extensions add theirs."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -11,7 +11,7 @@ STEP_UP = 'Bearer error="insufficient_user_authentication"'
 
 
 class Entry(NamedTuple):
-    """A kind of error: its status, what is said of it, and what the reader of its page can do."""
+    """An error: its status, its message, the advice on its page, and its headers."""
 
     status: int
     detail: str
@@ -21,140 +21,140 @@ class Entry(NamedTuple):
 
 CATALOGUE = {
     "malformed_request": Entry(
-        400, "The request cannot be understood.", "Check the request line, its headers and its encoding."
+        400, "The request is malformed.", "Check the request line, its headers and its encoding."
     ),
     "malformed_json": Entry(
         400,
         "The body is not valid JSON.",
-        "Send UTF-8 JSON without NaN, Infinity, numbers beyond a double, more than 64 levels, 200 members of an object "
-        "or array, or 10,000 values.",
+        "Send UTF-8 JSON with at most 64 levels, 200 members of an object or array, and 10,000 values. NaN, Infinity "
+        "and numbers larger than a double are not JSON.",
     ),
     "malformed_csv": Entry(
         400,
         "The body is not valid CSV.",
-        "Send UTF-8 with a header, commas between cells, and quotes around those that hold commas, quotes or lines.",
+        "Send UTF-8 with a header row and commas between cells. Quote a cell with commas, quotes or line breaks.",
     ),
     "invalid_cursor": Entry(
         400,
-        "The cursor is not one of this list.",
-        "A cursor serves only its owner, with the filters and sort it came with. Start again without one.",
+        "The cursor does not belong to this list.",
+        "A cursor is valid only for its user and for the same filters and sort order. Start again without a cursor.",
     ),
     "token_missing": Entry(
         401,
         "Authorization token is missing.",
-        "Send `Authorization: Bearer <access token>`; a token comes from /api/v1/auth/login.",
+        "Send `Authorization: Bearer <access token>`, with a token from /api/v1/auth/login.",
         {"WWW-Authenticate": BEARER},
     ),
     "token_malformed": Entry(
         401,
         "Malformed token.",
-        "An access token has three base64url parts joined by dots. Send it whole, without quotes.",
+        "An access token has three base64url parts, separated by dots. Send the complete token without quotes.",
         {"WWW-Authenticate": INVALID},
     ),
     "token_invalid": Entry(
         401,
         "Invalid token signature or claims.",
-        "The token was not issued by this service, or was altered. Refresh once, then sign in.",
+        "The token was not issued by this service, or it was changed. Refresh once; if that fails, sign in again.",
         {"WWW-Authenticate": INVALID},
     ),
     "token_expired": Entry(
         401,
         "Token has expired. Please re-authenticate.",
-        "Access tokens are short-lived. Refresh, and repeat the request.",
+        "Access tokens expire after a few minutes. Refresh, then repeat the request.",
         {"WWW-Authenticate": INVALID},
     ),
     "token_revoked": Entry(
         401,
         "Token has been revoked.",
-        "Its session was ended, or your account changed. Refresh once; sign in again where that fails.",
+        "Its session has ended, or your account has changed. Refresh once; if that fails, sign in again.",
         {"WWW-Authenticate": INVALID},
     ),
     "fresh_token_required": Entry(
         401,
-        "This needs a token from a recent password entry.",
-        "Send your password to /api/v1/auth/verify-password, and use the token that comes back. A refresh is no help.",
+        "This operation needs a token from a recent password entry.",
+        "Send your password to /api/v1/auth/verify-password and use the returned token. A refresh does not help.",
         {"WWW-Authenticate": STEP_UP},
     ),
     "invalid_refresh_token": Entry(
         401,
         "The refresh token is not valid.",
-        "None was sent, it was used before, it has expired, or its session was ended. Sign in again.",
+        "The refresh token is missing, was used before or has expired, or its session has ended. Sign in again.",
         {"WWW-Authenticate": INVALID},
     ),
     "invalid_credentials": Entry(
         401,
-        "The username or the password is wrong.",
-        "Check both. The answer is the same for a name that does not exist.",
+        "The username or password is wrong.",
+        "Check both. The response is the same if the username does not exist.",
         {"WWW-Authenticate": BEARER},
     ),
     "access_undeclared": Entry(
         403,
-        "This route declares no access, so nobody has it.",
-        "A fault of the service: the view lacks @requires or @public.",
+        "This route does not declare who may use it, so nobody may.",
+        "This is an error in the service: the view has neither @requires nor @public.",
     ),
     "permission_denied": Entry(
         403,
         "Your role does not grant this permission.",
-        "Ask an administrator for a role that grants the permission named.",
+        "Ask an administrator for a role that grants the permission in `permission`.",
         {"WWW-Authenticate": INSUFFICIENT_SCOPE},
     ),
     "csrf_failed": Entry(
         403,
         "The CSRF header is missing or wrong.",
-        "With cookies, unsafe methods need X-CSRF-TOKEN: the `csrf_access_token` of the sign-in's response, or of its "
-        "cookie; to refresh and to log out, the `csrf_refresh_token`.",
+        "With cookies, unsafe methods need the header X-CSRF-TOKEN. Its value is the `csrf_access_token` of the login "
+        "response or of the cookie; to refresh and to log out, it is the `csrf_refresh_token`.",
     ),
     "registration_closed": Entry(
-        403, "Accounts are opened by an administrator here.", "Ask an administrator for an account."
+        403, "Only an administrator can create accounts here.", "Ask an administrator for an account."
     ),
     "https_required": Entry(
         403,
-        "This service is reached by HTTPS only.",
-        "Use https://, and treat a token that was sent in the clear as lost: sign out and in again.",
+        "This service accepts HTTPS only.",
+        "Use https://. A token that was sent over plain HTTP may have been read: sign out, then sign in again.",
     ),
     "not_found": Entry(
         404,
-        "There is no such thing here.",
-        "Check the address. What belongs to somebody else looks as if it did not exist.",
+        "The resource does not exist.",
+        "Check the URL. Other users' resources return 404, as if they did not exist.",
     ),
     "method_not_allowed": Entry(
-        405, "This address does not take that method.", "The `Allow` header lists the methods it takes."
+        405, "This URL does not support the method.", "The `Allow` header lists the supported methods."
     ),
-    "username_taken": Entry(409, "That username is taken.", "Choose another."),
+    "username_taken": Entry(409, "The username is taken.", "Choose another username."),
     "name_taken": Entry(
-        409, "Another of yours has that name.", "Choose another; upper and lower case make no difference."
+        409, "Another of your resources has this name.", "Choose another name. Upper and lower case do not matter."
     ),
     "project_archived": Entry(
         409,
         "The project is archived.",
-        "An archived project takes no new tasks. Set its `archived` to false first, or choose another project.",
+        "An archived project accepts no new tasks. Set its `archived` to false first, or choose another project.",
     ),
-    "in_trash": Entry(409, "It is in the trash.", "Restore it first; what it belongs to before it."),
+    "in_trash": Entry(409, "The resource is in the trash.", "Restore its project or parent first, then the resource."),
     "quota_exceeded": Entry(
-        409, "You have as many of these as you may.", "Delete some for good, with `?permanent=true`, and try again."
+        409, "You have reached a quota.", "Delete some resources permanently, with `?permanent=true`, then try again."
     ),
     "batch_too_large": Entry(
         409,
-        "The batch changes or returns too much.",
-        "Send fewer operations at once. One operation alone may change any number of subtasks.",
+        "The batch is too large.",
+        "Send fewer operations at once. A single operation may change any number of subtasks.",
     ),
     "answer_not_kept": Entry(
         409,
-        "This request was done before, and its response is no longer kept.",
-        "Read what it made. Sent under another key, it would be done again.",
+        "This request was processed before, and its response is no longer stored.",
+        "Read the resource that the request created. With another key, the request would be processed again.",
     ),
     "last_admin": Entry(
         409,
-        "Nobody else could manage accounts.",
-        "The last active administrator stays one. Make somebody else an administrator first.",
+        "The last active administrator cannot be removed.",
+        "Give another user the role `admin` first.",
     ),
     "version_mismatch": Entry(
         412,
-        "It has been changed since you read it.",
-        "`current` is what it is now: merge, and send its `version` as If-Match.",
+        "The resource has changed since you read it.",
+        "`current` is the current resource. Merge your changes, then send its `version` as If-Match.",
     ),
-    "body_too_large": Entry(413, "The body is larger than this service takes.", "Send less at once."),
-    "uri_too_long": Entry(414, "The address is too long.", "Shorten the query."),
+    "body_too_large": Entry(413, "The body is too large.", "Send a smaller body."),
+    "uri_too_long": Entry(414, "The URL is too long.", "Shorten the query."),
     "unsupported_media_type": Entry(
         415,
         "The body must be JSON.",
@@ -162,32 +162,30 @@ CATALOGUE = {
     ),
     "idempotency_key_in_use": Entry(
         409,
-        "The request with this Idempotency-Key is still under way.",
-        "Wait for as many seconds as `Retry-After` says, then send the same request again to get its response.",
+        "The first request with this Idempotency-Key is still running.",
+        "Wait for the number of seconds in `Retry-After`, then send the same request again to get its response.",
         {"Retry-After": "5"},
     ),
     "idempotency_key_reused": Entry(
         422,
-        "This Idempotency-Key came with another request before.",
-        "Make a new key for each new request; send the old one with the same request only.",
+        "This Idempotency-Key was used for another request.",
+        "Use a new key for each request. Send a key again only with the same request.",
     ),
-    "validation_failed": Entry(
-        422, "The request has invalid values.", "`errors` names each field and what is wrong with it."
-    ),
-    "too_many_requests": Entry(429, "Too many requests.", "Wait for as many seconds as `Retry-After` says."),
+    "validation_failed": Entry(422, "The request has invalid values.", "`errors` lists the messages of each field."),
+    "too_many_requests": Entry(429, "Too many requests.", "Wait for the number of seconds in `Retry-After`."),
     "headers_too_large": Entry(431, "The headers are too large.", "Send fewer or shorter headers."),
     "internal_error": Entry(
-        500, "Something went wrong on our side.", "Report the `request_id`; the log has the cause under it."
+        500, "An unexpected error occurred.", "Report the `request_id`. The log contains the cause under this id."
     ),
     "signing_unavailable": Entry(
         503,
-        "Nobody signs in here: this instance verifies tokens, and issues none.",
-        "Sign in and refresh at the instance that issues them; its tokens are good here.",
+        "This instance verifies tokens, and does not issue them.",
+        "Sign in and refresh at the instance that issues tokens. Its tokens are valid here.",
     ),
     "unavailable": Entry(
         503,
-        "The service cannot answer for the moment.",
-        "Try again after as many seconds as `Retry-After` says.",
+        "The service is temporarily unavailable.",
+        "Try again after the number of seconds in `Retry-After`.",
         {"Retry-After": "2"},
     ),
 }

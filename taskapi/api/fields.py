@@ -1,4 +1,4 @@
-"""Fields and base schemas of request bodies and queries. They accept the same values on SQLite and PostgreSQL."""
+"""Fields and base schemas of bodies and queries. They reject what one of the databases would not store."""
 
 import re
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ _WHOLE = re.compile(r"-?\d{1,19}", re.ASCII)
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
-# The same as patterns of the OpenAPI document
+# The same rules as patterns of the OpenAPI document
 _SPACE = r"\t\n\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _NO_TEXT = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
 _LINE = rf"[^{_NO_TEXT}\n\r\u2028\u2029]*"
@@ -36,15 +36,15 @@ INSTANT_PATTERN = (
 
 
 def _with_pattern(pattern: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Return a field's options with what the document says of it, unless they say their own."""
+    """Return the options of a field with a pattern for the OpenAPI document, unless they have one."""
     return {**options, "metadata": {"pattern": pattern, **options.get("metadata", {})}}
 
 
 class Text(fields.String):
-    """Text of `least` to `most` characters. Line breaks CRLF and CR become LF.
+    """Text of `least` to `most` characters. The line breaks CRLF and CR become LF.
 
-    Other control characters, except the tab, and lone surrogates are refused. One-line text is trimmed and takes no
-    line break; `multiline` text is kept exactly otherwise.
+    Other control characters except the tab are rejected, and so are lone surrogates. Text of one line is trimmed
+    unless `trim` is false. `multiline` text may contain line breaks and is not trimmed.
     """
 
     def __init__(self, least: int, most: int, *, multiline: bool = False, trim: bool = True, **kwargs: Any) -> None:
@@ -60,21 +60,21 @@ class Text(fields.String):
         if not isinstance(value, str):
             raise self.make_error("invalid")
         if _SURROGATE.search(value):
-            raise ValidationError("Has a lone surrogate, which is no character.")
+            raise ValidationError("Must not have a lone surrogate.")
         text: str = _CARRIAGE_RETURN.sub("\n", value)
         if _CONTROL.search(text):
-            raise ValidationError("Has a control character.")
+            raise ValidationError("Must not have control characters.")
         text = text.strip() if self.trim else text
         if not self.multiline and _LINE_BREAK.search(text):
-            raise ValidationError("Has more than one line.")
+            raise ValidationError("Must have one line.")
         return text
 
 
 class Choice(fields.String):
-    """One of a few words."""
+    """One of several values."""
 
-    def __init__(self, words: list[str] | tuple[str, ...], **kwargs: Any) -> None:
-        super().__init__(validate=OneOf(words), **kwargs)
+    def __init__(self, values: list[str] | tuple[str, ...], **kwargs: Any) -> None:
+        super().__init__(validate=OneOf(values), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
@@ -83,43 +83,43 @@ class Choice(fields.String):
 
 
 class Instant(fields.AwareDateTime):
-    """An instant, RFC 3339 with its offset, from 1970 to 9999; dumped in UTC with `Z`."""
+    """An instant (RFC 3339) with an offset, from 1970 to 9999. It is dumped in UTC with `Z`."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**_with_pattern(INSTANT_PATTERN, kwargs))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
         if not isinstance(value, str) or not _INSTANT.fullmatch(value):
-            raise ValidationError("Not an RFC 3339 date-time with an offset, such as 2030-01-31T09:00:00Z.")
+            raise ValidationError("Must be an RFC 3339 date-time with an offset, such as 2030-01-31T09:00:00Z.")
         try:
             instant = datetime.fromisoformat(value.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
-            raise ValidationError("Not a date-time that exists.") from None
+            raise ValidationError("Must be a date and time that exist.") from None
         if instant < EARLIEST:
-            raise ValidationError("Must lie between 1970 and 9999.")
+            raise ValidationError("Must be between 1970 and 9999.")
         return instant
 
 
 class Day(fields.Date):
-    """A day, YYYY-MM-DD, from 1970 to 9999."""
+    """A day in the form YYYY-MM-DD, from 1970 to 9999."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**_with_pattern(DAY_PATTERN, kwargs))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
         if not isinstance(value, str) or not _DAY.fullmatch(value):
-            raise ValidationError("Not a day, such as 2030-01-31.")
+            raise ValidationError("Must be a day, such as 2030-01-31.")
         try:
             day = date.fromisoformat(value)
         except ValueError:
-            raise ValidationError("Not a day that exists.") from None
+            raise ValidationError("Must be a day that exists.") from None
         if day < EARLIEST.date():
-            raise ValidationError("Must lie between 1970 and 9999.")
+            raise ValidationError("Must be between 1970 and 9999.")
         return day
 
 
 class DayOrInstant(fields.Field[date | datetime]):
-    """A day or an instant, told apart by its form."""
+    """A day or an instant; the form of the text decides."""
 
     def __init__(self, description: str, **kwargs: Any) -> None:
         day = {"type": "string", "format": "date", "pattern": DAY_PATTERN}
@@ -133,15 +133,15 @@ class DayOrInstant(fields.Field[date | datetime]):
         elif isinstance(value, str) and _INSTANT.fullmatch(value):
             found = Instant().deserialize(value)
         else:
-            raise ValidationError("Neither a day, such as 2030-01-31, nor an instant, such as 2030-01-31T09:00:00Z.")
+            raise ValidationError("Must be a day, such as 2030-01-31, or an instant, such as 2030-01-31T09:00:00Z.")
         return found
 
 
 class Whole(fields.Integer):
-    """A whole number from `least` to `most`; neither a boolean nor a fraction passes."""
+    """An integer from `least` to `most`. Booleans and fractions are rejected."""
 
     def __init__(self, least: int, most: int, **kwargs: Any) -> None:
-        super().__init__(validate=Range(least, most), **kwargs)
+        super().__init__(validate=Range(least, most, error=f"Must be {least:,} to {most:,}."), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if isinstance(value, str) and _WHOLE.fullmatch(value):
@@ -159,12 +159,12 @@ class Color(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str) or not _COLOR.fullmatch(value):
-            raise ValidationError("Not a colour, such as #3366ff.")
+            raise ValidationError("Must be a colour, such as #3366ff.")
         return value.lower()
 
 
 class Flag(fields.Boolean):
-    """true or false, and nothing that merely looks like one."""
+    """A JSON boolean. Other values, such as 1 or "true", are rejected."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
@@ -173,7 +173,7 @@ class Flag(fields.Boolean):
 
 
 class QueryFlag(fields.Boolean):
-    """A parameter of a query that is `true` or `false`."""
+    """A query parameter that is `true` or `false`."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(truthy={"true"}, falsy={"false"}, **kwargs)
@@ -181,7 +181,7 @@ class QueryFlag(fields.Boolean):
 
 
 class Switch(QueryFlag):
-    """A parameter that `true` turns on. It is loaded only when it is on: `false` is the same as an absent parameter."""
+    """A query parameter that `true` turns on. `false` is the same as an absent parameter, and is not loaded."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(metadata={"default": False, **kwargs.pop("metadata", {})}, **kwargs)
@@ -205,7 +205,7 @@ class Timezone(Text):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         name = super()._deserialize(value, attr, data, **kwargs)
         if name not in timezone_names():
-            raise ValidationError("Not the IANA name of a time zone, such as Europe/Berlin.")
+            raise ValidationError("Must be an IANA time zone name, such as Europe/Berlin.")
         return ZoneInfo(name).key
 
 
