@@ -34,7 +34,6 @@ from taskapi.security.redis import check_redis, init_redis
 from taskapi.security.throttle import init_throttle
 from taskapi.security.tokens import init_tokens
 from taskapi.tasks.edit import move_due_days
-from taskapi.tasks.exchange.routes import blp as exchange_routes
 from taskapi.tasks.routes import blp as task_routes
 from taskapi.users.routes import blp as me_routes
 from taskapi.users.timezones import init_timezones
@@ -58,7 +57,6 @@ ROUTES = (
     me_routes,
     password_routes,
     task_routes,
-    exchange_routes,
     project_routes,
     label_routes,
     *(blueprint for extension in EXTENSIONS for blueprint in extension.blueprints),

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from flask import Flask
+from sqlalchemy import Column, Table
 
 from taskapi.api.blueprint import declaration
+from taskapi.database import db
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Who may use a route, in the role matrix
@@ -44,6 +46,12 @@ class Operation(NamedTuple):
     query: dict[str, Any]
     body: dict[str, Any] | None
     needs_body: bool
+
+
+def tables_of_users() -> dict[Table, Column[Any]]:
+    """Return each table whose rows belong to users, with the column that names the user."""
+    owners = {table: table.c.get("owner_id", table.c.get("user_id")) for table in db.metadata.sorted_tables}
+    return {table: column for table, column in owners.items() if column is not None}
 
 
 def routes(app: Flask) -> list[Route]:

@@ -13,7 +13,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from taskapi.api.errors import CATALOGUE
 from taskapi.config import SETTINGS
-from taskapi.tasks.exchange.body import MOST_BYTES
+from taskapi.extensions.transfer.upload import MOST_BYTES
 from tests.proxy import SITE, Nginx
 from tests.servers import Redis, Server, free_port, wait_until
 

@@ -29,11 +29,6 @@ CATALOGUE = {
         "Send UTF-8 JSON with at most 64 levels, 200 members of an object or array, and 10,000 values. NaN, Infinity "
         "and numbers larger than a double are not JSON.",
     ),
-    "malformed_csv": Entry(
-        400,
-        "The body is not valid CSV.",
-        "Send UTF-8 with a header row and commas between cells. Quote a cell with commas, quotes or line breaks.",
-    ),
     "invalid_cursor": Entry(
         400,
         "The cursor does not belong to this list.",

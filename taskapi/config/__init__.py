@@ -106,7 +106,8 @@ def _are_header_names(names: tuple[str, ...]) -> None:
             raise ValidationError(f"{name} is not the name of a header.")
 
 
-def _whole(least: int, most: int = 2**31 - 1) -> fields.Field[Any]:
+def whole(least: int, most: int = 2**31 - 1) -> fields.Field[Any]:
+    """Return the field of a setting that is a whole number."""
     return _Whole(validate=Range(least, most))
 
 
@@ -130,15 +131,15 @@ class Settings:
     database_pool_size: int = setting(
         8,
         "Connections that a process keeps for reading, and as many for writing: one for each thread.",
-        _whole(1, 1000),
+        whole(1, 1000),
     )
     database_timeout_seconds: int = setting(
-        10, "How long a request waits for PostgreSQL to answer, or for a connection to the database.", _whole(1, 600)
+        10, "How long a request waits for PostgreSQL to answer, or for a connection to the database.", whole(1, 600)
     )
     database_transaction_seconds: int = setting(
         30,
         "How long all changes of one request may take; then they are undone, and the response is 503.",
-        _whole(1, 3600),
+        whole(1, 3600),
     )
     jwt_secret_key: str = setting(
         "",
@@ -156,12 +157,12 @@ class Settings:
         _text(),
     )
     jwt_keys_reload_seconds: int = setting(
-        60, "How often a key set in a secret store is read anew; files: each second.", _whole(1, 3600)
+        60, "How often a key set in a secret store is read anew; files: each second.", whole(1, 3600)
     )
     jwt_keys_max_age_seconds: int = setting(
         86400,
         "For how long a key set that cannot be read anew is relied on; after that `/readyz` is 503.",
-        _whole(60, 31536000),
+        whole(60, 31536000),
     )
     jwt_algorithm: str = setting(
         "",
@@ -171,11 +172,11 @@ class Settings:
     jwt_issuer: str = setting("taskapi", "The `iss` of our tokens.", _text(Length(1, 200)))
     jwt_client_id: str = setting("taskapi", "The `client_id` of our tokens (RFC 9068).", _text(Length(1, 200)))
     jwt_audience: str = setting("taskapi", "The `aud` of our tokens.", _text(Length(1, 200)))
-    access_token_seconds: int = setting(900, "Life of an access token.", _whole(1, 86400))
-    refresh_token_seconds: int = setting(604800, "Life of a refresh token, from each use.", _whole(60, 31536000))
-    session_max_seconds: int = setting(2592000, "Life of a session in all.", _whole(60, 31536000))
+    access_token_seconds: int = setting(900, "Life of an access token.", whole(1, 86400))
+    refresh_token_seconds: int = setting(604800, "Life of a refresh token, from each use.", whole(60, 31536000))
+    session_max_seconds: int = setting(2592000, "Life of a session in all.", whole(60, 31536000))
     refresh_grace_seconds: int = setting(
-        10, "How long a spent refresh token still gets its unused successor; 0: never.", _whole(0, 300)
+        10, "How long a spent refresh token still gets its unused successor; 0: never.", whole(0, 300)
     )
     redis_url: str = setting(
         "",
@@ -243,21 +244,21 @@ class Settings:
         12,
         "bcrypt cost; each step doubles the time of a sign-in. A stored hash follows at the user's next sign-in, and a "
         "wrong password costs as much as the highest cost still stored.",
-        _whole(4, 18),
+        whole(4, 18),
     )
     password_workers: int = setting(
         1,
         "Passwords that a process checks or hashes at once; each takes a core meanwhile.",
-        _whole(1, 64),
+        whole(1, 64),
     )
     password_queue: int = setting(
         3,
         "Requests of a process that wait for a password to be checked, each with a thread; others get 503.",
-        _whole(0, 1000),
+        whole(0, 1000),
     )
-    password_min_length: int = setting(12, "Least number of characters in a password.", _whole(8, 128))
+    password_min_length: int = setting(12, "Least number of characters in a password.", whole(8, 128))
     registration_enabled: bool = setting(True, "Whether anybody may open an account.", _Boolean())
-    trusted_proxies: int = setting(0, "How many proxies in front set X-Forwarded-*.", _whole(0, 16))
+    trusted_proxies: int = setting(0, "How many proxies in front set X-Forwarded-*.", whole(0, 16))
     trusted_hosts: tuple[str, ...] = setting(
         (), "Hosts served, in ASCII: `tasks.example.org`, `.example.org`, `[::1]`; required in production.", _List()
     )
@@ -276,50 +277,44 @@ class Settings:
         4,
         "Writes of one user that a process runs at once, those that wait for each other included; 429 for others. Each "
         "takes a thread: set it to half of the threads. Not limited without `TASKAPI_RATELIMIT_ENABLED`.",
-        _whole(2, 1000),
+        whole(2, 1000),
     )
-    max_body_bytes: int = setting(1024 * 1024, "Largest request body.", _whole(1024))
+    max_body_bytes: int = setting(1024 * 1024, "Largest request body.", whole(1024))
     max_batch_rows: int = setting(
         20_000,
         "Rows that a batch of several operations may change, subtasks included; 409 beyond.",
-        _whole(100),
+        whole(100),
     )
     max_sessions: int = setting(
-        100, "Sessions of one user; a sign-in beyond that ends the one that was used longest ago.", _whole(1, 10000)
+        100, "Sessions of one user; a sign-in beyond that ends the one that was used longest ago.", whole(1, 10000)
     )
     max_refresh_tokens: int = setting(
-        3000, "Spent refresh tokens that are kept for each session, so that their theft is noticed.", _whole(1, 100000)
+        3000, "Spent refresh tokens that are kept for each session, so that their theft is noticed.", whole(1, 100000)
     )
     max_tasks: int = setting(
         1_000_000,
         "How many tasks one user may have, the trash included. The largest task takes 0.3 MB of the database.",
-        _whole(1),
+        whole(1),
     )
-    max_projects: int = setting(10_000, "How many projects one person may have, the trash included.", _whole(1))
-    max_labels: int = setting(10_000, "How many labels one person may have, the trash included.", _whole(1))
+    max_projects: int = setting(10_000, "How many projects one person may have, the trash included.", whole(1))
+    max_labels: int = setting(10_000, "How many labels one person may have, the trash included.", whole(1))
     max_tombstones: int = setting(
         100_000,
         "Permanently deleted rows of one user that the change feed still reports; beyond that the oldest are purged "
         "before their time, and older cursors expire.",
-        _whole(100),
+        whole(100),
     )
     max_answers: int = setting(
-        10_000, "Requests with an `Idempotency-Key` that one user may send in 24 hours.", _whole(1)
+        10_000, "Requests with an `Idempotency-Key` that one user may send in 24 hours.", whole(1)
     )
     max_answer_bytes: int = setting(
         16 * 1024 * 1024,
         "Responses to one user's requests with an `Idempotency-Key` that are kept, together; the oldest go first.",
-        _whole(0),
+        whole(0),
     )
-    max_export_bytes: int = setting(
-        1024 * 1024 * 1024,
-        "Largest file of an export. It is written to the folder of temporary files (`TMPDIR`) before it is sent; at "
-        "most 4 in each process.",
-        _whole(1024, 2**53),
-    )
-    trash_days: int = setting(30, "Days until `flask prune` empties the trash.", _whole(1, 36500))
-    audit_days: int = setting(90, "Days until addresses and agents are taken out of the audit log.", _whole(1, 36500))
-    audit_max_days: int = setting(365, "Days until `flask prune` removes entries of the audit log.", _whole(1, 36500))
+    trash_days: int = setting(30, "Days until `flask prune` empties the trash.", whole(1, 36500))
+    audit_days: int = setting(90, "Days until addresses and agents are taken out of the audit log.", whole(1, 36500))
+    audit_max_days: int = setting(365, "Days until `flask prune` removes entries of the audit log.", whole(1, 36500))
     log_level: str = setting(
         "info", "`debug`, `info`, `warning` or `error`.", _text(OneOf(["debug", "info", "warning", "error"]))
     )

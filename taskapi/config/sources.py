@@ -7,6 +7,7 @@ import runpy
 from collections.abc import Iterator, Mapping
 from dataclasses import make_dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from io import StringIO
 from pathlib import Path
 from typing import Any, Final
@@ -98,14 +99,13 @@ def _validate(given: dict[str, Any], errors: Errors) -> Settings:
     except ValidationError as error:
         errors.update(error.messages_dict)
         values = error.valid_data
-    return _settings_type()(**{name.lower(): value for name, value in values.items()})
+    return _settings_type(*EXTENSION_SETTINGS)(**{name.lower(): value for name, value in values.items()})
 
 
-def _settings_type() -> type[Settings]:
+@lru_cache
+def _settings_type(*declared: type) -> type[Settings]:
     """Return a dataclass of the settings of the core and of all extensions."""
-    if not EXTENSION_SETTINGS:
-        return Settings
-    return make_dataclass("Settings", [], bases=(Settings, *EXTENSION_SETTINGS), frozen=True, kw_only=True)
+    return make_dataclass("Settings", [], bases=(Settings, *declared), frozen=True, kw_only=True)
 
 
 def _from_environment(errors: Errors, files: dict[str, Path]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from taskapi.config import Settings, declare_settings
 from taskapi.security.keys.sources import Source, register_store
 
 NAMES: Final = (
+    "transfer",
     "changes",
     "sharding",
     "secret_stores",

@@ -1,13 +1,11 @@
 """/me: your own account."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from flask import Response
 from sqlalchemy import bindparam, select
 
 from taskapi.api import Blueprint, problem
-from taskapi.api.downloads import download
 from taskapi.api.openapi_components import SESSION_END_HEADERS
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.audit import Event, record
@@ -20,9 +18,8 @@ from taskapi.security.cookies import clear_caller_cookies
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
 from taskapi.security.tokens import caller
-from taskapi.users.export import export
 from taskapi.users.models import User
-from taskapi.users.schemas import ACCOUNT, ACCOUNT_CHANGES, CHANGED, ExportSchema
+from taskapi.users.schemas import ACCOUNT, ACCOUNT_CHANGES, CHANGED
 from taskapi.users.service import erase, lock_account
 from taskapi.users.timezones import change_timezone
 
@@ -62,26 +59,11 @@ def update_account(changes: dict[str, Any]) -> User:
 def delete_account() -> Response:
     """Delete your account and everything that you own, for good.
 
-    There is no trash for accounts: `GET /api/v1/me/export` first. The last administrator stays.
+    There is no trash for accounts, so export first what you want to keep. The last administrator stays.
     """
     erase(lock_account(caller().id), actor_id=caller().id)
     db.session.commit()
     return clear_caller_cookies(Response(status=204))
-
-
-@blp.get("/export")
-@blp.response(200, ExportSchema, headers=("Content-Disposition",), errors=("quota_exceeded",))
-@requires(Permission.ACCOUNT_READ)
-def export_account() -> Response:
-    """Take everything with you that is stored of you, as one JSON document."""
-    return download(caller().id, "taskapi-export.json", "application/json", _recorded_export())
-
-
-def _recorded_export() -> Iterator[bytes]:
-    """Record an export, then yield its pieces."""
-    record(Event.EXPORTED, actor_id=caller().id, subject_id=caller().id)
-    db.session.commit()
-    yield from export(caller().id)
 
 
 @blp.get("/activity")

@@ -3,11 +3,10 @@
 import re
 from typing import Any
 
-from marshmallow import INCLUDE, Schema, ValidationError, fields
+from marshmallow import Schema, ValidationError, fields
 
 from taskapi.api.fields import Choice, Instant, PatchSchema, Text, Timezone
 from taskapi.api.openapi_examples import USER_ID, USERNAME
-from taskapi.audit.schemas import AuditEntrySchema
 from taskapi.security.rbac import Role
 
 ROLES = [role.value for role in Role]
@@ -69,16 +68,3 @@ CHANGED = {
     "A time zone": {"timezone": "Europe/Berlin"},
     "A name, and no address any more": {"name": "Ada Lovelace", "email": None},
 }
-
-
-class ExportSchema(Schema):
-    """Everything that is stored of you: your account, and under its name each table that has rows of yours."""
-
-    class Meta:
-        """A table added tomorrow is in it too."""
-
-        unknown = INCLUDE
-
-    exported_at = Instant(dump_only=True)
-    account = fields.Nested(AccountSchema)
-    activity = fields.List(fields.Nested(AuditEntrySchema))

@@ -271,3 +271,17 @@ def test_a_person_is_deleted_with_all_that_they_own(app, admin, person):
     assert refresh(person).json["code"] == "invalid_refresh_token"
     assert stored(app, person.id) is None
     assert events(admin, subject=person.id)[0] == "deleted"
+
+
+def test_the_log_keeps_what_it_says_of_a_deleted_account(signed_in, admin):
+    client = signed_in()
+    user_id = client.get("/api/v1/me").json["id"]
+    client.delete("/api/v1/me")
+    items = admin.get(AUDIT, query_string={"subject": user_id}).json["items"]
+    assert (items[0]["event"], items[-1]["event"]) == ("deleted", "created")
+
+
+def test_a_password_is_checked_with_the_other_fields(admin):
+    answer = admin.post(USERS, json={"username": "a b", "password": "p" * 129, "roles": ["editor"]})
+    assert answer.json["errors"]["json"].keys() == {"username", "password"}
+    assert answer.json["errors"]["json"]["password"] == ["Must have 12 to 128 characters."]

@@ -16,8 +16,8 @@ from typing import Any
 
 from taskapi.api import invalid, problem
 from taskapi.api.parsing import MAX_MEMBERS
-from taskapi.tasks.exchange.body import MOST_ROW_CHARACTERS, Pieces, open_text
-from taskapi.tasks.exchange.schemas import NAMES, Chunks
+from taskapi.extensions.transfer.schemas import NAMES, Chunks
+from taskapi.extensions.transfer.upload import MOST_ROW_CHARACTERS, Pieces, open_text
 
 CSV = "text/csv"
 _SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"  # the last four are = + - @ in full width

@@ -1,7 +1,7 @@
-"""Everything that is stored of a person, as one JSON document.
+"""Account exports: everything that is stored of a user, as one JSON document.
 
-The tables are found by the column that names their owner, so that one added tomorrow is in it. A column that only
-repeats others for the sake of an index says `info=INTERNAL`; bytes are digests, and no text to hand out.
+The tables are found by the column that names their owner, so that a new table is included. Left out are columns
+marked `info=INTERNAL`, which only repeat others for an index, and bytes, which are digests.
 """
 
 from collections.abc import Iterator
@@ -21,13 +21,7 @@ ROWS_AT_ONCE = 500
 _ACCOUNT = select(*(getattr(User, name) for name in ACCOUNT.dump_fields)).where(User.id == bindparam("id"))
 
 
-def owned_tables() -> dict[Table, Column[Any]]:
-    """Return every table whose rows belong to people, with the column that says to whom."""
-    owners = {table: table.c.get("owner_id", table.c.get("user_id")) for table in db.metadata.sorted_tables}
-    return {table: column for table, column in owners.items() if column is not None}
-
-
-def export(user_id: UUID) -> Iterator[bytes]:
+def export_account(user_id: UUID) -> Iterator[bytes]:
     """Yield the document in pieces, a few rows at a time."""
     with snapshot() as connection:
         account = connection.execute(_ACCOUNT, {"id": user_id}).mappings().first()
@@ -41,7 +35,7 @@ def export(user_id: UUID) -> Iterator[bytes]:
 
 
 def _parts(user_id: UUID) -> Iterator[tuple[str, Select[Any]]]:
-    for table, owner in owned_tables().items():
+    for table, owner in _tables_of_users().items():
         shown = [column for column in table.c if column is not owner and not _is_internal(column)]
         if shown:
             yield table.name, select(*shown).where(owner == user_id).order_by(*table.primary_key)
@@ -57,3 +51,9 @@ def _rows(connection: Connection, statement: Select[Any]) -> Iterator[bytes]:
     for some in connection.execute(statement, execution_options={"yield_per": ROWS_AT_ONCE}).partitions():
         yield comma + b",".join(to_json(dict(row._mapping)) for row in some)
         comma = b","
+
+
+def _tables_of_users() -> dict[Table, Column[Any]]:
+    """Return each table whose rows belong to users, with the column that names the user."""
+    owners = {table: table.c.get("owner_id", table.c.get("user_id")) for table in db.metadata.sorted_tables}
+    return {table: column for table, column in owners.items() if column is not None}

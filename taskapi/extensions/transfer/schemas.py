@@ -3,16 +3,18 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validates_schema
+from marshmallow import INCLUDE, Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length
 from sqlalchemy import Row
 
 from taskapi.api.fields import BodySchema, Color, Flag, Instant, Switch, Text
 from taskapi.api.openapi_examples import MOMENT, response_example
+from taskapi.audit.schemas import AuditEntrySchema
 from taskapi.labels.schemas import LABEL
 from taskapi.projects.schemas import PROJECT
 from taskapi.tasks.models import Status
 from taskapi.tasks.schemas import TaskSchema
+from taskapi.users.schemas import AccountSchema
 
 MOST_ROWS = 20_000
 
@@ -140,3 +142,16 @@ class ImportedSchema(Schema):
     projects = fields.Integer(metadata={"description": "How many projects that there were not yet.", "example": 1})
     labels = fields.Integer(metadata={"description": "How many labels that there were not yet.", "example": 0})
     dry_run = fields.Boolean()
+
+
+class ExportSchema(Schema):
+    """Everything that is stored of you: your account, and under its name each table that has rows of yours."""
+
+    class Meta:
+        """Allow other members: one for each table."""
+
+        unknown = INCLUDE
+
+    exported_at = Instant(dump_only=True)
+    account = fields.Nested(AccountSchema)
+    activity = fields.List(fields.Nested(AuditEntrySchema))

@@ -150,6 +150,7 @@ def test_a_calendar_has_a_to_do_for_each_task(owner):
     answer = owner.get(f"{EXPORT}.ics")
     assert answer.headers["Content-Type"] == "text/calendar; charset=utf-8"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="tasks.ics"'
+    assert answer.text.startswith("BEGIN:VCALENDAR")  # which reads it to its end, so that the next export may start
     tasks = exported(owner)
     plants, water, call, formula = calendar(owner).walk("VTODO")
     assert [plants["UID"], water["RELATED-TO"]] == [tasks[0]["id"], tasks[0]["id"]]

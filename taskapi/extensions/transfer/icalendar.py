@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from taskapi.tasks.exchange.schemas import Chunks
+from taskapi.extensions.transfer.schemas import Chunks
 from taskapi.tasks.models import Priority, Status
 
 OCTETS = 75  # the longest that a line may be without its end

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import IO, Final
 from uuid import UUID
@@ -11,12 +12,24 @@ from flask import Response, request
 
 from taskapi.api.concurrency import ConcurrencyLimit
 from taskapi.api.errors import problem
-from taskapi.config import settings
+from taskapi.config import setting, settings_of, whole
 
 EXPORTS: Final = ConcurrencyLimit("exports", per_user=1, per_process=4, retry_seconds=5)
 SEND_SECONDS: Final = 600  # to send a whole file; then the connection is closed
 MEMORY_BYTES: Final = 1024 * 1024  # of a file; what is longer goes to disk
 PIECE_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferSettings:
+    """The settings of this extension."""
+
+    max_export_bytes: int = setting(
+        1024 * 1024 * 1024,
+        "Largest file of an export. It is written to the folder of temporary files (`TMPDIR`) before it is sent; at "
+        "most 4 in each process.",
+        whole(1024, 2**53),
+    )
 
 
 def download(user_id: UUID, name: str, content_type: str, pieces: Iterable[bytes]) -> Response:
@@ -39,7 +52,7 @@ def download(user_id: UUID, name: str, content_type: str, pieces: Iterable[bytes
 
 
 def _write(pieces: Iterable[bytes], file: IO[bytes]) -> None:
-    most = settings().max_export_bytes
+    most = settings_of(TransferSettings).max_export_bytes
     written = 0
     for piece in pieces:
         written += len(piece)

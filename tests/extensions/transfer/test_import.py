@@ -11,7 +11,7 @@ from exchanging import IMPORT, IMPORT_CSV, TASKS, bring, events, exported, fault
 from servers import wait_until
 from werkzeug.serving import make_server
 
-from taskapi.tasks.exchange.routes import IMPORTS, WORKING_IMPORTS
+from taskapi.extensions.transfer.routes import IMPORTS, WORKING_IMPORTS
 
 
 def test_an_import_gives_each_task_a_version_of_its_own(owner, other):

@@ -1,4 +1,4 @@
-"""/tasks/export.* and /tasks/import.*: your tasks as files."""
+"""The routes of /tasks/export.*, /tasks/import.* and /me/export."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,28 +7,30 @@ from flask import Response
 
 from taskapi.api import Blueprint, json_response
 from taskapi.api.concurrency import ConcurrencyLimit
-from taskapi.api.downloads import download
 from taskapi.api.parsing import JSON
 from taskapi.audit import Event, record
 from taskapi.database import db, now
-from taskapi.resources.idempotency import accepts_idempotency_key, find_stored_response, request_key, store_response
-from taskapi.security.guard import requires
-from taskapi.security.rbac import Permission
-from taskapi.security.tokens import caller
-from taskapi.tasks.exchange.body import FORM, digest, receive
-from taskapi.tasks.exchange.export import FORMATS, count_tasks, export
-from taskapi.tasks.exchange.imports import add_file
-from taskapi.tasks.exchange.reading import read_file
-from taskapi.tasks.exchange.schemas import (
+from taskapi.extensions.transfer import account
+from taskapi.extensions.transfer.csv_file import CSV
+from taskapi.extensions.transfer.downloads import download
+from taskapi.extensions.transfer.exports import FORMATS, count_tasks, export
+from taskapi.extensions.transfer.imports import add_file
+from taskapi.extensions.transfer.reading import read_file
+from taskapi.extensions.transfer.schemas import (
     CALENDAR_EXAMPLE,
     FILE_EXAMPLE,
     TABLE_EXAMPLE,
+    ExportSchema,
     FileSchema,
     ImportedSchema,
     ImportQuerySchema,
     UploadSchema,
 )
-from taskapi.tasks.exchange.table import CSV
+from taskapi.extensions.transfer.upload import FORM, digest, receive
+from taskapi.resources.idempotency import accepts_idempotency_key, find_stored_response, request_key, store_response
+from taskapi.security.guard import requires
+from taskapi.security.rbac import Permission
+from taskapi.security.tokens import caller
 
 TEXT = {"schema": {"type": "string"}}
 JSON_FILE: dict[str, Any] = {JSON: {"schema": FileSchema, "example": FILE_EXAMPLE}}
@@ -38,7 +40,8 @@ UPLOAD: dict[str, Any] = {FORM: {"schema": UploadSchema, "example": {"file": TAB
 IMPORTS = ConcurrencyLimit("imports", per_user=1, retry_seconds=5)  # from the first byte of the body
 WORKING_IMPORTS = ConcurrencyLimit("imports", per_process=2, retry_seconds=5)  # that are read, checked or written
 
-blp = Blueprint("exchange", __name__, url_prefix="/api/v1/tasks", tag="tasks")
+blp = Blueprint("transfer", __name__, url_prefix="/api/v1/tasks", tag="tasks")
+me = Blueprint("account_export", __name__, url_prefix="/api/v1/me", tag="me")
 
 
 @blp.get("/export.json")
@@ -151,3 +154,18 @@ def _answered(content: bytes) -> Response | None:
     answer = find_stored_response(content)
     db.session.rollback()
     return answer
+
+
+@me.get("/export")
+@me.response(200, ExportSchema, headers=("Content-Disposition",), errors=("quota_exceeded",))
+@requires(Permission.ACCOUNT_READ)
+def export_account() -> Response:
+    """Export everything that is stored of you, as one JSON document."""
+    return download(caller().id, "taskapi-export.json", "application/json", _recorded_account())
+
+
+def _recorded_account() -> Iterator[bytes]:
+    """Record an account export, then yield its pieces."""
+    record(Event.EXPORTED, actor_id=caller().id, subject_id=caller().id)
+    db.session.commit()
+    yield from account.export_account(caller().id)

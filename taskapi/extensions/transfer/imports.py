@@ -9,14 +9,13 @@ from uuid_utils.compat import uuid7
 
 from taskapi.api import problem
 from taskapi.database import db, writer
+from taskapi.extensions.transfer.reading import File, Values, from_top
 from taskapi.labels.models import Label
 from taskapi.projects.models import Project
 from taskapi.resources.ownership import is_owned, reserve_quota
 from taskapi.resources.versions import lock_owner
 from taskapi.security.tokens import caller
 from taskapi.tasks.days import due_keys
-from taskapi.tasks.exchange.links import from_top
-from taskapi.tasks.exchange.reading import File, Values
 from taskapi.tasks.models import Task, TaskLabel
 from taskapi.users.timezones import timezone_of
 

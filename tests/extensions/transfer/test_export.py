@@ -11,8 +11,8 @@ from prometheus_client import REGISTRY
 from servers import wait_until
 from werkzeug.serving import make_server
 
-from taskapi.api.downloads import EXPORTS
-from taskapi.tasks.exchange.export import FORMATS, Format
+from taskapi.extensions.transfer.downloads import EXPORTS
+from taskapi.extensions.transfer.exports import FORMATS, Format
 
 
 def in_use():
@@ -45,7 +45,7 @@ def test_an_export_is_a_download_that_nobody_stores(owner, task):
 
 
 def test_an_export_of_more_rows_than_are_read_at_once_is_whole(owner, monkeypatch):
-    monkeypatch.setattr("taskapi.tasks.exchange.export.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("taskapi.extensions.transfer.exports.ROWS_AT_ONCE", 2)
     made = [owner.post(TASKS, json={"title": f"Task {i}"}).json["id"] for i in range(5)]
     assert [task["id"] for task in exported(owner)] == made
 
@@ -64,7 +64,7 @@ def test_asking_for_the_head_of_an_export_is_no_export(owner, task):
 
 
 def test_an_export_shows_one_moment_however_long_it_takes(owner, monkeypatch):
-    monkeypatch.setattr("taskapi.tasks.exchange.export.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("taskapi.extensions.transfer.exports.ROWS_AT_ONCE", 2)
     rows = [{"title": f"Task {i}"} for i in range(20)]
     bring(owner, rows)
     before = exported(owner)
@@ -114,7 +114,7 @@ def test_process_has_few_exports_at_a_time(owner):
 
 
 def test_client_that_reads_an_export_slowly_is_cut_off(owner, receive, monkeypatch):
-    monkeypatch.setattr("taskapi.api.downloads.SEND_SECONDS", 0)
+    monkeypatch.setattr("taskapi.extensions.transfer.downloads.SEND_SECONDS", 0)
     bring(owner, [{"title": f"Task {i}", "description": "x" * 15_000} for i in range(100)])
     connection = receive("json")
     answer = b"".join(iter(lambda: connection.recv(65536), b""))

@@ -7,12 +7,12 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, selec
 
 from taskapi.api.responses import to_json
 from taskapi.database import reader, snapshot
+from taskapi.extensions.transfer.csv_file import CSV, write_csv
+from taskapi.extensions.transfer.icalendar import write_ics
+from taskapi.extensions.transfer.schemas import FILE_SCHEMAS, NAMES, Chunks
 from taskapi.labels.models import Label
 from taskapi.projects.models import Project
 from taskapi.security.tokens import caller
-from taskapi.tasks.exchange.schemas import FILE_SCHEMAS, NAMES, Chunks
-from taskapi.tasks.exchange.table import CSV, write_csv
-from taskapi.tasks.exchange.vtodo import write_ics
 from taskapi.tasks.models import Task
 
 ROWS_AT_ONCE = 500

@@ -1,1 +1,0 @@
-"""Tasks as files: taken out, and brought back in."""
