@@ -22,7 +22,7 @@ from benchmarks.in_process import quietly
 from taskapi.database import READER, db, rls_user, set_rls_user
 from taskapi.resources.models import ChangeCounter
 from taskapi.resources.pagination import encode_cursor
-from taskapi.security.tokens import verify
+from taskapi.security.tokens import verify_token
 from taskapi.tasks.models import Task
 from taskapi.users.models import create_user
 
@@ -150,7 +150,7 @@ def middle(client: FlaskClient, sort: str, filters: dict[str, Any]) -> str:
     """Return the cursor of the middle of a person's list."""
     key = {"-created_at": Task.created_at, "due": Task.due_first, "title": Task.title_key}[sort]
     with client.application.test_request_context("/api/v1/tasks"):
-        g.caller = verify(client.environ_base["HTTP_AUTHORIZATION"].removeprefix("Bearer "))
+        g.caller = verify_token(client.environ_base["HTTP_AUTHORIZATION"].removeprefix("Bearer "))
         set_rls_user(g.caller.id)
         mine = Task.owner_id == g.caller.id
         count = db.session.execute(sa.select(sa.func.count()).where(mine)).scalar_one()

@@ -15,13 +15,14 @@ from uuid import UUID, uuid4
 from flask import Flask
 
 from taskapi import create_app
+from taskapi.auth.service import subject_of
 from taskapi.database import db
 from taskapi.security.denylist import is_revoked
 from taskapi.security.keys import ALGORITHMS, current_key_set
-from taskapi.security.tokens import Standing, issue, verify
+from taskapi.security.tokens import TokenSubject, issue_token, verify_token
 from taskapi.users.models import create_user
 
-STANDING = Standing(UUID(int=1), "Ada Lovelace", ["editor"], 0)
+SUBJECT = TokenSubject(UUID(int=1), "Ada Lovelace", ["editor"], 0)
 
 
 def main() -> None:
@@ -49,10 +50,10 @@ def once(app: Flask) -> tuple[float, float, float]:
 
         def sign() -> None:
             nonlocal token
-            token = issue(STANDING, uuid4(), fresh=False)
+            token = issue_token(SUBJECT, uuid4(), fresh=False)
 
         current_key_set().verified.clear()
-        return timed(sign), timed(lambda: verify(token)), timed(lambda: verify(token))
+        return timed(sign), timed(lambda: verify_token(token)), timed(lambda: verify_token(token))
 
 
 def look_up(rounds: int, folder: Path, **settings: str) -> None:
@@ -60,7 +61,7 @@ def look_up(rounds: int, folder: Path, **settings: str) -> None:
     with app_of("HS256", folder, **settings).app_context():
         user = create_user(f"bench-{uuid4()}", "correct horse battery staple")
         db.session.commit()
-        caller = verify(issue(user.standing, uuid4(), fresh=False))
+        caller = verify_token(issue_token(subject_of(user), uuid4(), fresh=False))
         taken = [timed(lambda: is_revoked(caller)) for _ in range(rounds)]
     print(f"a look-up in the denylist: {statistics.median(taken):,.0f} µs")
 
@@ -75,7 +76,7 @@ def report(apps: dict[str, Flask], taken: dict[str, list[tuple[float, float, flo
     print("| `alg` | sign | verify | verify again | characters |\n| --- | --- | --- | --- | --- |")
     for alg, app in apps.items():
         with app.app_context():
-            length = len(issue(STANDING, uuid4(), fresh=False))
+            length = len(issue_token(SUBJECT, uuid4(), fresh=False))
         medians = " | ".join(f"{statistics.median(column):,.0f}" for column in zip(*taken[alg], strict=True))
         print(f"| `{alg}` | {medians} | {length} |")
 

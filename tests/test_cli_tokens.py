@@ -5,7 +5,7 @@ import json
 import pytest
 import time_machine
 
-from taskapi.security.claims import CLAIMS, HEADER
+from taskapi.security.tokens import CLAIMS, HEADER
 from tests.forging import SECRET, compact, opened, sign
 from tests.key_sets import new_key, public
 
@@ -37,7 +37,7 @@ def test_a_good_token_is_taken_apart_with_what_each_part_tells(inspect, token):
     assert result.exit_code == 0, result.output
     for name, value in {**header, **claims}.items():
         assert (value if isinstance(value, str) else json.dumps(value)) in lines[name]
-        assert (HEADER.get(name) or CLAIMS[name].tells) in lines[name]
+        assert (HEADER.get(name) or CLAIMS[name].meaning) in lines[name]
     assert f"verified by our key {header['kid']} (HS256, signing)" in result.output
     assert "\n  good: " in result.output
 
@@ -75,12 +75,12 @@ def test_no_key_is_shown(inspect, token):
 NOW = 1_900_000_000
 FORGED = {
     "alg none": ({"alg": "none"}, {}, "its alg is not HS256, the algorithm of its key"),
-    "another kid": ({"kid": "../../dev/null"}, {}, "no key of ours has its kid"),
+    "another kid": ({"kid": "../../dev/null"}, {}, "its kid is not that of a known key"),
     "a key of its own": ({"jwk": {}, "jku": "https://example.org/"}, {}, "its header has 'jku', 'jwk'"),
     "another typ": ({"typ": "JWT"}, {}, "its typ is not at+jwt"),
-    "another audience": ({}, {"aud": "elsewhere"}, "its aud will not do here"),
+    "another audience": ({}, {"aud": "elsewhere"}, "its aud is not accepted"),
     "no end": ({}, {"exp": None}, "it has no exp"),
-    "a life of a year": ({}, {"exp": NOW + 31_536_000}, "it is good for 31536000 seconds; ours are for 1 to 900"),
+    "a life of a year": ({}, {"exp": NOW + 31_536_000}, "it is valid for 31536000 seconds; 1 to 900 are allowed"),
     "from the future": ({}, {"iat": NOW + 60}, "it was issued in the future"),
     "not yet good": ({}, {"nbf": NOW + 60}, "The token is not yet valid (nbf)"),
 }
@@ -101,7 +101,7 @@ def test_the_first_check_that_fails_is_told_as_the_api_makes_them(verdict, token
     past = {**claims, "iat": 1_000_000, "exp": 1_000_900}
     wrong = "another secret that is long enough"
     assert verdict(sign({**header, "typ": "JWT"}, {**past, "aud": "x"}, wrong))[1] == "its typ is not at+jwt"
-    assert verdict(sign(header, {**past, "aud": "x"}, wrong))[1] == "its aud will not do here"
+    assert verdict(sign(header, {**past, "aud": "x"}, wrong))[1] == "its aud is not accepted"
     assert verdict(sign(header, past, wrong))[1] == "Signature verification failed"
     assert verdict(sign(header, past)) == ("token_expired", "Signature has expired")
 
@@ -124,8 +124,8 @@ def test_claims_that_nobody_vouches_for_are_said_to_be_so(inspect, token):
         ("", "it has 0 dots, not 2"),
         ("no-token", "it has 0 dots, not 2"),
         ("e30=.e30.", "not canonical base64url"),
-        ("e30.W10.", "a part of it is no JSON object"),
-        ("e30.e30." + "A" * 9000, "it has 9008 characters; 8192 are the most"),
+        ("e30.W10.", "one of its parts is not a JSON object"),
+        ("e30.e30." + "A" * 9000, "it has 9008 characters; at most 8192 are allowed"),
     ],
 )
 def test_what_is_no_token_is_told_why(verdict, text, why):

@@ -10,7 +10,7 @@ from taskapi.auth.service import Granted
 from taskapi.config import settings
 from taskapi.database import now
 from taskapi.security import cookies
-from taskapi.security.tokens import Standing, caller, issue
+from taskapi.security.tokens import TokenSubject, caller, issue_token
 
 CSRF_BYTES = 24
 
@@ -18,7 +18,7 @@ CSRF_BYTES = 24
 def tokens(granted: Granted, *, in_cookies: bool) -> Response:
     """Answer a sign-in or a refresh."""
     csrf = secrets.token_urlsafe(CSRF_BYTES) if in_cookies else None
-    access = issue(granted.standing, granted.session_id, fresh=granted.fresh, csrf=csrf)
+    access = issue_token(granted.subject, granted.session_id, fresh=granted.fresh, csrf=csrf)
     life = round((granted.refresh_expires_at - now()).total_seconds())
     body = {"expires_in": settings().access_token_seconds, "refresh_expires_in": life, "session_id": granted.session_id}
     if csrf is None:
@@ -28,10 +28,10 @@ def tokens(granted: Granted, *, in_cookies: bool) -> Response:
     return cookies.set_token_cookies(_json({"token_type": "Cookie", **body, **readable}), values, life)
 
 
-def fresh_access_token(standing: Standing, life: int) -> Response:
+def fresh_access_token(subject: TokenSubject, life: int) -> Response:
     """Answer a password that was entered again, by the way that the caller's token came."""
     csrf = secrets.token_urlsafe(CSRF_BYTES) if caller().csrf else None
-    access = issue(standing, caller().session_id, fresh=True, csrf=csrf)
+    access = issue_token(subject, caller().session_id, fresh=True, csrf=csrf)
     body = {"expires_in": settings().access_token_seconds, "session_id": caller().session_id}
     if csrf is None:
         return _json({"access_token": access, "token_type": "Bearer", **body})

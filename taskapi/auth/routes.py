@@ -214,7 +214,7 @@ def verify_password(body: dict[str, str]) -> Response:
     """
     throttle(PASSWORD, str(caller().id))
     service.require_password(body["password"])
-    return answers.fresh_access_token(*service.standing_now())
+    return answers.fresh_access_token(*service.current_subject())
 
 
 @blp.get("/sessions")

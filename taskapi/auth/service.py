@@ -28,7 +28,7 @@ from taskapi.resources.pagination import decode_cursor, encode_cursor
 from taskapi.security import denylist, passwords
 from taskapi.security.address import parse_address
 from taskapi.security.keys import current_key_set
-from taskapi.security.tokens import Standing, caller, require_signing
+from taskapi.security.tokens import TokenSubject, caller, require_signing_key
 from taskapi.users.models import User
 
 TOKEN_BYTES = 32
@@ -47,7 +47,7 @@ _GREATEST_HASH = select(func.max(User.password_hash))
 class Granted:
     """What a sign-in or a refresh comes to: a session, its refresh token and that token's end."""
 
-    standing: Standing
+    subject: TokenSubject
     session_id: UUID
     refresh_token: str = field(repr=False)
     refresh_expires_at: datetime
@@ -56,7 +56,7 @@ class Granted:
 
 def sign_in(username: str, password: str) -> Granted:
     """Begin a session, or answer 401, the same for a name that does not exist, and in the same time."""
-    require_signing()
+    require_signing_key()
     user = reader().execute(_BY_NAME, {"username": username.lower()}).first()
     right = passwords.check_password(password, user.password_hash if user else None, highest_cost())
     if user is None or not right or not user.active:
@@ -67,7 +67,7 @@ def sign_in(username: str, password: str) -> Granted:
         db.session.execute(update(User).where(User.id == user.id).values(password_hash=renewed))
     prune_sessions()
     record(Event.SIGN_IN, actor_id=user.id, subject_id=user.id)
-    granted = _begin(_standing_of(user), now(), fresh=True)
+    granted = _begin(subject_of(user), now(), fresh=True)
     _end_surplus_sessions(user.id)
     return granted
 
@@ -92,7 +92,7 @@ def refresh(token: str) -> Granted:
     The swap is one conditional statement, so that of many at the same moment one spends the token, and the others find
     it spent, with its successor there.
     """
-    require_signing()
+    require_signing_key()
     moment = now()
     _lock_session_of(token)
     session_id = _spend(token, moment)
@@ -136,25 +136,25 @@ def replace_sessions() -> Granted:
     Whoever shared the current session is out, and so are its spent refresh tokens. No password was entered, so the new
     session ends when the old one would have, and its access token is not fresh.
     """
-    standing, begun_at = _end_all_of_caller()
-    granted = _begin(standing, begun_at, fresh=False)
+    subject, begun_at = _end_all_of_caller()
+    granted = _begin(subject, begun_at, fresh=False)
     if granted.refresh_expires_at <= now():
         problem("token_revoked")
     return granted
 
 
-def _end_all_of_caller() -> tuple[Standing, datetime]:
+def _end_all_of_caller() -> tuple[TokenSubject, datetime]:
     """End all sessions of the caller; return their standing, and when the current session began.
 
     Responds 401 where the current session is gone: whoever ended it must not be outlived by a request that was already
     under way.
     """
-    require_signing()
+    require_signing_key()
     begun_at = end_sessions(caller().id, caller().id).get(caller().session_id)
     user = db.session.execute(select(*STANDING).where(User.id == caller().id)).first()
     if user is None or not user.active or begun_at is None:
         problem("token_revoked")
-    return _standing_of(user), begun_at
+    return subject_of(user), begun_at
 
 
 def session_of(token: str) -> tuple[UUID, UUID] | None:
@@ -174,10 +174,10 @@ def prune_sessions() -> int:
     return sessions + denylist.prune_denylist()
 
 
-def standing_now() -> tuple[Standing, int]:
+def current_subject() -> tuple[TokenSubject, int]:
     """Return how the caller stands now, and the seconds that their session has left without use."""
-    standing, session = _standing(caller().session_id)
-    return standing, int((session.expires_at - now()).total_seconds())
+    subject, session = _subject_and_session(caller().session_id)
+    return subject, int((session.expires_at - now()).total_seconds())
 
 
 def require_password(password: str) -> None:
@@ -194,9 +194,9 @@ def change_password(current: str, new: str) -> Granted:
     passwords.require_strength(new, own_words(**person._mapping), field="new_password")
     hashed = passwords.hash_password(new)
     record(Event.PASSWORD_CHANGED, actor_id=caller().id, subject_id=caller().id)
-    standing, _ = _end_all_of_caller()
+    subject, _ = _end_all_of_caller()
     db.session.execute(update(User).where(User.id == caller().id).values(password_hash=hashed))
-    return _begin(standing, now(), fresh=True)
+    return _begin(subject, now(), fresh=True)
 
 
 def own_words(username: str, name: str | None = None, email: str | None = None, **_: Any) -> list[str]:
@@ -236,7 +236,7 @@ def _lock_as_checked(user: Any) -> None:
         _refuse_password(user.id)
 
 
-def _begin(standing: Standing, begun_at: datetime, *, fresh: bool) -> Granted:
+def _begin(subject: TokenSubject, begun_at: datetime, *, fresh: bool) -> Granted:
     """Begin a session; its absolute end counts from `begun_at`, when the password was entered."""
     moment, session_id, came_from = now(), uuid7(), request_origin()
     token = urlsafe_b64encode(secrets.token_bytes(TOKEN_BYTES)).rstrip(b"=").decode()
@@ -244,7 +244,7 @@ def _begin(standing: Standing, begun_at: datetime, *, fresh: bool) -> Granted:
     db.session.execute(
         insert(Session).values(
             id=session_id,
-            user_id=standing.user_id,
+            user_id=subject.user_id,
             created_at=begun_at,
             last_used_at=moment,
             expires_at=expires_at,
@@ -253,7 +253,7 @@ def _begin(standing: Standing, begun_at: datetime, *, fresh: bool) -> Granted:
         )
     )
     _store(token, session_id, expires_at)
-    return Granted(standing, session_id, token, expires_at, fresh=fresh)
+    return Granted(subject, session_id, token, expires_at, fresh=fresh)
 
 
 def _drop_oldest_tokens(session_id: UUID) -> None:
@@ -283,7 +283,7 @@ def _spend(token: str, moment: datetime) -> UUID | None:
 
 
 def _carry_on(session_id: UUID, successor: str, moment: datetime) -> Granted:
-    standing, session = _standing(session_id)
+    subject, session = _subject_and_session(session_id)
     expires_at = _end_of_use(moment, session.created_at)
     if expires_at <= moment:
         problem("invalid_refresh_token")
@@ -297,10 +297,10 @@ def _carry_on(session_id: UUID, successor: str, moment: datetime) -> Granted:
         "refreshed_user_agent": came_from["user_agent"],
     }
     db.session.execute(update(Session).where(Session.id == session_id).values(used))
-    return Granted(standing, session_id, successor, expires_at, fresh=False)
+    return Granted(subject, session_id, successor, expires_at, fresh=False)
 
 
-def _standing(session_id: UUID) -> tuple[Standing, Any]:
+def _subject_and_session(session_id: UUID) -> tuple[TokenSubject, Any]:
     """Return what a new token says of a session's user, as they stand now, and the session's row."""
     row = db.session.execute(
         select(
@@ -315,11 +315,12 @@ def _standing(session_id: UUID) -> tuple[Standing, Any]:
     ).first()
     if row is None or not row.active:
         problem("invalid_refresh_token")
-    return _standing_of(row), row
+    return subject_of(row), row
 
 
-def _standing_of(user: Any) -> Standing:
-    return Standing(user.id, user.name or user.username, user.roles, user.epoch)
+def subject_of(user: Any) -> TokenSubject:
+    """Return a user, or a row with their columns, as the subject of a token."""
+    return TokenSubject(user.id, user.name or user.username, user.roles, user.epoch)
 
 
 def _end_of_use(moment: datetime, begun_at: datetime) -> datetime:
@@ -331,7 +332,7 @@ def _repeat(token: str, spent: RefreshToken, moment: datetime) -> Granted:
     """Give the unused successor once more, within the grace, and record who asked. Any other use is a theft."""
     successor = next((made for made in _successors(token) if _is_unspent(made)), None)
     grace = timedelta(seconds=settings().refresh_grace_seconds)
-    standing, session = _standing(spent.session_id)
+    subject, session = _subject_and_session(spent.session_id)
     late = spent.spent_at is None or moment - spent.spent_at >= grace
     if successor is None or late or _is_elsewhere(session):
         _end_stolen(spent.session_id)
@@ -344,8 +345,8 @@ def _repeat(token: str, spent: RefreshToken, moment: datetime) -> Granted:
         "repeated_user_agent": came_from["user_agent"],
     }
     db.session.execute(update(Session).where(Session.id == spent.session_id).values(repeat))
-    record(Event.REFRESH_TOKEN_REPEATED, subject_id=standing.user_id, session_id=str(spent.session_id))
-    return Granted(standing, spent.session_id, successor, session.expires_at, fresh=False)
+    record(Event.REFRESH_TOKEN_REPEATED, subject_id=subject.user_id, session_id=str(spent.session_id))
+    return Granted(subject, spent.session_id, successor, session.expires_at, fresh=False)
 
 
 def _is_elsewhere(session: Any) -> bool:

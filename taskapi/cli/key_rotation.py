@@ -8,11 +8,11 @@ import click
 from taskapi.audit import Event, record
 from taskapi.config import settings
 from taskapi.database import db
-from taskapi.security.claims import LEEWAY
 from taskapi.security.keys import InvalidKeyError, key_reloader, rotation
 from taskapi.security.keys.jwks import MAX_AGE
 from taskapi.security.keys.key import Jwk
 from taskapi.security.keys.key_set import parse_members
+from taskapi.security.tokens import LEEWAY
 
 
 def read_members() -> list[Jwk]:

@@ -15,10 +15,9 @@ from taskapi.api.errors import Problem
 from taskapi.audit import Event, record
 from taskapi.cli.command import Group, json_option, read_stdin
 from taskapi.database import db
-from taskapi.security.claims import CLAIMS, HEADER, Members, take_apart
 from taskapi.security.denylist import is_revoked, revoke_everything
 from taskapi.security.keys import current_key_set
-from taskapi.security.tokens import verify
+from taskapi.security.tokens import CLAIMS, HEADER, Members, parse_token, verify_token
 
 tokens = Group("tokens", help="Access tokens, taken apart.")
 
@@ -103,7 +102,7 @@ def _access_token(response: dict[str, Any]) -> str:
 
 def _parts(token: str) -> tuple[Members | None, Members | None]:
     try:
-        return take_apart(token)
+        return parse_token(token)
     except ValueError:
         return None, None
 
@@ -111,7 +110,7 @@ def _parts(token: str) -> tuple[Members | None, Members | None]:
 def _judge(token: str) -> Verdict:
     """Let the API's own verification speak; what stopped it is the exception that its refusal came from."""
     try:
-        caller = verify(token)
+        caller = verify_token(token)
     except Problem as refusal:
         return Verdict(refusal.code_name, str(refusal.__context__ or refusal.description))
     if is_revoked(caller):
@@ -135,7 +134,7 @@ def _line(name: str, value: Any, tells: str) -> str:
 
 
 def _tells(name: str, value: Any) -> str:
-    meaning = CLAIMS[name].tells if name in CLAIMS else ""
+    meaning = CLAIMS[name].meaning if name in CLAIMS else ""
     is_time = name in TIMES and isinstance(value, int) and 0 <= value <= LATEST
     return f"{meaning}: {_moment(value)}" if is_time else meaning
 

@@ -18,8 +18,7 @@ from taskapi.api import problem
 from taskapi.config import settings
 from taskapi.database import NO_RLS, Model, PreparedStatement, UtcDateTime, db, now, reader
 from taskapi.ops.metrics import DENYLIST
-from taskapi.security.claims import LEEWAY
-from taskapi.security.tokens import Caller
+from taskapi.security.tokens import LEEWAY, Caller
 
 _GOOD, _REVOKED, _UNAVAILABLE = (DENYLIST.labels(result) for result in ("good", "revoked", "unavailable"))
 

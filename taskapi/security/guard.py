@@ -18,7 +18,7 @@ from taskapi.security.cookies import ACCESS, SAFE_METHODS, read_cookie, read_dev
 from taskapi.security.denylist import is_revoked
 from taskapi.security.rbac import Permission, grants, roles_with
 from taskapi.security.throttle import USER, Limit, count_by_address, refuse_exceeded, throttle
-from taskapi.security.tokens import Caller, verify
+from taskapi.security.tokens import Caller, verify_token
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -107,7 +107,7 @@ def authenticate() -> Caller:
     cookie = None if token else read_cookie(ACCESS)
     if not (token or cookie):
         problem("token_missing")
-    caller = verify(token or cookie or "")
+    caller = verify_token(token or cookie or "")
     if cookie and request.method not in SAFE_METHODS:
         require_csrf(caller.csrf)
     if is_revoked(caller):

@@ -14,7 +14,6 @@ from taskapi.database.folding import fold
 from taskapi.resources.models import ChangeCounter
 from taskapi.security.passwords import hash_password
 from taskapi.security.rbac import Role
-from taskapi.security.tokens import Standing
 
 
 class User(Model):
@@ -42,11 +41,6 @@ class User(Model):
         for name, value in changes.items():
             setattr(self, name, value)
         self.words = fold("\n".join(filter(None, (self.username, self.name, self.email))))
-
-    @property
-    def standing(self) -> Standing:
-        """What a token says of this person."""
-        return Standing(self.id, self.name or self.username, self.roles, self.epoch)
 
 
 def holds(role: str) -> ColumnElement[bool]:
