@@ -15,8 +15,6 @@ from flask import Flask
 from psycopg import sql
 
 from taskapi import create_app
-from taskapi.database import db
-from taskapi.users.models import create_user
 
 PASSWORD = "correct horse battery staple"
 PEOPLE = 40  # so that nobody meets their rate limit
@@ -74,18 +72,16 @@ def application(settings: dict[str, str], **overrides: Any) -> Flask:
 
 
 def people(app: Flask, count: int = PEOPLE, tasks: int = TASKS) -> list[Person]:
-    """Open accounts with tasks that have labels, and sign them in."""
+    """Register users, sign them in and add tasks with labels: over HTTP, so that other revisions can be measured."""
     return [_person(app, number, tasks) for number in range(count)]
 
 
 def _person(app: Flask, number: int, tasks: int) -> Person:
     username = f"bench-{secrets.token_hex(4)}"
-    with app.app_context():
-        create_user(username, PASSWORD)
-        db.session.commit()
     client = app.test_client()
-    address = {"REMOTE_ADDR": f"192.0.2.{number % 250}"}  # each their own: an address may sign in so often
+    address = {"REMOTE_ADDR": f"192.0.2.{number % 250}"}  # one address per user, to stay below the limits of an address
     credentials = {"username": username, "password": PASSWORD}
+    client.post("/api/v1/auth/register", json=credentials, environ_overrides=address)
     login = client.post("/api/v1/auth/login", json=credentials, environ_overrides=address)
     token = login.json["access_token"]
     headers = {"Authorization": f"Bearer {token}"}
