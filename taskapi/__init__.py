@@ -30,8 +30,8 @@ from taskapi.security.headers import init_headers
 from taskapi.security.keys import check_keys, init_keys
 from taskapi.security.keys.jwks import blp as jwks_routes
 from taskapi.security.passwords import init_passwords
+from taskapi.security.rate_limit import init_rate_limit
 from taskapi.security.redis import check_redis, init_redis
-from taskapi.security.throttle import init_throttle
 from taskapi.security.tokens import init_tokens
 from taskapi.tasks.edit import move_due_days
 from taskapi.tasks.routes import blp as task_routes
@@ -40,7 +40,7 @@ from taskapi.users.timezones import init_timezones
 from taskapi.web.routes import init_web
 
 INITS = (
-    init_logging, init_keys, init_database, init_tokens, init_redis, init_throttle, init_passwords, init_audit,
+    init_logging, init_keys, init_database, init_tokens, init_redis, init_rate_limit, init_passwords, init_audit,
     init_headers, init_metrics,
 )  # fmt: skip
 

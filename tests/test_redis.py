@@ -113,7 +113,7 @@ def test_limits_are_counted_in_redis_again_when_it_is_sound(client, redis, fault
         return redis.client.keys("taskapi:limit:*")
 
     wait_until(counted_there, 10)
-    assert caplog.text.count("Redis answers again") == 1
+    assert caplog.text.count("Redis responds again") == 1
 
 
 def test_a_redis_restored_from_a_snapshot_brings_no_revoked_token_back(signed_in, redis):
@@ -150,10 +150,10 @@ def test_a_redis_that_fails_is_reported_and_the_service_is_ready(client, fault):
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        (kill, "it does not answer (ConnectionError)"),
-        (freeze, "it does not answer (TimeoutError)"),
-        (demote, "it takes no writes: You can't write against a read only replica."),
-        (fill, "it takes no writes: command not allowed when used memory > 'maxmemory'."),
+        (kill, "it does not respond (ConnectionError)"),
+        (freeze, "it does not respond (TimeoutError)"),
+        (demote, "it accepts no writes: You can't write against a read only replica."),
+        (fill, "it accepts no writes: command not allowed when used memory > 'maxmemory'."),
     ],
 )
 def test_doctor_says_what_is_wrong_with_redis(app, redis, fault, says):

@@ -17,16 +17,16 @@ from taskapi.config import Settings, settings
 from taskapi.database import db, now
 from taskapi.ops.metrics import AUDIT_OMITTED
 from taskapi.resources.pagination import SortKey, find_page, parse_instant, select_page
-from taskapi.security.rbac import Permission, grants
-from taskapi.security.throttle import (
+from taskapi.security.client_address import client_network
+from taskapi.security.rate_limit import (
     AUDIT_ADDRESS,
     AUDIT_STRANGERS,
     AUDIT_USER,
-    Counted,
-    address,
+    Usage,
     count,
     count_by_address,
 )
+from taskapi.security.rbac import Permission, grants
 
 # Events that a user or an anonymous client can repeat without limit. All others are always recorded.
 REPEATABLE = {
@@ -84,8 +84,8 @@ def _within_allowance(user_id: UUID | None) -> bool:
     return allowed
 
 
-def _has_room(counted: Counted | None) -> bool:
-    return counted is None or counted.remaining >= 0
+def _has_room(usage: Usage | None) -> bool:
+    return usage is None or usage.remaining >= 0
 
 
 def request_origin() -> dict[str, str | None]:
@@ -130,7 +130,7 @@ def _is_new(code: str) -> bool:
     if minute not in minutes:
         minutes.clear()
     seen = minutes.setdefault(minute, set())
-    key = (_caller_id() or address(), request.endpoint, code)
+    key = (_caller_id() or client_network(), request.endpoint, code)
     if key in seen:
         return False
     if len(seen) < MAX_REFUSALS:  # above that, repeated refusals are recorded again

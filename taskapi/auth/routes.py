@@ -32,11 +32,11 @@ from taskapi.database import db
 from taskapi.ops.metrics import REFRESHES, SIGN_INS, counted
 from taskapi.resources.pagination import PageSchema, next_link
 from taskapi.security import cookies, passwords
+from taskapi.security.client_address import client_network
 from taskapi.security.cookies import read_device, set_device_cookie
 from taskapi.security.guard import authenticate, bearer_token, requires
 from taskapi.security.passwords import use_reserved_place
-from taskapi.security.rbac import Permission
-from taskapi.security.throttle import (
+from taskapi.security.rate_limit import (
     LOGIN,
     LOGIN_ADDRESS,
     LOGIN_DEVICE,
@@ -47,12 +47,12 @@ from taskapi.security.throttle import (
     REFRESH,
     REGISTER,
     REGISTER_ALL,
-    address,
+    enforce_limit,
     limited,
-    refuse_exceeded,
-    take_back,
-    throttle,
+    refund,
+    reject_exceeded,
 )
+from taskapi.security.rbac import Permission
 from taskapi.security.tokens import caller
 from taskapi.users.models import User, create_user
 from taskapi.users.schemas import AccountSchema
@@ -79,16 +79,16 @@ def register(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
     """
     if not settings().registration_enabled:
         problem("registration_closed")
-    opened = throttle(REGISTER_ALL)
+    opened = enforce_limit(REGISTER_ALL)
     try:
         passwords.require_strength(account["password"], service.own_words(**account))
         user = create_user(**account)
         db.session.commit()
     except IntegrityError:
-        take_back(opened)
+        refund(opened)
         problem("username_taken")
     except Problem:
-        take_back(opened)
+        refund(opened)
         raise
     return user, {"Location": "/api/v1/me"}
 
@@ -117,27 +117,27 @@ def login(credentials: dict[str, Any]) -> Response:
     name = credentials["username"].lower()
     device = read_device()
     if device and device.belongs_to(name):
-        succeeded = throttle(LOGIN, device.id)  # failures have a limit of their own
-        failures = [throttle(LOGIN_DEVICE, device.id)]
+        succeeded = enforce_limit(LOGIN, device.id)  # failures have a limit of their own
+        failures = [enforce_limit(LOGIN_DEVICE, device.id)]
         use_reserved_place()
     else:
         device = None
         for counted_before in g.counted:
-            refuse_exceeded(counted_before)
-        succeeded = throttle(LOGIN, address(), name)
-        failures = [throttle(LOGIN_NAME, name)]
+            reject_exceeded(counted_before)
+        succeeded = enforce_limit(LOGIN, client_network(), name)
+        failures = [enforce_limit(LOGIN_NAME, name)]
     failures += [one for one in g.counted if one.limit == LOGIN_FAILED]
     try:
         with counted(SIGN_INS):
             granted = service.sign_in(name, credentials["password"])
     except Problem as refusal:
         if device:
-            take_back(succeeded)
+            refund(succeeded)
         if refusal.code_name == "unavailable":  # no password was checked
-            take_back(*failures)
+            refund(*failures)
         raise
     db.session.commit()
-    take_back(*failures)
+    refund(*failures)
     response = answers.tokens(granted, in_cookies=credentials["cookies"])
     return set_device_cookie(response, name, device)
 
@@ -212,7 +212,7 @@ def verify_password(body: dict[str, str]) -> Response:
 
     What can do most harm asks for one: deleting your account, and managing those of others.
     """
-    throttle(PASSWORD, str(caller().id))
+    enforce_limit(PASSWORD, str(caller().id))
     service.require_password(body["password"])
     return answers.fresh_access_token(*service.current_subject())
 
@@ -279,7 +279,7 @@ def change_password(body: dict[str, str]) -> Response:
 
     The current session ends too, so that nobody who shares it stays: use the tokens of the response from now on.
     """
-    throttle(PASSWORD, str(caller().id))
+    enforce_limit(PASSWORD, str(caller().id))
     granted = service.change_password(body["current_password"], body["new_password"])
     db.session.commit()
     return answers.tokens(granted, in_cookies=bool(caller().csrf))

@@ -26,7 +26,7 @@ from taskapi.config import settings
 from taskapi.database import db, now, reader
 from taskapi.resources.pagination import decode_cursor, encode_cursor
 from taskapi.security import denylist, passwords
-from taskapi.security.address import parse_address
+from taskapi.security.client_address import parse_address
 from taskapi.security.keys import current_key_set
 from taskapi.security.tokens import TokenSubject, caller, require_signing_key
 from taskapi.users.models import User

@@ -16,8 +16,8 @@ from taskapi.context import current_application, current_g, current_request
 from taskapi.database import set_rls_user
 from taskapi.security.cookies import ACCESS, SAFE_METHODS, read_cookie, read_device, require_csrf
 from taskapi.security.denylist import is_revoked
+from taskapi.security.rate_limit import USER, Limit, count_by_address, enforce_limit, reject_exceeded
 from taskapi.security.rbac import Permission, grants, roles_with
-from taskapi.security.throttle import USER, Limit, count_by_address, refuse_exceeded, throttle
 from taskapi.security.tokens import Caller, verify_token
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -59,7 +59,7 @@ def admit() -> None:
         problem("access_undeclared")
     current_g().caller = who = authenticate()
     set_rls_user(who.id)
-    throttle(USER, who.sub)
+    enforce_limit(USER, who.sub)
     count_request(limits)
     if not grants(who.roles, access.permission):
         problem(
@@ -95,7 +95,7 @@ def count_request(limits: tuple[Limit, ...]) -> None:
     g.counted = counted = [one for limit in limits if (one := count_by_address(limit)) is not None]
     if counted and not (limits[0].spares_devices and read_device()):
         for one in counted:
-            refuse_exceeded(one)
+            reject_exceeded(one)
 
 
 def authenticate() -> Caller:

@@ -13,7 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from taskapi.api import problem
 from taskapi.config import Settings
 from taskapi.context import current_g, current_request
-from taskapi.security.address import plain_address
+from taskapi.security.client_address import normalize_address
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -167,5 +167,5 @@ def init_headers(app: Flask, settings: Settings) -> None:
     app.wsgi_app = _carry_headers(app.wsgi_app)  # type: ignore[method-assign,assignment]
     _init_cors(app, settings)
     if count := settings.trusted_proxies:
-        app.wsgi_app = plain_address(app.wsgi_app)  # type: ignore[method-assign,assignment]
+        app.wsgi_app = normalize_address(app.wsgi_app)  # type: ignore[method-assign,assignment]
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_port=count)  # type: ignore[method-assign]

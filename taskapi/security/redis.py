@@ -1,4 +1,4 @@
-"""Redis counts rate limits, and only that. While it takes no writes, each process counts in its own memory."""
+"""Redis, which counts rate limits and nothing else. While it accepts no writes, processes count in memory."""
 
 import time
 from collections.abc import Callable
@@ -16,14 +16,14 @@ from taskapi.context import current_application
 
 TIMEOUT_SECONDS: Final = 0.4
 RETRY_SECONDS: Final = 1.0
-FULL: Final = 0.95  # of its memory, from where on a Redis that evicts is evicting
-PROBE_SECONDS: Final = 10
+FULL: Final = 0.95  # share of its memory above which a Redis with an eviction policy evicts keys
+PROBE_SECONDS: Final = 10  # life of the key that the check writes
 
 Commands = Callable[[Any], object]
 
 
 class Store:
-    """A Redis that may go away and come back. One caller a second finds out; nobody else waits for it meanwhile."""
+    """A Redis server that may fail and recover. While it fails, one caller a second tries it; no other caller waits."""
 
     def __init__(self, app: Flask, url: str, prefix: str) -> None:
         waits = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
@@ -35,7 +35,7 @@ class Store:
         self._retry_at = 0.0
 
     def run(self, commands: Commands) -> list[Any] | None:
-        """Run what `commands` puts into a pipeline, in one round trip; return the results, or None while it is down."""
+        """Run the commands that `commands` adds to a pipeline, in one round trip. Returns None while Redis fails."""
         if self._is_down and not self._may_retry():
             return None
         pipeline = self.client.pipeline(transaction=False)
@@ -43,11 +43,11 @@ class Store:
         try:
             results: list[Any] = pipeline.execute()
         except RedisError as error:
-            self._go_down(error)
+            self._note_failure(error)
             return None
         if self._is_down:
             self._is_down = False
-            self._log.warning("Redis answers again: rate limits are counted there")
+            self._log.warning("Redis responds again: rate limits are counted there")
         return results
 
     def _may_retry(self) -> bool:
@@ -57,8 +57,8 @@ class Store:
                 self._retry_at = time.monotonic() + RETRY_SECONDS
         return due
 
-    def _go_down(self, error: RedisError) -> None:
-        """Close the connections too: one that is kept may lead to a server that has become a replica."""
+    def _note_failure(self, error: RedisError) -> None:
+        """Count in memory, and close the connections: an open one may lead to a server that is now a replica."""
         self._retry_at = time.monotonic() + RETRY_SECONDS
         self.client.connection_pool.disconnect(inuse_connections=False)
         if not self._is_down:
@@ -67,37 +67,37 @@ class Store:
 
 
 def redis() -> Store | None:
-    """Return the Redis of the current application, or None where none is set."""
+    """Return the Redis of the application, or None if no URL is configured."""
     store: Store | None = current_application().extensions["taskapi-redis"]
     return store
 
 
 def init_redis(app: Flask, settings: Settings) -> None:
-    """Connect at the first command."""
+    """Create the client. It connects at the first command."""
     url = settings.redis_url
     app.extensions["taskapi-redis"] = Store(app, url, settings.redis_prefix) if url else None
 
 
 def check_redis() -> str | None:
-    """Return why limits are not counted reliably in Redis, or None; also None where no Redis is set."""
+    """Return why Redis does not count limits reliably, or None. Also None without a Redis URL."""
     store = redis()
     if store is None:
         return None
     try:
         store.client.set(f"{store.prefix}probe", 1, ex=PROBE_SECONDS)
     except ResponseError as error:
-        return f"it takes no writes: {' '.join(str(error).split())}"
+        return f"it accepts no writes: {' '.join(str(error).split())}"
     except RedisError as error:
-        return f"it does not answer ({type(error).__name__})"
+        return f"it does not respond ({type(error).__name__})"
     policy, use = eviction(store)
     return f"it is full and evicts counters: maxmemory-policy is {policy}" if policy and use >= FULL else None
 
 
 def eviction(store: Store) -> tuple[str, float]:
-    """Return the policy by which a Redis evicts keys, and how full it is (0 to 1); no policy: it evicts nothing."""
+    """Return the eviction policy, empty if Redis evicts nothing, and the share of its memory in use (0 to 1)."""
     try:
         memory: Any = store.client.info("memory")
-    except RedisError:  # a user who may not ask, for one
+    except RedisError:  # the user may not run INFO, for example
         return "", 0.0
-    most, policy = int(memory.get("maxmemory", 0)), str(memory.get("maxmemory_policy", "noeviction"))
-    return ("", 0.0) if not most or policy == "noeviction" else (policy, int(memory["used_memory"]) / most)
+    limit, policy = int(memory.get("maxmemory", 0)), str(memory.get("maxmemory_policy", "noeviction"))
+    return ("", 0.0) if not limit or policy == "noeviction" else (policy, int(memory["used_memory"]) / limit)

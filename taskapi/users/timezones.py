@@ -10,11 +10,10 @@ from sqlalchemy import Connection, bindparam, select
 
 from taskapi.database import PreparedStatement
 from taskapi.resources.versions import lock_owner
-from taskapi.security.throttle import Limit, throttle
+from taskapi.security.rate_limit import TIMEZONE, enforce_limit
 from taskapi.users.models import User
 
 Follower = Callable[[UUID, ZoneInfo], None]
-TIMEZONE_CHANGES: Final = Limit("timezone", lambda s: s.ratelimit_timezone)
 _EXTENSION: Final = "taskapi-timezone-followers"
 _TIMEZONE = PreparedStatement(select(User.timezone).where(User.id == bindparam("id")))
 
@@ -28,7 +27,7 @@ def change_timezone(user: User, name: str) -> None:
     """Change the time zone of a locked account, with what is stored by its days. Respond 429 if that is too often."""
     if name == user.timezone:
         return
-    throttle(TIMEZONE_CHANGES, str(user.id))
+    enforce_limit(TIMEZONE, str(user.id))
     lock_owner(user.id, 0)  # whoever adds a task reads the zone under this lock
     user.timezone = name
     followers: Iterable[Follower] = current_app.extensions[_EXTENSION]

@@ -12,7 +12,7 @@ from conftest import PASSWORD
 
 from taskapi.config import SettingsError
 from taskapi.database import db
-from taskapi.security import throttle
+from taskapi.security import rate_limit
 from taskapi.users.models import create_user
 from tests.forging import SECRET
 
@@ -287,14 +287,14 @@ def test_a_quota_that_is_none_keeps_the_service_from_starting(make_app, rate):
 
 
 def test_counters_in_memory_have_a_bound(monkeypatch, make_app, at_noon):
-    monkeypatch.setattr(throttle, "MAX_COUNTERS", 100)
-    monkeypatch.setattr(throttle, "SHARED_COUNTERS", 8)
+    monkeypatch.setattr(rate_limit, "MAX_COUNTERS", 100)
+    monkeypatch.setattr(rate_limit, "SHARED_COUNTERS", 8)
     app = make_app(RATELIMIT_ENABLED=True, RATELIMIT_REFRESH="1000/minute")
     for _ in range(300):
         remote = {"REMOTE_ADDR": next(ADDRESSES)}
         app.test_client().post("/api/v1/auth/refresh", json={"refresh_token": "x"}, environ_base=remote)
-    [window] = app.extensions["taskapi-limits"]._here["refresh"]
-    assert 100 <= len(window.counters) <= 108
+    [window] = app.extensions["taskapi-limits"]._in_memory["refresh"]
+    assert 100 <= len(window.values) <= 108
 
 
 def test_passwords_of_signed_in_users_are_limited_by_address(make_app, counter_store, signed_in, at_noon):

@@ -1,0 +1,278 @@
+"""Rate limits: how many requests a user, an address or a name may make in a window of time.
+
+Counters are in Redis, or in the memory of this process while no Redis responds. Windows are fixed: they begin on the
+minute, the hour or the day.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import lru_cache, partial
+from hashlib import sha256
+from threading import Lock
+from typing import Any, Final, NamedTuple, TypeVar
+
+from flask import Flask, Response
+
+from taskapi.api import problem
+from taskapi.api.blueprint import declaration
+from taskapi.config import Settings, settings
+from taskapi.context import current_application, current_g
+from taskapi.security.client_address import client_networks
+from taskapi.security.redis import redis
+
+View = TypeVar("View", bound=Callable[..., Any])
+SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+MAX_COUNTERS: Final = 50_000  # in memory for each limit and window; about 10 MB
+SHARED_COUNTERS: Final = 4096  # which all further keys share
+
+
+class Rate(NamedTuple):
+    """A quota of requests in each window of so many seconds."""
+
+    quota: int
+    seconds: int
+
+
+class Limit(NamedTuple):
+    """A rate limit.
+
+    The RateLimit fields omit a `silent` limit, which would show what other users do. A limit that `spares_devices` does
+    not count sign-ins with the user's device cookie. An `always_on` one counts even if rate limits are off.
+    """
+
+    name: str
+    rate_of: Callable[[Settings], str]
+    silent: bool = False
+    spares_devices: bool = False
+    always_on: bool = False
+
+
+LOGIN = Limit("login", lambda s: s.ratelimit_login)
+LOGIN_FAILED = Limit("login-failed", lambda s: s.ratelimit_login_failed, spares_devices=True)
+LOGIN_ADDRESS = Limit("login-address", lambda s: s.ratelimit_login_address, spares_devices=True)
+LOGIN_NAME = Limit("login-name", lambda s: s.ratelimit_login_name, silent=True)
+LOGIN_DEVICE = Limit("login-device", lambda s: s.ratelimit_login_device, silent=True)
+REGISTER = Limit("register", lambda s: s.ratelimit_register)
+REGISTER_ALL = Limit("register-all", lambda s: s.ratelimit_register_all, silent=True)
+REFRESH = Limit("refresh", lambda s: s.ratelimit_refresh)
+PASSWORD = Limit("password", lambda s: s.ratelimit_password)
+PASSWORD_ADDRESS = Limit("password-address", lambda s: s.ratelimit_password_address)
+TIMEZONE = Limit("timezone", lambda s: s.ratelimit_timezone)
+AUDIT_ADDRESS = Limit("audit-address", lambda s: s.ratelimit_audit_address, silent=True, always_on=True)
+AUDIT_STRANGERS = Limit("audit-strangers", lambda s: s.ratelimit_audit_strangers, silent=True, always_on=True)
+AUDIT_USER = Limit("audit-user", lambda s: s.ratelimit_audit_user, silent=True, always_on=True)
+USER = Limit("user", lambda s: s.ratelimit_user)
+
+
+class Counter(NamedTuple):
+    """A counter of a limit in a window for one key: a user, an address or a name, hashed. It may reach `quota`."""
+
+    limit: Limit
+    seconds: int
+    window: int
+    key: str
+    quota: int
+
+    @property
+    def step(self) -> int:
+        """The numbers that a process takes from Redis at once: a hundredth, so that few requests wait for Redis."""
+        return max(1, self.quota // 100)
+
+    @property
+    def redis_key(self) -> str:
+        """The name of the counter in Redis, without the prefix."""
+        return f"limit:{self.limit.name}:{self.window}:{self.key}"
+
+
+class Usage(NamedTuple):
+    """What a request has counted for a limit: what remains, the seconds until the window ends, and its counters."""
+
+    limit: Limit
+    rate: Rate
+    remaining: int
+    reset: int
+    counters: list[Counter]
+
+
+def limited(*limits: Limit) -> Callable[[View], View]:
+    """Declare limits of a view that the guard counts by address, before the body is read."""
+
+    def decorate(view: View) -> View:
+        declaration(view).limits = limits
+        return view
+
+    return decorate
+
+
+def enforce_limit(limit: Limit, *key: str) -> Usage | None:
+    """Count one request for `key`, or respond 429 if that exceeds the limit. Returns None while rate limits are off."""
+    usage = count(limit, key)
+    if usage is not None:
+        reject_exceeded(usage)
+    return usage
+
+
+def reject_exceeded(usage: Usage) -> None:
+    """Respond 429 if a limit is exceeded."""
+    if usage.remaining < 0:
+        problem("too_many_requests", headers={"Retry-After": str(usage.reset)})
+
+
+def count_by_address(limit: Limit) -> Usage | None:
+    """Count one request for the client's address and its networks; None while rate limits are off."""
+    networks = client_networks()
+    return count(limit, *((network,) for network, _ in networks), shares=[share for _, share in networks])
+
+
+def count(limit: Limit, *keys: tuple[str, ...], shares: list[int] | None = None) -> Usage | None:
+    """Count one request for each key without rejecting any; `shares` multiply the quota of each key."""
+    if not (settings().ratelimit_enabled or limit.always_on):
+        return None
+    rate = _parse_rate(limit.rate_of(settings()))
+    moment = time.time()
+    window = int(moment // rate.seconds)
+    counters = [
+        Counter(limit, rate.seconds, window, _hash_key(key), rate.quota * share)
+        for key, share in zip(keys, shares or [1] * len(keys), strict=True)
+    ]
+    used = _counter_store().add(counters)
+    remaining = min(counter.quota - number for counter, number in zip(counters, used, strict=True))
+    reset = max(1, int((window + 1) * rate.seconds - moment))
+    usage = Usage(limit, rate, remaining, reset, counters)
+    if not limit.silent:
+        current_g().setdefault("limits", {})[limit.name] = usage
+    return usage
+
+
+def refund(*usages: Usage | None) -> None:
+    """Subtract what was counted: the request turned out not to be one that the limit is for."""
+    for usage in filter(None, usages):
+        _counter_store().subtract(usage.counters)
+        if not usage.limit.silent:
+            current_g().limits[usage.limit.name] = usage._replace(remaining=usage.remaining + 1)
+
+
+def init_rate_limit(app: Flask, _settings: Settings) -> None:
+    """Create the counters, and add the RateLimit fields to responses."""
+    app.extensions["taskapi-limits"] = CounterStore()
+    app.after_request(_add_headers)
+
+
+class CounterStore:
+    """The counters of the current windows, in Redis or in memory."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._in_memory: Windows = {}
+        self._reserved: Windows = {}  # numbers that were taken from Redis and not used yet
+
+    def add(self, counters: list[Counter]) -> list[int]:
+        """Add one to each counter, and return the new values."""
+        return self._add_in_redis(counters) or [self._add_in_memory(counter, 1) for counter in counters]
+
+    def subtract(self, counters: list[Counter]) -> None:
+        """Subtract one from each counter."""
+        store = redis()
+        changes = [(counter, -1) for counter in counters]
+        if store is None or store.run(partial(_increment, store.prefix, changes)) is None:
+            for counter in counters:
+                self._add_in_memory(counter, -1)
+
+    def _add_in_memory(self, counter: Counter, by: int) -> int:
+        with self._lock:
+            values = self._values(self._in_memory, counter)
+            key = _bounded_key(values, counter.key)
+            used: int = max(0, values.get(key, 0) + by)
+            values[key] = used
+        return used
+
+    def _add_in_redis(self, counters: list[Counter]) -> list[int] | None:
+        """Use reserved numbers, and reserve more in one round trip for counters without any.
+
+        Numbers that several threads reserve at the same time are all kept. Returns None if Redis does not respond.
+        """
+        store = redis()
+        if store is None:
+            return None
+        with self._lock:
+            reserved = [self._reserved_numbers(counter) for counter in counters]
+            numbers = [queue.popleft() if queue else None for queue in reserved]
+        missing = [(counter, counter.step) for counter, number in zip(counters, numbers, strict=True) if number is None]
+        results = store.run(partial(_increment, store.prefix, missing)) if missing else []
+        if results is None:
+            return None
+        last = iter(results[::2])
+        for index, (counter, number) in enumerate(zip(counters, numbers, strict=True)):
+            if number is None:
+                end = int(next(last))
+                numbers[index] = end - counter.step + 1
+                if counter.step > 1:
+                    reserved[index].extend(range(end - counter.step + 2, end + 1))
+        return [number for number in numbers if number is not None]
+
+    def _reserved_numbers(self, counter: Counter) -> deque[int]:
+        if counter.step == 1:
+            return deque()
+        values = self._values(self._reserved, counter)
+        numbers: deque[int] = values.setdefault(_bounded_key(values, counter.key), deque())
+        return numbers
+
+    @staticmethod
+    def _values(windows: "Windows", counter: Counter) -> dict[str, Any]:
+        """Return the values of a window by key. The window before is kept for requests that began in it."""
+        kept = windows.setdefault(counter.limit.name, deque(maxlen=2))
+        for window in kept:
+            if window.number == counter.window:
+                return window.values
+        kept.append(_Window(counter.window, {}))
+        return kept[-1].values
+
+
+class _Window(NamedTuple):
+    number: int
+    values: dict[str, Any]
+
+
+Windows = dict[str, deque[_Window]]  # by limit
+
+
+@lru_cache
+def _parse_rate(text: str) -> Rate:
+    """Return the rate of a setting such as `5/minute`."""
+    quota, period = text.split("/")
+    return Rate(int(quota), SECONDS[period])
+
+
+def _counter_store() -> CounterStore:
+    store: CounterStore = current_application().extensions["taskapi-limits"]
+    return store
+
+
+def _increment(prefix: str, changes: list[tuple[Counter, int]], pipeline: Any) -> None:
+    """Add to each counter in Redis, where it expires with its window."""
+    for counter, by in changes:
+        pipeline.incrby(prefix + counter.redis_key, by)
+        pipeline.expire(prefix + counter.redis_key, counter.seconds)
+
+
+def _bounded_key(values: dict[str, Any], key: str) -> str:
+    """Return the key to count under. Beyond MAX_COUNTERS new keys share a few, so that memory is bounded."""
+    if key in values or len(values) < MAX_COUNTERS:
+        return key
+    return str(int(key, 16) % SHARED_COUNTERS)
+
+
+def _hash_key(key: tuple[str, ...]) -> str:
+    """Return a key of fixed length without names in clear text: people type passwords into the name field."""
+    return sha256("\0".join(key).encode()).hexdigest()[:32]
+
+
+def _add_headers(response: Response) -> Response:
+    usages: dict[str, Usage] = current_g().get("limits", {})
+    if usages:
+        policies = [f'"{u.limit.name}";q={u.rate.quota};w={u.rate.seconds}' for u in usages.values()]
+        left = [f'"{u.limit.name}";r={max(0, u.remaining)};t={u.reset}' for u in usages.values()]
+        response.headers.add("RateLimit-Policy", ", ".join(policies))
+        response.headers.add("RateLimit", ", ".join(left))
+    return response
