@@ -7,13 +7,15 @@ from zoneinfo import ZoneInfo
 import click
 from flask.cli import with_appcontext
 from sqlalchemy import exists, select
+from uuid_utils.compat import uuid7
 
 from taskapi.auth.schemas import RegisterSchema
 from taskapi.cli.command import Command
 from taskapi.cli.lifelike import lifelike_tasks
 from taskapi.database import db, now, rls_user
 from taskapi.resources.versions import lock_owner
-from taskapi.tasks.models import Task
+from taskapi.tasks.edit import insert_tasks
+from taskapi.tasks.models import new_row
 from taskapi.users.models import User, create_user
 
 
@@ -35,10 +37,15 @@ def seed(name: str, count: int) -> None:
 
 
 def fill(user: User, count: int) -> None:
-    """Give a person that many tasks, with due days around today."""
+    """Add `count` tasks for a user, with due days around today."""
     with rls_user(user.id):
-        lock_owner(user.id, count, tasks=count)
-        for values in lifelike_tasks(count, now(), Random(str(user.id))):  # noqa: S311 - nothing secret is drawn
-            task = Task(owner_id=user.id)
-            task.apply(values, ZoneInfo(user.timezone))
-            db.session.add(task)
+        version = lock_owner(user.id, count, tasks=count).value - count
+        moment, zone = now(), ZoneInfo(user.timezone)
+        samples = lifelike_tasks(count, moment, Random(str(user.id)))  # noqa: S311 - nothing secret is drawn
+        fixed = {"owner_id": user.id, "created_at": moment, "updated_at": moment}
+        insert_tasks(
+            [
+                new_row(values, zone, **fixed, id=uuid7(), version=version + number)
+                for number, values in enumerate(samples, 1)
+            ]
+        )

@@ -10,6 +10,7 @@ from taskapi.database import db
 from taskapi.labels.models import Label
 from taskapi.resources.models import name_key
 from taskapi.resources.ownership import is_owned, reserve_quota
+from taskapi.resources.versions import save
 from taskapi.security.tokens import caller
 
 
@@ -28,6 +29,5 @@ def _make(names: dict[str, str]) -> list[Label]:
     labels = [Label(id=uuid7(), owner_id=caller().id, name=name, name_key=key) for key, name in names.items()]
     if labels:
         reserve_quota(Label, len(labels))
-        db.session.add_all(labels)
-        db.session.flush()
+        save(*labels)
     return labels

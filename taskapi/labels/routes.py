@@ -1,16 +1,16 @@
-"""/labels: the words on your tasks."""
+"""/labels: the labels of your tasks."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from flask import Response
 
-from taskapi.api import Blueprint, require_match
+from taskapi.api import Blueprint
 from taskapi.api.fields import DeletionSchema
 from taskapi.api.parsing import JSON, MERGE_PATCH
-from taskapi.database import JsonRow, db, now
+from taskapi.database import JsonRow, db
 from taskapi.labels.models import Label
-from taskapi.labels.queries import find_label, find_labels
 from taskapi.labels.schemas import (
     CHANGED,
     CREATED,
@@ -22,22 +22,39 @@ from taskapi.labels.schemas import (
     LabelQuerySchema,
     LabelRestoreSchema,
 )
-from taskapi.resources.idempotency import created_response, idempotent
-from taskapi.resources.ownership import (
-    found_or_404,
-    get_owned_or_404,
-    refuse_in_trash,
-    refuse_taken_name,
-    reserve_quota,
-)
-from taskapi.resources.pagination import next_link
-from taskapi.resources.trash import delete_permanently
+from taskapi.resources.crud import Resource
+from taskapi.resources.idempotency import idempotent
+from taskapi.resources.pagination import SortKey
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
-from taskapi.security.tokens import caller
 from taskapi.tasks.edit import update_labelled_tasks
 
-blp = Blueprint("labels", __name__, url_prefix="/api/v1/labels", description="The words on your tasks.")
+
+class Labels(Resource[Label]):
+    """Labels. The tasks that show a label change with it."""
+
+    def apply(self, row: Label, changes: dict[str, Any]) -> None:
+        """Set the fields that `changes` names; a new name changes the tasks."""
+        if row in db.session and row.deleted_at is None and changes.get("name", row.name) != row.name:
+            update_labelled_tasks(row.id)
+        super().apply(row, changes)
+
+    def after_trash(self, row: Label, _moment: datetime) -> None:
+        """Take the label off its tasks."""
+        update_labelled_tasks(row.id)
+
+    def after_restore(self, row: Label) -> None:
+        """Put the label back on its tasks."""
+        update_labelled_tasks(row.id)
+
+    def before_permanent_deletion(self, row: Label) -> None:
+        """Take the label off its tasks, if it is not in the trash."""
+        if row.deleted_at is None:
+            update_labelled_tasks(row.id)
+
+
+labels = Labels("/api/v1/labels", Label, LABEL, (SortKey(Label.name_key), SortKey(Label.id, UUID)))
+blp = Blueprint("labels", __name__, url_prefix=labels.url, description="The words on your tasks.")
 
 
 @blp.get("")
@@ -46,8 +63,7 @@ blp = Blueprint("labels", __name__, url_prefix="/api/v1/labels", description="Th
 @requires(Permission.TASK_READ)
 def list_labels(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """List your labels, by name."""
-    page = find_labels(query)
-    return page, next_link(page["next_cursor"])
+    return labels.page(query)
 
 
 @blp.post("")
@@ -57,16 +73,9 @@ def list_labels(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 @idempotent
 def create_label(values: dict[str, Any]) -> Response:
     """Add a label; one that a task names is added by itself."""
-    reserve_quota(Label)
-    refuse_taken_name(Label, values["name"])
-    label = Label(owner_id=caller().id)
-    label.apply(values)
-    db.session.add(label)
-    db.session.flush()
-    db.session.refresh(label)
-    answer = created_response(label, LABEL, f"/api/v1/labels/{label.id}")
+    response = labels.create(values)
     db.session.commit()
-    return answer
+    return response
 
 
 @blp.get("/<uuid:label_id>")
@@ -74,7 +83,7 @@ def create_label(values: dict[str, Any]) -> Response:
 @requires(Permission.TASK_READ)
 def show_label(label_id: UUID) -> JsonRow:
     """Show one of your labels."""
-    return found_or_404(find_label(label_id))
+    return labels.get(label_id)
 
 
 @blp.patch("/<uuid:label_id>")
@@ -83,15 +92,7 @@ def show_label(label_id: UUID) -> JsonRow:
 @requires(Permission.TASK_WRITE)
 def update_label(changes: dict[str, Any], label_id: UUID) -> Label:
     """Change one of your labels; a new name shows on all its tasks."""
-    label = get_owned_or_404(Label, label_id)
-    require_match(label, LABEL)
-    refuse_in_trash(label)
-    if changes.get("name", label.name) != label.name:
-        refuse_taken_name(Label, changes["name"], but=label_id)
-        update_labelled_tasks(label_id)
-    label.apply(changes)
-    db.session.flush()
-    db.session.refresh(label)
+    label = labels.update(label_id, changes)
     db.session.commit()
     return label
 
@@ -102,13 +103,7 @@ def update_label(changes: dict[str, Any], label_id: UUID) -> Label:
 @requires(Permission.TASK_WRITE)
 def delete_label(query: dict[str, Any], label_id: UUID) -> None:
     """Put one of your labels into the trash, or delete it for good; either takes it off its tasks."""
-    label = get_owned_or_404(Label, label_id)
-    require_match(label, LABEL)
-    if label.deleted_at is None:
-        label.deleted_at = now()
-        update_labelled_tasks(label_id)
-    if "permanent" in query:
-        delete_permanently(Label, caller().id, Label.id == label_id)
+    labels.delete(label_id, query)
     db.session.commit()
 
 
@@ -122,13 +117,6 @@ def restore_label(body: dict[str, Any], label_id: UUID) -> Label:
     If another label took its name meanwhile, give it a new `name`; without one the response is 409. Outside the
     trash a label stays as it is, and keeps its name.
     """
-    label = get_owned_or_404(Label, label_id)
-    require_match(label, LABEL)
-    if label.deleted_at is not None:
-        name = body.get("name", label.name)
-        refuse_taken_name(Label, name, but=label_id)
-        label.apply({"name": name, "deleted_at": None})
-        update_labelled_tasks(label_id)
-        db.session.refresh(label)
+    label = labels.restore(label_id, body)
     db.session.commit()
     return label

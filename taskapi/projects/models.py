@@ -25,7 +25,7 @@ class Project(Named, Model):
     )
 
     def apply(self, changes: dict[str, Any]) -> None:
-        """Take over what was named, and set what follows from it."""
+        """Set the fields that `changes` names. A description that is null is empty."""
         super().apply(changes)
         self.description = self.description or ""
 

@@ -1,16 +1,17 @@
-"""/projects: what your tasks are gathered in."""
+"""/projects: the projects of your tasks."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from flask import Response
+from sqlalchemy import ColumnElement, bindparam
 
-from taskapi.api import Blueprint, require_match
+from taskapi.api import Blueprint
 from taskapi.api.fields import DeletionSchema
 from taskapi.api.parsing import JSON, MERGE_PATCH
-from taskapi.database import JsonRow, db, now
+from taskapi.database import JsonRow, db
 from taskapi.projects.models import Project
-from taskapi.projects.queries import find_project, find_projects
 from taskapi.projects.schemas import (
     CHANGED,
     CREATED,
@@ -22,23 +23,38 @@ from taskapi.projects.schemas import (
     ProjectQuerySchema,
     ProjectRestoreSchema,
 )
-from taskapi.resources.idempotency import created_response, idempotent
-from taskapi.resources.ownership import (
-    found_or_404,
-    get_owned_or_404,
-    refuse_in_trash,
-    refuse_taken_name,
-    reserve_quota,
-)
-from taskapi.resources.pagination import next_link
-from taskapi.resources.trash import delete_permanently
+from taskapi.resources.crud import Resource
+from taskapi.resources.idempotency import idempotent
+from taskapi.resources.pagination import SortKey
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
-from taskapi.security.tokens import caller
 from taskapi.tasks.models import Task
 from taskapi.tasks.trash import delete_tasks_permanently, move_tasks_to_trash, restore_tasks
 
-blp = Blueprint("projects", __name__, url_prefix="/api/v1/projects", description="What your tasks are gathered in.")
+
+class Projects(Resource[Project]):
+    """Projects. The tasks of a project go to the trash with it, and come back with it."""
+
+    def conditions(self, filters: frozenset[str]) -> list[ColumnElement[bool]]:
+        """Return the conditions of a list; `archived` is one of the filters."""
+        archived = [Project.archived == bindparam("archived")] if "archived" in filters else []
+        return [*super().conditions(filters), *archived]
+
+    def after_trash(self, row: Project, moment: datetime) -> None:
+        """Move the tasks of the project to the trash."""
+        move_tasks_to_trash(Task.project_id == row.id, row.id, moment)
+
+    def after_restore(self, row: Project) -> None:
+        """Restore the tasks that went to the trash with the project."""
+        restore_tasks(row.id)
+
+    def before_permanent_deletion(self, row: Project) -> None:
+        """Delete the tasks of the project permanently."""
+        delete_tasks_permanently(Task.project_id == row.id)
+
+
+projects = Projects("/api/v1/projects", Project, PROJECT, (SortKey(Project.name_key), SortKey(Project.id, UUID)))
+blp = Blueprint("projects", __name__, url_prefix=projects.url, description="What your tasks are gathered in.")
 
 
 @blp.get("")
@@ -47,8 +63,7 @@ blp = Blueprint("projects", __name__, url_prefix="/api/v1/projects", description
 @requires(Permission.TASK_READ)
 def list_projects(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """List your projects, by name."""
-    page = find_projects(query)
-    return page, next_link(page["next_cursor"])
+    return projects.page(query)
 
 
 @blp.post("")
@@ -58,16 +73,9 @@ def list_projects(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]
 @idempotent
 def create_project(values: dict[str, Any]) -> Response:
     """Add a project."""
-    reserve_quota(Project)
-    refuse_taken_name(Project, values["name"])
-    project = Project(owner_id=caller().id)
-    project.apply(values)
-    db.session.add(project)
-    db.session.flush()
-    db.session.refresh(project)
-    answer = created_response(project, PROJECT, f"/api/v1/projects/{project.id}")
+    response = projects.create(values)
     db.session.commit()
-    return answer
+    return response
 
 
 @blp.get("/<uuid:project_id>")
@@ -75,7 +83,7 @@ def create_project(values: dict[str, Any]) -> Response:
 @requires(Permission.TASK_READ)
 def show_project(project_id: UUID) -> JsonRow:
     """Show one of your projects."""
-    return found_or_404(find_project(project_id))
+    return projects.get(project_id)
 
 
 @blp.patch("/<uuid:project_id>")
@@ -84,12 +92,7 @@ def show_project(project_id: UUID) -> JsonRow:
 @requires(Permission.TASK_WRITE)
 def update_project(changes: dict[str, Any], project_id: UUID) -> Project:
     """Change one of your projects: what is named changes, null clears, all else stays."""
-    project = get_owned_or_404(Project, project_id)
-    require_match(project, PROJECT)
-    refuse_in_trash(project)
-    if "name" in changes:
-        refuse_taken_name(Project, changes["name"], but=project_id)
-    project.apply(changes)
+    project = projects.update(project_id, changes)
     db.session.commit()
     return project
 
@@ -103,14 +106,7 @@ def delete_project(query: dict[str, Any], project_id: UUID) -> None:
 
     `POST …/restore` brings back what went together.
     """
-    project = get_owned_or_404(Project, project_id)
-    require_match(project, PROJECT)
-    if "permanent" in query:
-        delete_tasks_permanently(Task.project_id == project_id)
-        delete_permanently(Project, caller().id, Project.id == project_id)
-    elif project.deleted_at is None:
-        project.deleted_at = now()
-        move_tasks_to_trash(Task.project_id == project_id, project_id, project.deleted_at)
+    projects.delete(project_id, query)
     db.session.commit()
 
 
@@ -124,13 +120,6 @@ def restore_project(body: dict[str, Any], project_id: UUID) -> Project:
     If another project took its name meanwhile, give it a new `name`; without one the response is 409. Outside the
     trash a project stays as it is, and keeps its name.
     """
-    project = get_owned_or_404(Project, project_id)
-    require_match(project, PROJECT)
-    if project.deleted_at is not None:
-        name = body.get("name", project.name)
-        refuse_taken_name(Project, name, but=project_id)
-        project.apply({"name": name, "deleted_at": None})
-        restore_tasks(project_id)
-        db.session.refresh(project)
+    project = projects.restore(project_id, body)
     db.session.commit()
     return project

@@ -1,4 +1,4 @@
-"""Owned rows, their owner's counter, and what is left of them."""
+"""Base classes of owned rows, the counter of their owner, and the tombstones of deleted rows."""
 
 import unicodedata
 from datetime import datetime
@@ -13,9 +13,9 @@ from taskapi.database import CODE_POINT_TEXT, INTERNAL, Model
 
 
 class ChangeCounter(Model):
-    """An owner's change numbers: the last one given out, the last one forgotten, and how many rows there are.
+    """The counter of an owner: the last version, the highest purged version, and the numbers of rows.
 
-    Apart from the account, so that it can live on the shard of its owner's rows.
+    It is no part of the account, so that it can be on the shard of its owner's rows.
     """
 
     __tablename__ = "change_counters"
@@ -32,7 +32,7 @@ class ChangeCounter(Model):
 
 
 class Owned:
-    """A row that belongs to one person."""
+    """A row that belongs to one user. Its key starts with its owner."""
 
     __tablename__: str
 
@@ -42,28 +42,32 @@ class Owned:
     updated_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(BigInteger)
 
+    def apply(self, changes: dict[str, Any]) -> None:
+        """Set the fields that `changes` names, and what follows from them."""
+        for name, value in changes.items():
+            setattr(self, name, value)
+
 
 class Trashable(Owned):
-    """An owned row that is thrown into the trash before it is gone for good."""
+    """An owned row that can be moved to the trash, and restored."""
 
     deleted_at: Mapped[datetime | None]
 
 
 class Named(Trashable):
-    """A trashable row whose name no other live one of its owner's has, in any case."""
+    """A row whose name is unique among its owner's rows outside the trash, in any case."""
 
     name: Mapped[str] = mapped_column(String(100))
     name_key: Mapped[str] = mapped_column(CODE_POINT_TEXT, info=INTERNAL)
 
     def apply(self, changes: dict[str, Any]) -> None:
-        """Take over what was named, and set what follows from it."""
-        for name, value in changes.items():
-            setattr(self, name, value)
+        """Set the fields that `changes` names, and the key of the name."""
+        super().apply(changes)
         self.name_key = name_key(self.name)
 
 
 class Tombstone(Model):
-    """What is left of a row that was deleted for good, until it is old enough to be forgotten."""
+    """A row that was deleted permanently. The change feed reports it until it is purged."""
 
     __tablename__ = "tombstones"
 
@@ -77,5 +81,5 @@ class Tombstone(Model):
 
 
 def name_key(name: str) -> str:
-    """Return what two names have in common that differ in case only."""
+    """Return the key of a name. Names that differ only in case have the same key."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())

@@ -1,4 +1,4 @@
-"""The scope: a person's own rows, and nobody else's. Every owned row is reached from here."""
+"""Ownership: the caller's own rows, and nobody else's. Every owned row is reached through here."""
 
 from typing import TypeVar
 from uuid import UUID
@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, select
 from taskapi.api import problem
 from taskapi.config import settings
 from taskapi.database import db
-from taskapi.resources.models import Named, Owned, Trashable, name_key
+from taskapi.resources.models import ChangeCounter, Named, Owned, Trashable, name_key
 from taskapi.resources.versions import lock_owner
 from taskapi.security.tokens import caller
 
@@ -17,54 +17,56 @@ Found = TypeVar("Found")
 
 
 def is_owned(model: type[Owned]) -> ColumnElement[bool]:
-    """Return the condition that a row is the caller's."""
+    """Return the condition that a row belongs to the caller."""
     condition: ColumnElement[bool] = model.owner_id == caller().id
     return condition
 
 
 def get_owned_or_404(model: type[T], row_id: UUID) -> T:
-    """Return one of the caller's rows for changing it; another's row is as absent as no row.
+    """Return one of the caller's rows to change it. Responds 404 for a row of another user, as if it did not exist.
 
-    Nobody else changes a row of theirs until the transaction ends.
+    Locks the caller's rows until the transaction ends.
     """
     lock_owner(caller().id)
     row: T | None = db.session.get(model, (caller().id, row_id))
     return row or problem("not_found")
 
 
+def found_or_404(row: Found | None) -> Found:
+    """Return a row that was read. Responds 404 if there is none."""
+    return row or problem("not_found")
+
+
 def refuse_in_trash(row: Trashable) -> None:
-    """Refuse to change what lies in the trash."""
+    """Respond 409 if a row is in the trash."""
     if row.deleted_at is not None:
         problem("in_trash")
 
 
 def reserve_quota(model: type[Owned], count: int = 1) -> int:
-    """Count `count` rows more in, or answer 409 where the caller may not have so many.
+    """Count new rows of the caller's, and reserve a version for each. Responds 409 beyond the quota of the model.
 
-    Nobody else changes a row of theirs until the transaction ends. Returns the last of the change numbers for them.
+    Locks the caller's rows until the transaction ends. Returns the last reserved version. A model without a column in
+    the counter has no quota.
     """
     table = model.__tablename__
+    if table not in ChangeCounter.__table__.columns:
+        return lock_owner(caller().id, count).value
     most: int = getattr(settings(), f"max_{table}")
     counter = lock_owner(caller().id, count, **{table: count})
     if getattr(counter, table) > most:
         problem("quota_exceeded", f"You may have {most} {table}, those in the trash included.")
-    last: int = counter.value
-    return last
+    return counter.value
 
 
 def refuse_taken_name(model: type[Named], name: str, but: UUID | None = None) -> None:
-    """Answer 409 where another live row has the name, in any case."""
+    """Respond 409 if another row outside the trash has the name, in any case."""
     taken = select(model.id).where(is_owned(model), model.deleted_at.is_(None), model.name_key == name_key(name))
     if db.session.execute(taken).scalar() not in {None, but}:
         problem("name_taken")
 
 
 def is_live(model: type[Trashable], row_id: UUID) -> bool:
-    """Tell whether there is such a row of the caller's, outside the trash."""
+    """Return whether the caller has a row of this id outside the trash."""
     found = select(model.id).where(is_owned(model), model.id == row_id, model.deleted_at.is_(None))
     return db.session.execute(found).first() is not None
-
-
-def found_or_404(row: Found | None) -> Found:
-    """Return what was read, or answer 404 where there is nothing."""
-    return row or problem("not_found")

@@ -1,4 +1,7 @@
-"""Many owned rows at once: changed, deleted for good, forgotten. The caller holds no entity of theirs over a call."""
+"""Changes of many owned rows at once: update, permanent deletion, and purge.
+
+The statements bypass the session, so all entities expire.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -15,8 +18,7 @@ _NO_SYNC = {"synchronize_session": False}
 
 
 def update_rows(model: type[Owned], owner_id: UUID, condition: ColumnElement[bool], **values: Any) -> None:
-    """Change the owner's rows that meet the condition, each with a change number of its own."""
-    db.session.flush()
+    """Update the owner's rows that meet the condition, each under a new version."""
     last = advance_counter(owner_id, 0).value
     number = func.row_number().over(order_by=model.id)
     chosen = select(model.id, number.label("number")).where(model.owner_id == owner_id, condition).subquery()
@@ -30,49 +32,51 @@ def update_rows(model: type[Owned], owner_id: UUID, condition: ColumnElement[boo
 
 
 def delete_permanently(model: type[Owned], owner_id: UUID, condition: ColumnElement[bool]) -> None:
-    """Delete the owner's rows that meet the condition for good, and leave a tombstone for each."""
-    db.session.flush()
+    """Delete the owner's rows that meet the condition, and add a tombstone for each, which the change feed reports."""
     last = advance_counter(owner_id, 0).value
-    number = last + func.row_number().over(order_by=model.id)
     table = model.__tablename__
-    left = select(model.owner_id, model.id, number, literal(now()), literal(table.removesuffix("s")))
+    version = last + func.row_number().over(order_by=model.id)
+    deleted = select(model.owner_id, model.id, version, literal(now()), literal(table.removesuffix("s")))
     tombstones = insert(Tombstone).from_select(
-        ["owner_id", "id", "version", "deleted_at", "type"], left.where(model.owner_id == owner_id, condition)
+        ["owner_id", "id", "version", "deleted_at", "type"], deleted.where(model.owner_id == owner_id, condition)
     )
     db.session.execute(tombstones)
-    fresh = select(Tombstone.id).where(Tombstone.owner_id == owner_id, Tombstone.version > last)
-    gone = delete(model).where(model.owner_id == owner_id, model.id.in_(fresh))
-    buried = _count(db.session.execute(gone, execution_options=_NO_SYNC))
-    counter = advance_counter(owner_id, buried, tombstones=buried, **{table: -buried})
+    new = select(Tombstone.id).where(Tombstone.owner_id == owner_id, Tombstone.version > last)
+    deletion = delete(model).where(model.owner_id == owner_id, model.id.in_(new))
+    count = _count(db.session.execute(deletion, execution_options=_NO_SYNC))
+    counter = advance_counter(owner_id, count, tombstones=count, **{table: -count})
     if counter.tombstones > settings().max_tombstones:
         _purge_tombstones(owner_id, settings().max_tombstones * 9 // 10)
     db.session.expire_all()
 
 
-def _purge_tombstones(owner_id: UUID, kept: int) -> None:
-    """Delete the owner's oldest tombstones, so that `kept` of them are left. Older cursors of the feed expire."""
-    newest = select(Tombstone.version).where(Tombstone.owner_id == owner_id).order_by(Tombstone.version.desc())
-    last = db.session.execute(newest.offset(kept).limit(1)).scalar_one()
-    old = delete(Tombstone).where(Tombstone.owner_id == owner_id, Tombstone.version <= last)
-    _set_purged(owner_id, last, tombstones=-_count(db.session.execute(old, execution_options=_NO_SYNC)))
-
-
-def _set_purged(owner_id: UUID, version: int, **added: int) -> None:
-    """Count purged rows out, and note the last change that is not known in full any more."""
-    advance_counter(owner_id, 0, **added)
-    counter = update(ChangeCounter).where(ChangeCounter.owner_id == owner_id, ChangeCounter.purged < version)
-    db.session.execute(counter.values(purged=version))
-
-
 def purge(model: type[Trashable | Tombstone], owner_id: UUID, before: datetime) -> int:
-    """Delete without a trace what the owner deleted before that, and remember up to which change; returns how many."""
+    """Delete the owner's rows that were deleted before an instant, without a tombstone; return their number.
+
+    Cursors of the change feed that are older than the last of them expire.
+    """
     old = (model.owner_id == owner_id, model.deleted_at < before)
     newest = db.session.execute(select(func.max(model.version)).where(*old)).scalar()
     if newest is None:
         return 0
-    forgotten = _count(db.session.execute(delete(model).where(*old), execution_options=_NO_SYNC))
-    _set_purged(owner_id, newest, **{model.__tablename__: -forgotten})
-    return forgotten
+    count = _count(db.session.execute(delete(model).where(*old), execution_options=_NO_SYNC))
+    _count_purged(owner_id, newest, **{model.__tablename__: -count})
+    return count
+
+
+def _purge_tombstones(owner_id: UUID, kept: int) -> None:
+    """Delete the oldest tombstones of an owner, so that `kept` of them are left."""
+    newest = select(Tombstone.version).where(Tombstone.owner_id == owner_id).order_by(Tombstone.version.desc())
+    last = db.session.execute(newest.offset(kept).limit(1)).scalar_one()
+    old = delete(Tombstone).where(Tombstone.owner_id == owner_id, Tombstone.version <= last)
+    _count_purged(owner_id, last, tombstones=-_count(db.session.execute(old, execution_options=_NO_SYNC)))
+
+
+def _count_purged(owner_id: UUID, version: int, **added: int) -> None:
+    """Count purged rows, of which `version` is the highest version."""
+    advance_counter(owner_id, 0, **added)
+    counter = update(ChangeCounter).where(ChangeCounter.owner_id == owner_id, ChangeCounter.purged < version)
+    db.session.execute(counter.values(purged=version))
 
 
 def _count(result: Result[Any]) -> int:

@@ -1,20 +1,23 @@
-"""Change numbers: one row for each owner, whose lock keeps that owner's writers in single file."""
+"""Versions: each change of an owned row takes the next number of its owner's counter.
+
+The counter is one row for each owner. Whoever advances it holds its lock until the transaction ends, so that the
+changes of one owner happen one after the other, and their versions become visible in order.
+"""
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, event, update
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, update
 
 from taskapi.context import current_g
-from taskapi.database import PreparedStatement, now, writer
+from taskapi.database import PreparedStatement, db, now, writer
 from taskapi.resources.models import ChangeCounter, Owned
 
 
 class Counter(NamedTuple):
-    """An owner's counter: the last change number that was taken, and how many rows there are of each kind."""
+    """The counter of an owner: the last version that was taken, and the number of rows of each kind."""
 
     value: int
     tasks: int
@@ -25,48 +28,60 @@ class Counter(NamedTuple):
     answer_bytes: int
 
 
-def lock_owner(owner_id: UUID, numbers: int = 1, **added: int) -> Counter:
-    """Let no other writer of this owner's rows in until the end of the transaction, and take change numbers for it.
+def lock_owner(owner_id: UUID, versions: int = 1, **added: int) -> Counter:
+    """Lock the rows of an owner until the transaction ends, and reserve versions for `take_version`.
 
-    Called before what is to be changed is read, so that what was read still holds when it is written. `added` are
-    rows more, or fewer, by table. Returns the counter.
+    Call it before you read what you change. `added` are the numbers of rows added, by table. Returns the counter.
     """
-    counter = advance_counter(owner_id, numbers, **added)
-    taken = range(counter.value - numbers + 1, counter.value + 1)
-    _taken()[owner_id] = iter(taken)
+    counter = advance_counter(owner_id, versions, **added)
+    _reserved()[owner_id] = iter(range(counter.value - versions + 1, counter.value + 1))
     return counter
 
 
-def advance_counter(owner_id: UUID, numbers: int, **added: int) -> Counter:
-    """Move the counter on, and lock it; the numbers are the caller's to give out. Returns it as it is then.
+def advance_counter(owner_id: UUID, versions: int, **added: int) -> Counter:
+    """Advance the counter by a number of versions, and lock the owner. Returns the counter after that.
 
-    The session has nothing pending that would take numbers too.
+    The caller gives the versions to rows; `take_version` does not return them.
     """
-    moving = _moving(frozenset(added))
-    return Counter(**moving.one(writer(), {"owner": owner_id, "by": numbers, **added}))
+    statement = _advance(frozenset(added))
+    return Counter(**statement.one(writer(), {"owner": owner_id, "by": versions, **added}))
 
 
 def take_version(owner_id: UUID, more: int = 1) -> int:
-    """Return the next of the numbers that were taken in this transaction; takes `more` where all are given out."""
-    number = next(_taken().get(owner_id, iter(())), None)
-    if number is None:
+    """Return the next reserved version of this transaction. Reserves `more` if none is left."""
+    version = next(_reserved().get(owner_id, iter(())), None)
+    if version is None:
         lock_owner(owner_id, more)
-        number = next(_taken()[owner_id])
-    return number
+        version = next(_reserved()[owner_id])
+    return version
 
 
-def _taken() -> dict[UUID, Iterator[int]]:
-    """Return the numbers that were taken in this transaction, by owner; those of an earlier one are void."""
+def save(*rows: Owned, changed: bool = False) -> None:
+    """Insert the rows that are new, and update those that changed, or all with `changed`, each under a new version."""
+    moment = now()
+    for row in rows:
+        if row not in db.session:
+            row.created_at = moment
+            db.session.add(row)
+        elif not (changed or db.session.is_modified(row)):
+            continue
+        row.version = take_version(row.owner_id, len(rows))
+        row.updated_at = moment
+    db.session.flush()
+
+
+def _reserved() -> dict[UUID, Iterator[int]]:
+    """Return the reserved versions of this transaction by owner."""
     transaction = writer().get_transaction()
     here = current_g()
-    if here.get("numbering") is not transaction:
-        here.numbering, here.numbers = transaction, {}
-    taken: dict[UUID, Iterator[int]] = here.numbers
-    return taken
+    if here.get("versions_of") is not transaction:
+        here.versions_of, here.versions = transaction, {}
+    reserved: dict[UUID, Iterator[int]] = here.versions
+    return reserved
 
 
 @lru_cache
-def _moving(tables: frozenset[str]) -> PreparedStatement:
+def _advance(tables: frozenset[str]) -> PreparedStatement:
     counts = {table: getattr(ChangeCounter, table) + bindparam(table) for table in tables}
     return PreparedStatement(
         update(ChangeCounter)
@@ -74,16 +89,3 @@ def _moving(tables: frozenset[str]) -> PreparedStatement:
         .values(value=ChangeCounter.value + bindparam("by"), **counts)
         .returning(*(getattr(ChangeCounter, name) for name in Counter._fields))
     )
-
-
-def _number_changes(session: Session, _context: Any, _instances: Any) -> None:
-    """Give every new or changed owned row its owner's next change number."""
-    changed = [row for row in (*session.new, *session.dirty) if isinstance(row, Owned) and session.is_modified(row)]
-    for row in changed:
-        row.version = take_version(row.owner_id, len(changed))
-        row.updated_at = now()
-        if row in session.new:
-            row.created_at = row.updated_at
-
-
-event.listen(Session, "before_flush", _number_changes)

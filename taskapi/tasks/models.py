@@ -123,11 +123,8 @@ class Task(Trashable, Model):
     if TYPE_CHECKING:
         labels: Mapped[list[str]]
 
-    def apply(self, changes: dict[str, Any], zone: ZoneInfo) -> None:
-        """Take over what was named, and set what follows from it.
-
-        `zone` is the owner's time zone; it matters where a due day is named.
-        """
+    def set_fields(self, changes: dict[str, Any], zone: ZoneInfo) -> None:
+        """Set the fields that `changes` names, and what follows from them. `zone` is the owner's time zone."""
         if changes.get("due_date"):
             changes.setdefault("due_at", None)
         if changes.get("due_at"):
@@ -198,10 +195,7 @@ Label.task_count = column_property(_labelled.scalar_subquery(), expire_on_flush=
 
 
 def new_row(values: dict[str, Any], zone: ZoneInfo, **fixed: Any) -> dict[str, Any]:
-    """Return the columns of a new task, to be inserted past the session, whose way takes several times as long.
-
-    `zone` is the owner's time zone.
-    """
+    """Return the columns of a new task for `insert_tasks`. `zone` is the owner's time zone."""
     row = {**_EMPTY, **{name: value for name, value in values.items() if value is not None}, **fixed}
     if row["status"] == Status.DONE:
         row["completed_at"] = row["completed_at"] or row["updated_at"]

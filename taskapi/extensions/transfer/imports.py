@@ -13,9 +13,10 @@ from taskapi.extensions.transfer.reading import File, Values, from_top
 from taskapi.labels.models import Label
 from taskapi.projects.models import Project
 from taskapi.resources.ownership import is_owned, reserve_quota
-from taskapi.resources.versions import lock_owner
+from taskapi.resources.versions import lock_owner, save
 from taskapi.security.tokens import caller
 from taskapi.tasks.days import due_keys
+from taskapi.tasks.edit import insert_tasks
 from taskapi.tasks.models import Task, TaskLabel
 from taskapi.users.timezones import timezone_of
 
@@ -61,8 +62,7 @@ def _find_or_create(model: type[Project | Label], wanted: dict[str, Values]) -> 
         row = model(id=uuid7(), owner_id=caller().id)
         row.apply({name: value for name, value in values.items() if name != "given"})
         rows.append(row)
-    db.session.add_all(rows)
-    db.session.flush()
+    save(*rows)
     return ids | {row.name_key: row.id for row in rows}, len(rows)
 
 
@@ -82,7 +82,7 @@ def _insert(file: File, order: list[tuple[int, int | None, str | None]], project
             parent_id = None if parent is None else ids[parent]
             rows.append({**row, **fixed, "parent_id": parent_id, "project_id": projects[project] if project else None})
             labelled += [{"owner_id": owner_id, "task_id": ids[index], "label_id": labels[name]} for name in names]
-        db.session.execute(insert(Task), rows)
+        insert_tasks(rows)
         if labelled:
             db.session.execute(insert(TaskLabel), labelled)
 
