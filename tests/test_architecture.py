@@ -1,4 +1,4 @@
-"""The rules of the house, as code."""
+"""The rules of the code base, checked."""
 
 import ast
 import re
@@ -31,7 +31,7 @@ def test_only_routes_services_and_commands_commit():
     assert {name for name in commits if not name.endswith(COMMITTERS) and not name.startswith("cli/")} == set()
 
 
-def test_every_module_and_every_public_function_says_what_it_is_for():
+def test_every_module_and_public_function_has_a_docstring():
     silent = [name for name, tree in TREES.items() if not ast.get_docstring(tree)]
     for name, tree in TREES.items():
         public = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name[0] != "_"]
@@ -39,25 +39,25 @@ def test_every_module_and_every_public_function_says_what_it_is_for():
     assert silent == []
 
 
-def test_no_module_is_a_drawer_for_anything():
+def test_no_module_has_a_generic_name():
     drawers = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers", "base"}
     assert [name for name in OURS if drawers & {*Path(name).with_suffix("").parts}] == []
 
 
-def test_nothing_is_left_to_be_done():
+def test_code_has_no_todo_comments():
     assert [name for name, text in OURS.items() if re.search(r"#.*\b(TODO|FIXME|XXX|HACK)\b", text)] == []
 
 
-def test_errors_leave_by_problem_alone():
+def test_errors_are_raised_by_problem_only():
     assert [name for name, text in OURS.items() if re.search(r"\babort\(", text)] == []
 
 
-def test_statements_are_never_put_together_from_text():
+def test_sql_is_not_built_from_text():
     texts = {name: text for name, text in OURS.items() if name != "database/sqlite.py"}  # a PRAGMA takes no parameters
     assert [name for name, text in texts.items() if re.search(r"\b(text|execute)\(\s*f[\"']", text)] == []
 
 
-def test_nothing_is_loaded_lazily(app):
+def test_relationships_are_not_loaded_lazily(app):
     lazy = [
         str(relationship)
         for mapper in db.Model.registry.mappers
@@ -67,7 +67,7 @@ def test_nothing_is_loaded_lazily(app):
     assert lazy == []
 
 
-def test_the_key_of_every_owned_row_starts_with_its_owner(app):
+def test_key_of_every_owned_row_starts_with_its_owner(app):
     for model in (mapper.class_ for mapper in db.Model.registry.mappers if issubclass(mapper.class_, Owned)):
         table = model.__table__
         assert next(column.name for column in table.primary_key) == "owner_id", table.name
@@ -75,7 +75,7 @@ def test_the_key_of_every_owned_row_starts_with_its_owner(app):
             assert next(iter(index.columns)).name == "owner_id", index.name
 
 
-def test_a_reference_between_owned_rows_carries_the_owner(app):
+def test_reference_between_owned_rows_has_the_owner(app):
     owned = {m.class_.__table__.name for m in db.Model.registry.mappers if issubclass(m.class_, Owned)}
     for name in owned:
         for key in db.metadata.tables[name].foreign_key_constraints:
@@ -90,7 +90,7 @@ def test_every_setting_is_used():
     assert unused == by_table
 
 
-def test_every_error_of_the_catalogue_is_used_and_no_other():
+def test_every_error_of_the_catalogue_is_used():
     outside = "\n".join(
         text for name, text in OURS.items() if name not in {"api/error_catalogue.py", "api/openapi_components.py"}
     )

@@ -1,4 +1,4 @@
-"""Bodies of POST and PATCH: what was read can be sent back, and no schema makes a client send what it did not set."""
+"""Bodies of POST and PATCH: a resource that was read can be sent back, and no schema has a default."""
 
 import json
 import secrets
@@ -27,7 +27,7 @@ def document(app):
 
 
 def patches(document):
-    """Return the addresses that PATCH is documented for."""
+    """Return the paths with a PATCH operation."""
     return {path for path, item in document["paths"].items() if "patch" in item}
 
 
@@ -54,7 +54,7 @@ def test_no_patch_schema_has_a_default(document, subtests):
             assert '"required"' not in body
 
 
-def test_create_patch_and_response_have_schemas_of_their_own(document):
+def test_create_patch_and_response_have_separate_schemas(document):
     schemas = document["components"]["schemas"]
     for name in ("Task", "Project", "Label"):
         assert {name, f"{name}Create", f"{name}Patch"} <= schemas.keys()
@@ -66,7 +66,7 @@ def test_create_patch_and_response_have_schemas_of_their_own(document):
 
 @pytest.fixture
 def made(signed_in):
-    """Make something for each PATCH of the document; returns its address and how it is read."""
+    """Create a resource for each PATCH of the document; return its client and URL."""
     admin = signed_in("admin", name="Ada", email="ada@example.org", timezone="Europe/Berlin")
 
     def make(path):
@@ -80,7 +80,7 @@ def made(signed_in):
     return make
 
 
-def test_every_patch_accepts_what_get_shows_and_changes_nothing(document, made, subtests):
+def test_every_patch_accepts_the_response_of_get(document, made, subtests):
     assert patches(document) == COLLECTIONS.keys() | ACCOUNTS
     for path in patches(document):
         with subtests.test(path=path):
@@ -104,7 +104,7 @@ def test_read_only_fields_are_ignored_by_every_patch(document, made, subtests):
 
 
 @pytest.mark.parametrize("path", COLLECTIONS)
-def test_what_was_read_can_be_created_again(made, path):
+def test_resource_that_was_read_can_be_created_again(made, path):
     client, url = made(path)
     shown = client.get(url).json
     again = client.post(path.rpartition("/")[0], json=shown | {"name": "Other"} if "name" in shown else shown)
@@ -117,7 +117,7 @@ def test_what_was_read_can_be_created_again(made, path):
 
 
 @pytest.mark.parametrize("kind", ["projects", "labels"])
-def test_what_was_read_can_be_restored_and_only_the_trash_takes_a_name(owner, kind):
+def test_resource_that_was_read_can_be_restored(owner, kind):
     created = owner.post(f"/api/v1/{kind}", json={"name": "Garden", "color": "#112233"})
     url = created.headers["Location"]
     assert owner.post(f"{url}/restore", json={"name": "Other"}).json == created.json
@@ -131,7 +131,7 @@ def test_what_was_read_can_be_restored_and_only_the_trash_takes_a_name(owner, ki
 
 
 def shown_again(client, path, shown):
-    """Send an account that was read to `path`; returns the new account, without what is new in it."""
+    """Send an account that was read to `path`; return the new account without its new values."""
     body = shown | {"username": f"person-{secrets.token_hex(4)}", "password": PASSWORD}
     again = client.post(path, json=body)
     assert again.status_code == 201, again.text

@@ -1,4 +1,4 @@
-"""/docs/: the document to read and to try out, in a browser that holds it to the strictest of rules."""
+"""/docs/: Swagger UI in a browser, under a strict Content-Security-Policy."""
 
 import json
 import re
@@ -20,20 +20,20 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_page_and_what_it_loads_are_served_to_everyone(client, name):
+def test_page_and_its_files_are_public(client, name):
     answer = client.get(PAGE + name)
     assert (answer.status_code, answer.content_type) == (200, FILES[name])
     assert client.head(PAGE + name).headers["Content-Length"] == answer.headers["Content-Length"]
 
 
-def test_the_page_loads_nothing_else_and_runs_nothing_inline(client):
+def test_page_loads_no_other_files_and_has_no_inline_script(client):
     text = client.get(PAGE).text
     assert set(re.findall(r'(?:src|href)="([^"]*)"', text)) == FILES.keys() - {""}
     assert not re.search(r"<style|style=|<script>|\son\w+=|javascript:", text)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_browser_that_has_a_file_is_told_so(client, name):
+def test_files_support_conditional_requests(client, name):
     answer = client.get(PAGE + name)
     again = client.get(PAGE + name, headers={"If-None-Match": answer.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
@@ -42,7 +42,7 @@ def test_a_browser_that_has_a_file_is_told_so(client, name):
     assert "Content-Security-Policy" not in again.headers, "it would replace the one that the file came with"
 
 
-def test_without_its_slash_it_leads_to_the_page(client):
+def test_url_without_slash_redirects_to_the_page(client):
     for method in ("get", "head"):
         answer = getattr(client, method)("/docs", headers={"Host": "attacker.invalid"})
         assert (answer.status_code, answer.headers["Location"]) == (308, "docs/")
@@ -52,12 +52,12 @@ def test_without_its_slash_it_leads_to_the_page(client):
     "name",
     ["nothing.js", "index.html", "VERSION", "../docs.py", "..%2fdocs.py", "%2e%2e/index.html", "//etc/passwd", "\0"],
 )
-def test_no_other_file_is_served(client, name):
+def test_other_files_are_404(client, name):
     answer = client.get(PAGE + name)
     assert (answer.status_code, answer.json["code"]) == (404, "not_found")
 
 
-def test_what_is_not_asked_for_by_get_is_refused(client):
+def test_other_methods_than_get_are_405(client):
     for path in ("/docs", PAGE, f"{PAGE}docs.js"):
         assert client.post(path).status_code == 405
 
@@ -104,7 +104,7 @@ def credentials(page, address):
     return account
 
 
-def test_whoever_signs_in_by_it_is_authorized_and_can_create_a_task(docs, credentials):
+def test_login_on_the_page_authorizes_requests(docs, credentials):
     assert try_out(docs, "create_task", {"title": "Too early"}) == 401
     assert shown(docs, "create_task")["code"] == "token_missing"
     assert try_out(docs, "login", credentials) == 200
@@ -112,7 +112,7 @@ def test_whoever_signs_in_by_it_is_authorized_and_can_create_a_task(docs, creden
     assert shown(docs, "create_task")["title"] == "Water the plants"
 
 
-def test_a_token_can_be_brought_along(docs, credentials, address):
+def test_existing_token_can_be_used(docs, credentials, address):
     answer = docs.request.post(f"{address}/api/v1/auth/login", data=credentials)
     docs.get_by_role("button", name="Authorize").click()
     docs.get_by_role("textbox", name="auth-bearer-value").fill(answer.json()["access_token"])
@@ -121,7 +121,7 @@ def test_a_token_can_be_brought_along(docs, credentials, address):
     assert try_out(docs, "create_task", {"title": "Water the plants"}) == 201
 
 
-def test_whoever_signs_in_by_cookies_is_signed_in_and_can_sign_out(docs, credentials):
+def test_cookie_login_and_logout_on_the_page(docs, credentials):
     assert try_out(docs, "login", {**credentials, "cookies": True}) == 200
     assert shown(docs, "login")["token_type"] == "Cookie"
     assert try_out(docs, "create_task", {"title": "Water the plants"}) == 201
@@ -131,7 +131,7 @@ def test_whoever_signs_in_by_cookies_is_signed_in_and_can_sign_out(docs, credent
     assert try_out(docs, "create_task", {"title": "Too late"}) == 401
 
 
-def test_no_token_outlives_the_page(docs, credentials):
+def test_page_does_not_store_tokens(docs, credentials):
     assert try_out(docs, "login", credentials) == 200
     assert docs.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
     docs.reload()

@@ -1,4 +1,4 @@
-"""The OpenAPI document: whole, and every operation told as a newcomer needs it."""
+"""The OpenAPI document: it is complete, and every operation has a name, a description and its errors."""
 
 import json
 import re
@@ -19,7 +19,7 @@ LEFT_OUT = {
     "/problems/<code_name>": "pages that the document leads to",
     "/metrics": "text for Prometheus, which knows it",
 } | declared("LEFT_OUT")
-UNTOLD = {"access_undeclared", "method_not_allowed"}  # errors of what the document does not have
+UNDOCUMENTED = {"access_undeclared", "method_not_allowed"}  # errors of routes that are not in the document
 FIRST, LAST = ["auth", "me", "tasks"], ["admin", "health", "keys"]
 
 
@@ -31,26 +31,26 @@ def document(app):
 
 @pytest.fixture(scope="module")
 def operations(document):
-    """Its operations, by method and path."""
+    """The operations of the document, by method and path."""
     items = document["paths"].items()
     return {(m.upper(), path): item[m] for path, item in items for m in item if m.upper() in METHODS}
 
 
 def answers(document, operation):
-    """Yield the answers of an operation, by status."""
+    """Yield the responses of an operation, by status."""
     for status, answer in operation["responses"].items():
         name = answer.get("$ref", "").rsplit("/", 1)[-1]
         yield status, document["components"]["responses"][name] if name else answer
 
 
 def codes(document, operation):
-    """Return the codes of the errors that an operation tells of."""
+    """Return the codes of the errors that an operation documents."""
     problems = (answer["content"].get("application/problem+json", {}) for _, answer in answers(document, operation)
                 if "content" in answer)  # fmt: skip
     return {code for problem in problems for code in problem.get("examples", ())}
 
 
-def test_it_names_every_route_but_those_left_out_for_a_reason(app, operations):
+def test_document_has_every_route_except_those_listed(app, operations):
     served = {
         (route.method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route.rule))
         for route in routes(app)
@@ -59,33 +59,33 @@ def test_it_names_every_route_but_those_left_out_for_a_reason(app, operations):
     assert served == operations.keys()
 
 
-def test_what_is_left_out_is_there_and_not_of_the_api(app):
+def test_excluded_routes_exist_outside_the_api(app):
     assert {route.rule for route in routes(app)} >= LEFT_OUT.keys()
     assert [rule for rule in LEFT_OUT if rule.startswith("/api/")] == []
 
 
-def test_every_reference_leads_somewhere_and_every_component_is_used(document):
+def test_every_reference_resolves_and_every_component_is_used(document):
     references = set(re.findall(r'"\$ref": ?"#/components/(\w+)/([\w.-]+)"', json.dumps(document)))
     components = {(kind, name) for kind, named in document["components"].items() for name in named}
     assert references <= components
     assert {kind for kind, _ in components - references} == {"securitySchemes", "examples"}
-    assert {name for kind, name in components - references if kind == "examples"} == UNTOLD
+    assert {name for kind, name in components - references if kind == "examples"} == UNDOCUMENTED
 
 
-def test_the_groups_come_in_the_order_of_need_and_each_has_operations(document, operations):
+def test_groups_are_in_order_and_have_operations(document, operations):
     names = [tag["name"] for tag in document["tags"]]
     assert (names[:3], names[-3:]) == (FIRST, LAST)
     assert all(tag["description"].endswith(".") for tag in document["tags"])
     assert {tag for operation in operations.values() for tag in operation["tags"]} == {*names}
 
 
-def test_every_operation_has_a_name_of_its_own_that_says_what_it_does(operations):
+def test_every_operation_has_a_unique_descriptive_name(operations):
     names = [operation["operationId"] for operation in operations.values()]
     assert len({*names}) == len(names)
     assert [name for name in names if not re.fullmatch(r"[a-z]+(_[a-z]+)*", name)] == []
 
 
-def test_every_operation_says_what_it_does_and_what_it_answers(document, operations, subtests):
+def test_every_operation_describes_itself_and_its_responses(document, operations, subtests):
     for name, operation in operations.items():
         with subtests.test(operation=name):
             assert operation["summary"].endswith(".")
@@ -99,19 +99,19 @@ def test_every_operation_says_what_it_does_and_what_it_answers(document, operati
                 assert ("RateLimit" in answer["headers"]) == (status in {"200", "201", "204", "429"})
 
 
-def test_every_schema_says_what_it_is(document):
+def test_every_schema_has_a_description(document):
     silent = [name for name, schema in document["components"]["schemas"].items() if not schema.get("description")]
     assert silent == []
 
 
-def test_every_parameter_says_what_it_is(document, operations, subtests):
+def test_every_parameter_has_a_description(document, operations, subtests):
     for name, operation in operations.items():
         for parameter in (*document["paths"][name[1]].get("parameters", ()), *operation.get("parameters", ())):
             with subtests.test(operation=name, parameter=parameter["name"]):
                 assert parameter["description"].endswith(".")
 
 
-def test_every_error_is_told_by_its_code_and_leads_to_its_page(document, operations, subtests):
+def test_every_error_response_links_to_the_pages_of_its_codes(document, operations, subtests):
     for name, operation in operations.items():
         for status, answer in answers(document, operation):
             if status[0] not in "45d":
@@ -124,12 +124,12 @@ def test_every_error_is_told_by_its_code_and_leads_to_its_page(document, operati
                 assert {str(CATALOGUE[code].status) for code in told} == {status} or status == "default"
 
 
-def test_every_error_of_the_catalogue_is_told_somewhere(document, operations):
+def test_every_error_of_the_catalogue_is_documented(document, operations):
     told = {code for operation in operations.values() for code in codes(document, operation)}
-    assert told == CATALOGUE.keys() - UNTOLD
+    assert told == CATALOGUE.keys() - UNDOCUMENTED
 
 
-def test_every_operation_says_who_may(app, document, operations, subtests):
+def test_every_operation_documents_its_permission(app, document, operations, subtests):
     for route in routes(app):
         name = (route.method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route.rule))
         declared = access(app, route)
@@ -152,7 +152,7 @@ def test_every_operation_says_who_may(app, document, operations, subtests):
             assert ("csrf_failed" in codes(document, operation)) == (route.method != "GET")
 
 
-def test_the_ways_to_sign_a_request_are_those_of_the_application(document):
+def test_security_schemes_match_the_application(document):
     schemes = document["components"]["securitySchemes"]
     assert schemes["bearer"]["scheme"] == "bearer"
     assert {scheme["name"] for scheme in schemes.values() if "name" in scheme} == {
@@ -161,7 +161,7 @@ def test_the_ways_to_sign_a_request_are_those_of_the_application(document):
     assert all(scheme["description"] for scheme in schemes.values())
 
 
-def test_whoever_has_the_document_is_told_so(client):
+def test_document_supports_conditional_requests(client):
     answer = client.get("/openapi.json")
     again = client.get("/openapi.json", headers={"If-None-Match": answer.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")

@@ -1,4 +1,4 @@
-"""Errors: one shape for all of them, a page for each, and nothing of the inside in any."""
+"""Errors: they have one format and a page each, and contain no internal details."""
 
 import logging
 
@@ -61,7 +61,7 @@ OUTAGES = [lose_the_connection, wait_for_a_lock, wait_for_a_connection]
 
 @pytest.fixture(scope="module")
 def broken(make_app):
-    """A client of an application with views that fail, and one that answers each error of the catalogue."""
+    """A client of an application with views that fail, and a view for each error of the catalogue."""
     app = make_app()
     for view in (*FAULTS, *OUTAGES, fail_in_the_database):
         app.add_url_rule(f"/{view.__name__}", view_func=public(view), methods=["GET", "POST"])
@@ -70,7 +70,7 @@ def broken(make_app):
 
 
 @pytest.mark.parametrize("code", CATALOGUE)
-def test_every_error_has_the_one_shape_and_a_page(broken, code):
+def test_every_error_has_the_same_shape_and_a_page(broken, code):
     answer = broken.get(f"/say/{code}")
     assert_shape(answer, CATALOGUE[code].status, code)
     assert answer.json.keys() == MEMBERS
@@ -83,25 +83,25 @@ def test_every_error_has_the_one_shape_and_a_page(broken, code):
 
 
 @pytest.mark.parametrize("status", [401, *BY_STATUS])
-def test_a_401_carries_a_challenge_and_every_status_has_a_default(broken, status):
+def test_401_has_a_challenge_and_every_status_a_default_code(broken, status):
     codes = [code for code, entry in CATALOGUE.items() if entry.status == status]
     for code in codes:
         assert ("WWW-Authenticate" in broken.get(f"/say/{code}").headers) == (status == 401)
 
 
-def test_the_page_of_an_unknown_error_is_not_there(client):
+def test_page_of_an_unknown_error_is_404(client):
     for name in ("nonsense", "Not_Found", "not_found/", "<script>"):
         assert_shape(client.get(f"/problems/{name}"), 404, "not_found")
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/json", "image/png", "nonsense"])
-def test_the_shape_is_the_same_whatever_a_client_accepts(client, accept):
+def test_error_shape_ignores_the_accept_header(client, accept):
     assert_shape(client.get("/nowhere", headers={"Accept": accept}), 404, "not_found")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("view", FAULTS, ids=lambda view: view.__name__)
-def test_a_fault_of_ours_is_500_and_tells_nothing_of_the_inside(broken, caplog, view, method):
+def test_unexpected_error_is_500_without_internal_details(broken, caplog, view, method):
     answer = broken.open(f"/{view.__name__}", method=method)
     assert_shape(answer, 500, "internal_error")
     assert not [word for word in INSIDE if word.lower() in answer.text.lower()]
@@ -112,7 +112,7 @@ def test_a_fault_of_ours_is_500_and_tells_nothing_of_the_inside(broken, caplog, 
 
 
 @pytest.mark.parametrize("view", OUTAGES, ids=lambda view: view.__name__)
-def test_a_database_that_does_not_answer_is_503_with_a_time_to_come_back(broken, caplog, view):
+def test_unavailable_database_is_503_with_retry_after(broken, caplog, view):
     answer = broken.get(f"/{view.__name__}")
     assert_shape(answer, 503, "unavailable")
     assert int(answer.headers["Retry-After"]) > 0
@@ -120,7 +120,7 @@ def test_a_database_that_does_not_answer_is_503_with_a_time_to_come_back(broken,
     assert "the database is unavailable" in caplog.text
 
 
-def test_the_log_of_a_failed_statement_holds_no_values(broken, caplog):
+def test_log_of_a_failed_statement_has_no_parameters(broken, caplog):
     answer = broken.get("/fail_in_the_database")
     assert answer.status_code in {500, 503}
     assert SECRET not in caplog.text
@@ -128,7 +128,7 @@ def test_the_log_of_a_failed_statement_holds_no_values(broken, caplog):
 
 
 @pytest.mark.parametrize("url", ["postgresql://nobody:hunter2@127.0.0.1:1/none", "sqlite:////nowhere/at/all/x.db"])
-def test_without_its_database_the_api_says_503(make_app, caplog, url):
+def test_api_is_503_without_its_database(make_app, caplog, url):
     client = make_app(DATABASE_URL=url).test_client()
     answer = client.post("/api/v1/auth/login", json={"username": "ada", "password": "correct horse battery"})
     assert_shape(answer, 503, "unavailable")
@@ -136,7 +136,7 @@ def test_without_its_database_the_api_says_503(make_app, caplog, url):
     assert client.get("/healthz").status_code == 200
 
 
-def test_a_problem_may_add_members_and_headers(broken, signed_in):
+def test_problem_adds_members_and_headers(broken, signed_in):
     owner = signed_in()
     task = owner.post("/api/v1/tasks", json={"title": "Milk"})
     answer = owner.patch(task.headers["Location"], json={"title": "Oats"}, headers={"If-Match": '"0"'})
@@ -145,7 +145,7 @@ def test_a_problem_may_add_members_and_headers(broken, signed_in):
     assert answer.headers["ETag"] == task.headers["ETag"]
 
 
-def test_a_422_names_each_field_and_what_is_wrong_with_it(signed_in):
+def test_422_lists_the_messages_of_each_field(signed_in):
     answer = signed_in().post("/api/v1/tasks", json={"status": "x", "priority": None, "nonsense": 1})
     assert_shape(answer, 422, "validation_failed")
     assert answer.json["errors"].keys() == {"json"}

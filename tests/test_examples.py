@@ -1,4 +1,4 @@
-"""The examples of the OpenAPI document: each request is good, and each answer is like those that come."""
+"""The examples of the OpenAPI document: requests are accepted, and responses look like the real ones."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from taskapi.api import openapi_examples as cast
 
 
 class Request(NamedTuple):
-    """A request of the document, and what is said of its operation."""
+    """An example request, and its operation."""
 
     method: str
     path: str
@@ -32,7 +32,7 @@ def document(app):
 
 
 def requests(document) -> Iterator[Request]:
-    """Yield a request for each example, and one for each operation that takes no body."""
+    """Yield a request for each example, and one for each operation without a body."""
     for path, item in document["paths"].items():
         for method in (name for name in item if name.upper() in METHODS):
             request = Request(method.upper(), path, item[method])
@@ -43,7 +43,7 @@ def requests(document) -> Iterator[Request]:
 
 
 def values(content):
-    """Return the examples of a media type; there is one."""
+    """Return the examples of a media type, at least one."""
     return (
         [example["value"] for example in content["examples"].values()]
         if "examples" in content
@@ -52,19 +52,19 @@ def values(content):
 
 
 def success(operation):
-    """Return the status that an operation answers with when all is well, and what it says of that."""
-    status = next(status for status in operation["responses"] if status[0] == "2")  # another may be asked for
+    """Return the success status of an operation, and its response."""
+    status = next(status for status in operation["responses"] if status[0] == "2")  # a query may select another
     return int(status), operation["responses"][status]
 
 
 def held_to(document, schema):
-    """Return what holds a value to a schema of the document."""
+    """Return a validator for a schema of the document."""
     return Draft202012Validator({**schema, "components": document["components"]})
 
 
 @pytest.fixture
 def make_world(app, signed_in):
-    """Make somebody who has what the examples speak of; returns their client, and what is called otherwise."""
+    """Create a user with the resources of the examples; return the client, and real values by example value."""
 
     def make(operation):
         admin = signed_in("admin")
@@ -91,20 +91,20 @@ IDS = {"task": cast.TASK_ID, "project": cast.PROJECT_ID, "label": cast.LABEL_ID,
 
 
 def retold(text, names):
-    """Return a text of the story with other names in it."""
+    """Return an example text with the real values."""
     for name, other in names.items():
         text = text.replace(name, other)
     return text
 
 
 def data_of(request, text):
-    """Return the body that a request sends; a form has files alone."""
+    """Return the body of a request. A form has files only."""
     if request.media_type == "multipart/form-data":
         return {name: (BytesIO(file.encode()), f"{name}.csv") for name, file in json.loads(text).items()}
     return text if request.media_type else None
 
 
-def test_every_request_is_taken_and_answered_as_documented(document, make_world, subtests):
+def test_every_example_request_is_accepted_as_documented(document, make_world, subtests):
     for request in requests(document):
         with subtests.test(operation=request.operation["operationId"], body=request.body):
             client, names = make_world(request.operation)
@@ -131,7 +131,7 @@ def test_every_request_is_taken_and_answered_as_documented(document, make_world,
 
 
 @pytest.mark.parametrize("form", ["csv", "ics"])
-def test_a_file_begins_as_its_example(document, owner, task, form):
+def test_exported_file_begins_like_its_example(document, owner, task, form):
     path = f"/api/v1/tasks/export.{form}"
     answer = owner.get(path)
     content = success(document["paths"][path]["get"])[1]["content"]
@@ -140,19 +140,19 @@ def test_a_file_begins_as_its_example(document, owner, task, form):
 
 
 def alike(value, example):
-    """Tell whether a value has what its example has, under the same names, and nothing more."""
+    """Tell whether a value has the same members as its example."""
     if isinstance(value, list) and isinstance(example, list):
         return all(alike(item, example[0]) for item in value)
     if not (isinstance(value, dict) and isinstance(example, dict)):
         return True
-    if "exported_at" in value:  # with the tables that a person has rows in
+    if "exported_at" in value:  # with the tables in which the user has rows
         value = {name: value[name] for name in example}
-    if "event" in value or value.get("type") != example.get("type"):  # details of another kind
+    if "event" in value or value.get("type") != example.get("type"):  # the details are of another kind
         return value.keys() == example.keys()
     return value.keys() == example.keys() and all(alike(value[name], example[name]) for name in value)
 
 
-def test_every_example_is_as_its_schema_says(document, subtests):
+def test_every_example_is_valid_by_its_schema(document, subtests):
     for request in requests(document):
         contents = {
             **request.operation.get("requestBody", {}).get("content", {}),
@@ -164,7 +164,7 @@ def test_every_example_is_as_its_schema_says(document, subtests):
                     held_to(document, content["schema"]).validate(example)
 
 
-def test_every_error_has_an_example_as_it_is_answered(app, document, subtests):
+def test_every_error_example_equals_the_response(app, document, subtests):
     shape = held_to(document, document["components"]["schemas"]["Problem"])
     for code, example in document["components"]["examples"].items():
         with subtests.test(code=code):
@@ -175,7 +175,7 @@ def test_every_error_has_an_example_as_it_is_answered(app, document, subtests):
     assert answer | {"request_id": None} == example | {"request_id": None}
 
 
-def test_a_patch_is_shown_with_what_it_changes(document):
+def test_every_patch_has_examples(document):
     for request in requests(document):
         if request.method == "PATCH":
             assert {*request.operation["requestBody"]["content"]} == {"application/json"}

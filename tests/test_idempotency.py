@@ -1,4 +1,4 @@
-"""Idempotency-Key: sent twice, done once."""
+"""Idempotency-Key: a repeated request gets the stored response."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -30,7 +30,7 @@ def count(client, what="tasks"):
 
 
 @pytest.mark.parametrize("what", REQUESTS)
-def test_a_request_sent_again_gets_the_first_answer_and_does_nothing_more(owner, what):
+def test_repeated_request_gets_the_first_response(owner, what):
     first, second = send(owner, what), send(owner, what)
     assert first.status_code in {200, 201}, first.text
     assert (second.status_code, second.data) == (first.status_code, first.data)
@@ -39,37 +39,37 @@ def test_a_request_sent_again_gets_the_first_answer_and_does_nothing_more(owner,
     assert count(owner, what) == 1
 
 
-def test_the_first_answer_comes_again_whatever_became_of_the_task(owner):
+def test_repeated_request_gets_the_first_response_after_deletion(owner):
     first = send(owner)
     owner.delete(f"{first.headers['Location']}?permanent=true")
     assert send(owner).json == first.json
 
 
-def test_a_key_with_another_body_or_another_place_is_refused(owner):
+def test_key_with_another_body_or_path_is_422(owner):
     send(owner)
     for answer in (send(owner, title="Bread"), send(owner, "projects")):
         assert (answer.status_code, answer.json["code"]) == (422, "idempotency_key_reused")
     assert count(owner) == 1
 
 
-def test_other_keys_other_people_and_no_key_make_more(owner, signed_in):
+def test_other_keys_and_users_create_more(owner, signed_in):
     made = [send(client, key=key) for client, key in ((owner, "a"), (owner, "b"), (signed_in(), "a"))]
     made.append(owner.post("/api/v1/tasks", json=REQUESTS["tasks"]))
     assert len({answer.json["id"] for answer in made}) == 4
 
 
-def test_a_refusal_is_not_kept(owner):
+def test_error_response_is_not_stored(owner):
     assert send(owner, project_id="01890000-0000-7000-8000-000000000000").status_code == 422
     assert send(owner).status_code == 201
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "ä"])
-def test_an_ill_formed_key_is_refused(owner, key):
+def test_malformed_key_is_400(owner, key):
     assert send(owner, key=key).status_code == 400
     assert count(owner) == 0
 
 
-def test_a_crash_before_the_end_leaves_neither_task_nor_answer(owner, app, monkeypatch):
+def test_crash_leaves_neither_task_nor_stored_response(owner, app, monkeypatch):
     def crash(*_):
         raise RuntimeError("lost power")
 
@@ -81,21 +81,21 @@ def test_a_crash_before_the_end_leaves_neither_task_nor_answer(owner, app, monke
     assert count(owner) == 1
 
 
-def test_a_key_is_forgotten_after_a_day(app, owner):
+def test_stored_response_is_pruned_after_24_hours(app, owner):
     send(owner)
     with time_machine.travel(now() + idempotency.LIFETIME + timedelta(minutes=1)):
         assert app.test_cli_runner().invoke(args=["prune"]).exit_code == 0
     assert "Idempotency-Replayed" not in send(owner).headers
 
 
-def test_a_key_older_than_a_day_counts_for_nothing_even_before_the_pruning(owner, monkeypatch):
+def test_stored_response_expires_before_it_is_pruned(owner, monkeypatch):
     send(owner)
     monkeypatch.setattr(idempotency, "LIFETIME", timedelta(0))
     assert "Idempotency-Replayed" not in send(owner).headers
     assert count(owner) == 2
 
 
-def test_stored_answers_of_a_user_have_a_bound_in_bytes(make_app, new_person):
+def test_stored_responses_of_a_user_are_limited_in_bytes(make_app, new_person):
     app = make_app(MAX_ANSWER_BYTES=20_000)
     owner = sign_in(app, new_person())
     text = {"description": "x" * 5_000}
@@ -106,17 +106,17 @@ def test_stored_answers_of_a_user_have_a_bound_in_bytes(make_app, new_person):
     again = [send(owner, key=key, **text) for key in keys]
     assert (again[0].status_code, again[0].json["code"]) == (409, "answer_not_kept")
     assert again[-1].data == first[-1].data
-    assert count(owner) == 8  # none was done twice
+    assert count(owner) == 8  # no request was processed twice
 
 
-def test_an_answer_too_large_to_keep_is_given_once(make_app, new_person):
+def test_response_that_is_too_large_is_not_stored(make_app, new_person):
     owner = sign_in(make_app(MAX_ANSWER_BYTES=1000), new_person())
     assert send(owner, description="x" * 5_000).status_code == 201
     assert send(owner, description="x" * 5_000).json["code"] == "answer_not_kept"
     assert count(owner) == 1
 
 
-def test_stored_answers_of_a_user_have_a_bound_in_rows(make_app, new_person):
+def test_stored_responses_of_a_user_are_limited_in_number(make_app, new_person):
     app = make_app(MAX_ANSWERS=3)
     owner = sign_in(app, new_person())
     answers = [send(owner, key=f"k-{number}") for number in range(4)]
@@ -141,7 +141,7 @@ def sign_in(app, username):
 
 
 def stored_bytes(app, owner):
-    """Return how many bytes of answers are stored for a user."""
+    """Return the size of a user's stored responses in bytes."""
     owner_id = UUID(owner.get("/api/v1/me").json["id"])
     total = sa.select(sa.func.sum(sa.func.length(StoredResponse.body))).where(StoredResponse.owner_id == owner_id)
     with app.app_context(), rls_user(owner_id):

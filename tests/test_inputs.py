@@ -1,4 +1,4 @@
-"""What no client should send: each the right 4xx on every route, and never a 5xx."""
+"""Invalid requests: every route responds with the right 4xx, and never with a 5xx."""
 
 import json
 import time
@@ -50,12 +50,12 @@ UNPARSEABLE = {
 
 @pytest.fixture
 def admin(signed_in):
-    """Somebody who may do everything."""
+    """A client with every permission."""
     return signed_in("admin")
 
 
 @pytest.mark.parametrize("body", UNPARSEABLE.values(), ids=UNPARSEABLE)
-def test_a_body_that_cannot_be_parsed_is_400_on_every_route(app, admin, subtests, body):
+def test_unparseable_body_is_400_on_every_route(app, admin, subtests, body):
     for operation in operations(app):
         if operation.body is None or not (body or operation.needs_body):
             continue
@@ -69,7 +69,7 @@ def test_a_body_that_cannot_be_parsed_is_400_on_every_route(app, admin, subtests
     [nested(64), b"[" * 64 + b"]" * 64, b'{"title": ' + b"9" * 300 + b"}", b'{"title": 1e308}'],
     ids=["64 levels", "64 lists", "300 digits", "1e308"],
 )
-def test_a_body_within_the_limits_of_parsing_is_judged_by_its_values(admin, body):
+def test_body_within_the_limits_is_parsed(admin, body):
     assert admin.post(TASKS, data=body, content_type=JSON).status_code == 422
 
 
@@ -98,7 +98,7 @@ def test_brackets_in_text_do_not_count_as_nesting(admin):
 
 
 @pytest.mark.parametrize("body", [b"null", b"true", b"1", b'"title"', b"[]", b'[{"title": "Milk"}]'])
-def test_a_body_that_is_no_object_is_422_on_every_route(app, admin, subtests, body):
+def test_body_that_is_not_an_object_is_422_on_every_route(app, admin, subtests, body):
     for operation in operations(app):
         if operation.body is None or operation.body.get("type") != "object":
             continue
@@ -115,7 +115,7 @@ WRONG_TYPES = [
 
 
 @pytest.mark.parametrize("content_type", WRONG_TYPES)
-def test_a_body_of_another_type_is_415_on_every_route(app, admin, subtests, content_type):
+def test_body_of_another_type_is_415_on_every_route(app, admin, subtests, content_type):
     for operation in operations(app):
         if operation.body is None:
             continue
@@ -128,24 +128,24 @@ def test_a_body_of_another_type_is_415_on_every_route(app, admin, subtests, cont
     "content_type",
     ["application/json", "Application/JSON", "application/json;charset=utf-8", 'application/json; charset="UTF-8"'],
 )
-def test_json_is_known_by_each_of_its_names(admin, content_type):
+def test_json_media_type_is_accepted_in_each_spelling(admin, content_type):
     assert admin.post(TASKS, data=b'{"title": "Milk"}', content_type=content_type).status_code == 201
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "identity", "nonsense"])
-def test_an_encoded_body_is_415(admin, coding):
+def test_body_with_content_encoding_is_415(admin, coding):
     answer = admin.post(TASKS, json={"title": "Milk"}, headers={"Content-Encoding": coding})
     assert answer.status_code == 415
 
 
-def test_merge_patch_is_json_for_a_patch_alone(admin):
+def test_merge_patch_is_accepted_by_patch_only(admin):
     task = admin.post(TASKS, json={"title": "Milk"}).json
     merge_patch = {"data": b'{"title": "Oat milk"}', "content_type": "application/merge-patch+json"}
     assert admin.patch(f"{TASKS}/{task['id']}", **merge_patch).status_code == 200
     assert admin.post(TASKS, **merge_patch).status_code == 415
 
 
-def test_an_unknown_field_is_422_on_every_route(app, admin, subtests):
+def test_unknown_field_is_422_on_every_route(app, admin, subtests):
     for operation in operations(app):
         if operation.body is None:
             continue
@@ -155,7 +155,7 @@ def test_an_unknown_field_is_422_on_every_route(app, admin, subtests):
             assert answer.json["errors"]["json"]["nonsense"] == ["Unknown field."]
 
 
-def test_an_unknown_query_parameter_is_422_on_every_route(app, signed_in, subtests):
+def test_unknown_query_parameter_is_422_on_every_route(app, signed_in, subtests):
     for route in routes(app):
         if not route.path.startswith("/api/") and declaration(app.view_functions[route.endpoint]).accepts_query:
             continue  # a page for people, whose links gather parameters on their way
@@ -166,23 +166,23 @@ def test_an_unknown_query_parameter_is_422_on_every_route(app, signed_in, subtes
 
 
 @pytest.mark.parametrize("query", ["%FF", "q=%FF", "%FF=1", "q=%ED%A0%80", "%ED%A0%80=1", "q=%C0%AF"])
-def test_a_query_that_is_no_utf_8_is_400(admin, query):
+def test_query_that_is_not_utf_8_is_400(admin, query):
     answer = admin.get(f"{TASKS}?{query}")
     assert (answer.status_code, answer.json["code"]) == (400, "malformed_request")
 
 
 @pytest.mark.parametrize("query", ["q=\xff", "q=%E4\xbd\xa0", "\xff"])
-def test_so_is_one_of_bytes_that_are_not_even_encoded(admin, query):
+def test_query_of_raw_bytes_is_400(admin, query):
     answer = admin.get(TASKS, environ_overrides={"QUERY_STRING": query})  # which WSGI has in Latin-1
     assert (answer.status_code, answer.json["code"]) == (400, "malformed_request")
 
 
 @pytest.mark.parametrize("query", ["", "&", "&&"])
-def test_an_empty_query_is_none(admin, query):
+def test_empty_query_is_accepted(admin, query):
     assert admin.get(f"/api/v1/me?{query}").status_code == 200
 
 
-def test_a_parameter_given_twice_is_422_unless_it_may_be(app, admin, subtests):
+def test_repeated_parameter_is_422_unless_it_is_a_list(app, admin, subtests):
     assert admin.get(f"{TASKS}?status=todo&status=done").status_code == 200
     for operation in operations(app):
         for name, schema in operation.query.items():
@@ -211,7 +211,7 @@ def test_repeatable_parameter_may_be_written_with_brackets(app, admin, subtests)
                 assert plain.json == brackets.json == mixed.json
 
 
-def test_brackets_filter_and_page_as_plain_names_do(admin):
+def test_brackets_filter_and_page_like_plain_names(admin):
     for i in range(4):
         admin.post(TASKS, json={"title": str(i), "status": ["todo", "done", "cancelled", "todo"][i]})
     page = admin.get(f"{TASKS}?status[]=todo&status%5B%5D=done&limit=2&sort=title")
@@ -243,14 +243,14 @@ def test_empty_value_of_an_optional_parameter_means_absent(app, admin, subtests)
                     assert len(answer.json.get("items", ())) == len(without.json.get("items", ()))
 
 
-def test_an_empty_permanent_deletes_into_the_trash(admin):
+def test_empty_permanent_moves_to_the_trash(admin):
     for query in ("?permanent=", "?permanent=false", ""):
         task = admin.post(TASKS, json={"title": "Milk"})
         assert admin.delete(task.headers["Location"] + query).status_code == 204
         assert admin.get(task.headers["Location"]).json["deleted_at"]
 
 
-def test_booleans_of_queries_are_true_or_false(app, admin, subtests):
+def test_query_booleans_are_true_or_false(app, admin, subtests):
     for operation in operations(app):
         for name, schema in operation.query.items():
             if schema.get("type") != "boolean":
@@ -263,7 +263,7 @@ def test_booleans_of_queries_are_true_or_false(app, admin, subtests):
 
 
 @pytest.mark.parametrize("value", [1, 0, 1.0, "true", "false", "", None, [], {}])
-def test_booleans_of_bodies_are_true_or_false(app, admin, subtests, value):
+def test_body_booleans_are_true_or_false(app, admin, subtests, value):
     for operation in operations(app):
         for name in (name for name, s in writable(operation.body or {}).items() if s.get("type") == "boolean"):
             with subtests.test(operation=f"{operation.method} {operation.path}", field=name):
@@ -324,7 +324,7 @@ NO_TEXT = {
 
 
 @pytest.mark.parametrize("text", NO_TEXT.values(), ids=NO_TEXT)
-def test_text_that_is_no_text_is_422_in_every_field(app, admin, subtests, text):
+def test_invalid_text_is_422_in_every_field(app, admin, subtests, text):
     for operation in operations(app):
         for name in writable(operation.body or {}):
             with subtests.test(operation=f"{operation.method} {operation.path}", field=name):
@@ -338,7 +338,7 @@ def test_text_that_is_no_text_is_422_in_every_field(app, admin, subtests, text):
     ("given", "kept"),
     [("a\r\nb\rc\nd", "a\nb\nc\nd"), ("\r\n\r\n", "\n\n"), ("\r\r\n", "\n\n"), (" \ta\t\r\n ", " \ta\t\n ")],
 )
-def test_carriage_returns_of_text_become_line_feeds(admin, given, kept):
+def test_carriage_returns_become_line_feeds(admin, given, kept):
     task = admin.post(TASKS, json={"title": "Milk", "description": given})
     assert admin.get(task.headers["Location"]).json["description"] == task.json["description"] == kept
     assert admin.patch(task.headers["Location"], json={"description": given}).json["version"] == task.json["version"]
@@ -362,7 +362,7 @@ def test_line_breaks_within_one_line_fields_are_422(app, admin, subtests, text):
 
 
 @pytest.mark.parametrize("text", ["\x00", "a\x00b", "\x1b", "\x7f"])
-def test_text_that_is_no_text_is_422_in_every_parameter(app, admin, subtests, text):
+def test_invalid_text_is_422_in_every_parameter(app, admin, subtests, text):
     for operation in operations(app):
         for name in operation.query:
             if name == "cursor":
@@ -373,7 +373,7 @@ def test_text_that_is_no_text_is_422_in_every_parameter(app, admin, subtests, te
 
 
 @pytest.mark.parametrize("name", ["a\x00b", "\ud800", "\x1b[2J", "", "_schema", "a" * 5000, "title\x00"])
-def test_a_field_with_an_odd_name_is_an_unknown_field(app, admin, subtests, name):
+def test_field_with_an_unusual_name_is_an_unknown_field(app, admin, subtests, name):
     for operation in operations(app):
         if operation.body is None:
             continue
@@ -423,7 +423,7 @@ def test_no_value_of_a_parameter_is_a_server_error(app, admin, subtests, value):
 @pytest.mark.parametrize(
     "limit", ["0", "-1", "101", "2147483648", "9223372036854775808", "9" * 50, "1.0", "1e2", " ", "x", "٣"]
 )
-def test_a_limit_out_of_range_is_422_on_every_list(app, admin, subtests, limit):
+def test_limit_out_of_range_is_422_on_every_list(app, admin, subtests, limit):
     for operation in operations(app):
         if "limit" not in operation.query:
             continue
@@ -457,7 +457,7 @@ NO_INSTANTS = {
 
 
 @pytest.mark.parametrize("instant", NO_INSTANTS.values(), ids=NO_INSTANTS)
-def test_what_is_no_instant_with_an_offset_is_422_everywhere(app, admin, subtests, instant):
+def test_invalid_instant_is_422_in_every_field(app, admin, subtests, instant):
     for operation in operations(app):
         fields = {n for n, s in writable(operation.body or {}).items() if s.get("format") == "date-time"}
         for name in fields:
@@ -481,7 +481,7 @@ def test_what_is_no_instant_with_an_offset_is_422_everywhere(app, admin, subtest
         ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z"),
     ],
 )
-def test_an_instant_comes_back_in_utc(admin, given, shown):
+def test_instant_is_returned_in_utc(admin, given, shown):
     created = admin.post(TASKS, json={"title": "Milk", "due_at": given})
     assert created.json["due_at"] == shown
     assert admin.get(created.headers["Location"]).json["due_at"] == shown
@@ -490,6 +490,6 @@ def test_an_instant_comes_back_in_utc(admin, given, shown):
 @pytest.mark.parametrize(
     "day", ["1969-12-31", "10000-01-01", "2030-02-30", "2030-1-1", "20300101", "2030-W05-4", 1, "", "٢٠٣٠-01-31"]
 )
-def test_what_is_no_day_is_422(admin, day):
+def test_invalid_day_is_422(admin, day):
     answer = admin.post(TASKS, json={"title": "Milk", "due_date": day})
     assert "due_date" in answer.json["errors"]["json"]

@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, and true of what the application does."""
+"""The OpenAPI document: it is valid, and the application conforms to it."""
 
 from functools import partial
 from uuid import uuid4
@@ -13,9 +13,9 @@ from schemathesis.checks import load_all_checks
 load_all_checks()
 EXAMPLES = 5
 ENDING = {"POST /api/v1/auth/logout", "DELETE /api/v1/auth/sessions", "PUT /api/v1/me/password", "DELETE /api/v1/me"}
-TAKING = {"parameters", "requestBody", "security"}  # what takes nothing cannot be asked wrongly
+TAKING = {"parameters", "requestBody", "security"}  # operations without these have no invalid requests
 KINDS = {"task_id": ("tasks", "title"), "project_id": ("projects", "name"), "label_id": ("labels", "name")}
-EVERYWHERE = {  # on any answer, so that naming them at each would tell nothing
+EVERYWHERE = {  # on any response, so that the operations do not list them
     "content-type", "content-length", "date", "vary", "set-cookie", "ratelimit", "ratelimit-policy",
     "content-security-policy", "cross-origin-resource-policy", "permissions-policy", "referrer-policy",
     "x-content-type-options",
@@ -26,17 +26,17 @@ ACCEPTABLE = {
 }  # fmt: skip
 
 
-def test_it_is_valid_openapi_3_1(app):
+def test_document_is_valid_openapi_3_1(app):
     schemathesis.openapi.from_wsgi("/openapi.json", app).validate()
 
 
 def documented_status(_ctx, response, case):
-    """The status is one that the operation names itself: that any other error is possible says little."""
+    """The operation documents the status by itself, not by `default`."""
     assert str(response.status_code) in case.operation.definition.raw["responses"]
 
 
 def documented_headers(_ctx, response, case):
-    """Every header of an answer is one that its status documents, or one that all answers carry."""
+    """Every header of a response is documented, or one that all responses have."""
     answer = case.operation.definition.raw["responses"][str(response.status_code)]
     if "$ref" in answer:
         answer = case.operation.schema.raw_schema["components"]["responses"][answer["$ref"].rsplit("/", 1)[1]]
@@ -47,7 +47,7 @@ def documented_headers(_ctx, response, case):
 
 @pytest.fixture
 def things(app, owner, signed_in):
-    """Make what an address can name: something of the administrator's who asks, or a person."""
+    """Create a resource for an id in a path: one of the administrator who sends the request, or a user."""
 
     def make(asking, name):
         if name == "user_id":
@@ -62,10 +62,10 @@ def things(app, owner, signed_in):
 
 
 @pytest.mark.parametrize("mode", GenerationMode)
-def test_the_application_does_what_the_document_says(app, signed_in, things, subtests, mode):
-    """Every operation under made-up requests: good ones are accepted, bad ones refused, all as documented."""
+def test_application_conforms_to_the_document(app, signed_in, things, subtests, mode):
+    """Every operation accepts generated valid requests, and rejects generated invalid ones."""
     schema = schemathesis.openapi.from_wsgi("/openapi.json", app)
-    schema.config.checks.positive_data_acceptance.expected_statuses += ["410", "412"]  # it is not the latest
+    schema.config.checks.positive_data_acceptance.expected_statuses += ["410", "412"]  # the version is not the latest
     admin = signed_in("admin")
     for operation in (found.ok() for found in schema.get_all_operations()):
         if mode is GenerationMode.NEGATIVE and not any(operation.definition.raw.get(name) for name in TAKING):
@@ -76,7 +76,7 @@ def test_the_application_does_what_the_document_says(app, signed_in, things, sub
 
 
 def try_out(operation, mode, sign_in, things):
-    """Send some requests of an operation, and check what comes back."""
+    """Send generated requests of an operation, and check the responses."""
 
     @settings(
         max_examples=EXAMPLES,
@@ -93,7 +93,7 @@ def try_out(operation, mode, sign_in, things):
             make_acceptable(case, asking, things)
         else:
             assume(not any(is_absent(value) for value in (case.query or {}).values()))
-            assume(not is_padded(case.body))  # blanks around a line are trimmed before it is judged
+            assume(not is_padded(case.body))  # spaces around a line are trimmed before validation
         headers = {"Authorization": f"Bearer {asking.token}"}
         case.call_and_validate(headers=headers, additional_checks=[documented_status, documented_headers])
 
@@ -101,19 +101,19 @@ def try_out(operation, mode, sign_in, things):
 
 
 def is_absent(value):
-    """Tell whether a value of a query is sent as an empty one, which means that the parameter is absent."""
+    """Tell whether a query parameter is sent with an empty value, which means that it is absent."""
     return value in ("", None, [], [""]) or isinstance(value, dict)
 
 
 def is_padded(value):
-    """Tell whether a text of a body has blanks around it."""
+    """Tell whether a text of a body has spaces around it."""
     if isinstance(value, dict | list):
         return any(is_padded(item) for item in (value.values() if isinstance(value, dict) else value))
     return isinstance(value, str) and value != value.strip()
 
 
 def make_acceptable(case, asking, things):
-    """Say what no schema can: the things of the path there are, a key is new, a cursor comes from the service."""
+    """Set what a schema cannot express: ids exist, an Idempotency-Key is new, a cursor comes from the service."""
     assume(case.media_type != "multipart/form-data")  # a file of random bytes is no table; test_csv.py sends tables
     for name in case.path_parameters or {}:
         case.path_parameters[name] = things(asking, name)
@@ -131,7 +131,7 @@ def make_acceptable(case, asking, things):
 
 
 def acceptable(value):
-    """Say what no schema can: passwords are right and strong, zones and ids exist, one due excludes the other."""
+    """Set what a schema cannot express: valid passwords, time zones and ids, and only one due date."""
     if isinstance(value, list):
         return [acceptable(item) for item in value]
     if not isinstance(value, dict):

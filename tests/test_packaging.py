@@ -1,4 +1,4 @@
-"""What we depend on: spelled as every pip understands it, and bounded where we use more than is documented."""
+"""Dependencies: normalised names, and an upper bound for each that we use beyond its documentation."""
 
 import ast
 import re
@@ -8,7 +8,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-# Each private name that our code uses, and whose it is; None: it is documented for all that
+# The private names that our code uses, and their packages. None: the name is documented
 PRIVATE = {
     "_AppCtxGlobals": "flask",
     "_deserialize": None,
@@ -18,7 +18,7 @@ PRIVATE = {
     "_mapping": None,
     "_replace": None,
 }
-# Modules that the documentation of their package does not describe, or not as something to build on
+# Modules that the documentation of their package does not describe as public
 UNDOCUMENTED = {
     "flask.ctx": "flask",
     "psycopg.pq": "psycopg",
@@ -38,7 +38,7 @@ def sources():
 
 
 def private_names(path):
-    """Yield each private name that a file takes from something else than its own classes."""
+    """Yield the private names that a file uses, except those of `self` and `cls`."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Attribute) and re.match("_[a-zA-Z]", node.attr):
             if not (isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}):
@@ -47,13 +47,13 @@ def private_names(path):
             yield from (name.name for name in node.names if re.match("_[a-zA-Z]", name.name))
 
 
-def test_extras_are_spelled_in_the_normalised_way():
+def test_extras_have_normalised_names():
     extras = {extra for requirement in requirements().values() for extra in requirement.extras}
     assert extras == {"asymmetric-crypto", "binary"}
     assert extras == {canonicalize_name(extra) for extra in extras}
 
 
-def test_private_names_of_others_are_listed():
+def test_private_names_of_dependencies_are_listed():
     used = {name for path in sources() for name in private_names(path)}
     assert used == set(PRIVATE)
 
@@ -63,7 +63,7 @@ def undocumented_modules():
     return {module for module in UNDOCUMENTED if re.search(rf"\b{re.escape(module)}\b", text)}
 
 
-def test_what_is_used_beyond_its_documentation_has_an_upper_bound():
+def test_undocumented_use_of_a_dependency_has_an_upper_bound():
     assert undocumented_modules() == set(UNDOCUMENTED)
     bounded = {
         name

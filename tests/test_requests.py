@@ -1,4 +1,4 @@
-"""Requests as a server meets them: paths, methods, hosts, sizes, and what breaks off on the way."""
+"""Requests at the level of HTTP: paths, methods, hosts, sizes and incomplete bodies."""
 
 import json
 import socket
@@ -26,13 +26,13 @@ ODD_PATHS = [
 
 
 @pytest.mark.parametrize("path", ODD_PATHS, ids=lambda path: path[:40])
-def test_a_path_that_is_none_is_404(admin, path):
+def test_unknown_path_is_404(admin, path):
     answer = admin.get(path)
     assert (answer.status_code, answer.json["code"]) == (404, "not_found")
     assert answer.content_type == "application/problem+json"
 
 
-def test_a_method_that_a_path_does_not_take_is_405_with_allow(app, client, subtests):
+def test_unsupported_method_is_405_with_allow(app, client, subtests):
     by_path = {}
     for route in routes(app):
         by_path.setdefault(route.rule, (route.path, set()))[1].add(route.method)
@@ -45,7 +45,7 @@ def test_a_method_that_a_path_does_not_take_is_405_with_allow(app, client, subte
                 assert allowed == methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
 
 
-def test_the_method_is_the_one_of_the_request_line(owner, task):
+def test_method_override_is_ignored(owner, task):
     path = f"{TASKS}/{task['id']}"
     for headers in ({"X-HTTP-Method-Override": "DELETE"}, {"X-HTTP-Method": "DELETE"}, {"X-Method-Override": "DELETE"}):
         assert owner.get(path, headers=headers).json["title"] == task["title"]
@@ -54,7 +54,7 @@ def test_the_method_is_the_one_of_the_request_line(owner, task):
     assert owner.get(path).json["deleted_at"] is None
 
 
-def test_head_answers_as_get_without_a_body(app, admin, subtests):
+def test_head_responds_like_get_without_a_body(app, admin, subtests):
     for route in routes(app):
         if route.method != "GET":
             continue
@@ -67,7 +67,7 @@ def test_head_answers_as_get_without_a_body(app, admin, subtests):
             get.close()
 
 
-def test_options_names_the_methods_of_every_route(app, client, subtests):
+def test_options_lists_the_methods_of_every_route(app, client, subtests):
     for route in routes(app):
         with subtests.test(route=route.rule):
             answer = client.options(route.path)
@@ -77,12 +77,12 @@ def test_options_names_the_methods_of_every_route(app, client, subtests):
 
 @pytest.fixture
 def admin(signed_in):
-    """Somebody who may do everything."""
+    """A client with every permission."""
     return signed_in("admin")
 
 
 class Wire:
-    """A server's address, spoken to byte by byte."""
+    """A client that sends raw bytes to a server."""
 
     def __init__(self, port, *, half_close=False):
         self.port = port
@@ -105,11 +105,11 @@ class Wire:
         return int(head.split(b" ", 2)[1]) if head else None, head.decode("latin-1"), body
 
     def request(self, line, *headers, body=b""):
-        """Send a request of a line, headers and a body."""
+        """Send a request line, headers and a body."""
         return self.send(self._head(line, headers), body)
 
     def ask(self, line, *headers):
-        """Send the head of a request alone; return the response, though the server may still wait for the body."""
+        """Send a request without its body; return the response."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
             connection.sendall(self._head(line, headers))
             response = HTTPResponse(connection)
@@ -136,7 +136,7 @@ def _receive(connection):
 
 @pytest.fixture(scope="module")
 def granian(database_url, tmp_path_factory):
-    """The server of production, in a process of its own."""
+    """The production server, in its own process."""
     folder = tmp_path_factory.mktemp("granian")
     settings = {
         "TASKAPI_DATABASE_URL": database_url,
@@ -150,7 +150,7 @@ def granian(database_url, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def werkzeug(app):
-    """The server of `flask run`."""
+    """The development server, `flask run`."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -162,13 +162,13 @@ def werkzeug(app):
 
 @pytest.fixture(params=["werkzeug", "granian"])
 def wire(request):
-    """Either server."""
+    """Each of the two servers."""
     return request.getfixturevalue(request.param)
 
 
 @pytest.fixture
 def bearer(wire, new_person):
-    """A person's header, from the server that will read it."""
+    """The Authorization header of a user of the server."""
     credentials = json.dumps({"username": new_person(), "password": "correct horse battery staple"}).encode()
     status, _, body = wire.request("POST /api/v1/auth/login", *_json(len(credentials)), body=credentials)
     assert status == 200
@@ -194,35 +194,35 @@ CHUNKED = ("Content-Type: application/json", "Transfer-Encoding: chunked")
 EXACT = b'{"title": "Milk"' + b" " * (KIB * KIB - 17) + b"}"
 
 
-def test_a_chunked_body_is_read(wire, bearer):
+def test_chunked_body_is_read(wire, bearer):
     status, _, body = wire.request(f"POST {TASKS}", bearer, *CHUNKED, body=_chunked(b'{"title": "Milk"}', 3))
     assert (status, json.loads(body)["title"]) == (201, "Milk")
 
 
-def test_a_body_as_large_as_may_be_is_taken(wire, bearer):
+def test_body_of_the_maximum_size_is_accepted(wire, bearer):
     assert len(EXACT) == KIB * KIB
     assert wire.request(f"POST {TASKS}", bearer, *_json(len(EXACT)), body=EXACT)[0] == 201
     assert wire.request(f"POST {TASKS}", bearer, *CHUNKED, body=_chunked(EXACT))[0] == 201
 
 
-def test_a_body_that_is_too_large_is_413_by_its_announced_length(wire, bearer):
+def test_body_with_a_too_large_content_length_is_413(wire, bearer):
     response = wire.ask(f"POST {TASKS}", bearer, *_json(KIB * KIB + 1))
     assert (response.status, json.loads(response.read())["code"]) == (413, "body_too_large")
     assert response.headers["Content-Type"] == "application/problem+json"
 
 
-def test_a_chunked_body_that_is_too_large_is_413(wire, bearer):
+def test_too_large_chunked_body_is_413(wire, bearer):
     status, _, body = wire.request(f"POST {TASKS}", bearer, *CHUNKED, body=_chunked(EXACT + b" "))
     assert (status, json.loads(body)["code"]) == (413, "body_too_large")
 
 
 @pytest.mark.parametrize("body", [b"zz\r\n{}\r\n0\r\n\r\n", b"-2\r\n{}\r\n"])
-def test_badly_chunked_body_is_400(wire, bearer, body):
+def test_malformed_chunked_body_is_400(wire, bearer, body):
     assert wire.request(f"POST {TASKS}", bearer, *CHUNKED, body=body)[0] == 400
 
 
 @pytest.mark.parametrize("body", [b"5\r\n{}", b"2\r\n{}xx0\r\n\r\n", b""])
-def test_client_that_leaves_within_a_body_stores_nothing(wire, bearer, body):
+def test_incomplete_body_stores_nothing(wire, bearer, body):
     before = wire.request(f"GET {TASKS}", bearer)[2]
     for headers in (CHUNKED, _json(100)):
         wire.abandon(f"POST {TASKS}", bearer, *headers, body=body)
@@ -230,7 +230,7 @@ def test_client_that_leaves_within_a_body_stores_nothing(wire, bearer, body):
 
 
 @pytest.mark.parametrize("length", ["-1", "x", "9" * 400])
-def test_a_length_that_is_none_is_no_server_error(wire, bearer, length):
+def test_invalid_content_length_is_not_a_server_error(wire, bearer, length):
     status, _, _ = wire.request(f"POST {TASKS}", bearer, *_json(length), body=b'{"title": "Milk"}')
     assert 400 <= status < 500
 
@@ -246,7 +246,7 @@ def test_a_length_that_is_none_is_no_server_error(wire, bearer, length):
     ],
     ids=["a long header", "many headers", "a long token", "a long path", "many cookies"],
 )
-def test_too_much_of_a_head_is_no_server_error(wire, line, header):
+def test_too_large_head_is_not_a_server_error(wire, line, header):
     status, _, _ = wire.request(line, header)
     assert 400 <= status < 500
 
@@ -254,7 +254,7 @@ def test_too_much_of_a_head_is_no_server_error(wire, line, header):
 @pytest.mark.parametrize(
     "path", ["/api/v1/tasks?q=\xff", "/\xff\xfe", "/api/v1/tasks/%0d%0aX: y", "/%", "/%zz", "/?%", "/\x7f"]
 )
-def test_a_request_line_of_odd_bytes_is_no_server_error(wire, path):
+def test_unusual_bytes_in_request_line_are_not_a_server_error(wire, path):
     status, _, _ = wire.request(f"GET {path}")
     assert 400 <= status < 500
 
@@ -263,7 +263,7 @@ def test_a_request_line_of_odd_bytes_is_no_server_error(wire, path):
     "name", ["X-Request-ID", "Authorization", "Content-Type", "If-None-Match", "Cookie", "Host", "Accept"]
 )
 @pytest.mark.parametrize("value", ["\xff\xfe", "a\tb", "\x7f", ',;="', "W/", "(" * 1000])
-def test_a_header_of_odd_bytes_is_no_server_error(wire, bearer, name, value):
+def test_unusual_bytes_in_header_are_not_a_server_error(wire, bearer, name, value):
     status, head, _ = wire.request("GET /api/v1/me", bearer, f"{name}: {value}")
     assert status in {200, 400, 401, 403}
     assert "X-Request-ID: \xff" not in head

@@ -1,4 +1,4 @@
-"""What is answered is what the schemas say: plain rows go out, and marshmallow only documents them."""
+"""Responses equal what the schemas would dump. Rows are sent as JSON without marshmallow, which only documents them."""
 
 import json
 from uuid import UUID
@@ -44,7 +44,7 @@ def dumped(app, schema, model, where, person=NOBODY):
 
 
 @pytest.mark.parametrize("url", MADE)
-def test_what_is_made_is_answered_as_its_schema_dumps_it(app, owner, url):
+def test_response_of_post_equals_the_schema_dump(app, owner, url):
     model, schema, body = MADE[url]
     made = owner.post(url, json=body).json
     expected = dumped(app, schema, model, model.id == UUID(made["id"]), UUID(owner.get("/api/v1/me").json["id"]))
@@ -53,12 +53,12 @@ def test_what_is_made_is_answered_as_its_schema_dumps_it(app, owner, url):
     assert owner.get(url).json["items"][0] == expected
 
 
-def test_an_account_is_answered_as_its_schema_dumps_it(app, signed_in):
+def test_account_response_equals_the_schema_dump(app, signed_in):
     person = signed_in(name="Ada", email="ada@example.org")
     assert person.get("/api/v1/me").json == dumped(app, ACCOUNT, User, User.username == person.username)
 
 
-def test_an_audit_entry_is_answered_as_its_schema_dumps_it(app, signed_in):
+def test_audit_response_equals_the_schema_dump(app, signed_in):
     admin = signed_in("admin")
     admin.post("/api/v1/auth/login", json={"username": admin.username, "password": PASSWORD})
     entry = admin.get("/api/v1/admin/audit?event=sign_in&limit=1").json["items"][0]

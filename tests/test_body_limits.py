@@ -1,4 +1,4 @@
-"""Bounds of a JSON body: how many values, and how many members of one object or array."""
+"""Limits of a JSON body: the number of its values, and of the members of an object or array."""
 
 import time
 
@@ -19,7 +19,7 @@ TOO_MANY = {
 
 @pytest.mark.parametrize("body", TOO_MANY.values(), ids=TOO_MANY)
 @pytest.mark.parametrize("path", [LOGIN, TASKS, f"{TASKS}/batch"])
-def test_body_with_too_many_values_is_refused_quickly_and_briefly(owner, path, body):
+def test_body_with_too_many_values_is_rejected_quickly(owner, path, body):
     assert len(body) <= MIB
     started = time.process_time()
     answer = owner.post(path, data=body, content_type="application/json")
@@ -35,14 +35,14 @@ def test_commas_and_quotes_in_text_do_not_count(owner):
         assert answer.json["description"] == text
 
 
-def test_string_that_never_ends_is_refused_quickly(owner):
+def test_unterminated_string_is_rejected_quickly(owner):
     for body in (b"," * 20_000 + b'\\"' * 500_000, b"," * 20_000 + b'"' + b"\\" * 1_000_001):
         started = time.process_time()
         assert owner.post(TASKS, data=body, content_type="application/json").status_code == 400
         assert time.process_time() - started < 0.2
 
 
-def test_batch_of_100_whole_tasks_is_within_the_bounds(owner):
+def test_batch_of_100_complete_tasks_is_within_the_limits(owner):
     data = {
         "title": "Milk",
         "description": "",

@@ -1,4 +1,4 @@
-"""Pages: every sort and direction, ties, tasks that are due never, and cursors that serve one question alone."""
+"""Pages: every sort order, equal keys, tasks without a due date, and cursors that are bound to their query."""
 
 import itertools
 import random
@@ -13,7 +13,7 @@ FAR = "9999-12-30T23:59:59Z"
 
 @pytest.fixture(scope="module")
 def reader(app):
-    """Somebody with two dozen tasks, many of them alike."""
+    """A user with 24 tasks, many with equal sort keys."""
     client = app.test_client()
     credentials = {"username": f"reader-{random.random()}"[:30].replace(".", "-"), "password": "correct horse battery"}
     assert client.post("/api/v1/auth/register", json=credentials).status_code == 201
@@ -40,7 +40,7 @@ def reader(app):
 
 
 def walk(client, **query):
-    """Return the items of all pages, and how many pages there were."""
+    """Return the items of all pages, and the number of pages."""
     seen, pages, cursor = [], 0, {}
     while True:
         page = client.get(TASKS, query_string={**query, **cursor}).json
@@ -52,7 +52,7 @@ def walk(client, **query):
 
 
 def rank(task, key):
-    """Return what a task is sorted by, worked out anew."""
+    """Return the sort key of a task, computed independently of the API."""
     if key == "priority":
         return PRIORITIES.index(task["priority"])
     if key == "due":
@@ -77,7 +77,7 @@ MIXED = [
 
 @pytest.mark.parametrize("sort", SORTS + MIXED)
 @pytest.mark.parametrize("limit", [1, 5])
-def test_pages_hold_every_task_once_and_in_order(reader, sort, limit):
+def test_pages_have_every_task_once_in_order(reader, sort, limit):
     seen, pages = walk(reader, sort=sort, limit=limit)
     assert len({task["id"] for task in seen}) == len(seen) == 24
     assert pages == -(-24 // limit)
@@ -86,7 +86,7 @@ def test_pages_hold_every_task_once_and_in_order(reader, sort, limit):
 
 
 def in_order(one, other, keys):
-    """Tell whether two neighbours stand as their sort says; the next key tells equals apart, and at last the id."""
+    """Tell whether two adjacent tasks are in order. The next key decides between equals, and finally the id."""
     for key in keys:
         name = key.removeprefix("-")
         a, b = rank(one, name), rank(other, name)
@@ -99,7 +99,7 @@ def in_order(one, other, keys):
 
 
 @pytest.mark.parametrize("sort", ["due", "-due"])
-def test_what_is_never_due_comes_last_either_way(reader, sort):
+def test_tasks_without_due_date_come_last_in_both_directions(reader, sort):
     seen, _ = walk(reader, sort=sort, limit=7)
     dated = [bool(task["due_date"] or task["due_at"]) for task in seen]
     if sort == "-due":
@@ -108,7 +108,7 @@ def test_what_is_never_due_comes_last_either_way(reader, sort):
 
 
 @pytest.mark.parametrize("sort", ["created_at", "-created_at", "title", "priority,-due"])
-def test_no_task_is_skipped_or_repeated_while_others_are_added(signed_in, sort):
+def test_no_task_is_skipped_or_repeated_while_tasks_are_added(signed_in, sort):
     client = signed_in()
     first = [client.post(TASKS, json={"title": f"Task {i % 3}", "priority": PRIORITIES[i % 5]}).json for i in range(9)]
     seen, cursor = [], {}
@@ -124,12 +124,12 @@ def test_no_task_is_skipped_or_repeated_while_others_are_added(signed_in, sort):
     assert {task["id"] for task in first} <= {*seen}
 
 
-def test_a_page_may_end_on_the_last_task(reader):
+def test_page_that_ends_with_the_last_task_has_no_cursor(reader):
     page = reader.get(TASKS, query_string={"limit": 24}).json
     assert (len(page["items"]), page["next_cursor"]) == (24, None)
 
 
-def test_the_link_leads_to_the_same_page_as_the_cursor(reader):
+def test_link_leads_to_the_same_page_as_the_cursor(reader):
     answer = reader.get(f"{TASKS}?limit=5&sort=-priority,due&status=todo&status=done")
     link = answer.headers["Link"]
     assert link.endswith('>; rel="next"')
@@ -139,7 +139,7 @@ def test_the_link_leads_to_the_same_page_as_the_cursor(reader):
     assert "Link" not in reader.get(f"{TASKS}?limit=100").headers
 
 
-def test_a_cursor_serves_another_page_size(reader):
+def test_cursor_is_valid_for_another_limit(reader):
     cursor = reader.get(f"{TASKS}?limit=5").json["next_cursor"]
     assert len(reader.get(TASKS, query_string={"limit": 100, "cursor": cursor}).json["items"]) == 19
 
@@ -151,13 +151,13 @@ def test_a_cursor_serves_another_page_size(reader):
         {"priority": "none"}, {"due_after": "2030-01-01"}, {"overdue": "true"}, {"deleted": "true"},
     ],
 )  # fmt: skip
-def test_a_cursor_of_another_question_is_400(reader, other):
+def test_cursor_of_another_query_is_400(reader, other):
     cursor = reader.get(f"{TASKS}?limit=5").json["next_cursor"]
     answer = reader.get(TASKS, query_string={"cursor": cursor, **other})
     assert (answer.status_code, answer.json["code"]) == (400, "invalid_cursor")
 
 
-def test_a_cursor_tampered_with_is_400(reader):
+def test_changed_cursor_is_400(reader):
     cursor = reader.get(f"{TASKS}?limit=5").json["next_cursor"]
     forged = [cursor[:i] + ("A" if cursor[i] != "A" else "B") + cursor[i + 1 :] for i in range(0, len(cursor), 7)]
     forged += [
@@ -176,8 +176,8 @@ def test_a_cursor_tampered_with_is_400(reader):
         assert (answer.status_code, answer.json["code"]) == (400, "invalid_cursor"), text
 
 
-def test_a_cursor_outlives_the_process(app, reader, database_url, make_app):
-    """A second worker with the same key knows it."""
+def test_cursor_is_valid_after_a_restart(app, reader, database_url, make_app):
+    """Another process with the same keys accepts the cursor."""
     cursor = reader.get(f"{TASKS}?limit=5").json["next_cursor"]
     other = make_app(INSTANCE_PATH=app.instance_path).test_client()
     other.environ_base["HTTP_AUTHORIZATION"] = reader.environ_base["HTTP_AUTHORIZATION"]
@@ -188,10 +188,10 @@ def test_a_cursor_outlives_the_process(app, reader, database_url, make_app):
 @pytest.mark.parametrize(
     "sort", [" ", ",", "nonsense", "-", "--title", "title,", "title,title", "title,-title", "id", "title;x"]
 )
-def test_a_sort_that_is_none_is_422(reader, sort):
+def test_unknown_sort_key_is_422(reader, sort):
     assert reader.get(TASKS, query_string={"sort": sort}).status_code == 422
 
 
-def test_four_sort_keys_are_one_too_many(reader):
+def test_more_than_three_sort_keys_are_422(reader):
     assert reader.get(f"{TASKS}?sort=due,priority,title").status_code == 200
     assert reader.get(f"{TASKS}?sort=due,priority,title,created_at").status_code == 422
