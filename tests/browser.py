@@ -1,4 +1,4 @@
-"""A real browser for the tests of pages: one for the session, a clean context for each test, and a watch on it."""
+"""A Chromium for browser tests: one for each test session, with a new context for each test."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ REPORT = "addEventListener('securitypolicyviolation', e => console.error('CSP', 
 
 
 class Watch:
-    """What a page did that it should not have: scripts that failed, rules it broke, strangers it asked."""
+    """Records script errors, policy violations and requests to other hosts."""
 
     def __init__(self, context: BrowserContext) -> None:
         self.complaints: list[str] = []
@@ -39,7 +39,7 @@ class Watch:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
+    """The Chromium of the system."""
     path = program("chromium", "chromium-browser", "google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=[*QUIET])
@@ -49,7 +49,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser that knows nothing yet; at the end it must have kept its rules and asked nobody else."""
+    """A new browser context. The test fails on script errors, policy violations and requests to other hosts."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
     context.set_default_timeout(PATIENCE)
     expect.set_options(timeout=PATIENCE)
@@ -61,5 +61,5 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
-    """A page of it."""
+    """A page of the context."""
     return context.new_page()

@@ -25,7 +25,7 @@ from taskapi.users.models import create_user
 from tests.documented import DocumentedClient
 from tests.forging import SECRET
 
-pytest_plugins = ["tests.key_sets", "tests.browser", "tests.visiting"]
+pytest_plugins = ["tests.key_sets", "tests.browser", "tests.web_client"]
 
 ROOT = Path(__file__).parent.parent
 PASSWORD = "correct horse battery staple"

@@ -6,7 +6,7 @@ from threading import Thread
 import pytest
 from conftest import PASSWORD
 from playwright.sync_api import expect
-from visiting import add, row, saved
+from web_client import add, row, saved
 from werkzeug.serving import make_server
 
 from taskapi.config import SettingsError

@@ -1,4 +1,4 @@
-"""The browser client as it is served: one page, its files, and nothing else."""
+"""The files of the web client: the page, its modules, and their headers."""
 
 import re
 
@@ -11,26 +11,26 @@ CODE = {name: text.decode() for name, text in FILES.items() if name.endswith(".j
 FOREVER = "public, max-age=31536000, immutable"
 
 
-def test_the_page_is_served_to_everyone_and_asked_for_anew_each_time(client):
+def test_page_is_public_and_revalidated(client):
     answer = client.get("/")
     assert (answer.status_code, answer.content_type) == (200, "text/html; charset=utf-8")
     assert answer.headers["Cache-Control"] == "no-cache"
     assert client.head("/").headers["Content-Length"] == answer.headers["Content-Length"]
 
 
-def test_the_page_may_load_its_own_files_and_nothing_else(client):
+def test_page_policy_allows_only_own_files(client):
     policy = client.get("/").headers["Content-Security-Policy"]
     assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
     assert "unsafe" not in policy
 
 
-def test_the_page_names_every_module_and_runs_nothing_inline(client):
+def test_page_preloads_modules_and_has_no_inline_code(client):
     text = client.get("/").text
     assert set(re.findall(r'modulepreload" href="static/\w+/([^"]+)"', text)) == CODE.keys()
     assert not re.search(r"<style|\sstyle=|<script>|\son\w+=|javascript:", text)
 
 
-def test_a_file_is_kept_for_ever_as_its_address_has_the_digest_of_all(client, subtests):
+def test_file_is_cached_for_a_year(client, subtests):
     for name in FILES:
         with subtests.test(name=name):
             answer = client.get(f"/static/{RELEASE}/{name}")
@@ -42,12 +42,12 @@ def test_a_file_is_kept_for_ever_as_its_address_has_the_digest_of_all(client, su
 @pytest.mark.parametrize(
     ("name", "kind"), [("main.js", "text/javascript"), ("icon.svg", "image/svg+xml"), ("styles/base.css", "text/css")]
 )
-def test_a_file_says_what_it_is(client, name, kind):
+def test_file_has_its_content_type(client, name, kind):
     assert client.get(f"/static/{RELEASE}/{name}").mimetype == kind
 
 
 @pytest.mark.parametrize("path", ["/", f"/static/{RELEASE}/main.js"])
-def test_a_browser_that_has_it_is_told_so(client, path):
+def test_file_returns_304_for_a_cached_copy(client, path):
     tag = client.get(path).headers["ETag"]
     again = client.get(path, headers={"If-None-Match": tag})
     assert (again.status_code, again.data) == (304, b"")
@@ -69,12 +69,12 @@ def test_a_browser_that_has_it_is_told_so(client, path):
         "/today",
     ],
 )
-def test_what_is_not_a_file_of_this_release_is_404(client, path):
+def test_unknown_file_returns_404(client, path):
     answer = client.get(path)
     assert (answer.status_code, answer.json["code"]) == (404, "not_found")
 
 
-def test_no_module_makes_html_of_text_or_keeps_a_token(subtests):
+def test_modules_never_parse_html_or_store_tokens(subtests):
     forbidden = r"(inn|out)erHTML|insertAdjacent|document\.write|\beval|Function\(|DOMParser|srcdoc"
     forbidden += r"|(?<!csrf_)(access|refresh)_token\b"
     for name, code in CODE.items():
@@ -82,8 +82,8 @@ def test_no_module_makes_html_of_text_or_keeps_a_token(subtests):
             assert not re.search(forbidden, code)
 
 
-def test_a_module_uses_its_own_folder_and_those_below(subtests):
-    """text knows nobody; api speaks HTTP; data keeps what is known; ui shows it."""
+def test_modules_import_only_from_lower_folders(subtests):
+    """text formats and parses; api sends requests; data holds the state; ui renders it."""
     order = ["text", "api", "data", "ui"]
     for name, code in CODE.items():
         with subtests.test(name=name):
@@ -91,7 +91,7 @@ def test_a_module_uses_its_own_folder_and_those_below(subtests):
             assert name == "main.js" or used <= set(order[: order.index(name.split("/")[0])])
 
 
-def test_a_module_is_short(subtests):
+def test_modules_are_short(subtests):
     for name, code in CODE.items():
         with subtests.test(name=name):
             assert code.count("\n") <= 300
@@ -99,6 +99,6 @@ def test_a_module_is_short(subtests):
 
 
 @pytest.mark.parametrize("picture", sorted((ROOT / "docs" / "images").glob("*.png")), ids=lambda path: path.name)
-def test_a_picture_of_it_is_light_to_load(picture):
+def test_screenshots_are_small(picture):
     assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert picture.stat().st_size < 150_000

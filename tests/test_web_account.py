@@ -1,10 +1,10 @@
-"""The browser client: opening an account, signing in and out, devices, passwords, administration."""
+"""The web client: registration, sign-in and sign-out, sessions, passwords, administration."""
 
 import secrets
 
 from conftest import PASSWORD
 from playwright.sync_api import expect
-from visiting import expire, row, saved, sign_in_by_cookies
+from web_client import expire, row, saved, sign_in_by_cookies
 
 NEW_PASSWORD = "an entirely new horse battery"
 
@@ -14,10 +14,10 @@ def fill_in(page, **values):
         page.get_by_label(label.replace("_", " "), exact=True).fill(value)
 
 
-def test_an_account_is_opened_in_the_zone_of_the_browser(browser, site, page):
+def test_registration_uses_the_browser_time_zone(browser, site, page):
     page.goto(site)
     page.get_by_role("button", name="Create an account").click()
-    name = f"person-{secrets.token_hex(6)}"
+    name = f"user-{secrets.token_hex(6)}"
     fill_in(page, Username=name, Password="password1234")
     page.get_by_role("button", name="Create account").click()
     expect(page.get_by_label("Password")).to_have_attribute("aria-invalid", "true")
@@ -30,7 +30,7 @@ def test_an_account_is_opened_in_the_zone_of_the_browser(browser, site, page):
     expect(page.get_by_label("Time zone")).to_have_value(zone)
 
 
-def test_signing_up_reports_all_fields_at_once(site, page, person):
+def test_registration_reports_all_errors_at_once(site, page, user):
     page.goto(site)
     page.get_by_role("button", name="Create an account").click()
     fill_in(page, Username="a b", Password="short")
@@ -40,16 +40,16 @@ def test_signing_up_reports_all_fields_at_once(site, page, person):
     expect(form).to_contain_text("Must have 12 to 128 characters.")
     expect(form.locator("[aria-invalid=true]")).to_have_count(2)
     expect(page.get_by_label("Username")).to_be_focused()
-    fill_in(page, Username=person.username, Password=PASSWORD)
+    fill_in(page, Username=user.username, Password=PASSWORD)
     page.get_by_role("button", name="Create account").click()
     expect(page.get_by_label("Username")).to_have_attribute("aria-invalid", "true")
     expect(page.get_by_label("Username")).to_have_accessible_description("The username is taken.")
     expect(form.locator("[aria-invalid=true]")).to_have_count(1)
 
 
-def test_a_wrong_password_is_said_and_the_right_one_lets_in(site, page, person):
+def test_sign_in_reports_a_wrong_password(site, page, user):
     page.goto(site)
-    fill_in(page, Username=person.username, Password="wrong horse battery")
+    fill_in(page, Username=user.username, Password="wrong horse battery")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_have_text("The username or password is wrong.")
     fill_in(page, Password=PASSWORD)
@@ -57,7 +57,7 @@ def test_a_wrong_password_is_said_and_the_right_one_lets_in(site, page, person):
     page.get_by_role("heading", name="Today").wait_for()
 
 
-def test_signing_out_leaves_no_cookie_and_reaches_the_other_tab(visit, context):
+def test_sign_out_deletes_cookies_and_reaches_other_tabs(visit, context):
     page, other = visit("account"), visit("today")
     page.get_by_role("button", name="Sign out", exact=True).click()
     for each in (page, other):
@@ -65,17 +65,17 @@ def test_signing_out_leaves_no_cookie_and_reaches_the_other_tab(visit, context):
     assert [cookie["name"] for cookie in context.cookies()] == ["device"]  # which lets nobody in
 
 
-def test_a_device_is_signed_out_from_another(person, visit):
+def test_other_device_can_be_signed_out(user, visit):
     page = visit("account")
     devices = page.get_by_role("list", name="Devices").get_by_role("listitem")
     expect(devices).to_have_count(2)
     expect(devices.first).to_contain_text("This device")
     devices.nth(1).get_by_role("button").click()
     expect(devices).to_have_count(1)
-    assert person.get("/api/v1/me").json["code"] == "token_revoked"
+    assert user.get("/api/v1/me").json["code"] == "token_revoked"
 
 
-def test_a_password_is_changed_and_the_old_one_serves_no_more(visit, person, client):
+def test_password_change_invalidates_the_old_password(visit, user, client):
     page = visit("account")
     fill_in(page, Current_password="wrong horse battery", New_password=NEW_PASSWORD)
     page.get_by_role("button", name="Change password").click()
@@ -83,13 +83,13 @@ def test_a_password_is_changed_and_the_old_one_serves_no_more(visit, person, cli
     fill_in(page, Current_password=PASSWORD, New_password=NEW_PASSWORD)
     page.get_by_role("button", name="Change password").click()
     expect(page.get_by_text("Password changed.")).to_be_visible()
-    credentials = {"username": person.username, "password": PASSWORD}
+    credentials = {"username": user.username, "password": PASSWORD}
     assert client.post("/api/v1/auth/login", json=credentials).status_code == 401
     assert client.post("/api/v1/auth/login", json={**credentials, "password": NEW_PASSWORD}).status_code == 200
 
 
-def test_days_follow_the_zone_of_the_profile(person, visit):
-    person.post("/api/v1/tasks", json={"title": "Call", "due_at": "2031-03-01T23:30:00Z"})
+def test_due_dates_follow_the_profile_time_zone(user, visit):
+    user.post("/api/v1/tasks", json={"title": "Call", "due_at": "2031-03-01T23:30:00Z"})
     page = visit("account")
     page.get_by_label("Time zone").select_option("Asia/Tokyo")
     page.get_by_role("button", name="Save profile").click()
@@ -98,14 +98,14 @@ def test_days_follow_the_zone_of_the_profile(person, visit):
     expect(row(page, "Call")).to_contain_text("2 Mar 2031, 08:30")
 
 
-def test_everything_can_be_taken_along(visit):
+def test_account_data_can_be_downloaded(visit):
     page = visit("account")
     with page.expect_download() as download:
         page.get_by_role("button", name="All data as JSON").click()
     assert download.value.suggested_filename == "taskapi-export.json"
 
 
-def test_an_account_is_deleted_with_the_password_once_more(visit, person, context, client):
+def test_account_deletion_asks_for_the_password(visit, user, context, client):
     page = visit("account")
     expire(context)
     page.get_by_role("button", name="Delete account…").click()
@@ -114,18 +114,18 @@ def test_an_account_is_deleted_with_the_password_once_more(visit, person, contex
     dialog.get_by_label("Password").fill(PASSWORD)
     dialog.get_by_role("button", name="Continue").click()
     page.get_by_role("heading", name="Sign in").wait_for()
-    credentials = {"username": person.username, "password": PASSWORD}
+    credentials = {"username": user.username, "password": PASSWORD}
     assert client.post("/api/v1/auth/login", json=credentials).status_code == 401
 
 
-def test_whoever_may_only_read_is_offered_nothing_to_write(signed_in, visit):
+def test_viewer_sees_no_write_controls(signed_in, visit):
     viewer = signed_in("viewer")
     page = visit("all", who=viewer)
     expect(page.get_by_label("Add a task")).to_have_count(0)
     expect(page.get_by_role("link", name="Administration")).to_have_count(0)
 
 
-def test_an_administrator_finds_people_and_changes_what_they_may(signed_in, visit, context, site):
+def test_admin_finds_a_user_and_changes_the_roles(signed_in, visit, context, site):
     admin, other = signed_in("admin"), signed_in(name="Charles")
     page = visit("admin/users", who=admin)
     page.get_by_label("Find users").fill(other.username)
@@ -143,9 +143,9 @@ def test_an_administrator_finds_people_and_changes_what_they_may(signed_in, visi
     assert other.get("/api/v1/me").json["code"] == "token_revoked"
 
 
-def test_an_administrator_opens_an_account_reads_the_log_and_the_figures(signed_in, visit):
+def test_admin_creates_a_user_and_reads_log_and_statistics(signed_in, visit):
     page = visit("admin/users", who=signed_in("admin"))
-    name = f"person-{secrets.token_hex(6)}"
+    name = f"user-{secrets.token_hex(6)}"
     page.get_by_role("button", name="New user").click()
     fill_in(page, Username=name, Password=PASSWORD)
     page.get_by_role("button", name="Create account").click()
@@ -159,7 +159,7 @@ def test_an_administrator_opens_an_account_reads_the_log_and_the_figures(signed_
     expect(page.get_by_text("Active users")).to_be_visible()
 
 
-def test_another_person_in_the_same_browser_sees_nothing_of_the_first(signed_in, visit, context, site, person):
+def test_next_user_of_the_browser_sees_no_data_of_the_first(signed_in, visit, context, site, user):
     page = visit("all")
     context.set_offline(True)
     page.get_by_label("Add a task").fill("A secret")
@@ -172,31 +172,31 @@ def test_another_person_in_the_same_browser_sees_nothing_of_the_first(signed_in,
     expect(page.get_by_text("No tasks yet.")).to_be_visible()
     assert other.get("/api/v1/tasks").json["items"] == []
     context.clear_cookies()
-    sign_in_by_cookies(context, site, person.username)
+    sign_in_by_cookies(context, site, user.username)
     page.reload()
     saved(page)
-    assert [each["title"] for each in person.get("/api/v1/tasks").json["items"]] == ["A secret"]
+    assert [each["title"] for each in user.get("/api/v1/tasks").json["items"]] == ["A secret"]
 
 
-def test_the_profile_form_saves_only_what_was_changed(person, visit):
+def test_profile_form_sends_only_changed_fields(user, visit):
     page = visit("account")
-    person.patch("/api/v1/me", json={"email": "ada@example.org", "timezone": "Asia/Tokyo"})
+    user.patch("/api/v1/me", json={"email": "ada@example.org", "timezone": "Asia/Tokyo"})
     page.get_by_label("Name", exact=True).fill("Ada L.")
     page.get_by_role("button", name="Save profile").click()
     page.get_by_text("Profile saved.").wait_for()
-    now = person.get("/api/v1/me").json
+    now = user.get("/api/v1/me").json
     assert (now["name"], now["email"], now["timezone"]) == ("Ada L.", "ada@example.org", "Asia/Tokyo")
-    person.patch("/api/v1/me", json={"name": "Ada"})
+    user.patch("/api/v1/me", json={"name": "Ada"})
     page.get_by_role("button", name="Save profile").click()
     expect(page.get_by_label("Name", exact=True)).to_be_enabled()
     page.get_by_label("Email").fill("countess@example.org")
     with page.expect_response(lambda response: response.request.method == "PATCH"):
         page.get_by_role("button", name="Save profile").click()
-    now = person.get("/api/v1/me").json
+    now = user.get("/api/v1/me").json
     assert (now["name"], now["email"]) == ("Ada", "countess@example.org")
 
 
-def test_the_person_dialog_saves_only_what_was_changed(signed_in, visit):
+def test_user_dialog_sends_only_changed_fields(signed_in, visit):
     admin, other = signed_in("admin"), signed_in(name="Charles")
     path = f"/api/v1/admin/users/{other.get('/api/v1/me').json['id']}"
     page = visit("admin/users", who=admin)
@@ -219,20 +219,20 @@ def test_the_person_dialog_saves_only_what_was_changed(signed_in, visit):
     assert (now["name"], now["roles"], now["active"]) == ("Charles B.", ["viewer", "editor"], True)
 
 
-def test_profile_form_shows_a_conflict_and_reloads(person, visit):
+def test_profile_form_shows_a_conflict_and_reloads(user, visit):
     page = visit("account")
-    person.patch("/api/v1/me", json={"name": "Ada B."})
+    user.patch("/api/v1/me", json={"name": "Ada B."})
     page.get_by_label("Name", exact=True).fill("Ada L.")
     page.get_by_role("button", name="Save profile").click()
     alert = page.get_by_role("alert").filter(has_text="This was changed elsewhere.")
     expect(alert).to_be_visible()
-    assert person.get("/api/v1/me").json["name"] == "Ada B."
+    assert user.get("/api/v1/me").json["name"] == "Ada B."
     alert.get_by_role("button", name="Reload").click()
     expect(page.get_by_label("Name", exact=True)).to_have_value("Ada B.")
     page.get_by_label("Name", exact=True).fill("Ada L.")
     page.get_by_role("button", name="Save profile").click()
     page.get_by_text("Profile saved.").wait_for()
-    assert person.get("/api/v1/me").json["name"] == "Ada L."
+    assert user.get("/api/v1/me").json["name"] == "Ada L."
 
 
 def test_user_dialog_shows_a_conflict_and_reloads(signed_in, visit):

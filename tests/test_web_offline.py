@@ -1,27 +1,27 @@
-"""The browser client without the server, and after it: edits wait, go out once, and meet those of others."""
+"""The web client offline: edits wait, are sent once, and are merged with other edits."""
 
 import pytest
 from playwright.sync_api import expect
-from visiting import add, row, saved
+from web_client import add, row, saved
 
 TASKS = "/api/v1/tasks"
 
 
 @pytest.fixture
-def task(person):
-    """A task of theirs."""
-    return person.post(TASKS, json={"title": "Water the plants"}).json
+def task(user):
+    """A task of the user."""
+    return user.post(TASKS, json={"title": "Water the plants"}).json
 
 
 def edit_title(page, old, new):
-    """Edit a title where it stands."""
+    """Edit a title inline."""
     page.get_by_role("link", name=old, exact=True).focus()
     page.keyboard.press("e")
     page.get_by_label(f"Title of “{old}”").fill(new)
     page.keyboard.press("Enter")
 
 
-def test_edits_without_a_network_are_shown_at_once_and_sent_later(person, context, visit, task):
+def test_offline_edits_are_shown_and_sent_later(user, context, visit, task):
     page = visit("all")
     context.set_offline(True)
     add(page, "Buy bulbs @garden")
@@ -31,13 +31,13 @@ def test_edits_without_a_network_are_shown_at_once_and_sent_later(person, contex
     expect(page.get_by_role("button", name="Offline")).to_contain_text("3 waiting")
     context.set_offline(False)
     saved(page)
-    found = {each["title"]: each for each in person.get(TASKS).json["items"]}
+    found = {each["title"]: each for each in user.get(TASKS).json["items"]}
     assert (found["Buy tulips"]["status"], found["Water the plants"]["status"]) == ("todo", "done")
     assert found["Buy tulips"]["labels"] == ["garden"]
     expect(page.get_by_role("button", name="Offline")).to_have_count(0)
 
 
-def test_edits_that_wait_outlast_the_page(person, context, visit, task):
+def test_unsent_edits_survive_closing_the_page(user, context, visit, task):
     page = visit("all")
     context.set_offline(True)
     add(page, "Buy bulbs")
@@ -46,19 +46,19 @@ def test_edits_that_wait_outlast_the_page(person, context, visit, task):
     context.set_offline(False)
     again = visit("all")
     saved(again)
-    assert {each["title"] for each in person.get(TASKS).json["items"]} == {"Buy bulbs", "Water the roses"}
+    assert {each["title"] for each in user.get(TASKS).json["items"]} == {"Buy bulbs", "Water the roses"}
 
 
-def test_a_busy_server_gets_what_waits_when_it_is_back(person, context, visit):
+def test_edits_are_resent_after_503(user, context, visit):
     page = visit("all")
     busy = {"status": 503, "headers": {"Retry-After": "1"}, "json": {"code": "unavailable"}}
     context.route(f"**{TASKS}", lambda route: route.fulfill(**busy), times=1)
     add(page, "Buy bulbs")
     saved(page)
-    assert [each["title"] for each in person.get(TASKS).json["items"]] == ["Buy bulbs"]
+    assert [each["title"] for each in user.get(TASKS).json["items"]] == ["Buy bulbs"]
 
 
-def test_an_answer_that_was_lost_does_nothing_twice(person, context, visit, task):
+def test_lost_responses_cause_no_duplicates(user, context, visit, task):
     page = visit("all")
 
     def lose(route):
@@ -71,18 +71,18 @@ def test_an_answer_that_was_lost_does_nothing_twice(person, context, visit, task
     context.route(f"**{TASKS}/{task['id']}", lose, times=1)
     edit_title(page, "Water the plants", "Water the roses")
     saved(page)
-    assert sorted(each["title"] for each in person.get(TASKS).json["items"]) == ["Buy bulbs", "Water the roses"]
+    assert sorted(each["title"] for each in user.get(TASKS).json["items"]) == ["Buy bulbs", "Water the roses"]
     assert not page.get_by_text("Needs review").count()
 
 
-def test_edits_of_different_fields_are_merged_without_a_question(person, context, visit, task):
+def test_edits_of_different_fields_are_merged(user, context, visit, task):
     page = visit("all")
     context.set_offline(True)
     edit_title(page, "Water the plants", "Water the roses")
-    person.patch(f"{TASKS}/{task['id']}", json={"priority": "high"})
+    user.patch(f"{TASKS}/{task['id']}", json={"priority": "high"})
     context.set_offline(False)
     saved(page)
-    now = person.get(f"{TASKS}/{task['id']}").json
+    now = user.get(f"{TASKS}/{task['id']}").json
     assert (now["title"], now["priority"]) == ("Water the roses", "high")
 
 
@@ -90,13 +90,13 @@ CHOICES = {"Your change": "Water the roses", "Other change": "Water the cactus"}
 
 
 @pytest.mark.parametrize("choice", CHOICES)
-def test_edits_of_one_field_are_shown_side_by_side_and_one_is_chosen(person, context, visit, task, choice):
+def test_conflict_lets_the_user_choose_a_value(user, context, visit, task, choice):
     page = visit(f"all?task={task['id']}")
     context.set_offline(True)
     page.get_by_label("Title", exact=True).fill("Water the roses")
     page.get_by_label("Title", exact=True).blur()
     page.get_by_label("Priority").select_option("low")
-    person.patch(f"{TASKS}/{task['id']}", json={"title": "Water the cactus"})
+    user.patch(f"{TASKS}/{task['id']}", json={"title": "Water the cactus"})
     context.set_offline(False)
     page.get_by_role("complementary").get_by_role("button", name="Review").click()
     dialog = page.get_by_role("dialog", name="Conflicting changes")
@@ -105,14 +105,16 @@ def test_edits_of_one_field_are_shown_side_by_side_and_one_is_chosen(person, con
     dialog.get_by_label(choice).check()
     dialog.get_by_role("button", name="Save").click()
     saved(page)
-    now = person.get(f"{TASKS}/{task['id']}").json
+    now = user.get(f"{TASKS}/{task['id']}").json
     assert (now["title"], now["priority"]) == (CHOICES[choice], "low")
 
 
-def test_what_the_server_does_not_take_is_kept_and_said(person, visit, task):
+def test_rejected_edit_is_kept_and_reported(user, context, visit, task):
     page = visit("all")
-    person.delete(f"{TASKS}/{task['id']}?permanent=true")
+    context.set_offline(True)  # the page must not learn of the deletion before the edit
     edit_title(page, "Water the plants", "Water the roses")
+    user.delete(f"{TASKS}/{task['id']}?permanent=true")
+    context.set_offline(False)
     page.get_by_role("button", name="1 to review").click()
     dialog = page.get_by_role("dialog", name="Unsaved changes")
     expect(dialog).to_contain_text("Water the roses")
@@ -121,18 +123,18 @@ def test_what_the_server_does_not_take_is_kept_and_said(person, visit, task):
     saved(page)
 
 
-def test_edits_of_several_fields_meet_others_in_one_question(person, context, visit, task):
+def test_conflicts_of_several_fields_share_a_dialog(user, context, visit, task):
     page = visit(f"all?task={task['id']}")
     context.set_offline(True)
     page.get_by_label("Title", exact=True).fill("Water the roses")
     page.get_by_label("Description").fill("Those on the balcony")
     page.get_by_label("Description").blur()
-    person.patch(f"{TASKS}/{task['id']}", json={"title": "Water the cactus", "description": "That on the sill"})
+    user.patch(f"{TASKS}/{task['id']}", json={"title": "Water the cactus", "description": "That on the sill"})
     context.set_offline(False)
     page.get_by_role("complementary").get_by_role("button", name="Review").click()
     dialog = page.get_by_role("dialog", name="Conflicting changes")
     dialog.get_by_role("group", name="Description").get_by_label("Other change").check()
     dialog.get_by_role("button", name="Save").click()
     saved(page)
-    now = person.get(f"{TASKS}/{task['id']}").json
+    now = user.get(f"{TASKS}/{task['id']}").json
     assert (now["title"], now["description"]) == ("Water the roses", "That on the sill")

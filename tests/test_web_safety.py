@@ -1,4 +1,4 @@
-"""The browser client: what people write runs nothing, everybody can use it, and it fits every screen."""
+"""The web client: user input is never executed, and all views are accessible on all screens."""
 
 import pytest
 from conftest import PASSWORD, node_package
@@ -28,10 +28,10 @@ GO = """place => new Promise(arrived => {
 
 @pytest.fixture
 def filled(signed_in):
-    """Somebody with every kind of thing, and an attack in each text of theirs; returns what the views are asked by."""
-    person = signed_in("admin", name=ATTACKS[0])
+    """A user with every kind of resource, and an attack in each text; `places` has the parameters of the views."""
+    user = signed_in("admin", name=ATTACKS[0])
     projects = [
-        person.post("/api/v1/projects", json={"name": text, "description": text, "color": "#cc3366"}).json
+        user.post("/api/v1/projects", json={"name": text, "description": text, "color": "#cc3366"}).json
         for text in ATTACKS
     ]
     tasks = [
@@ -43,19 +43,19 @@ def filled(signed_in):
         },
         {"title": ATTACKS[1], "due_date": "2020-01-01", "priority": "urgent"},
         {"title": ATTACKS[2], "due_date": "2031-01-01", "priority": "high", "status": "in_progress"},
-        {"title": ATTACKS[3], "due_date": person.get("/api/v1/me").json["created_at"][:10], "priority": "low"},
+        {"title": ATTACKS[3], "due_date": user.get("/api/v1/me").json["created_at"][:10], "priority": "low"},
         {"title": ATTACKS[4], "status": "done"},
         {"title": f"{ATTACKS[0]} gone"},
     ]
-    made = [person.post("/api/v1/tasks", json=task).json for task in tasks]
-    person.post("/api/v1/tasks", json={"title": ATTACKS[2], "parent_id": made[0]["id"]})
-    person.delete(f"/api/v1/tasks/{made[5]['id']}")
-    person.places = {"task": made[0]["id"], "project": projects[0]["id"], "label": "%3Cimg%20src=x%20onerror=hit()%3E"}
-    return person
+    made = [user.post("/api/v1/tasks", json=task).json for task in tasks]
+    user.post("/api/v1/tasks", json={"title": ATTACKS[2], "parent_id": made[0]["id"]})
+    user.delete(f"/api/v1/tasks/{made[5]['id']}")
+    user.places = {"task": made[0]["id"], "project": projects[0]["id"], "label": "%3Cimg%20src=x%20onerror=hit()%3E"}
+    return user
 
 
 def go_through(page, places):
-    """Go to each view in turn, and wait until it is there."""
+    """Open each view and wait until it is loaded."""
     for view in VIEWS:
         page.evaluate(GO, f"#/{view.format(**places)}")
         page.locator("main h1").wait_for()
@@ -63,8 +63,8 @@ def go_through(page, places):
         yield view
 
 
-def test_what_people_write_is_shown_and_never_run(browser, visit, filled, subtests):
-    """Even with the policy out of the way that would stop it; the next test has it in place, and hears of a breach."""
+def test_user_input_is_never_executed(browser, visit, filled, subtests):
+    """The content security policy is off here; the next test has it on and fails on a violation."""
     attacked = browser.new_context(bypass_csp=True, user_agent=ATTACKS[0])
     attacked.add_init_script("window.hits = 0; window.hit = () => { hits += 1; }")
     page = visit("search/nothing", who=filled, within=attacked)
@@ -76,8 +76,8 @@ def test_what_people_write_is_shown_and_never_run(browser, visit, filled, subtes
     attacked.close()
 
 
-def test_every_view_can_be_used_by_everybody_on_every_screen(context, visit, filled, subtests):
-    """By the rules of axe: names, roles, order, contrast, in light and in dark; nothing is wider than the screen."""
+def test_views_are_accessible_and_fit_all_screens(context, visit, filled, subtests):
+    """Check with axe, in the light and the dark theme; no page is wider than the screen."""
     context.add_init_script(path=node_package("axe-core") / "axe.min.js")
     page = visit("search/nothing", who=filled)
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
@@ -94,7 +94,7 @@ def test_every_view_can_be_used_by_everybody_on_every_screen(context, visit, fil
                 assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_signing_in_can_be_used_by_everybody(context, page, site):
+def test_sign_in_is_accessible(context, page, site):
     context.add_init_script(path=node_package("axe-core") / "axe.min.js")
     page.goto(site)
     for mode in ("Create an account", "Sign in"):
@@ -102,7 +102,7 @@ def test_signing_in_can_be_used_by_everybody(context, page, site):
         assert violations(page) == []
 
 
-def test_a_dialog_can_be_used_by_everybody(context, visit):
+def test_dialog_is_accessible(context, visit):
     context.add_init_script(path=node_package("axe-core") / "axe.min.js")
     page = visit("all")
     page.emulate_media(reduced_motion="reduce")
@@ -111,7 +111,7 @@ def test_a_dialog_can_be_used_by_everybody(context, visit):
     assert violations(page) == []
 
 
-def test_quick_add_can_be_used_by_everybody(context, visit):
+def test_quick_add_is_accessible(context, visit):
     context.add_init_script(path=node_package("axe-core") / "axe.min.js")
     page = visit("all")
     page.set_viewport_size({"width": 390, "height": 844})
@@ -126,7 +126,7 @@ def test_quick_add_can_be_used_by_everybody(context, visit):
     expect(page.get_by_role("group", name="Recognized").get_by_role("button")).to_have_count(3)
 
 
-def test_a_dialog_over_a_form_repeats_no_id(context, visit, filled):
+def test_dialog_over_a_form_repeats_no_id(context, visit, filled):
     page = visit("admin/users", who=filled)
     page.get_by_role("button", name="New user").click()
     filled.delete("/api/v1/auth/sessions?include_current=true")
@@ -138,7 +138,7 @@ def test_a_dialog_over_a_form_repeats_no_id(context, visit, filled):
 
 
 def violations(page, rules=None):
-    """What axe has to say of a page."""
+    """Return the violations that axe finds."""
     only = {"runOnly": {"type": "rule", "values": rules}} if rules else {}
     found = page.evaluate("options => axe.run(document, options)", {"resultTypes": ["violations"], **only})
     return [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in found["violations"]]

@@ -1,4 +1,4 @@
-"""The browser client when its token ends, its session ends, or there are two of it: nothing is lost, nobody notices."""
+"""The web client when tokens expire, sessions end, or several tabs are open."""
 
 import secrets
 from urllib.parse import urlsplit
@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from conftest import PASSWORD
 from playwright.sync_api import expect
-from visiting import add, expire, row, saved
+from web_client import add, expire, row, saved
 
 from taskapi.database import db, rls_user
 from taskapi.resources.models import ChangeCounter
@@ -18,26 +18,26 @@ TASKS = "/api/v1/tasks"
 
 
 @pytest.fixture
-def task(person):
-    """A task of theirs."""
-    return person.post(TASKS, json={"title": "Water the plants"}).json
+def task(user):
+    """A task of the user."""
+    return user.post(TASKS, json={"title": "Water the plants"}).json
 
 
-def end_other_sessions(person):
-    """Sign the browser out from another device, which goes on in a new session."""
-    tokens = person.delete("/api/v1/auth/sessions").json
-    person.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {tokens['access_token']}"
+def end_other_sessions(user):
+    """End the session of the browser from another device, which gets a new session."""
+    tokens = user.delete("/api/v1/auth/sessions").json
+    user.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {tokens['access_token']}"
 
 
 @pytest.fixture
 def refreshes(context):
-    """The refreshes that the browser asked for, in any tab."""
+    """The refresh requests of all tabs."""
     seen = []
     context.on("request", lambda request: seen.append(request) if request.url.endswith("/auth/refresh") else None)
     return seen
 
 
-def test_what_is_done_in_one_tab_shows_in_the_other(visit, task):
+def test_change_is_shown_in_the_other_tab(visit, task):
     one, other = visit("all"), visit("all")
     add(one, "Buy bulbs")
     expect(row(other, "Buy bulbs")).to_have_count(1)
@@ -45,22 +45,25 @@ def test_what_is_done_in_one_tab_shows_in_the_other(visit, task):
     expect(row(one, "Water the plants")).to_have_count(0)
 
 
-def test_what_another_device_does_shows_when_one_looks(person, visit, task):
+def test_change_of_another_device_is_shown_on_focus(user, visit, task):
     page = visit("all")
-    person.patch(f"{TASKS}/{task['id']}", json={"title": "Water the roses"})
+    user.patch(f"{TASKS}/{task['id']}", json={"title": "Water the roses"})
     page.evaluate("window.dispatchEvent(new Event('focus'))")
     expect(row(page, "Water the roses")).to_have_count(1)
 
 
-def test_a_restored_backup_is_loaded_once(person, app, visit, task):
-    """The statement is that of `flask restore`; the row is older than the one that the page knows."""
+def test_restored_backup_is_loaded_once(user, app, visit, task):
+    """The statements are those of `flask restore`; the row is older than the one that the page has."""
     page = visit(f"all?task={task['id']}")
     title = page.get_by_role("complementary").get_by_label("Title", exact=True)
-    person.patch(f"{TASKS}/{task['id']}", json={"title": "Water the roses"})
-    look(page)
+    user.patch(f"{TASKS}/{task['id']}", json={"title": "Water the roses"})
+    with page.expect_response(is_list):
+        look(page)
     expect(title).to_have_value("Water the roses")
+    requests = []
+    page.on("request", lambda request: requests.append(urlsplit(request.url)))
     with app.app_context():
-        owner = db.session.scalar(sa.select(User.id).where(User.username == person.username))
+        owner = db.session.scalar(sa.select(User.id).where(User.username == user.username))
         with rls_user(owner):
             counters = sa.update(ChangeCounter).where(ChangeCounter.owner_id == owner)
             ahead = ChangeCounter.value + 1_000_000_000
@@ -68,27 +71,32 @@ def test_a_restored_backup_is_loaded_once(person, app, visit, task):
             rows = sa.update(Task).where(Task.owner_id == owner)
             db.session.execute(rows.values(title="Water the plants", version=task["version"]))
             db.session.commit()
-    asked = []
-    page.on("request", lambda request: asked.append(urlsplit(request.url)))
     look(page)
     expect(row(page, "Water the plants")).to_have_count(1)
     expect(title).to_have_value("Water the plants")
     for _ in range(3):
         with page.expect_response(lambda response: "/changes" in response.url):
             look(page)
-    assert len([each for each in asked if each.path == TASKS and "sort=-created_at" in each.query]) == 1
-    assert [each.query for each in asked if each.path.endswith("/changes")].count("since=now") == 1
-    person.patch(f"{TASKS}/{task['id']}", json={"title": "Water the cactus"})
+    assert len([each for each in requests if each.path == TASKS and "sort=-created_at" in each.query]) == 1
+    assert [each.query for each in requests if each.path.endswith("/changes")].count("since=now") == 1
+    user.patch(f"{TASKS}/{task['id']}", json={"title": "Water the cactus"})
     look(page)
     expect(title).to_have_value("Water the cactus")
     expect(row(page, "Water the cactus")).to_have_count(1)
 
 
+def is_list(response):
+    """Whether a response is the list of the view "All tasks"."""
+    parts = urlsplit(response.url)
+    return parts.path == TASKS and "sort=-created_at" in parts.query
+
+
 def look(page):
+    """Make a page read the change feed."""
     page.evaluate("window.dispatchEvent(new Event('focus'))")
 
 
-def test_counts_follow(person, visit, task):
+def test_sidebar_counts_are_updated(user, visit, task):
     page = visit("today")
     link = page.get_by_role("navigation", name="Lists").get_by_role("link", name="Today")
     expect(link).to_have_text("Today")
@@ -98,7 +106,7 @@ def test_counts_follow(person, visit, task):
     expect(link).to_have_text("Today")
 
 
-def test_an_expired_token_is_renewed_once_for_all_tabs_and_requests(context, visit, task, refreshes):
+def test_expired_token_is_refreshed_once_for_all_tabs(context, visit, task, refreshes):
     pages = [visit("all"), visit("all")]
     expire(context)
     for page in pages:  # each asks several things at once
@@ -113,20 +121,20 @@ def test_an_expired_token_is_renewed_once_for_all_tabs_and_requests(context, vis
     assert not pages[0].get_by_role("dialog").count()
 
 
-def test_a_token_that_ends_while_one_writes_loses_nothing(person, context, visit, task, refreshes):
+def test_expired_token_loses_no_input(user, context, visit, task, refreshes):
     page = visit(f"all?task={task['id']}")
     page.get_by_label("Description").fill("The ones on the balcony")
     expire(context)
     page.get_by_label("Description").blur()
     saved(page)
-    assert person.get(f"{TASKS}/{task['id']}").json["description"] == "The ones on the balcony"
+    assert user.get(f"{TASKS}/{task['id']}").json["description"] == "The ones on the balcony"
     assert len(refreshes) == 1
 
 
-def test_a_session_that_ends_asks_for_the_password_over_the_page_and_loses_nothing(person, visit, task):
+def test_ended_session_asks_for_the_password_in_a_dialog(user, visit, task):
     page = visit(f"all?task={task['id']}")
     page.get_by_label("Add a task").fill("Half a thought")
-    end_other_sessions(person)
+    end_other_sessions(user)
     page.get_by_label("Description").fill("The ones on the balcony")
     page.get_by_label("Description").blur()
     dialog = page.get_by_role("dialog", name="Sign in again")
@@ -137,13 +145,13 @@ def test_a_session_that_ends_asks_for_the_password_over_the_page_and_loses_nothi
     dialog.get_by_role("button", name="Sign in").click()
     expect(dialog).to_have_count(0)
     saved(page)
-    assert person.get(f"{TASKS}/{task['id']}").json["description"] == "The ones on the balcony"
+    assert user.get(f"{TASKS}/{task['id']}").json["description"] == "The ones on the balcony"
     assert page.get_by_label("Add a task").input_value() == "Half a thought"
 
 
-def test_signing_in_again_in_one_tab_serves_the_other(person, visit, task):
+def test_sign_in_in_one_tab_reaches_the_other(user, visit, task):
     pages = [visit("all"), visit("all")]
-    end_other_sessions(person)
+    end_other_sessions(user)
     for page in pages:
         page.evaluate("window.dispatchEvent(new Event('focus'))")
         page.get_by_role("dialog", name="Sign in again").wait_for()
@@ -155,7 +163,7 @@ def test_signing_in_again_in_one_tab_serves_the_other(person, visit, task):
     saved(pages[1])
 
 
-def test_a_server_that_is_away_signs_nobody_out(context, visit, task):
+def test_failed_refresh_does_not_sign_out(context, visit, task):
     page = visit("all")
     context.route("**/api/v1/auth/refresh", lambda route: route.fulfill(status=503, json={"code": "unavailable"}))
     expire(context)
@@ -179,11 +187,11 @@ window.heard = [];
 READABLE = "document.cookie + JSON.stringify([{...localStorage}, {...sessionStorage}, heard])"
 
 
-def test_no_script_can_read_a_token(context, page, site):
+def test_scripts_cannot_read_tokens(context, page, site):
     page.add_init_script(HEARD)
     page.goto(site)
     page.get_by_role("button", name="Create an account").click()
-    page.get_by_label("Username").fill(f"person-{secrets.token_hex(6)}")
+    page.get_by_label("Username").fill(f"user-{secrets.token_hex(6)}")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Create account").click()
     page.get_by_role("heading", name="Today").wait_for()

@@ -1,4 +1,4 @@
-"""The browser client's own rules, tried in a browser: quick add, days where a person lives, edits that meet."""
+"""The modules of the web client in a browser: quick add, days and time zones, conflicts."""
 
 from collections import Counter
 from datetime import UTC, datetime, time, timedelta
@@ -98,7 +98,7 @@ PARSED = "given.map(line => { const { understood, ...found } = m.parseQuickAdd(l
 
 
 def in_browser(page, site):
-    """Return what runs an expression with a module of the client as `m`, on that Wednesday, for a user in Berlin."""
+    """Return a function that evaluates an expression with a module as `m`, at NOON, for a user in Berlin."""
     page.clock.set_fixed_time(NOON)
     page.goto(site)
 
@@ -116,18 +116,18 @@ def in_browser(page, site):
 
 @pytest.fixture
 def run(site, page):
-    """Run an expression in a browser that is set to British English."""
+    """Evaluate an expression in a browser with the locale en-GB."""
     return in_browser(page, site)
 
 
-def test_quick_add_reads_a_line(run, subtests):
+def test_quick_add_parses_a_line(run, subtests):
     for line, found in zip(LINES, run(QUICK_ADD, PARSED, [*LINES]), strict=True):
         with subtests.test(line=line):
             assert found == LINES[line]
 
 
 @pytest.mark.parametrize("locale", LOCAL_LINES)
-def test_quick_add_reads_dates_by_the_locale(browser, site, locale, subtests):
+def test_quick_add_parses_dates_by_locale(browser, site, locale, subtests):
     context = browser.new_context(locale=locale)
     run = in_browser(context.new_page(), site)
     lines = {f"Milk {said}": due for said, due in LOCAL_LINES[locale].items()}
@@ -143,7 +143,7 @@ UNDERSTOOD = "given.map(([line, kept]) => m.parseQuickAdd(line, kept))"
 
 
 def test_quick_add_loses_no_word(run):
-    """Every word of a line is in the title or in what was understood; words that are kept are in the title."""
+    """Every word is in the title or a recognized part; kept words are in the title."""
 
     @settings(
         max_examples=20, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -170,14 +170,14 @@ KEPT_SIGNS = {
 }
 
 
-def test_quick_add_keeps_the_date_when_a_sign_behind_it_is_kept(run, subtests):
+def test_quick_add_keeps_the_date_before_a_kept_sign(run, subtests):
     given = [[line, ['#"The Shop"' if '"' in line else "#Shop"]] for line in KEPT_SIGNS]
     for (line, title), found in zip(KEPT_SIGNS.items(), run(QUICK_ADD, UNDERSTOOD, given), strict=True):
         with subtests.test(line=line):
             assert (found["title"], found.get("due_date"), "project" in found) == (title, "2030-06-13", False)
 
 
-def test_a_word_that_is_begun_can_be_finished(run):
+def test_quick_add_completes_a_word(run):
     finish = "m.completeWord(given[0], given[1], m.findWordAt(given[0], given[1]), given[2])"
     assert run(QUICK_ADD, finish, ["Milk @ho now", 8, "home"]) == {"line": "Milk @home now", "cursor": 11}
     assert run(QUICK_ADD, finish, ["Milk #", 6, "The Shop"])["line"] == 'Milk #"The Shop" '
@@ -194,7 +194,7 @@ INSTANTS = {
 }
 
 
-def test_a_time_of_day_is_an_instant_of_the_persons_zone(run):
+def test_local_times_are_instants_of_the_time_zone(run):
     expression = "given.map(([day, time]) => m.instantOf(day, time))"
     assert run("text/dates.js", expression, [*INSTANTS.values()]) == [*INSTANTS]
     read = run("text/dates.js", "given.map(at => [m.dayOf(at), m.timeOf(at)])", [*INSTANTS])
@@ -229,15 +229,15 @@ ZONES = (
 
 
 def days_of_change(zone, years):
-    """Return the days around each change of the clock of a zone."""
+    """Return the days around each change of the UTC offset of a zone."""
     half_days = range(0, 24 * 366 * len(years), 12)
     shown = [(datetime(years.start, 1, 1, tzinfo=UTC) + timedelta(hours=hour)).astimezone(zone) for hour in half_days]
     changes = [later.date() for earlier, later in pairwise(shown) if earlier.utcoffset() != later.utcoffset()]
     return {day + timedelta(days=ahead) for day in changes for ahead in (-1, 0, 1)}
 
 
-def test_times_of_days_agree_with_python(run):
-    """The model is Python's zoneinfo: of two instants the first, and a skipped time by the offset before the change."""
+def test_local_times_agree_with_python(run):
+    """Compare with zoneinfo: an ambiguous time is the first instant, a skipped one has the offset before the gap."""
     asked, expected = [], []
     for name in ZONES:
         for day in days_of_change(ZoneInfo(name), range(2011, 2025)):
@@ -250,8 +250,8 @@ def test_times_of_days_agree_with_python(run):
     assert [each for each in zip(asked, found, expected, strict=True) if each[1] != each[2]] == []
 
 
-def test_days_without_a_midnight_start_at_their_first_instant(run):
-    """The model looks at the clock minute by minute."""
+def test_day_without_midnight_starts_at_its_first_instant(run):
+    """Compare with a search minute by minute."""
     found = {}
     for name in ("America/Santiago", "America/Havana", "Asia/Beirut", "Africa/Cairo", "America/Sao_Paulo", "Asia/Gaza"):
         zone = ZoneInfo(name)
@@ -263,7 +263,7 @@ def test_days_without_a_midnight_start_at_their_first_instant(run):
     assert dict(zip(found, run("text/dates.js", IN_ZONES, [*found]), strict=True)) == found
 
 
-def test_a_zone_that_the_browser_does_not_know_becomes_utc(run):
+def test_unknown_time_zone_becomes_utc(run):
     expression = "given.map(name => [m.setZone(name), m.instantOf('2030-06-12', '12:00')])"
     unknown = ["localtime", "posix/Europe/Berlin", "", "Mars/Olympus_Mons"]
     assert run("text/dates.js", expression, unknown) == [[False, NOON]] * len(unknown)
@@ -280,7 +280,7 @@ DUE = [
 ]
 
 
-def test_a_due_day_is_near_or_far_as_seen_from_where_the_person_lives(run, subtests):
+def test_due_dates_are_described_relative_to_today(run, subtests):
     tasks = [{"status": "todo", "due_date": None, "due_at": None, **due} for due, _, _ in DUE]
     read = run("text/dates.js", "given.map(task => [m.describeDue(task), m.isOverdue(task)])", tasks)
     for (due, words, overdue), found in zip(DUE, read, strict=True):
@@ -301,7 +301,7 @@ EDITS = [
 ]
 
 
-def test_two_edits_clash_in_the_fields_that_both_changed_and_not_to_the_same(run, subtests):
+def test_conflicts_are_fields_changed_to_different_values(run, subtests):
     edits = [[BASE, mine, {**BASE, **theirs}] for mine, theirs, _ in EDITS]
     read = run("data/merge.js", "given.map(edits => m.findConflicts(...edits))", edits)
     for (mine, theirs, clash), found in zip(EDITS, read, strict=True):

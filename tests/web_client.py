@@ -1,5 +1,6 @@
-"""The browser client at work: served for real, and a person who is at it in a browser."""
+"""Fixtures for the web client: a server, a user, and pages that are signed in."""
 
+import time
 from collections.abc import Callable, Iterator
 from threading import Thread
 from typing import Any
@@ -15,12 +16,16 @@ from taskapi.database import db
 from tests.forging import SECRET, opened, sign
 
 Visit = Callable[..., Page]
-expect.set_options(timeout=10_000)  # machines that test on all their cores are slow to draw
+# A toast with an undo button disappears after 8 seconds, which is too short for a busy machine
+KEEP_TOASTS = """
+const originalSetTimeout = setTimeout;
+window.setTimeout = (run, delay, ...values) => originalSetTimeout(run, delay === 8000 ? 2 ** 31 - 1 : delay, ...values);
+"""
 
 
 @pytest.fixture(scope="session")
 def site(make_app: AppFactory) -> Iterator[str]:
-    """The application on a port of its own, its key known; returns its address."""
+    """Serve the application with a known key on a free port; returns its URL."""
     app = make_app(JWT_SECRET_KEY=SECRET)
     with app.app_context():
         own = {*db.engines.values()}
@@ -35,19 +40,20 @@ def site(make_app: AppFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def person(signed_in: SignIn) -> FlaskClient:
-    """Somebody who has the client open, and this API client on another device."""
+def user(signed_in: SignIn) -> FlaskClient:
+    """The user of the web client, as an API client on another device."""
     return signed_in(name="Ada")
 
 
 @pytest.fixture
-def visit(site: str, context: BrowserContext, person: FlaskClient) -> Visit:
-    """Open a place of the client in a tab, signed in."""
+def visit(site: str, context: BrowserContext, user: FlaskClient) -> Visit:
+    """Return a function that opens a route in a new tab, signed in."""
 
-    def open_tab(place: str = "today", *, who: Any = person, within: BrowserContext = context) -> Page:
+    def open_tab(place: str = "today", *, who: Any = user, within: BrowserContext = context) -> Page:
         if not within.cookies():
             sign_in_by_cookies(within, site, who.username)
         page = within.new_page()
+        page.add_init_script(KEEP_TOASTS)
         page.goto(f"{site}/#/{place}")
         page.locator("main h1").wait_for()
         expect(page.locator("main [aria-busy=true]")).to_have_count(0)
@@ -56,25 +62,32 @@ def visit(site: str, context: BrowserContext, person: FlaskClient) -> Visit:
     return open_tab
 
 
+@pytest.fixture
+def stable_day() -> None:
+    """Wait for the next hour if it begins within a minute: in some time zone a new day begins with it."""
+    if (left := 3600 - time.time() % 3600) < 60:
+        time.sleep(left)
+
+
 def saved(page: Page) -> None:
-    """Wait until the server has everything that was done here."""
+    """Wait until the outbox is empty."""
     waiting = "Object.keys(localStorage).some(key => key.startsWith('taskapi.outbox'))"
-    wait_until(lambda: not page.evaluate(waiting), 10)
+    wait_until(lambda: not page.evaluate(waiting), 30)
 
 
 def row(page: Page, title: str) -> Locator:
-    """The row of a task."""
+    """Return the row of a task."""
     return page.locator(".row", has=page.get_by_role("link", name=title, exact=True))
 
 
 def add(page: Page, line: str) -> None:
-    """Write a line into quick add."""
+    """Add a task by quick add."""
     page.get_by_label("Add a task").fill(line)
     page.keyboard.press("Enter")
 
 
 def expire(context: BrowserContext) -> None:
-    """Let the access token of a browser be an hour older than it is."""
+    """Replace the access token of a browser by one that expired."""
     cookie = next(each for each in context.cookies() if each["name"] == "access_token")
     header, claims = opened(cookie["value"])
     older = {name: claims[name] - 3600 for name in ("iat", "nbf", "exp")}
@@ -82,7 +95,7 @@ def expire(context: BrowserContext) -> None:
 
 
 def sign_in_by_cookies(context: BrowserContext, site: str, username: str) -> None:
-    """Sign a browser in without the page."""
+    """Sign in a browser without the sign-in page."""
     credentials = {"username": username, "password": PASSWORD, "cookies": True}
     answer = context.request.post(f"{site}/api/v1/auth/login", data=credentials)
     assert answer.ok, answer.text()
