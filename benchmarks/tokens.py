@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from flask import Flask
 
 from taskapi import create_app
-from taskapi.auth.service import subject_of
+from taskapi.auth.sessions import subject_of
 from taskapi.database import db
 from taskapi.security.denylist import is_revoked
 from taskapi.security.keys import ALGORITHMS, current_key_set

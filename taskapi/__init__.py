@@ -36,7 +36,7 @@ from taskapi.security.tokens import init_tokens
 from taskapi.tasks.edit import move_due_days
 from taskapi.tasks.routes import blp as task_routes
 from taskapi.users.routes import blp as me_routes
-from taskapi.users.timezones import init_timezones
+from taskapi.users.service import init_timezones
 from taskapi.web.routes import init_web
 
 INITS = (

@@ -177,7 +177,7 @@ def test_registration_reports_all_fields_at_once(client):
     assert (answer.status_code, answer.json["errors"]["json"]) == (
         422,
         {
-            "username": ["May have letters a-z, digits, dots, underscores and hyphens only."],
+            "username": ["Must have only letters a-z, digits, dots, underscores and hyphens."],
             "password": [LENGTH],
             "email": ["Not an e-mail address."],
             "name": ["Must have 1 to 100 characters."],

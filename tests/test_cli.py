@@ -39,7 +39,7 @@ def test_an_account_made_on_the_command_line_signs_in_with_its_role(flask, sign_
 @pytest.mark.parametrize(
     ("name", "password", "says"),
     [
-        ("no spaces", PASSWORD, "username: May have letters a-z, digits, dots, underscores and hyphens only."),
+        ("no spaces", PASSWORD, "username: Must have only letters a-z, digits, dots, underscores and hyphens."),
         ("dorothy", "short", "password: Must have 12 to 128 characters."),
         ("dorothy", "passwordpassword", "password: Is too easily guessed."),
         ("dorothy-vaughan", "dorothy-vaughan", "password: Is too easily guessed."),

@@ -14,7 +14,7 @@ import time_machine
 from conftest import PASSWORD
 
 from taskapi.audit.models import AuditEntry
-from taskapi.auth import answers
+from taskapi.auth import routes
 from taskapi.auth.models import RefreshToken, Session
 from taskapi.database import db, now
 from taskapi.security import passwords
@@ -490,7 +490,9 @@ def test_neither_token_nor_password_is_stored_in_the_clear(app, login):
 def test_nothing_secret_is_logged_or_shown_when_debugging(app, client, login, caplog, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        answers, "tokens", lambda granted, **_: seen.append(repr(granted)) or client.application.make_response("")
+        routes,
+        "tokens_response",
+        lambda granted, **_: seen.append(repr(granted)) or client.application.make_response(""),
     )
     with caplog.at_level(logging.DEBUG):
         client.post("/api/v1/auth/login", json={"username": login.username, "password": PASSWORD})

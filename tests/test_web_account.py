@@ -36,7 +36,7 @@ def test_registration_reports_all_errors_at_once(site, page, user):
     fill_in(page, Username="a b", Password="short")
     page.get_by_role("button", name="Create account").click()
     form = page.locator("form")
-    expect(form).to_contain_text("May have letters a-z, digits, dots, underscores and hyphens only.")
+    expect(form).to_contain_text("Must have only letters a-z, digits, dots, underscores and hyphens.")
     expect(form).to_contain_text("Must have 12 to 128 characters.")
     expect(form.locator("[aria-invalid=true]")).to_have_count(2)
     expect(page.get_by_label("Username")).to_be_focused()

@@ -1,1 +1,1 @@
-"""/auth: open an account, sign in."""
+"""/auth: registration, sign-in and sessions."""

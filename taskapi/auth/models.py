@@ -1,4 +1,4 @@
-"""Sessions: a person signed in on a device."""
+"""Sessions and refresh tokens."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,9 +11,9 @@ from taskapi.database import Model, now
 
 
 class Session(Model):
-    """A sign-in, from the password to the sign-out. `expires_at` is its end unless it is used before.
+    """A session, from sign-in to sign-out. It expires at `expires_at` unless it is used before.
 
-    `refreshed_…` is where its last refresh came from; `repeated_…` where a spent refresh token last came from again.
+    `refreshed_…` is the origin of the last refresh, `repeated_…` that of the last use of a spent refresh token.
     """
 
     __tablename__ = "sessions"
@@ -34,7 +34,7 @@ class Session(Model):
 
 
 class RefreshToken(Model):
-    """A refresh token that was issued, by its SHA-256; spent ones are kept, so that a second use is noticed."""
+    """An issued refresh token, by its SHA-256. Spent ones are kept, so that a second use is detected."""
 
     __tablename__ = "refresh_tokens"
 

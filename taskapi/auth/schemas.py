@@ -1,4 +1,4 @@
-"""What /auth takes and gives."""
+"""Schemas of /auth and /me/password."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from taskapi.users.schemas import Email, Username
 
 
 class Password(Text):
-    """A password, spaces and all."""
+    """A password; spaces at its ends count."""
 
     def __init__(self, example: str = PASSWORD, **kwargs: Any) -> None:
         metadata = {"format": "password", "example": example}
@@ -30,7 +30,7 @@ class Password(Text):
 
 
 class NewPassword(Password):
-    """A password for an account. Its length is checked with the other fields, so that one 422 reports them all."""
+    """A new password. Its length is checked with the other fields, so that one 422 reports all errors."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         password = super()._deserialize(value, attr, data, **kwargs)
@@ -40,7 +40,7 @@ class NewPassword(Password):
 
 
 class RegisterSchema(BodySchema):
-    """A new account. Its role is always `editor`: `roles` are ignored, as `id` and `created_at` are."""
+    """A new account. Its role is `editor`: `roles` is ignored, like `id` and `created_at`."""
 
     read_only = ("id", "roles", "created_at")
 
@@ -49,96 +49,107 @@ class RegisterSchema(BodySchema):
     name = Text(1, 100, allow_none=True)
     email = Email(allow_none=True)
     timezone = Timezone(
-        metadata={"example": "Europe/Berlin", "description": "The time zone, by an IANA name; `UTC` unless given."}
+        metadata={"example": "Europe/Berlin", "description": "The time zone, an IANA name; `UTC` by default."}
     )
 
 
-REGISTERED = {
-    "The least": body_example(RegisterSchema()),
-    "With name and address": {**body_example(RegisterSchema()), "name": "Ada Lovelace", "email": "ada@example.org"},
+REGISTER_EXAMPLES = {
+    "Required fields": body_example(RegisterSchema()),
+    "With name and e-mail address": {
+        **body_example(RegisterSchema()),
+        "name": "Ada Lovelace",
+        "email": "ada@example.org",
+    },
 }
 
 
 class LoginSchema(Schema):
-    """A name and its password."""
+    """A username and its password."""
 
     username = Text(1, 256, required=True, metadata={"example": USERNAME})
     password = Password()
     cookies = Flag(
         load_default=False,
-        metadata={"description": "Put the tokens into cookies, for a browser.", "example": False},
+        metadata={"description": "Set the tokens as cookies, for a browser.", "example": False},
     )
 
 
-SIGNING_IN = {
+LOGIN_EXAMPLES = {
     "Tokens": body_example(LoginSchema()),
     "Cookies, for a browser": {**body_example(LoginSchema()), "cookies": True},
 }
 
 
 class PasswordSchema(Schema):
-    """Your password, once more."""
+    """Your password."""
 
     password = Password()
 
 
 class PasswordChangeSchema(Schema):
-    """The password you have, and the one you want."""
+    """Your current password and the new one."""
 
     current_password = Password()
     new_password = NewPassword(NEW_PASSWORD)
 
 
 class RefreshSchema(Schema):
-    """A refresh token; none where it is in its cookie."""
+    """A refresh token. Leave it out if it is in its cookie."""
 
     refresh_token = Text(1, 1024, trim=False, load_only=True, metadata={"example": REFRESH_TOKEN})
 
 
-REFRESHED = {"A refresh token": {"refresh_token": REFRESH_TOKEN}}
+REFRESH_EXAMPLES = {"A refresh token": {"refresh_token": REFRESH_TOKEN}}
 
 
 class AccessTokenSchema(Schema):
-    """A fresh access token for the same session; with cookies it is in one. Durations are seconds."""
+    """A fresh access token for the same session. With cookies it is in a cookie. Durations are in seconds."""
 
     access_token = fields.String(metadata={"description": "For `Authorization: Bearer …`.", "example": ACCESS_TOKEN})
     token_type = Choice(["Bearer", "Cookie"], required=True)
-    expires_in = fields.Integer(required=True, metadata={"description": "Of the access token.", "example": 900})
+    expires_in = fields.Integer(
+        required=True, metadata={"description": "The life of the access token.", "example": 900}
+    )
     session_id = fields.UUID(required=True, metadata={"example": SESSION_ID})
     csrf_access_token = fields.String(
-        metadata={"description": "With cookies: the `X-CSRF-TOKEN` of unsafe methods.", "example": CSRF_ACCESS_TOKEN}
+        metadata={
+            "description": "With cookies: the `X-CSRF-TOKEN` value for unsafe methods.",
+            "example": CSRF_ACCESS_TOKEN,
+        }
     )
 
 
 class TokensSchema(AccessTokenSchema):
-    """What a sign-in gives; with cookies, the tokens are in them and not here. Durations are seconds."""
+    """The tokens of a session. With cookies they are in cookies, not in the body. Durations are in seconds."""
 
     refresh_token = fields.String(
-        metadata={"description": "Each refresh spends it and brings its successor.", "example": REFRESH_TOKEN}
+        metadata={"description": "Can be used once: each refresh returns a new one.", "example": REFRESH_TOKEN}
     )
-    refresh_expires_in = fields.Integer(required=True, metadata={"description": "Without use.", "example": 604800})
+    refresh_expires_in = fields.Integer(
+        required=True, metadata={"description": "Until the session expires without use.", "example": 604800}
+    )
     csrf_refresh_token = fields.String(
         metadata={
-            "description": "With cookies: the `X-CSRF-TOKEN` to refresh and to sign out.",
+            "description": "With cookies: the `X-CSRF-TOKEN` value for refresh and logout.",
             "example": CSRF_REFRESH_TOKEN,
         }
     )
 
 
-def by_either_way(schema: Schema) -> dict[str, Any]:
-    """Return examples of tokens that are handed over in the body, and in cookies."""
+def _token_examples(schema: Schema) -> dict[str, Any]:
+    """Return the examples of a response with tokens in the body, and in cookies."""
     shown = response_example(schema)
     tokens = {name: value for name, value in shown.items() if not name.startswith("csrf_")}
     kept = {name: value for name, value in shown.items() if name not in {"access_token", "refresh_token"}}
     return {"Tokens": tokens, "Cookies": {**kept, "token_type": "Cookie"}}
 
 
-SIGNED_IN = by_either_way(TokensSchema())
-FRESH = by_either_way(AccessTokenSchema())
+TOKENS_EXAMPLES = _token_examples(TokensSchema())
+ACCESS_TOKEN_EXAMPLES = _token_examples(AccessTokenSchema())
 
 
 class RepeatSchema(Schema):
-    """A spent refresh token that came again within the grace."""
+    """The last repeated use of a spent refresh token within the grace period."""
 
     at = Instant(required=True)
     ip = fields.String(required=True, allow_none=True, metadata={"example": "203.0.113.7"})
@@ -146,22 +157,24 @@ class RepeatSchema(Schema):
 
 
 class SessionSchema(Schema):
-    """A device that is signed in."""
+    """A session: a device that is signed in."""
 
     id = fields.UUID(required=True, metadata={"example": SESSION_ID})
     created_at = Instant(required=True)
     last_used_at = Instant(required=True)
-    expires_at = Instant(required=True, metadata={"description": "Without use.", "example": "2030-02-07T09:00:00Z"})
+    expires_at = Instant(
+        required=True, metadata={"description": "If it is not used before.", "example": "2030-02-07T09:00:00Z"}
+    )
     ip = fields.String(required=True, allow_none=True, metadata={"example": "203.0.113.7"})
     user_agent = fields.String(required=True, allow_none=True, metadata={"example": "curl/8.5.0"})
     current = fields.Boolean(
-        required=True, metadata={"description": "Whether it is the one that asks.", "example": True}
+        required=True, metadata={"description": "Whether it is the session of this request.", "example": True}
     )
     repeated_refreshes = fields.Integer(
         required=True,
         metadata={
-            "description": "How often a spent refresh token came again within the grace: a lost response, two tabs, "
-            "or somebody who has copied it. Each is in your activity.",
+            "description": "How often a spent refresh token was used again within the grace period: after a lost "
+            "response, by two tabs, or by somebody who copied it. Your activity lists each use.",
             "example": 1,
         },
     )
@@ -169,15 +182,18 @@ class SessionSchema(Schema):
 
 
 class SessionsSchema(Schema):
-    """The devices that are signed in."""
+    """A page of sessions."""
 
     items = fields.List(fields.Nested(SessionSchema), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
 
 
 class EndSessionsSchema(Schema):
-    """Whether to end the current session too."""
+    """Whether the current session ends without a new one."""
 
     include_current = fields.Boolean(
-        truthy={"true"}, falsy={"false"}, load_default=False, metadata={"description": "This one too."}
+        truthy={"true"},
+        falsy={"false"},
+        load_default=False,
+        metadata={"description": "End the current session without a new one."},
     )

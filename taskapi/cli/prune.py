@@ -8,13 +8,13 @@ from flask.cli import with_appcontext
 from sqlalchemy.exc import NoResultFound
 
 from taskapi.audit.log import prune_audit
-from taskapi.auth.service import prune_sessions
+from taskapi.auth.sessions import prune_sessions
 from taskapi.cli.command import Command
 from taskapi.config import settings
 from taskapi.database import db, now, rls_user
 from taskapi.resources.idempotency import prune_responses
 from taskapi.tasks.prune import empty_trash, is_due
-from taskapi.users.service import everybody
+from taskapi.users.service import iterate_user_ids
 
 
 @click.command("prune", cls=Command)
@@ -25,7 +25,7 @@ def prune() -> None:
     emptied, over = 0, prune_sessions()
     db.session.commit()
     removed, blanked = prune_audit()
-    for owner_id in everybody():
+    for owner_id in iterate_user_ids():
         with suppress(NoResultFound), rls_user(owner_id):  # who leaves meanwhile has nothing left
             if is_due(owner_id, before):
                 emptied += empty_trash(owner_id, before)

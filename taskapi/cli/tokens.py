@@ -114,8 +114,8 @@ def _judge(token: str) -> Verdict:
     except Problem as refusal:
         return Verdict(refusal.code_name, str(refusal.__context__ or refusal.description))
     if is_revoked(caller):
-        return Verdict("token_revoked", "the denylist has its session, its person's standing, or the token itself")
-    return Verdict(None, "it is whole, ours, of this time, and not revoked")
+        return Verdict("token_revoked", "the token, its session or its user is revoked")
+    return Verdict(None, "it is valid")
 
 
 def _lines(header: Members | None, claims: Members | None, verdict: Verdict) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from threading import BoundedSemaphore, Lock
-from typing import Final
+from typing import Any, Final
 from unicodedata import normalize
 
 import bcrypt
@@ -83,8 +83,13 @@ def require_strength(password: str, own_words: list[str], field: str = "password
         invalid("json", {field: ["Is too easily guessed.", *advice]})
 
 
+def own_words(username: str, name: str | None = None, email: str | None = None, **_: Any) -> list[str]:
+    """Return the words of a user that their password must not be guessable from."""
+    return [word for word in (username, name, email) if word]
+
+
 def find_weakness(password: str, own_words: list[str]) -> list[str] | None:
-    """Return advice for a password that zxcvbn scores below 2, or None. `own_words` are the user's name and address."""
+    """Return advice for a password that zxcvbn scores below 2, or None. See `own_words`."""
     with _zxcvbn_lock:
         report = zxcvbn(password[: characters_to_read(password)], user_inputs=own_words)
     if report["score"] >= MIN_SCORE:

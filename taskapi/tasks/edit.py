@@ -23,7 +23,7 @@ from taskapi.tasks.days import UTC_ZONE, due_keys
 from taskapi.tasks.models import DUE, Task, TaskLabel, new_row
 from taskapi.tasks.schemas import MOST_LABELS, NAMES
 from taskapi.tasks.tree import OTHER_PROJECT, refuse_bad_parent, with_subtasks
-from taskapi.users.timezones import timezone_of
+from taskapi.users.service import timezone_of
 
 ROWS_AT_ONCE: Final = 1_000
 _INSERT = PreparedStatement(insert(Task))

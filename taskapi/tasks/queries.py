@@ -16,7 +16,7 @@ from taskapi.tasks.filters import conditions, needs_timezone, parameters_of
 from taskapi.tasks.models import Task
 from taskapi.tasks.schemas import NAMES
 from taskapi.tasks.search import limited_search
-from taskapi.users.timezones import timezone_of
+from taskapi.users.service import timezone_of
 
 SHOWN = tuple(getattr(Task, name).label(name) for name in NAMES)
 COLUMNS: dict[str, tuple[Any, Callable[[Any], Any]]] = {

@@ -10,7 +10,7 @@ from taskapi.security.tokens import caller
 from taskapi.tasks.days import day_of, end_of_day
 from taskapi.tasks.filters import FILTERS, is_not_archived, is_open
 from taskapi.tasks.models import Status, Task
-from taskapi.users.timezones import timezone_of
+from taskapi.users.service import timezone_of
 
 
 class SummarySchema(Schema):

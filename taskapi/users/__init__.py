@@ -1,1 +1,1 @@
-"""Accounts: who there is, and /me."""
+"""Users: accounts, and /me."""

@@ -1,4 +1,4 @@
-"""A person's account."""
+"""The user model."""
 
 from datetime import datetime
 from typing import Any
@@ -17,13 +17,13 @@ from taskapi.security.rbac import Role
 
 
 class User(Model):
-    """A user. `epoch` grows when their standing changes, which revokes the tokens issued before."""
+    """A user. A higher `epoch` revokes the access tokens that were issued before."""
 
     __tablename__ = "users"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     username: Mapped[str] = mapped_column(String(64), unique=True)
-    password_hash: Mapped[str] = mapped_column(String(60), index=True)  # starts with the cost: see highest_cost
+    password_hash: Mapped[str] = mapped_column(String(60), index=True)  # indexed: see _highest_cost
     name: Mapped[str | None] = mapped_column(String(100))
     email: Mapped[str | None] = mapped_column(String(254))
     timezone: Mapped[str] = mapped_column(String(64), default="UTC")
@@ -31,25 +31,25 @@ class User(Model):
     active: Mapped[bool] = mapped_column(default=True)
     epoch: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), default=0)
     created_at: Mapped[datetime] = mapped_column(default=now)
-    words: Mapped[str]
+    words: Mapped[str]  # the folded text that the search for users reads
 
     def __repr__(self) -> str:
         return f"<User {self.id}>"
 
     def apply(self, changes: dict[str, Any]) -> None:
-        """Take over what was named, and keep what people are found by beside it."""
+        """Set fields, and update the search text."""
         for name, value in changes.items():
             setattr(self, name, value)
         self.words = fold("\n".join(filter(None, (self.username, self.name, self.email))))
 
 
-def holds(role: str) -> ColumnElement[bool]:
-    """Return the condition that a person has a role. As text: the databases differ in how they look into JSON."""
+def has_role(role: str) -> ColumnElement[bool]:
+    """Return the condition that a user has a role. It compares text: the databases differ in their JSON operators."""
     return cast(User.roles, String).contains(f'"{role}"')
 
 
 def create_user(username: str, password: str, *, actor_id: UUID | None = None, **fields: object) -> User:
-    """Add an account to the session, with its change counter. IntegrityError at the flush where the name is taken."""
+    """Add a user and their change counter to the session. Raises IntegrityError if the username is taken."""
     user = User(id=uuid7(), password_hash=hash_password(password))
     user.apply({"username": username, **fields})
     db.session.add(user)

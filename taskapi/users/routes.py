@@ -1,4 +1,4 @@
-"""/me: your own account."""
+"""/me: the account of the caller."""
 
 from typing import Any
 
@@ -19,9 +19,8 @@ from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
 from taskapi.security.tokens import caller
 from taskapi.users.models import User
-from taskapi.users.schemas import ACCOUNT, ACCOUNT_CHANGES, CHANGED
-from taskapi.users.service import erase, lock_account
-from taskapi.users.timezones import change_timezone
+from taskapi.users.schemas import ACCOUNT, ACCOUNT_CHANGES, PATCH_EXAMPLES
+from taskapi.users.service import change_timezone, delete_user, lock_account
 
 blp = Blueprint("me", __name__, url_prefix="/api/v1/me", description="Your own account.")
 
@@ -39,11 +38,14 @@ def show_account() -> JsonRow:
 
 
 @blp.patch("")
-@blp.arguments(ACCOUNT_CHANGES, media_types=(JSON, MERGE_PATCH), examples=CHANGED)
+@blp.arguments(ACCOUNT_CHANGES, media_types=(JSON, MERGE_PATCH), examples=PATCH_EXAMPLES)
 @blp.response(200, ACCOUNT)
 @requires(Permission.ACCOUNT_WRITE)
 def update_account(changes: dict[str, Any]) -> User:
-    """Change your name, address or time zone: what is named changes, null clears, all else stays."""
+    """Change your name, e-mail address or time zone.
+
+    Fields that you leave out keep their values; null clears a field.
+    """
     account = db.session.get(User, caller().id, with_for_update={"key_share": True}) or problem("not_found")
     if "timezone" in changes:
         change_timezone(account, changes["timezone"])
@@ -57,11 +59,11 @@ def update_account(changes: dict[str, Any]) -> User:
 @blp.response(204, headers=SESSION_END_HEADERS, errors=("last_admin",))
 @requires(Permission.ACCOUNT_WRITE, fresh=True)
 def delete_account() -> Response:
-    """Delete your account and everything that you own, for good.
+    """Delete your account permanently, with everything that you own.
 
-    There is no trash for accounts, so export first what you want to keep. The last administrator stays.
+    Accounts have no trash: export your data first. The last active administrator cannot be deleted.
     """
-    erase(lock_account(caller().id), actor_id=caller().id)
+    delete_user(lock_account(caller().id), actor_id=caller().id)
     db.session.commit()
     return clear_caller_cookies(Response(status=204))
 
@@ -71,6 +73,6 @@ def delete_account() -> Response:
 @blp.response(200, AuditPageSchema, headers=("Link",))
 @requires(Permission.ACCOUNT_READ)
 def list_activity(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """List what happened to your account, the latest first: sign-ins, failed ones too, and changes."""
+    """List the events of your account, the latest first: sign-ins, failed sign-ins and changes."""
     page = find_activity(caller().id, query)
     return page, next_link(page["next_cursor"])

@@ -1,4 +1,4 @@
-"""What an account looks like."""
+"""Schemas of /me."""
 
 import re
 from typing import Any
@@ -22,13 +22,13 @@ class Username(Text):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         name = super()._deserialize(value, attr, data, **kwargs)
-        if name and not _USERNAME.fullmatch(name):  # before folding case, which turns other letters into a-z
-            raise ValidationError("May have letters a-z, digits, dots, underscores and hyphens only.")
+        if name and not _USERNAME.fullmatch(name):  # before case folding, which turns other letters into a-z
+            raise ValidationError("Must have only letters a-z, digits, dots, underscores and hyphens.")
         return name.lower()
 
 
 class Email(Text):
-    """An address: something, an at sign, a domain. Only a message to it would show that it is real."""
+    """An e-mail address: text, an at sign and a domain. It is not verified."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(3, 254, metadata={"format": "email", "example": "ada@example.org"}, **kwargs)
@@ -41,7 +41,7 @@ class Email(Text):
 
 
 class AccountSchema(Schema):
-    """An account as its owner sees it."""
+    """An account."""
 
     id = fields.UUID(dump_only=True, metadata={"example": USER_ID})
     username = fields.String(dump_only=True, metadata={"example": USERNAME})
@@ -59,12 +59,12 @@ class AccountSchema(Schema):
 
 
 class AccountPatchSchema(PatchSchema, AccountSchema):
-    """What changes in your account: the fields that are named. Null clears one."""
+    """Changes of your account. Null clears a field."""
 
 
 ACCOUNT = AccountSchema()
 ACCOUNT_CHANGES = AccountPatchSchema()
-CHANGED = {
+PATCH_EXAMPLES = {
     "A time zone": {"timezone": "Europe/Berlin"},
-    "A name, and no address any more": {"name": "Ada Lovelace", "email": None},
+    "A name, and no e-mail address": {"name": "Ada Lovelace", "email": None},
 }

@@ -1,82 +1,114 @@
-"""Changing how a person stands, in the order that security asks for: lock, look, void what was issued, record."""
+"""Change accounts: roles, state, time zone and deletion.
 
-from collections.abc import Iterable, Iterator
+Each change locks the account, checks the new state, revokes tokens and records the change, in this order.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, or_, select
+from flask import Flask, current_app
+from sqlalchemy import Connection, and_, bindparam, or_, select
 
 from taskapi.api import invalid, problem
 from taskapi.audit import Event, record
-from taskapi.database import db, reader, rls_user
+from taskapi.database import PreparedStatement, db, reader, rls_user
 from taskapi.resources.versions import lock_owner
+from taskapi.security.rate_limit import TIMEZONE, enforce_limit
 from taskapi.security.rbac import Role
-from taskapi.users.models import User, holds
+from taskapi.users.models import User, has_role
 
-_IN_POWER = and_(User.active, holds(Role.ADMIN))
-_AT_ONCE = 1000
+TimezoneListener = Callable[[UUID, ZoneInfo], None]
+BATCH: Final = 1000
+_LISTENERS: Final = "taskapi-timezone-listeners"
+_ACTIVE_ADMIN = and_(User.active, has_role(Role.ADMIN))
+_TIMEZONE = PreparedStatement(select(User.timezone).where(User.id == bindparam("id")))
 
 
-def everybody() -> Iterator[UUID]:
-    """Yield the ids of all accounts, a few at a time."""
+def iterate_user_ids() -> Iterator[UUID]:
+    """Yield the ids of all users, read in batches."""
     last = UUID(int=0)
-    while ids := reader().scalars(select(User.id).where(User.id > last).order_by(User.id).limit(_AT_ONCE)).all():
+    while ids := reader().scalars(select(User.id).where(User.id > last).order_by(User.id).limit(BATCH)).all():
         yield from ids
         last = ids[-1]
 
 
 def lock_account(user_id: UUID) -> User:
-    """Return an account for changing it, or answer 404.
+    """Lock an account for a change, or respond 404.
 
-    Every administrator is locked with it, in one order: where two demote each other, the second waits, and then sees
-    that there is no other. Only their standing is locked, not what refers to them.
+    All administrators are locked with it, in one order: if two demote each other, the second waits, and then sees that
+    no other administrator is left. The lock does not block rows that refer to the accounts.
     """
-    together = select(User).where(or_(User.id == user_id, _IN_POWER)).order_by(User.id)
+    statement = select(User).where(or_(User.id == user_id, _ACTIVE_ADMIN)).order_by(User.id)
     locked = db.session.scalars(
-        together.with_for_update(key_share=True), execution_options={"populate_existing": True}
+        statement.with_for_update(key_share=True), execution_options={"populate_existing": True}
     ).all()
     return next((user for user in locked if user.id == user_id), None) or problem("not_found")
 
 
 def change_roles(user: User, roles: Iterable[str], actor_id: UUID | None = None) -> None:
-    """Give a locked account these roles. Its access tokens are void at once; a refresh brings the new roles."""
+    """Set the roles of a locked account. Revokes its access tokens; a refresh returns one with the new roles."""
     before, after = user.roles, [role.value for role in Role if role in set(roles)]
     if not after:
         invalid("json", {"roles": ["Must have at least one."]})
     if after == before:
         return
     if Role.ADMIN not in after:
-        _keep_an_admin(user)
+        _require_another_admin(user)
     user.roles = after
-    user.epoch += 1  # the tokens issued before are revoked
+    user.epoch += 1  # revokes the tokens issued before
     record(Event.ROLES_CHANGED, actor_id=actor_id, subject_id=user.id, before=before, after=after)
 
 
 def change_active(user: User, active: bool, actor_id: UUID | None = None) -> None:
-    """Let a locked account in, or shut it out."""
+    """Activate or deactivate a locked account."""
     if active == user.active:
         return
     if not active:
-        _keep_an_admin(user)
+        _require_another_admin(user)
     user.active = active
-    user.epoch += 1  # the tokens issued before are revoked
+    user.epoch += 1  # revokes the tokens issued before
     record(Event.ACTIVATED if active else Event.DEACTIVATED, actor_id=actor_id, subject_id=user.id)
 
 
-def erase(user: User, actor_id: UUID | None = None) -> None:
-    """Delete a locked account and every row that it owns; the database takes them along.
+def delete_user(user: User, actor_id: UUID | None = None) -> None:
+    """Delete a locked account; the database deletes every row that it owns.
 
-    Its tokens are revoked by that: nobody is let in for an account that does not exist.
+    That revokes its tokens: a token of a user who does not exist is refused.
     """
-    _keep_an_admin(user)
+    _require_another_admin(user)
     with rls_user(user.id):
-        lock_owner(user.id, 0)  # as every writer of the person's rows does first, or the two would wait for each other
+        lock_owner(user.id, 0)  # in the order of every writer of the user's rows, which prevents a deadlock
     record(Event.DELETED, actor_id=actor_id, subject_id=user.id)
     db.session.delete(user)
 
 
-def _keep_an_admin(user: User) -> None:
-    """Answer 409 where nobody but this person could manage the others."""
+def _require_another_admin(user: User) -> None:
+    """Respond 409 if this user is the only active administrator."""
     if not user.active or Role.ADMIN not in user.roles:
         return
-    if db.session.execute(select(User.id).where(User.id != user.id, _IN_POWER).limit(1)).first() is None:
+    if db.session.execute(select(User.id).where(User.id != user.id, _ACTIVE_ADMIN).limit(1)).first() is None:
         problem("last_admin")
+
+
+def timezone_of(user_id: UUID, connection: Connection) -> ZoneInfo:
+    """Return a user's time zone. It cannot change while a transaction holds the owner's lock."""
+    return ZoneInfo(_TIMEZONE.one(connection, {"id": user_id})["timezone"])
+
+
+def change_timezone(user: User, name: str) -> None:
+    """Change the time zone of a locked account, and call the listeners. Responds 429 if it changes too often."""
+    if name == user.timezone:
+        return
+    enforce_limit(TIMEZONE, str(user.id))
+    lock_owner(user.id, 0)  # writers of tasks read the time zone under this lock
+    user.timezone = name
+    listeners: Iterable[TimezoneListener] = current_app.extensions[_LISTENERS]
+    for listener in listeners:
+        listener(user.id, ZoneInfo(name))
+
+
+def init_timezones(app: Flask, *listeners: TimezoneListener) -> None:
+    """Register functions that run in the transaction that changes a user's time zone."""
+    app.extensions[_LISTENERS] = listeners

@@ -14,7 +14,7 @@ from taskapi.extensions.admin.schemas import UserSchema
 from taskapi.resources.models import ChangeCounter
 from taskapi.resources.pagination import SortKey, find_page, select_page
 from taskapi.security.rbac import Role
-from taskapi.users.models import User, holds
+from taskapi.users.models import User, has_role
 
 NAMES = tuple(UserSchema().dump_fields)
 KEYS = (SortKey(User.username),)
@@ -37,7 +37,7 @@ def people(query: dict[str, Any]) -> Select[Any]:
     """Return the statement of the people that a query asks for: `q`, `role`, `active`."""
     conditions = [User.words.contains(word, autoescape=True) for word in fold(query.get("q", "")).split()]
     if "role" in query:
-        conditions.append(holds(query["role"]))
+        conditions.append(has_role(query["role"]))
     if "active" in query:
         conditions.append(User.active.is_(query["active"]))
     return _USERS.where(*conditions)
@@ -49,7 +49,7 @@ def stats() -> dict[str, Any]:
     return {
         "users": _count(User),
         "active_users": _count(User, User.active.is_(True)),
-        "users_by_role": {role.value: _count(User, holds(role)) for role in Role},
+        "users_by_role": {role.value: _count(User, has_role(role)) for role in Role},
         "sessions": _count(Session, Session.expires_at > now()),
         "tasks": _count_tasks(),
         "sign_ins_today": _count(AuditEntry, AuditEntry.event == Event.SIGN_IN, day),

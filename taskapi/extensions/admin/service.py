@@ -12,12 +12,12 @@ from sqlalchemy.exc import IntegrityError
 
 from taskapi.api import problem
 from taskapi.audit import Event, record
-from taskapi.auth.service import end_sessions, own_words
+from taskapi.auth.sessions import end_sessions
 from taskapi.database import reader
 from taskapi.resources.ownership import found_or_404
-from taskapi.security.passwords import hash_password, require_strength
+from taskapi.security.passwords import hash_password, own_words, require_strength
 from taskapi.users.models import User, create_user
-from taskapi.users.service import change_active, change_roles, erase, lock_account
+from taskapi.users.service import change_active, change_roles, delete_user, lock_account
 
 
 def open_account(account: Mapping[str, Any], actor_id: UUID | None = None) -> User:
@@ -60,7 +60,7 @@ def change_account(user_id: UUID, changes: Mapping[str, Any], actor_id: UUID | N
 def delete_account(user_id: UUID, actor_id: UUID | None = None) -> User:
     """Delete an account and every row that it owns; return it as it was."""
     user = lock_account(user_id)
-    erase(user, actor_id)
+    delete_user(user, actor_id)
     return user
 
 

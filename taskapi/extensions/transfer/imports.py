@@ -18,7 +18,7 @@ from taskapi.security.tokens import caller
 from taskapi.tasks.days import due_keys
 from taskapi.tasks.edit import insert_tasks
 from taskapi.tasks.models import Task, TaskLabel
-from taskapi.users.timezones import timezone_of
+from taskapi.users.service import timezone_of
 
 ROWS_AT_ONCE: Final = 500
 BYTES_AT_ONCE: Final = 1024 * 1024  # of packed rows
