@@ -1,4 +1,4 @@
-"""A client of the application for every test: it takes no error that the OpenAPI document does not tell of."""
+"""The test client of the application: it fails on an error that the OpenAPI document does not list."""
 
 from typing import Any
 
@@ -9,25 +9,25 @@ from werkzeug.test import TestResponse
 
 from taskapi.api.errors import MEDIA_TYPE
 
-TOLD: dict[str, set[str]] = {}  # codes by operation; of the first application that is asked, as all have one document
+DOCUMENTED: dict[str, set[str]] = {}  # error codes by operation; all applications have the same document
 
 
 class DocumentedClient(FlaskClient):
-    """A client whose errors are held to the document, wherever a test meets them."""
+    """A client that checks every error response against the document."""
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
-        """Send a request; fails where it is answered by an error that its operation does not have."""
-        answer = super().open(*args, **kwargs)
-        if answer.mimetype == MEDIA_TYPE and answer.data:
-            told = _told_of(self.application, answer.request.method, answer.request.path)
-            assert told is None or answer.json["code"] in told, f"undocumented: {answer.request} {answer.json}"
-        return answer
+        """Send a request. Fails if its operation does not document the error that it gets."""
+        response = super().open(*args, **kwargs)
+        if response.mimetype == MEDIA_TYPE and response.data:
+            codes = _documented_codes(self.application, response.request.method, response.request.path)
+            assert codes is None or response.json["code"] in codes, f"undocumented: {response.request} {response.json}"
+        return response
 
 
-def _told_of(app: Flask, method: str, path: str) -> set[str] | None:
-    """Return the codes that an operation tells of; None for what is no operation of the document."""
-    if not TOLD:
-        TOLD.update(
+def _documented_codes(app: Flask, method: str, path: str) -> set[str] | None:
+    """Return the error codes of an operation; None for a route that is not in the document."""
+    if not DOCUMENTED:
+        DOCUMENTED.update(
             _operations(
                 super(DocumentedClient, app.test_client()).get("/openapi.json", base_url="https://localhost").json
             )
@@ -36,14 +36,16 @@ def _told_of(app: Flask, method: str, path: str) -> set[str] | None:
         rule, _ = app.url_map.bind("").match(path, "GET" if method == "HEAD" else method, return_rule=True)
     except HTTPException:
         return None
-    return TOLD.get(rule.endpoint.rpartition(".")[2])
+    return DOCUMENTED.get(rule.endpoint.rpartition(".")[2])
 
 
 def _operations(document: Any) -> dict[str, set[str]]:
     components = document["components"]["responses"]
-    told: dict[str, set[str]] = {}
+    codes: dict[str, set[str]] = {}
     for operation in (item[method] for item in document["paths"].values() for method in item if method != "parameters"):
-        names = {answer["$ref"].rsplit("/", 1)[1] for answer in operation["responses"].values() if "$ref" in answer}
+        names = {
+            response["$ref"].rsplit("/", 1)[1] for response in operation["responses"].values() if "$ref" in response
+        }
         contents = [content for name in names for content in components[name]["content"].values()]
-        told[operation["operationId"]] = {code for content in contents for code in content["examples"]}
-    return told
+        codes[operation["operationId"]] = {code for content in contents for code in content["examples"]}
+    return codes

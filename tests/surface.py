@@ -1,4 +1,4 @@
-"""Every route and every documented operation there is, so that one added tomorrow is tested too."""
+"""All routes and documented operations, so that tests cover new ones without a change."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Who may use a route, in the role matrix
 EVERY_ROLE, WRITERS, ADMINS = ["viewer", "editor", "admin"], ["editor", "admin"], ["admin"]
 ANYONE = "anyone"
-EXPLAINED = "not_found"  # a problem whose page there is
+EXPLAINED = "not_found"  # an error that has a page
 
 
 def declared(name: str, kind: Any = dict) -> Any:
@@ -30,7 +30,7 @@ def declared(name: str, kind: Any = dict) -> Any:
 
 
 class Route(NamedTuple):
-    """A rule under one of its methods, with an address that fits it."""
+    """A rule with one of its methods, and a path that matches it."""
 
     method: str
     rule: str
@@ -55,7 +55,7 @@ def tables_of_users() -> dict[Table, Column[Any]]:
 
 
 def routes(app: Flask) -> list[Route]:
-    """Return every route of the application, under each of its methods but HEAD and OPTIONS."""
+    """Return every route of the application with each of its methods except HEAD and OPTIONS."""
     return [
         Route(method, rule.rule, rule.endpoint, fill(rule.rule))
         for rule in app.url_map.iter_rules()
@@ -65,7 +65,7 @@ def routes(app: Flask) -> list[Route]:
 
 
 def fill(rule: str, value: str | None = None) -> str:
-    """Return an address that fits a rule: ids that never existed (or `value`), names that do."""
+    """Return a path that matches a rule, with ids that do not exist (or `value`) and names that do."""
     path = re.sub(r"<uuid:\w+>", lambda _: value or str(uuid4()), rule)
     return re.sub(r"<(?:\w+:)?\w+>", EXPLAINED, path)
 
@@ -98,7 +98,7 @@ def _operation(document: dict[str, Any], method: str, path: str, item: dict[str,
 
 
 def resolve(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema that a reference stands for."""
+    """Return the schema that a reference refers to."""
     while "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
     return schema
@@ -110,5 +110,5 @@ def writable(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def access(app: Flask, route: Route) -> Any:
-    """Return what a route declares of who may use it."""
+    """Return who may use a route, as its view declares it."""
     return declaration(app.view_functions[route.endpoint]).access

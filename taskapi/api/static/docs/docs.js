@@ -1,4 +1,4 @@
-// The page at /docs/: Swagger UI over this server's own document. Tokens stay in the page, and go when it is left.
+// The page /docs/: Swagger UI with the document of this server. The page stores no tokens.
 
 const ui = SwaggerUIBundle({
   url: "../openapi.json",
@@ -10,36 +10,36 @@ const ui = SwaggerUIBundle({
   tryItOutEnabled: true,
   persistAuthorization: false,
   validatorUrl: null,
-  requestInterceptor: proveOrigin,
+  requestInterceptor: sendCsrfHeader,
   responseInterceptor: authorize,
-  plugins: [askForTokenAlone],
+  plugins: [askForToken],
 });
 
-// Cookies are the browser's own business, and their header is sent below: there is only a token to ask for
-function askForTokenAlone() {
+// The dialog asks for a token only: the browser sends cookies itself, and sendCsrfHeader sends their header
+function askForToken() {
   const definitionsToAuthorize = (original) => (state) => original(state).filter((scheme) => scheme.has("bearer"));
   return { statePlugins: { auth: { wrapSelectors: { definitionsToAuthorize } } } };
 }
 
-// Signed in by cookies, a request that changes something needs the value of the one that scripts can read
-function proveOrigin(request) {
+// With cookies, unsafe methods need the CSRF value, which is in a cookie that scripts can read
+function sendCsrfHeader(request) {
   const name = /\/auth\/(refresh|logout)$/.test(request.url) ? "csrf_refresh_token" : "csrf_access_token";
   const cookies = document.cookie.split("; ");
   const found = [`__Host-${name}=`, `${name}=`].map((start) => cookies.find((each) => each.startsWith(start)));
-  const value = found[0] ?? found[1]; // cookies that are not Secure have no prefix
+  const value = found[0] ?? found[1]; // cookies without Secure have no prefix
   if (value) request.headers["X-CSRF-TOKEN"] = value.slice(value.indexOf("=") + 1);
   return request;
 }
 
-// Who signs in or refreshes here is authorized at once
+// A login or refresh on this page authorizes the following requests
 function authorize(response) {
   const token = response.ok && response.body?.access_token;
   if (token) ui.preauthorizeApiKey("bearer", token);
   return response;
 }
 
-// Light or dark as the reader has it
+// Follow the colour scheme of the browser
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const adapt = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
-dark.addEventListener("change", adapt);
-adapt();
+const applyColorScheme = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", applyColorScheme);
+applyColorScheme();
