@@ -27,7 +27,7 @@ RULES = (
     "document.py",
     "revisions.py",
     "account.py::test_no_row_names_a_person_who_left_but_the_log",
-    "migrations.py::test_the_history_is_one_line",
+    "migrations.py::test_core_history_is_one_branch",
     "migrations.py::test_each_step_can_be_taken_back_and_forth",
     "migrations.py::test_what_migrations_build_is_what_the_models_say",
 )

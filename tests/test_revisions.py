@@ -5,12 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
-from alembic.script import ScriptDirectory
 
 from taskapi.config import VERSION
-from taskapi.database import MIGRATIONS
+from taskapi.migrations import history
 
-BASELINE = "0012"  # the rule holds from the next revision on; no release is out yet
+BASELINE = "0001"  # the schema of the first release; the rule applies to every later revision
 
 
 def release(name):
@@ -89,13 +88,10 @@ def faults(text):
             yield f"create_index: {WHY_NOT_AT_ONCE}"
 
 
-def revisions():
-    scripts = ScriptDirectory(MIGRATIONS).walk_revisions(base=BASELINE, head="heads")
-    return [Path(script.path) for script in scripts if script.revision != BASELINE]
-
-
-def test_the_release_before_can_go_on_after_each_revision():
-    found = {path.name: [*faults(path.read_text())] for path in revisions()}
+def test_the_release_before_can_go_on_after_each_revision(app):
+    with app.app_context():
+        revisions = [Path(script.path) for script in history().walk_revisions() if script.revision != BASELINE]
+    found = {path.name: [*faults(path.read_text())] for path in revisions}
     assert {name: lines for name, lines in found.items() if lines} == {}
 
 

@@ -44,7 +44,8 @@ def _revise(_context: Any, _revision: Any, directives: list[Any]) -> None:
         return
     directive = directives[0]
     last = next((script.revision for script in context.script.get_revisions(directive.head)), None)
-    last = last or f"{directive.branch_label}_0000"
+    if last is None:
+        last = f"{directive.branch_label}_0000" if directive.branch_label else "0000"
     directive.rev_id = f"{last[:-4]}{int(last[-4:]) + 1:04}"
 
 

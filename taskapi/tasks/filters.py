@@ -18,7 +18,7 @@ from taskapi.tasks.search import words_of
 _SEARCH = table("task_search", column("rowid"), column("task_search"))
 _SEARCH_ROWS = table("task_search_rows", column("number"), column("owner_id"), column("task_id", Uuid()))
 _COUNT = PreparedStatement(select(ChangeCounter.tasks).where(ChangeCounter.owner_id == bindparam("owner_id")))
-FEW_TASKS: Final = 500  # who has more, all of theirs are in SQLite's index, as migration 0010 sees to
+FEW_TASKS: Final = 500  # SQLite indexes the words of owners with more tasks; the first revision has the trigger
 CHOICES = {"status": Task.status, "priority": Task.priority}
 BORDERS = {
     "due_after", "due_before", "created_after", "created_before", "updated_after", "completed_after", "completed_before"

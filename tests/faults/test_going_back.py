@@ -1,25 +1,24 @@
-"""Going back to the version before: `flask db downgrade` of this one restores its schema.
+"""Going back one version: after `flask db downgrade` of the new version, the old version runs.
 
-Before the first release, the version before is the newest commit whose schema is older. test_migrations.py takes every
-revision down and up again, with rows in all tables.
+The old version is the last release. Before the first one, the old version is this code, and the new version is a copy
+of it with one more revision. test_migrations.py takes every revision down and up again, with rows in all tables.
 """
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
 from io import BytesIO
-from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
 
 from taskapi.database import MIGRATIONS
-from tests.faults.test_previous_release import VERSIONS, git
+from tests.faults.test_previous_release import git
 from tests.servers import ROOT
 
-HEAD = ScriptDirectory(MIGRATIONS).get_current_head()
 USE = """
 import sys
 from taskapi import create_app
@@ -36,22 +35,41 @@ print([task["title"] for task in found])
 """
 
 
-def version_before():
-    """Return the newest commit with an older schema, and the revision that its schema is at."""
-    for commit in git("log", "--format=%H", "--", VERSIONS).decode().split():
-        paths = git("ls-tree", "--name-only", commit, f"{VERSIONS}/").decode().split()
-        revisions = [Path(path).name[:4] for path in paths if path.endswith(".py")]
-        if len(set(revisions)) == len(revisions) and max(revisions) < HEAD:
-            return commit, max(revisions)
-    raise AssertionError("no commit has an older schema")
+MORE = """from alembic import op
+import sqlalchemy as sa
+
+revision, down_revision = "9999", "{head}"
+
+
+def upgrade():
+    op.add_column("tasks", sa.Column("size", sa.Integer(), server_default="0", nullable=False))
+    op.create_table("sizes", sa.Column("id", sa.Uuid(), primary_key=True))
+
+
+def downgrade():
+    op.drop_table("sizes")
+    op.drop_column("tasks", "size")
+"""
+
+
+def versions(folder):
+    """Return the folders of the old and the new version, and the revision of the core that the old one needs."""
+    tags = git("tag", "--list", "v*", "--merged", "HEAD", "--sort", "-version:refname").decode().split()
+    if tags:
+        with tarfile.open(fileobj=BytesIO(git("archive", tags[0], "taskapi", "wsgi.py"))) as archive:
+            archive.extractall(folder / "old", filter="data")
+        return folder / "old", ROOT, ScriptDirectory(str(folder / "old" / "taskapi" / "migrations")).get_current_head()
+    new = folder / "new"
+    shutil.copytree(ROOT / "taskapi", new / "taskapi", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "wsgi.py", new)
+    head = ScriptDirectory(MIGRATIONS).get_current_head()
+    (new / "taskapi" / "migrations" / "versions" / "9999_more.py").write_text(MORE.format(head=head))
+    return ROOT, new, head
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_version_before_runs_after_a_downgrade(kind, tmp_path, request):
-    commit, below = version_before()
-    before = tmp_path / "before"
-    with tarfile.open(fileobj=BytesIO(git("archive", commit, "taskapi", "wsgi.py"))) as archive:
-        archive.extractall(before, filter="data")
+    before, after, below = versions(tmp_path)
     environment = {**os.environ, "TASKAPI_INSTANCE_PATH": str(tmp_path / "instance")}  # embedded: SQLite
     if kind == "postgresql":
         environment["TASKAPI_DATABASE_URL"] = request.getfixturevalue("postgres").new_database()
@@ -73,9 +91,9 @@ def test_version_before_runs_after_a_downgrade(kind, tmp_path, request):
         return run(folder, "-c", USE, title).strip().replace("'", '"')
 
     flask = ("-m", "flask", "--app", "wsgi")
-    run(ROOT, *flask, "db", "upgrade")
-    assert json.loads(use(ROOT, "new")) == ["new kefir"]
-    run(ROOT, *flask, "db", "downgrade", below)
+    run(after, *flask, "db", "upgrade")
+    assert json.loads(use(after, "new")) == ["new kefir"]
+    run(after, *flask, "db", "downgrade", f"core@{below}")
     assert json.loads(use(before, "old")) == ["new kefir", "old kefir"]
-    run(ROOT, *flask, "db", "upgrade")
-    assert json.loads(use(ROOT, "newer")) == ["new kefir", "old kefir", "newer kefir"]
+    run(after, *flask, "db", "upgrade")
+    assert json.loads(use(after, "newer")) == ["new kefir", "old kefir", "newer kefir"]

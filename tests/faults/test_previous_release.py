@@ -11,7 +11,13 @@ import pytest
 
 from tests.servers import ROOT
 
-TESTS = ("test_tasks.py", "test_projects.py", "test_changes.py", "test_sessions.py", "test_idempotency.py")
+TESTS = (
+    "test_tasks.py",
+    "test_projects.py",
+    "extensions/changes/test_changes.py",
+    "test_sessions.py",
+    "test_idempotency.py",
+)
 VERSIONS = "taskapi/migrations/versions"
 
 
