@@ -1,7 +1,7 @@
 """The denylist: access tokens that are revoked before they expire, by token, by session or by user.
 
-All of it is in the database and written in the transaction that revokes. A request asks once, in one statement.
-A user's entry is their `epoch`: a token of a lower epoch is revoked, and so is the token of a user who does not exist.
+It is in the database, and written in the transaction that revokes. A request reads it in one statement. A user is
+revoked by their `epoch`: a token with a lower epoch is revoked, and so is the token of a user who does not exist.
 """
 
 import time
@@ -24,9 +24,9 @@ _GOOD, _REVOKED, _UNAVAILABLE = (DENYLIST.labels(result) for result in ("good", 
 
 
 class DenylistEntry(Model):
-    """A token (`subject` is its jti) or a session (its id) that is revoked; kept while one of its tokens could live.
+    """A revoked token (`subject` is its jti) or session (its id), kept until its tokens have expired.
 
-    No row-level security: rows that a policy hides would be tokens that are let in.
+    Without row-level security: a policy that hides a row would let its token in.
     """
 
     __tablename__ = "denylist"
@@ -66,15 +66,15 @@ def revoke_token(user_id: UUID, token_id: str) -> None:
 def revoke_everything() -> list[tuple[str, dict[str, int]]]:
     """Return statements and their parameters that revoke every token and end every session.
 
-    A user's epoch becomes this instant in milliseconds: higher than that of any token that was issued, also of those
-    that a restored backup has forgotten.
+    A user's epoch becomes the current time in milliseconds: higher than that of any issued token, including tokens
+    issued after the backup that was restored.
     """
     raise_epochs = "UPDATE users SET epoch = CASE WHEN epoch < :instant THEN :instant ELSE epoch + 1 END"
     return [(raise_epochs, {"instant": time.time_ns() // 1_000_000}), ("DELETE FROM sessions", {})]
 
 
 def is_revoked(caller: Caller) -> bool:
-    """Tell whether the caller's token, session or user is revoked. Responds 503 where the database cannot tell."""
+    """Tell whether the caller's token, session or user is revoked. Responds 503 if the database cannot be read."""
     try:
         good = _IS_GOOD.all(
             reader(), {"user": caller.id, "epoch": caller.epoch, "token": caller.jti, "session": caller.sid}
@@ -88,9 +88,9 @@ def is_revoked(caller: Caller) -> bool:
 
 
 def prune_denylist() -> int:
-    """Delete the entries that no living token needs; return how many."""
-    gone: Any = db.session.execute(delete(DenylistEntry).where(DenylistEntry.expires_at < now()))
-    count: int = gone.rowcount
+    """Delete the entries whose tokens have expired; return how many."""
+    deleted: Any = db.session.execute(delete(DenylistEntry).where(DenylistEntry.expires_at < now()))
+    count: int = deleted.rowcount
     return count
 
 

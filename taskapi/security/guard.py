@@ -1,4 +1,7 @@
-"""The guard: a view says who may use it, and nobody uses one that says nothing."""
+"""The guard: authenticates and authorizes each request by the declaration of its view, before the body is read.
+
+A view without a declaration is closed.
+"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
@@ -24,7 +27,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Access(NamedTuple):
-    """What a view asks of its caller."""
+    """The permission that a view requires, and whether it requires a fresh token."""
 
     permission: Permission
     fresh: bool = False
@@ -36,7 +39,7 @@ class Access(NamedTuple):
 
 
 def requires(permission: Permission, *, fresh: bool = False) -> Callable[[View], View]:
-    """Open a view to the roles that grant `permission`; `fresh` asks for a recent password entry besides."""
+    """Declare that a view requires a permission, and with `fresh` a token from a recent password entry."""
 
     def decorate(view: View) -> View:
         declaration(view).access = Access(permission, fresh)
@@ -45,11 +48,11 @@ def requires(permission: Permission, *, fresh: bool = False) -> Callable[[View],
     return decorate
 
 
-def admit() -> None:
-    """Let the request through to its view, or answer 401 or 403 before it is read."""
+def authorize_request() -> None:
+    """Let the request pass, or respond 401, 403 or 429."""
     request = current_request()
     if request.endpoint is None or request.method == "OPTIONS":
-        return  # nothing there: the answer is 404 or 405, or what methods there are
+        return  # no view runs: the response is 404, 405, or the allowed methods
     declared = declaration(current_application().view_functions[request.endpoint])
     access, limits = declared.access, declared.limits
     if access == PUBLIC:
@@ -57,26 +60,26 @@ def admit() -> None:
         return
     if access is None:
         problem("access_undeclared")
-    current_g().caller = who = authenticate()
-    set_rls_user(who.id)
-    enforce_limit(USER, who.sub)
+    current_g().caller = caller = authenticate()
+    set_rls_user(caller.id)
+    enforce_limit(USER, caller.sub)
     count_request(limits)
-    if not grants(who.roles, access.permission):
+    if not grants(caller.roles, access.permission):
         problem(
             "permission_denied",
             f"Your role does not grant {access.permission}.",
             permission=access.permission,
         )
-    if access.fresh and not who.fresh:
+    if access.fresh and not caller.fresh:
         age = settings().access_token_seconds  # a fresh token is as old as the password entry
         challenge = f'Bearer error="insufficient_user_authentication", max_age="{age}"'
         problem("fresh_token_required", headers={"WWW-Authenticate": challenge})
     if request.method not in SAFE_METHODS:
-        count_write(who.id)
+        count_write(caller.id)
 
 
 def count_write(user_id: UUID) -> None:
-    """Count a write of a user while it runs. Writers of one user wait for each other, each with a thread."""
+    """Count a write of a user while it runs, or respond 429. They wait for each other, each in a thread."""
     if settings().ratelimit_enabled:
         current_application().extensions["taskapi-writes"].start(user_id)
         current_g().counted_write = user_id
@@ -88,20 +91,20 @@ def _end_write(_error: BaseException | None) -> None:
 
 
 def count_request(limits: tuple[Limit, ...]) -> None:
-    """Count a request by its address, or answer 429 before the body is read.
+    """Count a request by its address, or respond 429.
 
-    A sign-in with a device cookie is let through to its view: only the body tells whether the cookie fits the name.
+    A sign-in with a device cookie passes: only the body tells whether the cookie belongs to the username.
     """
-    g.counted = counted = [one for limit in limits if (one := count_by_address(limit)) is not None]
+    g.counted = counted = [usage for limit in limits if (usage := count_by_address(limit)) is not None]
     if counted and not (limits[0].spares_devices and read_device()):
-        for one in counted:
-            reject_exceeded(one)
+        for usage in counted:
+            reject_exceeded(usage)
 
 
 def authenticate() -> Caller:
-    """Return whom the request's token speaks for, or answer 401, 403 (a cookie without its CSRF value) or 503.
+    """Return the caller, or respond 401, 403 (a cookie without its CSRF value) or 503.
 
-    The Authorization header (RFC 6750, section 2.1) decides where there is one; else the cookie.
+    The token is that of the Authorization header (RFC 6750, section 2.1), or else that of the cookie.
     """
     token = bearer_token()
     cookie = None if token else read_cookie(ACCESS)
@@ -116,33 +119,33 @@ def authenticate() -> Caller:
 
 
 def bearer_token() -> str | None:
-    """Return the token of the Authorization header, if there is one."""
+    """Return the token of the Authorization header, or None."""
     scheme, _, token = current_request().headers.get("Authorization", "").strip().partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def excuse(error: Exception) -> Response:
-    """Answer 401 where a request failed because its caller's account was deleted while it ran."""
+def respond_to_database_error(error: Exception) -> Response:
+    """Respond 401 if a request failed because its caller's account was deleted while it ran, otherwise 500."""
     try:
-        gone = "caller" in g and is_revoked(g.caller)
+        is_deleted = "caller" in g and is_revoked(g.caller)
     except Problem as unavailable:
         return unavailable.get_response()
-    if gone:
+    if is_deleted:
         return Problem("token_revoked").get_response()
     return error.get_response() if isinstance(error, Problem) else respond_to_unexpected_error(error)
 
 
-def excuse_not_found(problem: Problem) -> Response:
-    """Answer so as well where it is the caller's own account that was not found."""
-    return excuse(problem) if problem.code_name == "not_found" else problem.get_response()
+def respond_to_problem(problem: Problem) -> Response:
+    """Respond with a problem; a 404 becomes 401 if the caller's account was deleted while the request ran."""
+    return respond_to_database_error(problem) if problem.code_name == "not_found" else problem.get_response()
 
 
 def init_guard(app: Flask) -> None:
-    """Put the guard before every view."""
-    most: int = app.config["SETTINGS"].max_user_writes
-    app.extensions["taskapi-writes"] = ConcurrencyLimit("writes", per_user=most)
-    app.before_request(admit)
+    """Run the guard before every view."""
+    max_writes: int = app.config["SETTINGS"].max_user_writes
+    app.extensions["taskapi-writes"] = ConcurrencyLimit("writes", per_user=max_writes)
+    app.before_request(authorize_request)
     app.teardown_request(_end_write)
     for kind in (NoResultFound, IntegrityError):
-        app.register_error_handler(kind, excuse)
-    app.register_error_handler(Problem, excuse_not_found)
+        app.register_error_handler(kind, respond_to_database_error)
+    app.register_error_handler(Problem, respond_to_problem)

@@ -1,4 +1,4 @@
-"""What every response carries: its request id, and the headers that keep a browser out of trouble."""
+"""Request ids, security headers, CORS, host checks, and proxies."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 REQUEST_ID = "taskapi.request_id"
-WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_REQUEST_ID_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _HOST = re.compile(r"(\[[0-9a-f]*:[0-9a-f.:]+\]|[a-z0-9._-]+)(?::([1-9][0-9]{0,4}))?", re.ASCII)
 MAX_PORT = 65535
-PLAIN_HTTP = {"/healthz", "/readyz", "/metrics"}
-ALWAYS = (
+HTTP_PATHS = {"/healthz", "/readyz", "/metrics"}
+SECURITY_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
@@ -43,13 +43,13 @@ CORS_EXPOSED = (
     "Retry-After", "WWW-Authenticate", "X-Request-ID",
 )  # fmt: skip
 CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-SET_BY_SERVERS = {"date"}  # Werkzeug's conditional responses have one, and every server adds its own
-OF_A_BODY = {"content-type"}
+SERVER_HEADERS = {"date"}  # Werkzeug adds it to conditional responses, and every server adds its own
+BODY_HEADERS = {"content-type"}
 HSTS = "max-age=31536000; includeSubDomains"
 
 
 def identify_request() -> None:
-    """Give the request an id: the client's own, if it is well formed."""
+    """Give the request an id: that of the client if it is valid."""
     current_g().request_id = _id_of(current_request().environ)
 
 
@@ -57,53 +57,55 @@ def _id_of(environ: "WSGIEnvironment") -> str:
     request_id: str | None = environ.get(REQUEST_ID)
     if request_id is None:
         given = environ.get("HTTP_X_REQUEST_ID", "")
-        request_id = environ[REQUEST_ID] = given if WELL_FORMED.fullmatch(given) else token_hex(16)
+        request_id = environ[REQUEST_ID] = given if _REQUEST_ID_FORM.fullmatch(given) else token_hex(16)
     return request_id
 
 
 def require_https() -> None:
-    """Refuse plain HTTP; a redirect would have the token sent in the clear twice."""
-    if not request.is_secure and request.path not in PLAIN_HTTP:
+    """Respond 403 to plain HTTP. A redirect would let the client send its token unencrypted twice."""
+    if not request.is_secure and request.path not in HTTP_PATHS:
         problem("https_required")
 
 
-def carried(environ: "WSGIEnvironment", status: str, headers: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Yield what is added to a response; nothing is stored that does not say it may be."""
-    said = {name.lower(): value for name, value in headers}
-    yield from ALWAYS
+def common_headers(
+    environ: "WSGIEnvironment", status: str, headers: list[tuple[str, str]]
+) -> Iterator[tuple[str, str]]:
+    """Yield the headers to add to a response. A response without Cache-Control must not be stored."""
+    present = {name.lower(): value for name, value in headers}
+    yield from SECURITY_HEADERS
     yield "X-Request-ID", _id_of(environ)
-    if not status.startswith("304"):  # it would take the place of the policy that the page was kept with
-        is_page = said.get("content-type", "").startswith("text/html")
+    if not status.startswith("304"):  # it would replace the policy of the cached page
+        is_page = present.get("content-type", "").startswith("text/html")
         yield "Content-Security-Policy", PAGE_POLICY if is_page else API_POLICY
     if environ["wsgi.url_scheme"] == "https":
         yield "Strict-Transport-Security", HSTS
-    if "cache-control" not in said:
+    if "cache-control" not in present:
         yield "Cache-Control", "no-store"
 
 
 def _with_prefix(environ: "WSGIEnvironment", location: str) -> str:
-    """Return a path as seen from outside: behind the prefix that the application is served under."""
+    """Return a path with the prefix that the application is served under."""
     prefix: str = environ.get("SCRIPT_NAME", "").rstrip("/")
     return f"{prefix}{location}" if location.startswith("/") else location
 
 
-def _carry_headers(application: "WSGIApplication") -> "WSGIApplication":
-    """Add what every response carries; behind Flask, whose headers are looked through at each that is set."""
+def _add_headers(application: "WSGIApplication") -> "WSGIApplication":
+    """Wrap the application to add the common headers. In WSGI, because Flask searches its headers for each one set."""
 
-    def carrying(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def with_headers(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
             is_empty = status.startswith("204") or ("Content-Length", "0") in headers
-            left_out = SET_BY_SERVERS | (OF_A_BODY if is_empty else set())
+            removed = SERVER_HEADERS | (BODY_HEADERS if is_empty else set())
             headers = [
                 (name, _with_prefix(environ, value) if name == "Location" else value)
                 for name, value in headers
-                if name.lower() not in left_out
+                if name.lower() not in removed
             ]
-            return start_response(status, [*headers, *carried(environ, status, headers)], *exc_info)
+            return start_response(status, [*headers, *common_headers(environ, status, headers)], *exc_info)
 
         return application(environ, start)
 
-    return carrying
+    return with_headers
 
 
 def require_host(trusted: Collection[str]) -> None:
@@ -126,7 +128,7 @@ def _serve_under(base_path: str, application: "WSGIApplication") -> "WSGIApplica
     def under_base(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         environ["SCRIPT_NAME"] = base_path
-        if path == base_path:  # the addresses in the page of the browser client are relative to the prefix
+        if path == base_path:  # the URLs in the page of the web client are relative to the prefix
             start_response("308 Permanent Redirect", [("Location", "/"), ("Content-Length", "0")])
             return []
         environ["PATH_INFO"] = path.removeprefix(base_path) if path.startswith(f"{base_path}/") else path
@@ -138,7 +140,7 @@ def _serve_under(base_path: str, application: "WSGIApplication") -> "WSGIApplica
 def _init_cors(app: Flask, settings: Settings) -> None:
     """Open the API to the listed origins, with credentials, and `/.well-known/` to every origin, without.
 
-    Flask-CORS takes an origin with brackets (IPv6) for a regular expression, so each one is given as an exact one.
+    Flask-CORS treats an origin with brackets (IPv6) as a regular expression, so each becomes an exact one.
     """
     resources: dict[str | re.Pattern[str], dict[str, Any]] = {
         re.compile(r"/\.well-known/"): {"origins": "*", "methods": ["GET", "HEAD"], "max_age": 86400}
@@ -156,7 +158,7 @@ def _init_cors(app: Flask, settings: Settings) -> None:
 
 
 def init_headers(app: Flask, settings: Settings) -> None:
-    """Put ids before and headers behind every request, and believe as many proxies as there are."""
+    """Register the request ids, checks and headers, and trust the configured number of proxies."""
     app.before_request(identify_request)
     trusted = [re.sub(r":\d+\Z", "", host.lower()) for host in settings.trusted_hosts]
     app.before_request(partial(require_host, trusted))
@@ -164,7 +166,7 @@ def init_headers(app: Flask, settings: Settings) -> None:
         app.before_request(require_https)
     if settings.base_path:
         app.wsgi_app = _serve_under(settings.base_path, app.wsgi_app)  # type: ignore[method-assign,assignment]
-    app.wsgi_app = _carry_headers(app.wsgi_app)  # type: ignore[method-assign,assignment]
+    app.wsgi_app = _add_headers(app.wsgi_app)  # type: ignore[method-assign,assignment]
     _init_cors(app, settings)
     if count := settings.trusted_proxies:
         app.wsgi_app = normalize_address(app.wsgi_app)  # type: ignore[method-assign,assignment]

@@ -1,11 +1,11 @@
-"""Roles and permissions: one table."""
+"""Roles and their permissions."""
 
 from collections.abc import Iterable
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a person is here; carried as a claim."""
+    """The roles of users; a claim of the token."""
 
     VIEWER = "viewer"
     EDITOR = "editor"
@@ -13,7 +13,7 @@ class Role(StrEnum):
 
 
 class Permission(StrEnum):
-    """What a route asks for: resource and action."""
+    """The permissions that views require: resource and action."""
 
     ACCOUNT_READ = "account:read"
     ACCOUNT_WRITE = "account:write"
@@ -24,11 +24,11 @@ class Permission(StrEnum):
     AUDIT_READ = "audit:read"
 
 
-_OWN = {Permission.ACCOUNT_READ, Permission.ACCOUNT_WRITE}
+_ACCOUNT = {Permission.ACCOUNT_READ, Permission.ACCOUNT_WRITE}
 
 GRANTS: dict[Role, frozenset[Permission]] = {
-    Role.VIEWER: frozenset(_OWN | {Permission.TASK_READ}),
-    Role.EDITOR: frozenset(_OWN | {Permission.TASK_READ, Permission.TASK_WRITE}),
+    Role.VIEWER: frozenset(_ACCOUNT | {Permission.TASK_READ}),
+    Role.EDITOR: frozenset(_ACCOUNT | {Permission.TASK_READ, Permission.TASK_WRITE}),
     Role.ADMIN: frozenset(Permission),
 }
 

@@ -1,4 +1,4 @@
-"""/.well-known: the public keys, and what a verifier elsewhere needs to find them."""
+"""/.well-known: the public keys, and the metadata by which other services find them."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ EXAMPLE = {
     "use": "sig",
 }
 
-blp = Blueprint("keys", __name__, description="Public keys, for verifying tokens elsewhere.")
+blp = Blueprint("keys", __name__, description="Public keys, with which other services verify tokens.")
 
 
 class JwksSchema(Schema):
@@ -29,14 +29,14 @@ class JwksSchema(Schema):
     keys = fields.List(
         fields.Dict(),
         required=True,
-        metadata={"description": "None where tokens are signed by a shared secret.", "example": [EXAMPLE]},
+        metadata={"description": "Empty if tokens are signed with a shared secret.", "example": [EXAMPLE]},
     )
 
 
 class MetadataSchema(Schema):
     """Metadata of an authorization server (RFC 8414)."""
 
-    issuer = fields.String(required=True, metadata={"description": "The `iss` of tokens.", "example": "taskapi"})
+    issuer = fields.String(required=True, metadata={"description": "The `iss` claim of tokens.", "example": "taskapi"})
     jwks_uri = fields.URL(
         required=True,
         metadata={"description": "The public keys.", "example": "https://tasks.example.org/.well-known/jwks.json"},
@@ -54,7 +54,7 @@ class MetadataSchema(Schema):
 @blp.response(200, JwksSchema, headers=("ETag", "Access-Control-Allow-Origin"))
 @public
 def show_jwks() -> Response:
-    """Show the public keys that verify our tokens."""
+    """Show the public keys that verify the tokens of this API."""
     return _cacheable(current_key_set().published)
 
 
@@ -62,9 +62,9 @@ def show_jwks() -> Response:
 @blp.response(200, MetadataSchema, headers=("ETag", "Access-Control-Allow-Origin"))
 @public
 def show_metadata() -> Response:
-    """Show what a library needs to verify our tokens: the issuer, and where the public keys are.
+    """Show the metadata that a library needs to verify tokens: the issuer and the URL of the public keys.
 
-    There is no token endpoint of OAuth: users sign in at /api/v1/auth/login.
+    There is no OAuth token endpoint: users sign in at /api/v1/auth/login.
     """
     return _cacheable(
         {
