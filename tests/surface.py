@@ -1,4 +1,4 @@
-"""All routes and documented operations, so that tests cover new ones without a change."""
+"""All routes, documented operations and kinds of owned rows, so that tests cover new ones without a change."""
 
 import re
 from collections.abc import Iterator
@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import Column, Table
 
 from taskapi.api.blueprint import declaration
 from taskapi.database import db
+from taskapi.resources.models import Owned
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Who may use a route, in the role matrix
@@ -27,6 +29,27 @@ def declared(name: str, kind: Any = dict) -> Any:
     folders = sorted(path.parent.name for path in Path(__file__).parent.glob("extensions/*/declarations.py"))
     modules = [import_module(f"tests.extensions.{folder}.declarations") for folder in folders]
     return reduce(or_, (getattr(module, name, kind()) for module in modules), kind())
+
+
+class Collection(NamedTuple):
+    """A kind of owned rows: the path of its list, the name of its id in the rule of an item, and an example."""
+
+    path: str
+    id_name: str
+    example_id: str
+    example: dict[str, Any]  # the body of a POST
+    unique: tuple[str, ...]  # the fields of the example that get a new text each time
+
+    def add(self, client: FlaskClient) -> str:
+        """Add a row of the client's user; return its id."""
+        body = {**self.example, **{name: f"Mine {uuid4()}" for name in self.unique}}
+        answer = client.post(self.path, json=body)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json["id"])
+
+    def has(self, rule: str) -> bool:
+        """Return whether a rule is that of the list or of an item."""
+        return rule == self.path or rule.startswith(f"{self.path}/<uuid:{self.id_name}>")
 
 
 class Route(NamedTuple):
@@ -62,6 +85,23 @@ def routes(app: Flask) -> list[Route]:
         for method in METHODS
         if method in (rule.methods or ())
     ]
+
+
+def collections(app: Flask) -> list[Collection]:
+    """Return a collection for each model of owned rows. Its path ends with the name of its table."""
+    document = app.test_client().get("/openapi.json").json
+    models = [mapper.class_ for mapper in db.Model.registry.mappers if issubclass(mapper.class_, Owned)]
+    return [_collection(document, f"/api/v1/{model.__tablename__}") for model in models]
+
+
+def _collection(document: dict[str, Any], path: str) -> Collection:
+    [item] = [name for name in document["paths"] if re.fullmatch(rf"{path}/{{\w+}}", name)]
+    shown = document["paths"][item]["get"]["responses"]["200"]["content"]["application/json"]["example"]
+    content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    example = content["example"] if "example" in content else next(iter(content["examples"].values()))["value"]
+    schema = resolve(document, content["schema"])
+    texts = [name for name in schema.get("required", ()) if not {"enum", "format"} & schema["properties"][name].keys()]
+    return Collection(path, item.rsplit("{")[1][:-1], shown["id"], example, tuple(texts))
 
 
 def fill(rule: str, value: str | None = None) -> str:

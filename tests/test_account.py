@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 from conftest import PASSWORD
-from surface import tables_of_users
+from surface import collections, tables_of_users
 
 from taskapi.database import db, reader, rls_user
 
@@ -35,6 +35,8 @@ def live(client):
     client.delete(f"/api/v1/tasks/{gone['id']}")
     again = client.post("/api/v1/tasks", json={"title": "Once"}, headers={"Idempotency-Key": "once"}).json
     client.delete(f"/api/v1/tasks/{again['id']}?permanent=true")
+    for collection in collections(client.application):
+        collection.add(client)
     elsewhere = client.post(LOGIN, json={"username": client.username, "password": PASSWORD}).json["session_id"]
     client.delete(f"/api/v1/auth/sessions/{elsewhere}")
 

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
-from surface import declared, fill, operations, routes, writable
+from surface import collections, declared, fill, operations, routes, writable
 
 from taskapi.database import db, reader, rls_user
 
@@ -18,31 +18,26 @@ PASSPHRASE = "correct horse battery staple"
 NOT_OWNED = "/api/v1/admin/"
 
 
-def _make(path, field):
-    return lambda owner: owner.post(path, json={field: f"Mine {uuid4()}"}).json["id"]
-
-
-MAKERS = {
-    "task_id": _make("/api/v1/tasks", "title"),
-    "parent_id": _make("/api/v1/tasks", "title"),
-    "project_id": _make("/api/v1/projects", "name"),
-    "label_id": _make("/api/v1/labels", "name"),
-    "session_id": lambda owner: owner.get("/api/v1/auth/sessions").json["items"][0]["id"],
-} | declared("MAKERS")
+SAMPLES = {"string": "Mine", "integer": 1, "boolean": True, "array": [], "object": {}, "number": 1}
 
 
 def _sign_in(owner):
     return owner.post("/api/v1/auth/login", json={"username": owner.username, "password": PASSPHRASE})
 
 
-LISTS = {
-    "/api/v1/tasks": MAKERS["task_id"],
-    "/api/v1/projects": MAKERS["project_id"],
-    "/api/v1/labels": MAKERS["label_id"],
-    "/api/v1/auth/sessions": _sign_in,
-    "/api/v1/me/activity": _sign_in,
-} | declared("LISTS")
-SAMPLES = {"string": "Mine", "integer": 1, "boolean": True, "array": [], "object": {}, "number": 1}
+@pytest.fixture
+def makers(app):
+    """Functions that make what an id names, by the name of the id."""
+    of_rows = {collection.id_name: collection.add for collection in collections(app)}
+    session = lambda owner: owner.get("/api/v1/auth/sessions").json["items"][0]["id"]  # noqa: E731
+    return {**of_rows, "parent_id": of_rows["task_id"], "session_id": session} | declared("MAKERS")
+
+
+@pytest.fixture
+def lists(app):
+    """Functions that add an item to a list, by its path."""
+    of_rows = {collection.path: collection.add for collection in collections(app)}
+    return {**of_rows, "/api/v1/auth/sessions": _sign_in, "/api/v1/me/activity": _sign_in} | declared("LISTS")
 
 
 @pytest.fixture
@@ -109,16 +104,16 @@ def rows_of(app, person):
     return found
 
 
-def test_it_is_known_how_to_make_every_kind_of_id(app):
+def test_it_is_known_how_to_make_every_kind_of_id(app, makers):
     names = {name for _, name in path_cases(app)} | {name for _, _, name in value_cases(app)}
-    assert names <= MAKERS.keys()
+    assert names <= makers.keys()
 
 
-def test_anothers_id_in_the_path_answers_as_one_that_never_existed(app, signed_in, stranger, subtests):
+def test_anothers_id_in_the_path_answers_as_one_that_never_existed(app, signed_in, stranger, makers, subtests):
     for route, name in path_cases(app):
         with subtests.test(route=f"{route.method} {route.rule}", id=name):
             owner = signed_in()
-            thing = MAKERS[name](owner)
+            thing = makers[name](owner)
             before = rows_of(app, owner)
             body = body_example(app, route.method, route.rule)
             theirs = stranger.open(fill(route.rule, thing), method=route.method, json=body)
@@ -129,43 +124,46 @@ def test_anothers_id_in_the_path_answers_as_one_that_never_existed(app, signed_i
             assert owner.open(fill(route.rule, thing), method=route.method, json=body).status_code < 300
 
 
-def test_anothers_id_in_query_or_body_answers_as_one_that_never_existed(app, signed_in, stranger, subtests):
+def test_anothers_id_in_query_or_body_answers_as_one_that_never_existed(app, signed_in, stranger, makers, subtests):
     for operation, place, name in value_cases(app):
         with subtests.test(operation=f"{operation.method} {operation.path}", place=place, id=name):
             owner = signed_in()
-            thing = MAKERS[name](owner)
+            thing = makers[name](owner)
             before = rows_of(app, owner)
-            theirs, nobodys = (_ask(stranger, operation, place, {name: value}) for value in (thing, str(uuid4())))
+            theirs, nobodys = (
+                _ask(stranger, makers, operation, place, {name: value}) for value in (thing, str(uuid4()))
+            )
             assert seen(theirs) == seen(nobodys)
             assert rows_of(app, owner) == before
 
 
-def _ask(client, operation, place, value):
-    path = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", lambda _: MAKERS["task_id"](client), operation.path)
+def _ask(client, makers, operation, place, value):
+    path = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", lambda _: makers["task_id"](client), operation.path)
     body = sample(operation.body) if operation.body else None
     if place == "query":
         return client.open(path, method=operation.method, query_string=value, json=body)
     return client.open(path, method=operation.method, json={**(body or {}), **value})
 
 
-def test_it_is_known_how_to_fill_every_list(app):
-    lists = {o.path for o in operations(app) if "cursor" in o.query and not o.path.startswith(NOT_OWNED)}
-    assert lists <= LISTS.keys()
+def test_it_is_known_how_to_fill_every_list(app, lists):
+    paths = {o.path for o in operations(app) if "cursor" in o.query and not o.path.startswith(NOT_OWNED)}
+    assert paths <= lists.keys()
 
 
-@pytest.mark.parametrize("path", LISTS)
-def test_anothers_cursor_is_no_cursor(signed_in, path):
-    owner, stranger = signed_in(), signed_in()
-    for person in (owner, stranger):
-        LISTS[path](person), LISTS[path](person)
-    cursor = owner.get(f"{path}?limit=1").json["next_cursor"]
-    answer = stranger.get(path, query_string={"limit": 1, "cursor": cursor})
-    assert (answer.status_code, answer.json["code"]) == (400, "invalid_cursor")
-    assert owner.get(path, query_string={"limit": 1, "cursor": cursor}).status_code == 200
+def test_anothers_cursor_is_no_cursor(signed_in, lists, subtests):
+    for path, add in lists.items():
+        with subtests.test(path=path):
+            owner, stranger = signed_in(), signed_in()
+            for person in (owner, stranger):
+                add(person), add(person)
+            cursor = owner.get(f"{path}?limit=1").json["next_cursor"]
+            answer = stranger.get(path, query_string={"limit": 1, "cursor": cursor})
+            assert (answer.status_code, answer.json["code"]) == (400, "invalid_cursor")
+            assert owner.get(path, query_string={"limit": 1, "cursor": cursor}).status_code == 200
 
 
-def test_a_list_holds_ones_own_alone(signed_in, subtests):
-    for path, fill_list in LISTS.items():
+def test_a_list_holds_ones_own_alone(signed_in, lists, subtests):
+    for path, fill_list in lists.items():
         with subtests.test(path=path):
             owner, stranger = signed_in(), signed_in()
             fill_list(owner)

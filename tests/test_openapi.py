@@ -9,12 +9,12 @@ from conftest import PASSWORD
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import load_all_checks
+from surface import collections
 
 load_all_checks()
 EXAMPLES = 5
 ENDING = {"POST /api/v1/auth/logout", "DELETE /api/v1/auth/sessions", "PUT /api/v1/me/password", "DELETE /api/v1/me"}
 TAKING = {"parameters", "requestBody", "security"}  # operations without these have no invalid requests
-KINDS = {"task_id": ("tasks", "title"), "project_id": ("projects", "name"), "label_id": ("labels", "name")}
 EVERYWHERE = {  # on any response, so that the operations do not list them
     "content-type", "content-length", "date", "vary", "set-cookie", "ratelimit", "ratelimit-policy",
     "content-security-policy", "cross-origin-resource-policy", "permissions-policy", "referrer-policy",
@@ -49,14 +49,15 @@ def documented_headers(_ctx, response, case):
 def things(app, owner, signed_in):
     """Create a resource for an id in a path: one of the administrator who sends the request, or a user."""
 
+    add = {collection.id_name: collection.add for collection in collections(app)}
+
     def make(asking, name):
         if name == "user_id":
             return signed_in().get("/api/v1/me").json["id"]
         if name == "session_id":
             credentials = {"username": asking.username, "password": PASSWORD}
             return app.test_client().post("/api/v1/auth/login", json=credentials).json["session_id"]
-        kind, naming = KINDS[name]
-        return asking.post(f"/api/v1/{kind}", json={naming: uuid4().hex}).json["id"]
+        return add[name](asking)
 
     return make
 
