@@ -1,4 +1,4 @@
-"""Write the documents that are made from the code: `make docs`."""
+"""Write the documents that are generated from the code: `make docs`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ NOTE = "Made by `make docs`; change the code instead."
 
 
 def documents() -> dict[Path, str]:
-    """Return every generated document by its place."""
+    """Return every generated document by path."""
     return {
         ROOT / ".env.example": "\n".join(_example()) + "\n",
         ROOT / "docs" / "settings.md": "\n".join(_settings()) + "\n",
@@ -22,7 +22,7 @@ def documents() -> dict[Path, str]:
 
 
 def _example() -> Iterator[str]:
-    yield "# Copy this to .env, and take the mark off what you set. What stays marked has the default shown."
+    yield "# Copy this to .env, and uncomment what you set. The lines show the defaults."
     yield f"# {NOTE.replace('`', '')}"
     for name, setting in SETTINGS.items():
         yield f"\n# {setting.metadata['help']}"
@@ -34,17 +34,19 @@ def _settings() -> Iterator[str]:
 
 <!-- {NOTE} -->
 
-Each setting is an environment variable, `{PREFIX}` and its name. The same name with `_FILE` behind it names a file that
-holds the value, as secret stores mount them. They are gathered from four places, each stronger than the one before:
+Each setting is an environment variable with the prefix `{PREFIX}`. The same name with the suffix `_FILE` names a file
+that contains the value, as secret stores mount them. Settings come from four sources. Later sources override earlier
+ones:
 
 1. `config.py` in the instance folder, a Python file with the names as below (`BCRYPT_ROUNDS = 13`)
-2. `.env`, in the folder you start from or one above it
+2. `.env`, in the current folder or one of its parents
 3. the environment
-4. what a program hands to `create_app({{"BCRYPT_ROUNDS": 13}})`
+4. the argument of `create_app({{"BCRYPT_ROUNDS": 13}})`
 
-`DATABASE_URL` and `REDIS_URL` count without the prefix too, where the prefixed name is not set. Durations are seconds,
-sizes bytes, booleans `true` or `false`; lists are comma-separated; an empty value counts as none. A wrong setting keeps
-the service from starting, and all that are wrong are told at once. `flask doctor` tells which are set.
+`DATABASE_URL` and `REDIS_URL` are also read without the prefix, if the name with the prefix is not set. Durations are
+in seconds, sizes in bytes, booleans are `true` or `false`, and lists are comma-separated. An empty value means that the
+setting is absent. The service does not start with an invalid setting; the error lists all of them. `flask doctor` lists
+the settings that are set.
 
 An unknown name with this prefix is logged as a warning at start, with the setting that it resembles, and fails `flask
 doctor`. The variables that Kubernetes sets in each pod for a Service named `taskapi` (`TASKAPI_PORT=tcp://…`,

@@ -8,12 +8,12 @@ from typing import Any
 
 from docs.postman_requests import Operation, bearer, event, read, request_item
 from taskapi import create_app
-from taskapi.api import openapi_examples as cast
+from taskapi.api import openapi_examples as samples
 
 FOLDER = Path(__file__).parent.parent / "postman"
 SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
-LAST = "delete_user"  # of its folder
-LEAVE = "delete_account"  # after all folders
+LAST_OF_FOLDER = "delete_user"
+LAST = "delete_account"  # in a folder of its own, after all others
 
 
 def openapi() -> Any:
@@ -24,13 +24,13 @@ def openapi() -> Any:
 
 
 def documents(document: dict[str, Any]) -> dict[Path, str]:
-    """Return the collection and its environments by their places."""
-    made = {
+    """Return the collection and its environments by path."""
+    texts = {
         "taskapi.postman_collection.json": collection(document),
         "local.postman_environment.json": _environment("Task API, local", "http://127.0.0.1:8000"),
         "production.postman_environment.json": _environment("Task API, production", "https://tasks.example.org"),
     }
-    return {FOLDER / name: json.dumps(text, indent=2, ensure_ascii=False) + "\n" for name, text in made.items()}
+    return {FOLDER / name: json.dumps(text, indent=2, ensure_ascii=False) + "\n" for name, text in texts.items()}
 
 
 def _environment(name: str, base_url: str) -> dict[str, Any]:
@@ -39,18 +39,18 @@ def _environment(name: str, base_url: str) -> dict[str, Any]:
 
 
 def collection(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the collection: a folder for each group of the document, in whose order it runs from end to end."""
+    """Return the collection: a folder for each group of the document. It can run from start to end."""
     operations = [*_operations(document)]
     folders = {
         tag["name"]: (
             tag["description"],
-            [one for one in operations if tag["name"] in one.said["tags"] and one.id != LEAVE],
+            [one for one in operations if tag["name"] in one.document["tags"] and one.id != LAST],
         )
         for tag in document["tags"]
     }
-    leave = [one for one in operations if one.id == LEAVE]
-    folders["leave"] = ("The account that a run opened goes, with all that it made.", leave)
-    fresh = [one.name for one in operations if "must come from a password" in one.said["description"]]
+    last = [one for one in operations if one.id == LAST]
+    folders["leave"] = ("Deletes the account of the run, with all its resources.", last)
+    fresh = [one.name for one in operations if "must come from a password" in one.document["description"]]
     return {
         "info": {"name": document["info"]["title"], "description": read("about.md"), "schema": SCHEMA},
         "item": [
@@ -64,8 +64,8 @@ def collection(document: dict[str, Any]) -> dict[str, Any]:
         ],
         "variable": [
             {"key": "username", "value": ""},
-            {"key": "password", "value": cast.PASSWORD},
-            {"key": "new_password", "value": cast.NEW_PASSWORD},
+            {"key": "password", "value": samples.PASSWORD},
+            {"key": "new_password", "value": samples.NEW_PASSWORD},
         ],
     }
 
@@ -76,4 +76,4 @@ def _operations(document: dict[str, Any]) -> Iterator[Operation]:
 
 
 def _in_order(operations: list[Operation]) -> list[Operation]:
-    return sorted(operations, key=lambda one: one.id == LAST)
+    return sorted(operations, key=lambda one: one.id == LAST_OF_FOLDER)

@@ -1,4 +1,4 @@
-"""The requests of the Postman collection: an operation of the OpenAPI document each, with what checks its answer."""
+"""The requests of the Postman collection: one for each operation, with tests of its response."""
 
 import json
 from collections.abc import Iterator
@@ -6,69 +6,69 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from taskapi.api import openapi_examples as cast
+from taskapi.api import openapi_examples as samples
 
 SCRIPTS = Path(__file__).parent.parent / "postman" / "scripts"
 JSON = "application/json"
 CSV = "text/csv"
-VARIABLES = {  # what examples call somebody or something, and the variable that has its place
-    **{value: f"{{{{{name.lower()}}}}}" for name, value in vars(cast).items() if name.endswith("_ID")},
-    cast.REFRESH_TOKEN: "{{refresh_token}}",
-    cast.PASSWORD: "{{password}}",
-    cast.NEW_PASSWORD: "{{new_password}}",
-    f'"{cast.USERNAME}"': '"{{username}}"',
-    f'"{cast.GUEST}"': '"guest-{{$guid}}"',
+VARIABLES = {  # the values of the examples that the collection replaces by variables
+    **{value: f"{{{{{name.lower()}}}}}" for name, value in vars(samples).items() if name.endswith("_ID")},
+    samples.REFRESH_TOKEN: "{{refresh_token}}",
+    samples.PASSWORD: "{{password}}",
+    samples.NEW_PASSWORD: "{{new_password}}",
+    f'"{samples.USERNAME}"': '"{{username}}"',
+    f'"{samples.GUEST}"': '"guest-{{$guid}}"',
 }
-# The parameters that a request has from the start
-ASKED = {(f"import_tasks_{form}", "dry_run"): "true" for form in ("json", "csv")}
-ENDING = {"logout", "end_session", "delete_account"}  # the session in use
+# The query parameters that are enabled
+ENABLED = {(f"import_tasks_{form}", "dry_run"): "true" for form in ("json", "csv")}
+ENDING = {"logout", "end_session", "delete_account"}  # operations that end the current session
 
 
 class Operation(NamedTuple):
-    """An operation of the document, and where it is."""
+    """An operation of the document, with its method and path."""
 
     method: str
     path: str
-    said: dict[str, Any]
+    document: dict[str, Any]
 
     @property
     def id(self) -> str:
-        """Its name for programs."""
-        return str(self.said["operationId"])
+        """Return the operationId."""
+        return str(self.document["operationId"])
 
     @property
     def name(self) -> str:
-        """Its name for people."""
-        return str(self.said["summary"]).removesuffix(".")
+        """Return the summary without its full stop."""
+        return str(self.document["summary"]).removesuffix(".")
 
 
 def request_item(document: dict[str, Any], operation: Operation) -> dict[str, Any]:
-    """Return an operation as Postman has it: its request, its scripts, and answers to look at."""
-    status, answer = next((s, answer) for s, answer in operation.said["responses"].items() if s[0] == "2")
-    scripts = {"prerequest": _own_script(operation, "before"), "test": _tests(document, operation, status, answer)}
+    """Return an operation in the format of Postman: its request, its scripts and example responses."""
+    status, response = next((s, response) for s, response in operation.document["responses"].items() if s[0] == "2")
+    scripts = {"prerequest": _own_script(operation, "before"), "test": _tests(document, operation, status, response)}
     request = _request(operation)
     return {
         "name": operation.name,
         "request": request,
         "event": [event(when, script) for when, script in scripts.items() if script],
-        "response": [*_saved(operation, request, int(status), answer)],
+        "response": [*_saved(operation, request, int(status), response)],
     }
 
 
 def _request(operation: Operation) -> dict[str, Any]:
-    parameters = operation.said.get("parameters", ())
+    parameters = operation.document.get("parameters", ())
     headers = [_header(parameter) for parameter in parameters if parameter["in"] == "header"]
     request = {"method": operation.method, "url": _url(operation, parameters)}
     if operation.path.startswith("/api/v1/admin/"):
         request["auth"] = bearer("admin_access_token")
-    elif not operation.said["security"] or {} in operation.said["security"]:
+    elif not operation.document["security"] or {} in operation.document["security"]:
         request["auth"] = {"type": "noauth"}
     if bodies := _bodies(operation):
         media_type = _media_type(operation)
         headers.append({"key": "Content-Type", "value": media_type})
         language = {"raw": {"language": "json" if media_type == JSON else "text"}}
         request["body"] = {"mode": "raw", "raw": next(iter(bodies.values())), "options": language}
-    return {**request, "header": headers, "description": operation.said["description"]}
+    return {**request, "header": headers, "description": operation.document["description"]}
 
 
 def _url(operation: Operation, parameters: Any) -> dict[str, Any]:
@@ -76,8 +76,8 @@ def _url(operation: Operation, parameters: Any) -> dict[str, Any]:
     ids = [step.removeprefix(":") for step in steps if step.startswith(":")]
     query = [_query(operation, parameter) for parameter in parameters if parameter["in"] == "query"]
     raw = "{{base_url}}/" + "/".join(steps)
-    if asked := [f"{each['key']}={each['value']}" for each in query if not each["disabled"]]:
-        raw += "?" + "&".join(asked)
+    if enabled := [f"{each['key']}={each['value']}" for each in query if not each["disabled"]]:
+        raw += "?" + "&".join(enabled)
     variables = [{"key": name, "value": f"{{{{{name}}}}}"} for name in ids]
     return {"raw": raw, "host": ["{{base_url}}"], "path": steps, "query": query, "variable": variables}
 
@@ -85,9 +85,9 @@ def _url(operation: Operation, parameters: Any) -> dict[str, Any]:
 def _query(operation: Operation, parameter: dict[str, Any]) -> dict[str, Any]:
     schema = parameter["schema"].get("items", parameter["schema"])
     usual = str(schema.get("default", next(iter(schema.get("enum", ())), "")))
-    value = ASKED.get((operation.id, parameter["name"]))
-    said = {"key": parameter["name"], "value": value or usual, "disabled": value is None}
-    return {**said, "description": parameter["description"]}
+    value = ENABLED.get((operation.id, parameter["name"]))
+    query = {"key": parameter["name"], "value": value or usual, "disabled": value is None}
+    return {**query, "description": parameter["description"]}
 
 
 def _header(parameter: dict[str, Any]) -> dict[str, Any]:
@@ -97,19 +97,19 @@ def _header(parameter: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bodies(operation: Operation) -> dict[str, str]:
-    """Return the bodies that the document shows, by what it says of each, with variables in them."""
+    """Return the example bodies by summary, with variables."""
     media_type = _media_type(operation)
     if media_type is None:
         return {}
-    content = operation.said["requestBody"]["content"][media_type]
+    content = operation.document["requestBody"]["content"][media_type]
     if media_type == CSV:
         return _examples(content)
-    return {said: _with_variables(value) for said, value in _examples(content).items()}
+    return {summary: _with_variables(value) for summary, value in _examples(content).items()}
 
 
 def _media_type(operation: Operation) -> str | None:
-    """Return the type of the body that a request has, if it has one."""
-    content = operation.said.get("requestBody", {}).get("content", {})
+    """Return the media type of the body, or None."""
+    content = operation.document.get("requestBody", {}).get("content", {})
     return next((media_type for media_type in (JSON, CSV) if media_type in content), None)
 
 
@@ -126,10 +126,10 @@ def _with_variables(value: Any) -> str:
     return text
 
 
-def _tests(document: dict[str, Any], operation: Operation, status: str, answer: dict[str, Any]) -> str:
-    """Return what is checked of an answer, and what is kept of it."""
+def _tests(document: dict[str, Any], operation: Operation, status: str, response: dict[str, Any]) -> str:
+    """Return the script that tests a response and sets variables from it."""
     lines = [f'pm.test("{status} {HTTPStatus(int(status)).phrase}", () => pm.response.to.have.status({status}));']
-    if content := answer.get("content", {}).get(JSON):
+    if content := response.get("content", {}).get(JSON):
         schema = _shape(document, content["schema"], next(iter(_examples(content).values())))
         name = content["schema"]["$ref"].rsplit("/", 1)[1]
         lines.append(f'pm.test("{name}", () => pm.response.to.have.jsonSchema({json.dumps(schema)}));')
@@ -143,7 +143,7 @@ def _tests(document: dict[str, Any], operation: Operation, status: str, answer: 
 
 
 def _shape(document: dict[str, Any], schema: dict[str, Any], example: Any) -> dict[str, Any]:
-    """Return what a schema says of types, and that everything is there which its example has."""
+    """Return a JSON schema with the types of a schema. The members of the example are required."""
     if "$ref" in schema:
         return _shape(document, document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]], example)
     shape = {"type": schema["type"]} if "type" in schema else {}
@@ -156,15 +156,15 @@ def _shape(document: dict[str, Any], schema: dict[str, Any], example: Any) -> di
     return shape
 
 
-def _saved(operation: Operation, request: dict[str, Any], status: int, answer: dict[str, Any]) -> Iterator[Any]:
-    """Yield the answers that Postman shows as examples: one for each body that the document shows."""
-    content = answer.get("content", {}).get(JSON)
+def _saved(operation: Operation, request: dict[str, Any], status: int, response: dict[str, Any]) -> Iterator[Any]:
+    """Yield the example responses: one for each example body."""
+    content = response.get("content", {}).get(JSON)
     shown = [*_examples(content).values()] if content else []
-    for number, (said, body) in enumerate((_bodies(operation) or {"": None}).items()):
-        asked = request if body is None else {**request, "body": {**request["body"], "raw": body}}
+    for number, (summary, body) in enumerate((_bodies(operation) or {"": None}).items()):
+        example = request if body is None else {**request, "body": {**request["body"], "raw": body}}
         yield {
-            "name": said or HTTPStatus(status).phrase,
-            "originalRequest": {name: value for name, value in asked.items() if name != "description"},
+            "name": summary or HTTPStatus(status).phrase,
+            "originalRequest": {name: value for name, value in example.items() if name != "description"},
             "status": HTTPStatus(status).phrase,
             "code": status,
             "_postman_previewlanguage": "json" if content else "text",
@@ -174,12 +174,12 @@ def _saved(operation: Operation, request: dict[str, Any], status: int, answer: d
 
 
 def bearer(variable: str) -> dict[str, Any]:
-    """Return the authorization by the token that a variable holds."""
+    """Return the authorization with the token in a variable."""
     return {"type": "bearer", "bearer": [{"key": "token", "value": f"{{{{{variable}}}}}", "type": "string"}]}
 
 
 def event(listen: str, script: str) -> dict[str, Any]:
-    """Return a script that runs before a request (`prerequest`) or after its answer (`test`)."""
+    """Return a script that runs before a request (`prerequest`) or after its response (`test`)."""
     return {"listen": listen, "script": {"type": "text/javascript", "exec": script.rstrip("\n").split("\n")}}
 
 
@@ -189,5 +189,5 @@ def _own_script(operation: Operation, when: str) -> str:
 
 
 def read(name: str) -> str:
-    """Return one of the files that the collection is put together from."""
+    """Return a file of the folder postman/scripts."""
     return (SCRIPTS / name).read_text(encoding="utf-8")
