@@ -20,29 +20,25 @@ from taskapi.database import set_rls_user
 from taskapi.security.cookies import ACCESS, SAFE_METHODS, read_cookie, read_device, require_csrf
 from taskapi.security.denylist import is_revoked
 from taskapi.security.rate_limit import USER, Limit, count_by_address, enforce_limit, reject_exceeded
-from taskapi.security.rbac import Permission, grants, roles_with
+from taskapi.security.rbac import Permission, roles_with
 from taskapi.security.tokens import Caller, verify_token
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Access(NamedTuple):
-    """The permission that a view requires, and whether it requires a fresh token."""
+    """The permission that a view requires, whether it requires a fresh token, and the roles that grant it."""
 
     permission: Permission
-    fresh: bool = False
-
-    @property
-    def roles(self) -> list[str]:
-        """Return the roles that grant the permission."""
-        return roles_with(self.permission)
+    fresh: bool
+    roles: tuple[str, ...]
 
 
 def requires(permission: Permission, *, fresh: bool = False) -> Callable[[View], View]:
     """Declare that a view requires a permission, and with `fresh` a token from a recent password entry."""
 
     def decorate(view: View) -> View:
-        declaration(view).access = Access(permission, fresh)
+        declaration(view).access = Access(permission, fresh, roles_with(permission))
         return view
 
     return decorate
@@ -64,7 +60,7 @@ def authorize_request() -> None:
     set_rls_user(caller.id)
     enforce_limit(USER, caller.sub)
     count_request(limits)
-    if not grants(caller.roles, access.permission):
+    if not any(role in access.roles for role in caller.roles):
         problem(
             "permission_denied",
             f"Your role does not grant {access.permission}.",

@@ -19,7 +19,7 @@ from taskapi.api.blueprint import declaration
 from taskapi.config import Settings, settings
 from taskapi.context import current_application, current_g
 from taskapi.security.client_address import client_networks
-from taskapi.security.redis import redis
+from taskapi.security.redis import Store
 
 View = TypeVar("View", bound=Callable[..., Any])
 SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
@@ -155,14 +155,15 @@ def refund(*usages: Usage | None) -> None:
 
 def init_rate_limit(app: Flask, _settings: Settings) -> None:
     """Create the counters, and add the RateLimit fields to responses."""
-    app.extensions["taskapi-limits"] = CounterStore()
+    app.extensions["taskapi-limits"] = CounterStore(app.extensions["taskapi-redis"])
     app.after_request(_add_headers)
 
 
 class CounterStore:
     """The counters of the current windows, in Redis or in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, redis: Store | None) -> None:
+        self._redis = redis
         self._lock = Lock()
         self._in_memory: Windows = {}
         self._reserved: Windows = {}  # numbers that were taken from Redis and not used yet
@@ -173,7 +174,7 @@ class CounterStore:
 
     def subtract(self, counters: list[Counter]) -> None:
         """Subtract one from each counter."""
-        store = redis()
+        store = self._redis
         changes = [(counter, -1) for counter in counters]
         if store is None or store.run(partial(_increment, store.prefix, changes)) is None:
             for counter in counters:
@@ -192,7 +193,7 @@ class CounterStore:
 
         Numbers that several threads reserve at the same time are all kept. Returns None if Redis does not respond.
         """
-        store = redis()
+        store = self._redis
         if store is None:
             return None
         with self._lock:

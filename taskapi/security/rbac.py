@@ -38,6 +38,6 @@ def grants(roles: Iterable[str], permission: Permission) -> bool:
     return any(permission in GRANTS.get(role, ()) for role in roles)  # type: ignore[call-overload]
 
 
-def roles_with(permission: Permission) -> list[str]:
+def roles_with(permission: Permission) -> tuple[str, ...]:
     """Return the roles that grant the permission."""
-    return [role.value for role in Role if permission in GRANTS[role]]
+    return tuple(role.value for role in Role if permission in GRANTS[role])

@@ -102,7 +102,7 @@ def parameters_of(question: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
         parameters["now"] = now()
     for name in LABELS:
         parameters |= {f"{name} {i}": name_key(label) for i, label in enumerate(question.get(name, ()))}
-    return parameters | _words(words_of(question.get("q", "")))
+    return parameters | _words(words_of(question["q"])) if "q" in question else parameters
 
 
 def _is_one_of(name: str, shape: frozenset[str]) -> ColumnElement[bool]:
