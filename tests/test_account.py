@@ -1,4 +1,4 @@
-"""/me: your account, what is stored of you, and that nothing of it stays when you go."""
+"""/me: show, change and delete the account of the caller."""
 
 from uuid import UUID
 
@@ -15,7 +15,7 @@ LOGIN = "/api/v1/auth/login"
 
 @pytest.fixture
 def person(signed_in):
-    """Somebody who is signed in, and knows their own id."""
+    """A signed-in user with their id."""
     client = signed_in()
     client.id = UUID(client.get(ME).json["id"])
     return client
@@ -26,7 +26,7 @@ def events(client):
 
 
 def live(client):
-    """Do something of everything, so that as many tables as can be have a row of this person's."""
+    """Use every feature once, so that as many tables as possible have a row of this user."""
     project = client.post("/api/v1/projects", json={"name": "Garden"}).json
     plants = {"title": "Plants", "due_date": "2030-01-31", "labels": ["green"], "project_id": project["id"]}
     parent = client.post("/api/v1/tasks", json=plants).json
@@ -42,7 +42,7 @@ def live(client):
 
 
 def traces(app, person_id):
-    """Return the tables that name a person, in whatever column."""
+    """Return the tables that contain the id of a user in any column."""
     with app.app_context(), rls_user(person_id):
         return {
             table.name
@@ -53,13 +53,13 @@ def traces(app, person_id):
         }
 
 
-def test_an_account_shows_its_person_and_no_secret(person):
+def test_account_is_shown_without_secrets(person):
     account = person.get(ME).json
     assert account["username"] == person.username
     assert account.keys() == {"id", "username", "name", "email", "timezone", "roles", "created_at"}
 
 
-def test_a_person_changes_what_they_name_and_nothing_else(person):
+def test_patch_keeps_unnamed_fields(person):
     person.patch(ME, json={"name": "Ada Lovelace"})
     answer = person.patch(ME, json={"email": "ada@example.org", "timezone": "Europe/London"})
     assert answer.status_code == 200
@@ -83,7 +83,7 @@ def test_null_clears_a_name(person):
         {"email": "nobody"}, {"name": ""}, {"name": "a\u0000b"},
     ],
 )  # fmt: skip
-def test_what_cannot_be_changed_is_refused_and_stays(person, changes):
+def test_patch_refuses_fields_that_cannot_change(person, changes):
     before = person.get(ME).json
     answer = person.patch(ME, json=changes)
     assert answer.status_code == 422
@@ -91,13 +91,13 @@ def test_what_cannot_be_changed_is_refused_and_stays(person, changes):
     assert person.get(ME).json == before
 
 
-def test_a_change_of_the_account_is_recorded_by_its_fields_and_not_its_values(person):
+def test_account_change_is_recorded_without_its_values(person):
     person.patch(ME, json={"name": "Ada", "email": "ada@example.org"})
     entry = person.get(f"{ME}/activity").json["items"][0]
     assert (entry["event"], entry["details"]) == ("profile_changed", {"fields": ["email", "name"]})
 
 
-def test_activity_comes_in_pages_the_latest_first(person):
+def test_activity_has_pages_with_the_latest_first(person):
     for name in ("a", "b", "c"):
         person.patch(ME, json={"name": name})
     whole = person.get(f"{ME}/activity").json["items"]
@@ -113,27 +113,27 @@ def test_activity_comes_in_pages_the_latest_first(person):
     assert [item["at"] for item in seen] == sorted((item["at"] for item in seen), reverse=True)
 
 
-def test_activity_is_ones_own(person, signed_in):
+def test_activity_shows_own_entries_only(person, signed_in):
     other = signed_in()
     other.patch(ME, json={"name": "Other"})
     assert "profile_changed" not in events(person)
 
 
-def test_a_cursor_of_ones_activity_serves_nobody_else(person, signed_in):
+def test_activity_cursor_is_refused_for_another_user(person, signed_in):
     person.patch(ME, json={"name": "Ada"})
     cursor = person.get(f"{ME}/activity?limit=1").json["next_cursor"]
     answer = signed_in().get(f"{ME}/activity", query_string={"limit": 1, "cursor": cursor})
     assert (answer.status_code, answer.json["code"]) == (400, "invalid_cursor")
 
 
-def test_every_table_that_belongs_to_people_goes_with_its_owner():
+def test_every_owned_table_is_deleted_with_its_owner():
     for table, owner in tables_of_users().items():
         rules = [key.ondelete for key in owner.foreign_keys]
         assert "CASCADE" in rules, f"{table.name} keeps the rows of people who left"
         assert "RESTRICT" not in rules, f"{table.name} keeps people from leaving"
 
 
-def test_no_row_names_a_person_who_left_but_the_log(app, person):
+def test_deleted_user_is_named_in_the_audit_log_only(app, person):
     live(person)
     unseen = {table.name for table in tables_of_users()} - traces(app, person.id)
     assert unseen == set(), f"live() should do what puts a row into {unseen}"
@@ -141,12 +141,12 @@ def test_no_row_names_a_person_who_left_but_the_log(app, person):
     assert traces(app, person.id) == {"audit_entries"}
 
 
-def test_nothing_of_another_person_goes_with_an_account(person, owner, task):
+def test_deleting_an_account_keeps_rows_of_other_users(person, owner, task):
     person.delete(ME)
     assert owner.get(f"/api/v1/tasks/{task['id']}").json == task
 
 
-def test_a_deleted_account_is_shut_at_once(person, client):
+def test_deleted_account_is_refused_immediately(person, client):
     person.delete(ME)
     answer = person.get(ME)
     assert (answer.status_code, answer.json["code"]) == (401, "token_revoked")
@@ -154,7 +154,7 @@ def test_a_deleted_account_is_shut_at_once(person, client):
     assert (answer.status_code, answer.json["code"]) == (401, "invalid_credentials")
 
 
-def test_a_browser_loses_its_cookies_with_the_account(app, new_person):
+def test_deleting_an_account_clears_its_cookies(app, new_person):
     browser = app.test_client()
     credentials = {"username": new_person(), "password": PASSWORD, "cookies": True}
     browser.post(LOGIN, json=credentials)
@@ -163,7 +163,7 @@ def test_a_browser_loses_its_cookies_with_the_account(app, new_person):
     assert [browser.get_cookie(name) for name in ("csrf_access_token", "csrf_refresh_token")] == [None, None]
 
 
-def test_a_name_is_free_again_when_its_account_is_gone(person, client):
+def test_username_is_free_after_its_account_is_deleted(person, client):
     person.delete(ME)
     answer = client.post("/api/v1/auth/register", json={"username": person.username, "password": PASSWORD})
     assert answer.status_code == 201
@@ -173,7 +173,7 @@ def test_a_name_is_free_again_when_its_account_is_gone(person, client):
 LENGTH = "Must have 12 to 128 characters."
 
 
-def test_registration_reports_all_fields_at_once(client):
+def test_registration_reports_errors_of_all_fields(client):
     body = {"username": "a b", "password": "short", "email": "nowhere", "name": "n" * 101}
     answer = client.post("/api/v1/auth/register", json=body)
     assert (answer.status_code, answer.json["errors"]["json"]) == (
@@ -189,7 +189,7 @@ def test_registration_reports_all_fields_at_once(client):
     assert empty.json["errors"]["json"] == {"username": ["Must have 3 to 64 characters."], "password": [LENGTH]}
 
 
-def test_a_new_password_is_checked_with_the_other_fields(owner):
+def test_new_password_is_checked_with_the_other_fields(owner):
     answer = owner.put("/api/v1/me/password", json={"current_password": "", "new_password": "short"})
     assert answer.json["errors"]["json"]["new_password"] == [LENGTH]
     assert "current_password" in answer.json["errors"]["json"]
@@ -198,6 +198,6 @@ def test_a_new_password_is_checked_with_the_other_fields(owner):
 @pytest.mark.parametrize(
     "letter", ["\u212a", "\u0130", "\u017f", "\uff41"]
 )  # each is a letter a-z in lower case or NFKC
-def test_a_username_is_ascii_before_its_case_is_folded(client, letter):
+def test_username_is_checked_for_ascii_before_case_folding(client, letter):
     answer = client.post("/api/v1/auth/register", json={"username": f"ada-{letter}ate", "password": PASSWORD})
     assert (answer.status_code, list(answer.json["errors"]["json"])) == (422, ["username"])

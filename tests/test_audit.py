@@ -1,4 +1,4 @@
-"""The audit log: what is written into it, that nothing takes it out again, and what is blanked with time."""
+"""The audit log: recording, protection by triggers, queries and pruning."""
 
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ USERS = "/api/v1/admin/users"
 
 @pytest.fixture
 def entry(app):
-    """An entry of the log, as it is stored."""
+    """A stored entry."""
     subject_id = uuid4()
     with app.test_request_context(headers={"User-Agent": "curl/8"}, environ_base={"REMOTE_ADDR": "192.0.2.7"}):
         record(Event.SIGN_IN, actor_id=subject_id, subject_id=subject_id)
@@ -43,13 +43,13 @@ def user_id(app, username) -> UUID:
 
 
 def raw(app, statement, *, entry):
-    """Run a statement of SQL, with `:id` for the entry's id as the database writes it."""
+    """Run an SQL statement with the entry's id as `:id`."""
     with app.app_context():
         db.session.execute(sa.text(statement).bindparams(sa.bindparam("id", type_=sa.Uuid())), {"id": entry.id})
         db.session.commit()
 
 
-def test_an_entry_says_who_did_what_to_whom_and_from_where(app):
+def test_entry_has_event_actor_subject_and_origin(app):
     actor, subject = uuid4(), uuid4()
     headers = {"User-Agent": "Mozilla/5.0", "X-Request-ID": "abc-1"}
     with app.test_request_context(headers=headers, environ_base={"REMOTE_ADDR": "2001:db8::1"}):
@@ -62,7 +62,7 @@ def test_an_entry_says_who_did_what_to_whom_and_from_where(app):
     assert abs(entry.at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-def test_an_entry_made_outside_a_request_has_no_origin(app):
+def test_entry_outside_a_request_has_no_origin(app):
     subject = uuid4()
     with app.app_context():
         record(Event.DELETED, subject_id=subject)
@@ -72,7 +72,7 @@ def test_an_entry_made_outside_a_request_has_no_origin(app):
 
 
 @pytest.mark.parametrize(("agent", "kept"), [("a" * 300, "a" * 256), ("one\ttwo\x1b[31m", "one\ufffdtwo\ufffd[31m")])
-def test_an_agent_is_cut_and_cleaned(app, agent, kept):
+def test_user_agent_is_cut_and_cleaned(app, agent, kept):
     subject = uuid4()
     with app.test_request_context(environ_base={"HTTP_USER_AGENT": agent}):
         record(Event.SIGN_IN, subject_id=subject)
@@ -80,7 +80,7 @@ def test_an_agent_is_cut_and_cleaned(app, agent, kept):
     assert entries(app, subject)[0].user_agent == kept
 
 
-def test_an_entry_is_gone_with_the_transaction_that_it_belongs_to(app):
+def test_entry_is_rolled_back_with_its_transaction(app):
     subject = uuid4()
     with app.app_context():
         record(Event.DELETED, subject_id=subject)
@@ -89,7 +89,7 @@ def test_an_entry_is_gone_with_the_transaction_that_it_belongs_to(app):
     assert entries(app, subject) == []
 
 
-def test_opening_an_account_is_recorded_without_its_name(app, client):
+def test_registration_is_recorded_without_the_username(app, client):
     username = f"person-{secrets.token_hex(6)}"
     client.post("/api/v1/auth/register", json={"username": username, "password": "correct horse battery"})
     created = entries(app, user_id(app, username))[0]
@@ -104,14 +104,14 @@ def test_opening_an_account_is_recorded_without_its_name(app, client):
         "DELETE FROM audit_entries WHERE id = :id",
     ],
 )
-def test_the_database_refuses_to_change_or_remove_an_entry(app, entry, statement):
+def test_database_refuses_to_change_or_delete_an_entry(app, entry, statement):
     with pytest.raises(DBAPIError, match="append-only"):
         raw(app, statement, entry=entry)
     [same] = entries(app, entry.subject_id)
     assert (same.event, same.ip) == (entry.event, entry.ip)
 
 
-def test_the_database_refuses_to_put_another_entry_in_the_place_of_one(app, entry):
+def test_database_refuses_to_replace_an_entry(app, entry):
     columns = "id, at, event, actor_id, subject_id, ip, user_agent, request_id, details"
     copied = f"SELECT {columns.replace('event', chr(39) + 'sign_out' + chr(39))} FROM audit_entries WHERE id = :id"
     with app.app_context():
@@ -123,14 +123,14 @@ def test_the_database_refuses_to_put_another_entry_in_the_place_of_one(app, entr
         )
 
 
-def test_the_database_refuses_to_empty_the_log(app, entry):
+def test_database_refuses_to_empty_the_log(app, entry):
     with app.app_context():
         statement = "DELETE FROM audit_entries" if db.engine.dialect.name == "sqlite" else "TRUNCATE audit_entries"
         with pytest.raises(DBAPIError, match="append-only"):
             db.session.execute(sa.text(statement))
 
 
-def test_no_commit_leaves_the_log_open_to_changes(app):
+def test_opening_cannot_be_committed(app):
     with app.app_context():
         db.session.execute(sa.text("INSERT INTO audit_openings (id, never) VALUES (1, 2)"))
         with pytest.raises(DBAPIError):
@@ -139,7 +139,7 @@ def test_no_commit_leaves_the_log_open_to_changes(app):
         assert db.session.execute(sa.text("SELECT count(*) FROM audit_openings")).scalar() == 0
 
 
-def test_an_entry_cannot_be_removed_even_while_origins_are_blanked(app, entry):
+def test_entry_cannot_be_deleted_by_an_opening_without_a_date(app, entry):
     with app.app_context():
         db.session.execute(sa.text("INSERT INTO audit_openings (id, never) VALUES (1, 2)"))
         with pytest.raises(DBAPIError, match="append-only"):
@@ -163,7 +163,7 @@ def test_update_of_an_entry_may_only_clear_its_origin(app, entry, change):
         db.session.rollback()
 
 
-def test_origins_are_blanked_after_as_many_days_as_are_set_and_no_sooner(make_app, entry):
+def test_origins_are_cleared_after_the_configured_days(make_app, entry):
     app = make_app(AUDIT_DAYS=7)
     for days, ip in ((6, "192.0.2.7"), (8, None)):
         with time_machine.travel(datetime.now(UTC) + timedelta(days=days)), app.app_context():
@@ -174,7 +174,7 @@ def test_origins_are_blanked_after_as_many_days_as_are_set_and_no_sooner(make_ap
     assert (now.event, now.request_id, now.at) == (entry.event, entry.request_id, entry.at)
 
 
-def test_entries_are_removed_after_as_many_days_as_are_set_and_no_sooner(make_app, entry):
+def test_entries_are_deleted_after_the_configured_days(make_app, entry):
     app = make_app(AUDIT_DAYS=7, AUDIT_MAX_DAYS=30)
     for days, left in ((29, 1), (31, 0)):
         with time_machine.travel(datetime.now(UTC) + timedelta(days=days)):
@@ -184,7 +184,7 @@ def test_entries_are_removed_after_as_many_days_as_are_set_and_no_sooner(make_ap
     assert "from the audit log" in result.output
 
 
-def test_an_opening_removes_nothing_younger_than_it_says(app, entry):
+def test_opening_deletes_no_entry_after_its_date(app, entry):
     with app.app_context():
         before = entry.at - timedelta(seconds=1)
         db.session.add(AuditOpening(remove_before=before))
@@ -196,7 +196,7 @@ def test_an_opening_removes_nothing_younger_than_it_says(app, entry):
 
 @pytest.fixture
 def admin(signed_in):
-    """An administrator, who is signed in."""
+    """A signed-in administrator."""
     client = signed_in("admin")
     client.id = client.get("/api/v1/me").json["id"]
     return client
@@ -204,7 +204,7 @@ def admin(signed_in):
 
 @pytest.fixture
 def person(signed_in):
-    """Somebody whom things happen to."""
+    """The user that the events happen to."""
     client = signed_in()
     client.id = client.get("/api/v1/me").json["id"]
     return client
@@ -214,7 +214,7 @@ def events(admin, **query):
     return [item["event"] for item in admin.get(AUDIT, query_string=query).json["items"]]
 
 
-def test_the_log_is_filtered_by_who_whom_what_and_when(admin, person):
+def test_log_is_filtered_by_actor_subject_event_and_time(admin, person):
     start = datetime.now(UTC)
     admin.patch(f"{USERS}/{person.id}", json={"name": "One"})
     admin.patch(f"{USERS}/{person.id}", json={"roles": ["viewer"]})
@@ -225,7 +225,7 @@ def test_the_log_is_filtered_by_who_whom_what_and_when(admin, person):
     assert events(admin, subject=person.id, after=(start + timedelta(hours=1)).isoformat()) == []
 
 
-def test_the_log_comes_in_pages_without_skipping_or_repeating_what_is_added_meanwhile(admin, person):
+def test_log_pages_neither_skip_nor_repeat_new_entries(admin, person):
     for name in ("a", "b", "c", "d"):
         admin.patch(f"{USERS}/{person.id}", json={"name": name})
     whole = admin.get(AUDIT, query_string={"subject": person.id}).json["items"]
@@ -239,7 +239,7 @@ def test_the_log_comes_in_pages_without_skipping_or_repeating_what_is_added_mean
     assert seen == whole
 
 
-def test_what_a_person_does_is_in_the_log(admin, new_person, client):
+def test_account_events_are_recorded(admin, new_person, client):
     name, other = new_person(), "another horse altogether"
     tokens = client.post(LOGIN, json={"username": name, "password": PASSWORD}).json
     client.post(LOGIN, json={"username": name, "password": "wrong"})
@@ -256,7 +256,7 @@ def test_what_a_person_does_is_in_the_log(admin, new_person, client):
     assert events(admin, subject=person_id) == told
 
 
-def test_a_failed_sign_in_by_no_name_that_exists_does_not_tell_what_was_typed(app, client):
+def test_failed_sign_in_does_not_record_an_unknown_name(app, client):
     typed = f"hunter-{secrets.token_hex(6)}"
     client.post(LOGIN, json={"username": typed, "password": PASSWORD}, headers={"X-Request-ID": typed[7:]})
     with app.app_context():
@@ -266,16 +266,16 @@ def test_a_failed_sign_in_by_no_name_that_exists_does_not_tell_what_was_typed(ap
 
 
 @pytest.mark.parametrize("query", [{"event": "x"}, {"actor": "ada"}, {"after": "2030-01-01"}, {"ip": "127.0.0.1"}])
-def test_a_question_that_the_log_cannot_answer_is_refused(admin, query):
+def test_invalid_log_query_is_refused(admin, query):
     assert admin.get(AUDIT, query_string=query).status_code == 422
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_the_api_has_no_way_to_change_the_log(admin, method):
+def test_api_cannot_change_the_log(admin, method):
     assert getattr(admin, method)(AUDIT).status_code == 405
 
 
-def test_the_daily_prune_takes_old_addresses_out_of_the_log(app, client, new_person):
+def test_prune_command_clears_old_origins(app, client, new_person):
     login = {"username": new_person(), "password": PASSWORD}
     client.post("/api/v1/auth/login", json=login, headers={"User-Agent": "Old phone"})
     with time_machine.travel(datetime.now(UTC) + timedelta(days=91)):

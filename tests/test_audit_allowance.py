@@ -1,4 +1,4 @@
-"""How much strangers and users may add to the audit log, and what is recorded all the same."""
+"""Allowances of the audit log: how many entries anonymous clients and users can cause."""
 
 import secrets
 from datetime import UTC, datetime
@@ -52,14 +52,14 @@ def address(number):
     return f"2001:{0x1000 + number:x}:{secrets.randbelow(65536):x}::1"
 
 
-def test_strangers_have_an_allowance_for_each_address_and_one_for_all(client, recorded):
+def test_anonymous_clients_have_an_allowance_by_address_and_in_all(client, recorded):
     same = address(0)
     for _ in range(8):
         assert fail(client, same).status_code == 401
     assert recorded(event="sign_in_failed", subject_id=None) == 5
     for number in range(30):
         fail(client, address(number + 1))
-    assert recorded(event="sign_in_failed", subject_id=None) == 20  # what one address lost did not count for all
+    assert recorded(event="sign_in_failed", subject_id=None) == 20  # one address did not use up the shared one
 
 
 def test_addresses_of_one_network_share_an_allowance(client, recorded):
@@ -68,7 +68,7 @@ def test_addresses_of_one_network_share_an_allowance(client, recorded):
     assert recorded(event="sign_in_failed", subject_id=None) == 5
 
 
-def test_flood_of_strangers_leaves_users_and_administrators_their_entries(app, client, recorded, signed_in, new_person):
+def test_anonymous_flood_does_not_suppress_entries_of_users(app, client, recorded, signed_in, new_person):
     for number in range(40):
         fail(client, address(number))
     person, admin = signed_in(), signed_in("admin")
@@ -83,7 +83,7 @@ def test_flood_of_strangers_leaves_users_and_administrators_their_entries(app, c
     assert recorded(event="created") == before + 1
 
 
-def test_a_user_has_an_allowance_and_keeps_important_events(client, recorded, signed_in):
+def test_user_allowance_does_not_limit_important_events(client, recorded, signed_in):
     person = signed_in()
     person_id = person.get("/api/v1/me").json["id"]
     for number in range(20):

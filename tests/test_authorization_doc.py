@@ -1,4 +1,4 @@
-"""docs/authorization.md: its table is the code's, and its ten lines do what it says."""
+"""docs/authorization.md: its table matches the code, and its ten lines work."""
 
 import json
 import re
@@ -38,7 +38,7 @@ print(json.dumps(statuses))
 
 @pytest.fixture
 def copy(tmp_path):
-    """A copy of the code, with the page's lines in it."""
+    """A copy of the code with the lines of the page applied."""
     shutil.copytree(ROOT / "taskapi", tmp_path / "taskapi", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "tests").mkdir()
     shutil.copy(ROOT / "tests" / "test_matrix.py", tmp_path / "tests")

@@ -1,4 +1,4 @@
-"""flask tokens, as a person runs it."""
+"""flask tokens."""
 
 import json
 
@@ -12,14 +12,14 @@ from tests.key_sets import new_key, public
 
 @pytest.fixture
 def inspect(served):
-    """Run `flask tokens inspect` where our key is."""
+    """Run `flask tokens inspect` on the instance that issued the token."""
     runner = served.test_cli_runner()
     return lambda *words, stdin="": runner.invoke(args=["tokens", "inspect", *words], input=stdin)
 
 
 @pytest.fixture
 def verdict(inspect):
-    """What is said of a token: the code and why."""
+    """Return the error code of a token and the reason."""
 
     def verdict(token):
         result = inspect("--json", stdin=token)
@@ -30,7 +30,7 @@ def verdict(inspect):
     return verdict
 
 
-def test_a_good_token_is_taken_apart_with_what_each_part_tells(inspect, token):
+def test_inspect_explains_each_part_of_a_valid_token(inspect, token):
     result = inspect(stdin=f"{token}\n")
     header, claims = opened(token)
     lines = {line.split()[0]: line for line in result.output.splitlines() if line.startswith("  ")}
@@ -49,7 +49,7 @@ def test_inspect_aligns_the_columns_of_header_and_claims(inspect, token):
     assert columns == {2 + max(map(len, values)) + 2}
 
 
-def test_times_are_told_in_words(inspect, token):
+def test_inspect_shows_times_in_words(inspect, token):
     _, claims = opened(token)
     with time_machine.travel(claims["iat"] + 100, tick=False):
         lines = inspect(stdin=token).output.splitlines()
@@ -59,16 +59,16 @@ def test_times_are_told_in_words(inspect, token):
     ]
 
 
-def test_a_token_comes_as_an_argument_too_and_with_its_scheme(inspect, token):
+def test_inspect_accepts_an_argument_and_the_scheme(inspect, token):
     assert inspect(token).exit_code == 0
     assert inspect(f"Bearer {token}").exit_code == 0
 
 
-def test_the_help_says_where_a_token_on_the_command_line_stays(inspect):
+def test_inspect_help_warns_about_the_shell_history(inspect):
     assert "shell's history" in " ".join(inspect("--help").output.split())
 
 
-def test_no_key_is_shown(inspect, token):
+def test_inspect_shows_no_key(inspect, token):
     assert SECRET not in inspect(stdin=token).output + inspect("--json", stdin=token).output
 
 
@@ -87,7 +87,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize(("header", "claims", "why"), FORGED.values(), ids=FORGED)
-def test_a_token_is_invalid_for_the_reason_that_stopped_it(verdict, token, header, claims, why):
+def test_inspect_shows_why_a_token_is_invalid(verdict, token, header, claims, why):
     first, rest = opened(token)
     rest |= {"iat": NOW, "nbf": NOW, "exp": NOW + 900, **claims}
     forged = sign({**first, **header}, {name: value for name, value in rest.items() if value is not None})
@@ -95,8 +95,8 @@ def test_a_token_is_invalid_for_the_reason_that_stopped_it(verdict, token, heade
         assert verdict(forged) == ("token_invalid", why)
 
 
-def test_the_first_check_that_fails_is_told_as_the_api_makes_them(verdict, token):
-    """The header comes before the claims, the claims before the signature, and that before the time."""
+def test_inspect_reports_the_first_check_that_fails(verdict, token):
+    """The header is checked first, then the claims, the signature, and the expiry."""
     header, claims = opened(token)
     past = {**claims, "iat": 1_000_000, "exp": 1_000_900}
     wrong = "another secret that is long enough"
@@ -106,12 +106,12 @@ def test_the_first_check_that_fails_is_told_as_the_api_makes_them(verdict, token
     assert verdict(sign(header, past)) == ("token_expired", "Signature has expired")
 
 
-def test_byte_order_mark_before_a_token_is_ignored(inspect, token):
+def test_inspect_ignores_a_byte_order_mark(inspect, token):
     for data in (b"\xef\xbb\xbf" + token.encode(), token.encode("utf-16")):
         assert inspect(stdin=data).exit_code == 0
 
 
-def test_claims_that_nobody_vouches_for_are_said_to_be_so(inspect, token):
+def test_inspect_marks_unverified_claims(inspect, token):
     header, claims = opened(token)
     output = inspect(stdin=sign(header, {**claims, "roles": ["admin"]}, "another")).output
     assert "claims, which anybody could have written" in output
@@ -128,11 +128,11 @@ def test_claims_that_nobody_vouches_for_are_said_to_be_so(inspect, token):
         ("e30.e30." + "A" * 9000, "it has 9008 characters; at most 8192 are allowed"),
     ],
 )
-def test_what_is_no_token_is_told_why(verdict, text, why):
+def test_inspect_shows_why_a_token_is_malformed(verdict, text, why):
     assert verdict(text) == ("token_malformed", why)
 
 
-def test_what_a_forger_wrote_does_not_reach_the_terminal_as_it_is(inspect, token):
+def test_inspect_escapes_control_characters(inspect, token):
     header, claims = opened(token)
     strange = {"name": "\x1b[2Jada\n  name  root", "iat": 10**300, "exp": -1, "sub": ["\ud800"]}
     result = inspect(stdin=sign(header, {**claims, **strange}))
@@ -141,7 +141,7 @@ def test_what_a_forger_wrote_does_not_reach_the_terminal_as_it_is(inspect, token
     assert "\x1b" not in result.output
 
 
-def test_a_token_of_a_session_that_ended_is_revoked(inspect, served, new_person):
+def test_inspect_reports_a_revoked_token(inspect, served, new_person):
     client = served.test_client()
     credentials = {"username": new_person(), "password": "correct horse battery staple"}
     token = client.post("/api/v1/auth/login", json=credentials).json["access_token"]
@@ -152,7 +152,7 @@ def test_a_token_of_a_session_that_ended_is_revoked(inspect, served, new_person)
     assert "verified by our key" in result.output
 
 
-def test_an_instance_that_only_verifies_reads_tokens_too(serve, enter, make_app, tmp_path):
+def test_inspect_works_on_a_verify_only_instance(serve, enter, make_app, tmp_path):
     key = new_key("EdDSA")
     token = enter(serve(key))
     (tmp_path / "public.json").write_text(json.dumps({"keys": [public(key)]}))
@@ -163,7 +163,7 @@ def test_an_instance_that_only_verifies_reads_tokens_too(serve, enter, make_app,
     )
 
 
-def test_a_public_key_taken_for_a_secret_is_told_by_its_algorithm(serve, enter):
+def test_inspect_reports_algorithm_confusion(serve, enter):
     key = new_key("ES256")
     app = serve(key)
     header, claims = opened(enter(app))
@@ -179,7 +179,7 @@ def response(served, new_person):
     return lambda **options: served.test_client().post("/api/v1/auth/login", json=credentials | options)
 
 
-def test_inspect_says_that_it_was_given_a_refresh_token(inspect, verdict, response):
+def test_inspect_recognizes_a_refresh_token(inspect, verdict, response):
     token = response().json["refresh_token"]
     code, why = verdict(token)
     assert (code, why.startswith("this is a refresh token")) == ("token_malformed", True)
@@ -193,7 +193,7 @@ def test_inspect_takes_the_access_token_of_a_response(inspect, response):
     assert rest == inspect(stdin=answer.json["access_token"]).output
 
 
-def test_inspect_says_that_a_response_with_cookies_has_no_token(inspect, response):
+def test_inspect_recognizes_a_response_with_cookies(inspect, response):
     result = inspect(stdin=response(cookies=True).text)
     assert (result.exit_code, result.output) == (
         1,
@@ -202,5 +202,5 @@ def test_inspect_says_that_a_response_with_cookies_has_no_token(inspect, respons
 
 
 @pytest.mark.parametrize("text", ["5", '"text"', "[]", "{}"])
-def test_inspect_refuses_other_json_as_no_token(verdict, text):
+def test_inspect_refuses_other_json(verdict, text):
     assert verdict(text)[0] == "token_malformed"

@@ -1,4 +1,4 @@
-"""Browsers: tokens in cookies, CSRF values beside them, and other sites kept out."""
+"""Tokens in cookies, and CSRF protection."""
 
 from datetime import timedelta
 from http.cookies import SimpleCookie
@@ -35,7 +35,7 @@ class Browser:
 
 @pytest.fixture
 def browser(app, new_person):
-    """Somebody who has signed in with a browser."""
+    """A user who has signed in with a browser."""
     browser = Browser(app)
     browser.username = new_person()
     credentials = {"username": browser.username, "password": PASSWORD, "cookies": True}
@@ -45,7 +45,7 @@ def browser(app, new_person):
 
 
 def cookies_of(answer):
-    """Return the cookies that a response sets, by name; without that of the device, which holds no token."""
+    """Return the token cookies that a response sets, by name."""
     found = {}
     for line in answer.headers.getlist("Set-Cookie"):
         found |= SimpleCookie(line) if "device=" not in line else {}
@@ -53,13 +53,13 @@ def cookies_of(answer):
 
 
 def assert_signed_out(answer, browser):
-    """The response deletes all cookies, and what the browser cached with them."""
+    """Assert that the response deletes all cookies and the browser's cache."""
     assert {name: cookie["max-age"] for name, cookie in cookies_of(answer).items()} == dict.fromkeys(NAMES, "0")
     assert {browser.cookie(name) for name in NAMES} == {None}
     assert answer.headers["Clear-Site-Data"] == '"cache"'
 
 
-def test_login_with_cookies_puts_csrf_values_and_no_token_in_the_body(browser):
+def test_login_with_cookies_returns_csrf_values_and_no_token(browser):
     said = browser.login.json
     assert said.keys() == {
         "token_type", "expires_in", "refresh_expires_in", "session_id", "csrf_access_token", "csrf_refresh_token",
@@ -71,7 +71,7 @@ def test_login_with_cookies_puts_csrf_values_and_no_token_in_the_body(browser):
     ]
 
 
-def test_csrf_values_of_the_body_are_enough_for_another_origin(browser):
+def test_csrf_values_of_the_body_suffice_for_another_origin(browser):
     said = browser.login.json
     proof = {"X-CSRF-TOKEN": said["csrf_access_token"]}
     assert browser.client.post(TASKS, json={"title": "Milk"}, headers=proof).status_code == 201
@@ -95,7 +95,7 @@ def test_csrf_values_of_the_body_are_enough_for_another_origin(browser):
         ({"ENV": "production", "COOKIE_SECURE": False}, "https", False),
     ],
 )
-def test_cookies_carry_the_flags_that_protect_them(make_app, new_person, settings, scheme, secure):
+def test_cookies_have_protective_attributes(make_app, new_person, settings, scheme, secure):
     settings = {"JWT_SECRET_KEY": "fT5yXq8Zr2Nw7Ks4Vb9Hm3Jc6Pd1Lg0A", "TRUSTED_HOSTS": "localhost", **settings}
     client = make_app(**settings).test_client()
     credentials = {"username": new_person(), "password": PASSWORD, "cookies": True}
@@ -117,7 +117,7 @@ def test_samesite_is_a_setting(make_app, browser):
     assert {each["samesite"] for each in cookies_of(client.post(LOGIN, json=credentials)).values()} == {"Lax"}
 
 
-def test_samesite_none_needs_secure_cookies(make_app):
+def test_samesite_none_requires_secure_cookies(make_app):
     with pytest.raises(SettingsError, match="COOKIE_SAMESITE: None needs COOKIE_SECURE=true"):
         make_app(COOKIE_SAMESITE="None")
     with pytest.raises(SettingsError, match="COOKIE_SAMESITE"):
@@ -125,7 +125,7 @@ def test_samesite_none_needs_secure_cookies(make_app):
     make_app(COOKIE_SAMESITE="None", COOKIE_SECURE=True)
 
 
-def test_cookies_under_a_path_prefix_stay_below_it(app, browser):
+def test_cookie_path_is_the_path_prefix(app, browser):
     credentials = {"username": browser.username, "password": PASSWORD, "cookies": True}
 
     def paths(**environ):
@@ -137,7 +137,7 @@ def test_cookies_under_a_path_prefix_stay_below_it(app, browser):
     assert paths(**HTTPS) == {f"__Host-{name}": "/" for name in NAMES}
 
 
-def test_a_cookie_without_the_prefix_counts_for_nothing_over_https(browser):
+def test_cookie_without_host_prefix_is_ignored_over_https(browser):
     cookie = f"access_token={browser.cookie('access_token')}"
     bare = browser.client.application.test_client(use_cookies=False)
     assert bare.get(TASKS, headers={"Cookie": cookie}).status_code == 200
@@ -160,13 +160,13 @@ def test_two_cookies_of_one_name_are_refused(browser, new_person, order, method,
     assert browser.send("GET", TASKS).json["items"] == attacker.send("GET", TASKS).json["items"] == []
 
 
-def test_the_same_cookie_twice_is_no_conflict(browser):
+def test_same_cookie_twice_is_accepted(browser):
     bare = browser.client.application.test_client(use_cookies=False)
     cookie = f"access_token={browser.cookie('access_token')}"
     assert bare.get(TASKS, headers={"Cookie": f"{cookie}; {cookie}"}).status_code == 200
 
 
-def test_a_browser_goes_through_a_day(browser):
+def test_browser_signs_in_refreshes_and_signs_out_with_cookies(browser):
     assert browser.send("POST", TASKS, json={"title": "Milk"}).status_code == 201
     with time_machine.travel(now() + timedelta(minutes=20)):
         assert browser.send("GET", TASKS).json["code"] == "token_expired"
@@ -196,33 +196,33 @@ def test_two_tabs_that_refresh_together_stay_signed_in(browser):
     ("method", "url", "body"),
     [("POST", TASKS, {"title": "Forged"}), ("POST", "/api/v1/auth/verify-password", {"password": PASSWORD})],
 )
-def test_an_unsafe_method_needs_the_access_tokens_csrf_value(browser, csrf, method, url, body):
+def test_unsafe_method_requires_the_csrf_value_of_the_access_token(browser, csrf, method, url, body):
     answer = browser.send(method, url, csrf=csrf, json=body)
     assert (answer.status_code, answer.json["code"]) == (403, "csrf_failed")
 
 
 @pytest.mark.parametrize("csrf", [None, "csrf_access_token"])
 @pytest.mark.parametrize("url", [REFRESH, LOGOUT])
-def test_refresh_and_logout_need_the_refresh_tokens_csrf_value(browser, url, csrf):
+def test_refresh_and_logout_require_their_csrf_value(browser, url, csrf):
     answer = browser.send("POST", url, csrf=csrf)
     assert (answer.status_code, answer.json["code"]) == (403, "csrf_failed")
     assert browser.send("GET", TASKS).status_code == 200
 
 
 @pytest.mark.parametrize("value", ["é", "", "null", "x" * 5000])
-def test_a_wrong_csrf_value_is_refused_whatever_it_is(browser, value):
+def test_wrong_csrf_value_is_refused(browser, value):
     answer = browser.client.post(
         TASKS, json={"title": "Forged"}, headers={"X-CSRF-TOKEN": value.encode().decode("latin-1")}
     )
     assert (answer.status_code, answer.json["code"]) == (403, "csrf_failed")
 
 
-def test_safe_methods_need_no_csrf_value(browser):
+def test_safe_method_requires_no_csrf_value(browser):
     assert browser.send("GET", TASKS, csrf=None).status_code == 200
     assert browser.send("HEAD", TASKS, csrf=None).status_code == 200
 
 
-def test_the_header_decides_where_there_is_also_a_cookie(browser, signed_in):
+def test_header_takes_precedence_over_the_cookie(browser, signed_in):
     other = signed_in()
     headers = {"Authorization": f"Bearer {other.token}"}
     assert browser.client.get("/api/v1/me", headers=headers).json["username"] == other.username
@@ -231,13 +231,13 @@ def test_the_header_decides_where_there_is_also_a_cookie(browser, signed_in):
     assert broken.json["code"] == "token_malformed"
 
 
-def test_a_header_token_serves_no_cookie(browser, signed_in):
+def test_header_token_without_csrf_is_refused_as_a_cookie(browser, signed_in):
     browser.client.set_cookie("access_token", signed_in().token)
     answer = browser.send("POST", TASKS, json={"title": "Forged"})
     assert (answer.status_code, answer.json["code"]) == (403, "csrf_failed")
 
 
-def test_dead_cookies_are_taken_back_with_the_refusal(browser):
+def test_refused_refresh_clears_the_cookies(browser):
     other = Browser(browser.client.application)
     credentials = {"username": browser.username, "password": PASSWORD, "cookies": True}
     other.client.post(LOGIN, json=credentials)
@@ -247,7 +247,7 @@ def test_dead_cookies_are_taken_back_with_the_refusal(browser):
     assert_signed_out(answer, browser)
 
 
-def test_a_fresh_token_comes_by_cookie_to_whom_came_by_cookie(browser):
+def test_verify_password_returns_a_cookie_to_a_cookie_client(browser):
     browser.send("POST", REFRESH, csrf="csrf_refresh_token")
     before = browser.cookie("access_token")
     answer = browser.send("POST", "/api/v1/auth/verify-password", json={"password": PASSWORD})
@@ -258,8 +258,8 @@ def test_a_fresh_token_comes_by_cookie_to_whom_came_by_cookie(browser):
 
 
 @pytest.mark.parametrize(("method", "url", "body"), [("PUT", PASSWORDS, CHANGE), ("DELETE", SESSIONS, None)])
-def test_a_new_session_takes_the_place_of_the_old_one(browser, method, url, body):
-    """Whoever copied the cookies of the old session is out, and the browser goes on with new ones."""
+def test_new_session_replaces_the_cookies_of_the_old_one(browser, method, url, body):
+    """Copied cookies of the old session are refused, and the browser continues with new ones."""
     before = {name: browser.cookie(name) for name in NAMES}
     answer = browser.send(method, url, json=body)
     assert answer.status_code == 200
@@ -275,20 +275,20 @@ def test_a_new_session_takes_the_place_of_the_old_one(browser, method, url, body
     assert thief.post(REFRESH, headers=stolen).json["code"] == "invalid_refresh_token"
 
 
-def test_ending_the_own_session_deletes_its_cookies(browser):
+def test_ending_the_own_session_clears_its_cookies(browser):
     session = browser.login.json["session_id"]
     answer = browser.send("DELETE", f"{SESSIONS}/{session}")
     assert answer.status_code == 204
     assert_signed_out(answer, browser)
 
 
-def test_ending_every_session_deletes_the_cookies(browser):
+def test_ending_all_sessions_clears_the_cookies(browser):
     answer = browser.send("DELETE", f"{SESSIONS}?include_current=true")
     assert answer.status_code == 204
     assert_signed_out(answer, browser)
 
 
-def test_ending_another_session_leaves_the_cookies(browser):
+def test_ending_another_session_keeps_the_cookies(browser):
     credentials = {"username": browser.username, "password": PASSWORD}
     other = browser.client.application.test_client().post(LOGIN, json=credentials).json["session_id"]
     answer = browser.send("DELETE", f"{SESSIONS}/{other}")
@@ -297,7 +297,7 @@ def test_ending_another_session_leaves_the_cookies(browser):
     assert "Clear-Site-Data" not in answer.headers
 
 
-def test_deleting_the_account_deletes_the_cookies(browser):
+def test_deleting_the_account_clears_the_cookies(browser):
     answer = browser.send("DELETE", "/api/v1/me")
     assert answer.status_code == 204
     assert_signed_out(answer, browser)
@@ -306,8 +306,8 @@ def test_deleting_the_account_deletes_the_cookies(browser):
 @pytest.mark.parametrize(
     ("method", "path", "body"), [("POST", "/sign-out", None), ("PATCH", "", {"active": False}), ("DELETE", "", None)]
 )
-def test_an_admin_who_ends_their_own_session_loses_its_cookies(app, new_person, method, path, body):
-    new_person("admin")  # somebody has to be left
+def test_admin_who_ends_their_own_session_loses_its_cookies(app, new_person, method, path, body):
+    new_person("admin")  # another admin must remain
     admin = Browser(app)
     username = new_person("admin")
     admin.client.post(LOGIN, json={"username": username, "password": PASSWORD, "cookies": True})
@@ -317,7 +317,7 @@ def test_an_admin_who_ends_their_own_session_loses_its_cookies(app, new_person, 
     assert_signed_out(answer, admin)
 
 
-def test_a_session_of_the_header_leaves_the_cookies_of_another(browser, signed_in):
+def test_logout_by_header_keeps_cookies_of_another_session(browser, signed_in):
     headers = {"Authorization": f"Bearer {signed_in().token}"}
     for method, url in [("DELETE", f"{SESSIONS}?include_current=true"), ("POST", LOGOUT)]:
         answer = browser.client.open(url, method=method, headers=headers)
@@ -325,7 +325,7 @@ def test_a_session_of_the_header_leaves_the_cookies_of_another(browser, signed_i
     assert browser.send("GET", TASKS).status_code == 200
 
 
-def test_no_cross_site_form_can_sign_somebody_in(client, new_person):
+def test_cross_site_form_cannot_sign_in(client, new_person):
     form = {"username": new_person(), "password": PASSWORD, "cookies": "true"}
     answer = client.post(LOGIN, data=form)
     assert answer.status_code == 415

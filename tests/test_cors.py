@@ -1,4 +1,4 @@
-"""Pages of other origins: which may send what, and read what."""
+"""CORS: what pages of other origins can send and read."""
 
 import pytest
 
@@ -22,17 +22,17 @@ def preflight(client, url, origin, method="GET", headers=""):
 
 @pytest.fixture(scope="module")
 def front(make_app):
-    """An application that front ends of other origins may use."""
+    """An application that lists origins."""
     return make_app(CORS_ORIGINS=",".join(ORIGINS), CORS_HEADERS="X-Client-Version, X-Trace").test_client()
 
 
-def test_no_other_origin_may_read_responses_by_default(client):
+def test_no_other_origin_can_read_responses_by_default(client):
     answer = client.get(ME, headers={"Origin": "https://front.example"})
     assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
 
 
 @pytest.mark.parametrize("origin", ORIGINS)
-def test_a_listed_origin_may_read_responses_with_credentials(front, origin):
+def test_listed_origin_can_read_responses_with_credentials(front, origin):
     answer = front.get(ME, headers={"Origin": origin})
     assert answer.headers["Access-Control-Allow-Origin"] == origin
     assert answer.headers["Access-Control-Allow-Credentials"] == "true"
@@ -40,13 +40,13 @@ def test_a_listed_origin_may_read_responses_with_credentials(front, origin):
 
 
 @pytest.mark.parametrize("url", [ME, "/api/v1/nothing", f"{TASKS}?limit=0"])
-def test_an_error_may_be_read_too(front, url):
+def test_listed_origin_can_read_errors(front, url):
     answer = front.get(url, headers={"Origin": ORIGINS[0]})
     assert answer.status_code >= 400
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGINS[0]
 
 
-def test_a_page_may_read_the_headers_that_clients_need(front):
+def test_page_can_read_the_exposed_headers(front):
     answer = front.get(ME, headers={"Origin": ORIGINS[0]})
     assert listed(answer, "Expose-Headers") == {
         "content-disposition", "etag", "idempotency-replayed", "link", "location", "ratelimit", "ratelimit-policy",
@@ -54,7 +54,7 @@ def test_a_page_may_read_the_headers_that_clients_need(front):
     }  # fmt: skip
 
 
-def test_a_page_may_send_our_headers_those_of_tracing_and_those_that_are_set(front):
+def test_page_can_send_api_tracing_and_configured_headers(front):
     allowed = (
         "authorization", "baggage", "content-type", "idempotency-key", "if-match", "if-none-match", "sentry-trace",
         "traceparent", "tracestate", "x-client-version", "x-csrf-token", "x-request-id", "x-trace",
@@ -73,7 +73,7 @@ def test_a_page_may_send_our_headers_those_of_tracing_and_those_that_are_set(fro
      "https://xfront.example", "https://frontxexample", "capacitor://localhost.evil.org", "capacitor://evil",
      "http://:5173", "http://1:5173", "http://[::2]:5173", "http://[::1]:51730", "http://[::1]"],
 )  # fmt: skip
-def test_an_origin_that_is_not_listed_reads_nothing(front, origin):
+def test_unlisted_origin_can_read_nothing(front, origin):
     for answer in (front.get(ME, headers={"Origin": origin}), preflight(front, ME, origin)):
         assert "Access-Control-Allow-Origin" not in answer.headers
 
@@ -83,13 +83,13 @@ def test_an_origin_that_is_not_listed_reads_nothing(front, origin):
     ["*", "null", "https://*.example.org", "https://Front.example", "https://front.example/", "front.example", "//x",
      "https://front.example?x", "http://[::1", "http://::1", "https://user@front.example", "https://é.example"],
 )  # fmt: skip
-def test_what_no_browser_sends_as_an_origin_is_refused(make_app, origin):
+def test_setting_refuses_what_is_not_an_origin(make_app, origin):
     with pytest.raises(SettingsError, match="CORS_ORIGINS"):
         make_app(CORS_ORIGINS=origin)
 
 
 @pytest.mark.parametrize("name", ["*", "X Client", "X-Client:", "é"])
-def test_what_is_no_name_of_a_header_is_refused(make_app, name):
+def test_setting_refuses_what_is_not_a_header_name(make_app, name):
     with pytest.raises(SettingsError, match="CORS_HEADERS"):
         make_app(CORS_HEADERS=name)
 
@@ -97,7 +97,7 @@ def test_what_is_no_name_of_a_header_is_refused(make_app, name):
 @pytest.mark.parametrize("settings", [{}, {"CORS_ORIGINS": "https://front.example"}])
 @pytest.mark.parametrize("origin", ["https://anybody.example", "null", "https://front.example"])
 @pytest.mark.parametrize("path", [JWKS, "/.well-known/oauth-authorization-server"])
-def test_what_is_published_is_open_to_every_origin(make_app, settings, origin, path):
+def test_published_keys_are_open_to_every_origin(make_app, settings, origin, path):
     client = make_app(**settings).test_client()
     for answer in (client.get(path, headers={"Origin": origin}), preflight(client, path, origin)):
         assert answer.status_code == 200

@@ -1,4 +1,4 @@
-"""The denylist: a token that was revoked is refused by the next request, in every process, whatever Redis does."""
+"""The denylist: the next request with a revoked token is refused, in every process."""
 
 import json
 import urllib.error
@@ -24,7 +24,7 @@ ME, LOGOUT = "/api/v1/me", "/api/v1/auth/logout"
 
 @pytest.fixture
 def revoke(app):
-    """Put something on the denylist."""
+    """Add an entry to the denylist."""
 
     def put(how, *what):
         with app.app_context():
@@ -36,7 +36,7 @@ def revoke(app):
 
 @pytest.fixture
 def person(app, signed_in):
-    """Somebody who is signed in, and the claims of their token."""
+    """A signed-in user and the claims of their token."""
     client = signed_in()
     with app.app_context():
         client.claims = decode_token(client.token)
@@ -144,13 +144,13 @@ def test_request_is_503_when_the_denylist_cannot_be_read(make_app, new_database,
     assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_every_result_of_a_look_up_is_a_metric_from_the_start(client):
+def test_every_lookup_result_is_a_metric_from_the_start(client):
     text = client.get("/metrics").text
     for result in ("good", "revoked", "unavailable"):
         assert f'taskapi_denylist_lookups_total{{result="{result}"}}' in text
 
 
-def test_what_is_revoked_is_revoked_in_every_worker(database_url, new_person, tmp_path):
+def test_revocation_applies_to_every_worker(database_url, new_person, tmp_path):
     settings = {
         "TASKAPI_DATABASE_URL": database_url,
         "TASKAPI_BCRYPT_ROUNDS": "4",

@@ -1,4 +1,4 @@
-"""Reaching for more than one has: refused, without effect, and told to those who read the log."""
+"""Privilege escalation: refused without effect, and recorded."""
 
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ def _nothing_noted_yet(app):
 
 @pytest.fixture
 def person(signed_in):
-    """Somebody with no power over others."""
+    """A user without administrative permissions."""
     client = signed_in()
     client.id = client.get(ME).json["id"]
     return client
@@ -34,7 +34,7 @@ def person(signed_in):
 
 @pytest.fixture
 def refusals(app):
-    """Return what was recorded as refused since the test began: code, method and path."""
+    """Return the refusals recorded since the test began: code, method and path."""
     with app.app_context():
         seen = {entry_id for (entry_id,) in db.session.execute(sa.select(AuditEntry.id))}
 
@@ -54,7 +54,7 @@ def roles_of(app, username):
 
 
 @pytest.mark.parametrize("claim", [{"active": True}, {"epoch": 9}])
-def test_nobody_registers_with_a_privilege(app, client, refusals, claim):
+def test_registration_cannot_set_privileged_fields(app, client, refusals, claim):
     username = f"eve-{secrets.token_hex(4)}"
     answer = client.post(REGISTER, json={"username": username, "password": PASSWORD, **claim})
     assert (answer.status_code, list(answer.json["errors"]["json"])) == (422, [*claim])
@@ -73,7 +73,7 @@ def test_roles_of_a_registration_are_ignored(app, client, roles):
     assert client.get(USERS, headers={"Authorization": f"Bearer {token}"}).json["code"] == "permission_denied"
 
 
-def test_nobody_gives_themselves_a_role(app, person, refusals):
+def test_user_cannot_change_their_own_roles(app, person, refusals):
     """Roles are read-only here: they are ignored, so that an account that was read can be sent back."""
     answer = person.patch(ME, json={"roles": ["admin"], "name": "Eve"})
     assert (answer.status_code, answer.json["roles"], answer.json["name"]) == (200, ["editor"], "Eve")
@@ -81,7 +81,7 @@ def test_nobody_gives_themselves_a_role(app, person, refusals):
     assert refusals(person.id) == []
 
 
-def test_nobody_writes_a_role_into_their_token(person, client, refusals):
+def test_user_cannot_add_a_role_to_their_token(person, client, refusals):
     header, claims = opened(person.token)
     signature = person.token.rpartition(".")[2]
     forged = f"{compact(header, {**claims, 'roles': ['admin']})}.{signature}"
@@ -102,7 +102,7 @@ def test_nobody_writes_a_role_into_their_token(person, client, refusals):
         ("GET /stats", None),
     ],
 )
-def test_nobody_administers_without_the_role(person, owner, refusals, route, body):
+def test_administration_requires_the_admin_role(person, owner, refusals, route, body):
     method, path = route.format(id=person.id, other=owner.get(ME).json["id"]).split()
     answer = person.open(f"/api/v1/admin{path}", method=method, json=body)
     assert (answer.status_code, answer.json["code"]) == (403, "permission_denied")
@@ -111,7 +111,7 @@ def test_nobody_administers_without_the_role(person, owner, refusals, route, bod
     assert refusals(person.id) == [("permission_denied", method, f"/api/v1/admin{path}")]
 
 
-def test_a_viewer_writes_nothing(signed_in, refusals):
+def test_viewer_can_write_nothing(signed_in, refusals):
     viewer = signed_in("viewer")
     assert viewer.post("/api/v1/tasks", json={"title": "Mine"}).json["code"] == "permission_denied"
     assert viewer.get("/api/v1/tasks").json["items"] == []
@@ -119,7 +119,7 @@ def test_a_viewer_writes_nothing(signed_in, refusals):
 
 
 @pytest.mark.parametrize("role", ["editor", "admin"])
-def test_no_role_reaches_what_is_anothers_by_its_id(signed_in, owner, task, role):
+def test_no_role_can_access_tasks_of_others_by_id(signed_in, owner, task, role):
     other, path = signed_in(role), f"/api/v1/tasks/{task['id']}"
     for method, body in (("get", None), ("patch", {"title": "Mine"}), ("delete", None)):
         answer = getattr(other, method)(path, json=body)
@@ -127,13 +127,13 @@ def test_no_role_reaches_what_is_anothers_by_its_id(signed_in, owner, task, role
     assert owner.get(path).json == task
 
 
-def test_a_person_reads_of_a_refusal_in_their_own_activity(person):
+def test_refusal_is_shown_in_the_activity_of_the_user(person):
     person.get(USERS)
     entry = person.get(f"{ME}/activity").json["items"][0]
     assert (entry["event"], entry["ip"]) == ("access_refused", "127.0.0.1")
 
 
-def test_a_refusal_is_recorded_once_a_minute_for_each_person_and_route(person, refusals):
+def test_refusal_is_recorded_once_a_minute_per_user_and_route(person, refusals):
     for _ in range(5):
         person.get(USERS)
         person.get("/api/v1/admin/stats")
@@ -144,6 +144,6 @@ def test_a_refusal_is_recorded_once_a_minute_for_each_person_and_route(person, r
 
 
 @pytest.mark.parametrize("act", [lambda p: p.get("/api/v1/nothing"), lambda p: p.patch(ME, json={"nmae": "x"})])
-def test_a_mistake_is_no_escalation(person, refusals, act):
+def test_ordinary_mistakes_are_not_recorded_as_refusals(person, refusals, act):
     assert act(person).status_code in {404, 422}
     assert refusals(person.id) == []

@@ -1,4 +1,4 @@
-"""The guard: nobody uses what declares nothing, and each role what the one table grants."""
+"""The guard: views without a declaration are closed, and roles have the permissions of the table."""
 
 import pytest
 from surface import access, routes
@@ -26,7 +26,7 @@ OPEN_TO_ALL = {
 
 @pytest.fixture(scope="module")
 def guarded(make_app):
-    """An application with a view that declares nothing, and one view for each permission."""
+    """An application with a view without a declaration, and one view for each permission."""
     app = make_app()
     app.add_url_rule("/undeclared", view_func=lambda: "secret", endpoint="undeclared", methods=["GET", "POST"])
     for permission in Permission:
@@ -49,7 +49,7 @@ def client_of(guarded, new_person):
 
 @pytest.mark.parametrize("method", ["get", "post", "head"])
 @pytest.mark.parametrize("role", [None, *TABLE])
-def test_a_view_that_declares_no_access_is_refused_to_everyone(guarded, client_of, role, method):
+def test_view_without_declared_access_is_closed(guarded, client_of, role, method):
     client = client_of(role) if role else guarded.test_client()
     answer = getattr(client, method)("/undeclared")
     assert answer.status_code == 403
@@ -65,26 +65,26 @@ def test_every_route_declares_its_access(app):
     assert undeclared == []
 
 
-def test_what_is_open_to_all_is_known(app):
-    """A new public route of the API is added here by somebody who meant it."""
+def test_public_routes_are_listed(app):
+    """Add a new public route here after checking that it should be public."""
     public = {route.rule for route in routes(app) if access(app, route) == PUBLIC}
     assert {rule for rule in public if rule.startswith("/api/")} <= OPEN_TO_ALL
     assert public >= OPEN_TO_ALL
 
 
 @pytest.mark.parametrize("role", TABLE)
-def test_a_role_has_the_permissions_of_its_row_and_no_other(client_of, role):
+def test_role_has_exactly_its_permissions(client_of, role):
     client = client_of(role)
     granted = {str(each) for each in Permission if client.get(f"/needs/{each}").status_code == 200}
     assert granted == TABLE[role]
 
 
-def test_a_role_that_does_not_exist_grants_nothing(client_of):
+def test_unknown_role_grants_nothing(client_of):
     client = client_of("owner")
     assert {client.get(f"/needs/{each}").status_code for each in Permission} == {403}
 
 
-def test_a_viewer_reads_and_does_not_write(app, signed_in, subtests):
+def test_viewer_can_read_and_not_write(app, signed_in, subtests):
     viewer = signed_in("viewer")
     for route in routes(app):
         declared = access(app, route)
@@ -99,7 +99,7 @@ def test_a_viewer_reads_and_does_not_write(app, signed_in, subtests):
             assert answer.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope"'
 
 
-def test_a_view_may_ask_for_a_fresh_token(make_app, new_person):
+def test_view_can_require_a_fresh_token(make_app, new_person):
     app = make_app(JWT_SECRET_KEY=SECRET)
     app.add_url_rule("/fresh", view_func=requires(Permission.TASK_WRITE, fresh=True)(lambda: "yes"), endpoint="fresh")
     client = app.test_client()
@@ -117,7 +117,7 @@ def test_a_view_may_ask_for_a_fresh_token(make_app, new_person):
     assert get(fresh=False, roles=["viewer"]).json["code"] == "permission_denied"
 
 
-def test_nobody_gets_in_without_a_token(app, client, subtests):
+def test_request_without_a_token_is_refused(app, client, subtests):
     for route in routes(app):
         if not isinstance(access(app, route), Access):
             continue
@@ -136,24 +136,24 @@ def test_nobody_gets_in_without_a_token(app, client, subtests):
         (b"x" * 1_100_000, "x/y"),
     ],
 )
-def test_the_token_is_asked_for_before_the_body_is_read(client, body, content_type):
+def test_token_is_checked_before_the_body_is_read(client, body, content_type):
     answer = client.post("/api/v1/tasks?nonsense=1", data=body, content_type=content_type)
     assert (answer.status_code, answer.json["code"]) == (401, "token_missing")
 
 
-def test_the_permission_is_asked_for_before_the_body_is_read(signed_in):
+def test_permission_is_checked_before_the_body_is_read(signed_in):
     answer = signed_in("viewer").post("/api/v1/tasks?nonsense=1", data=b"{", content_type="text/plain")
     assert (answer.status_code, answer.json["code"]) == (403, "permission_denied")
 
 
-def test_options_tells_the_methods_to_everyone(client):
+def test_options_returns_the_methods_without_a_token(client):
     answer = client.options("/api/v1/tasks")
     assert answer.status_code == 200
     assert {"GET", "HEAD", "OPTIONS", "POST"} == {*answer.headers["Allow"].split(", ")}
     assert answer.data == b""
 
 
-def test_checks_come_in_the_order_that_the_page_on_jwt_tells(app, new_person):
+def test_checks_run_in_the_documented_order(app, new_person):
     """Form, claims and signature are tried in tests/test_cli_tokens.py; this is what the guard adds to them."""
     browser, password = app.test_client(), "correct horse battery staple"
     credentials = {"username": new_person("viewer"), "password": password, "cookies": True}

@@ -1,4 +1,4 @@
-"""What every response carries, errors included: its id, who may keep it, and what a browser may do with it."""
+"""Headers of every response, errors included: request id, caching and security headers."""
 
 import re
 import secrets
@@ -13,7 +13,7 @@ API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 @pytest.fixture
 def answers(app, client, owner, task):
-    """Answers of many kinds, by name."""
+    """Responses of many kinds, by name."""
     path = f"{TASKS}/{task['id']}"
     tag = {"If-None-Match": f'"{task["version"]}"'}
     return {
@@ -39,7 +39,7 @@ def answers(app, client, owner, task):
     }
 
 
-def test_every_response_carries_an_id_and_keeps_browsers_out_of_trouble(answers, subtests):
+def test_every_response_has_a_request_id_and_security_headers(answers, subtests):
     ids = set()
     for name, answer in answers.items():
         with subtests.test(answer=name):
@@ -56,7 +56,7 @@ def test_every_response_carries_an_id_and_keeps_browsers_out_of_trouble(answers,
     assert len(ids) == len(answers)
 
 
-def test_the_api_lets_a_browser_load_nothing_and_a_page_its_own(answers, subtests):
+def test_every_response_has_a_strict_content_policy(answers, subtests):
     for name, answer in answers.items():
         with subtests.test(answer=name):
             policy = answer.headers.get("Content-Security-Policy")
@@ -69,7 +69,7 @@ def test_the_api_lets_a_browser_load_nothing_and_a_page_its_own(answers, subtest
                 assert policy == API_POLICY
 
 
-def test_204_has_no_content_type_on_any_route(app, signed_in, subtests):
+def test_response_204_has_no_content_type(app, signed_in, subtests):
     admin = signed_in("admin")
     things = {
         "task_id": lambda: admin.post(TASKS, json={"title": "Milk"}).json["id"],
@@ -111,14 +111,14 @@ CACHING = {
 }
 
 
-def test_nothing_personal_is_kept_by_anybody_else(answers, subtests):
+def test_personal_responses_are_not_cached_by_proxies(answers, subtests):
     for name, answer in answers.items():
         if answer.status_code >= 400 or name in {*CACHING, "200 of an account"}:
             with subtests.test(answer=name):
                 assert answer.headers["Cache-Control"] == CACHING.get(name, "no-store")
 
 
-def test_whatever_auth_me_and_admin_answer_is_not_stored(app, signed_in, subtests):
+def test_auth_me_and_admin_responses_are_not_stored(app, signed_in, subtests):
     person = signed_in("admin")
     for rule in {r.rule for r in app.url_map.iter_rules() if re.match(r"/api/v1/(auth|me|admin)\b", r.rule)}:
         path = re.sub(r"<[^>]+>", "00000000-0000-0000-0000-000000000000", rule)
@@ -127,14 +127,14 @@ def test_whatever_auth_me_and_admin_answer_is_not_stored(app, signed_in, subtest
                 assert "no-store" in person.open(path, method=method).headers["Cache-Control"]
 
 
-def test_over_https_a_browser_is_told_to_stay_there(app, client, subtests):
+def test_response_over_https_has_hsts(app, client, subtests):
     for path in ("/healthz", "/nowhere", TASKS):
         answer = client.get(path, base_url="https://localhost")
         assert answer.headers["Strict-Transport-Security"].startswith("max-age=31536000")
 
 
 @pytest.mark.parametrize("given", ["a", "A1._-", "x" * 64, "018f-4242.abc_D"])
-def test_a_request_id_of_the_clients_is_kept(client, given):
+def test_valid_request_id_of_the_client_is_kept(client, given):
     for path in ("/healthz", "/nowhere"):
         answer = client.get(path, headers={"X-Request-ID": given})
         assert answer.headers["X-Request-ID"] == given
@@ -142,7 +142,7 @@ def test_a_request_id_of_the_clients_is_kept(client, given):
 
 
 @pytest.mark.parametrize("given", ["", " ", "x" * 65, "a b", "a,b", "<script>", "a\tb", "é", "a%0d%0ab", "\u0661"])
-def test_any_other_request_id_is_replaced(client, given):
+def test_invalid_request_id_is_replaced(client, given):
     environ = {"HTTP_X_REQUEST_ID": given.encode().decode("latin-1")}
     answer = client.get("/nowhere", environ_overrides=environ)
     assert answer.headers["X-Request-ID"] != given
@@ -151,7 +151,7 @@ def test_any_other_request_id_is_replaced(client, given):
 
 
 @pytest.mark.parametrize("given", ["a\r\nSet-Cookie: x=1", "a\n", "a\r"])
-def test_a_request_id_cannot_start_another_header(client, given):
+def test_request_id_cannot_add_a_header(client, given):
     answer = client.get("/nowhere", environ_overrides={"HTTP_X_REQUEST_ID": given})
     assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-ID"])
 
@@ -159,7 +159,7 @@ def test_a_request_id_cannot_start_another_header(client, given):
 @pytest.mark.parametrize(
     "header", ["If-None-Match", "If-Match", "Origin", "Content-Type", "X-Forwarded-For", "User-Agent"]
 )
-def test_no_header_with_a_line_break_is_a_server_error(owner, header):
+def test_header_with_a_line_break_is_no_server_error(owner, header):
     name = header.upper().replace("-", "_")
     environ = {name if name == "CONTENT_TYPE" else f"HTTP_{name}": 'a\r\nSet-Cookie: x="1"'}
     for method in ("GET", "POST"):
@@ -170,14 +170,14 @@ def test_no_header_with_a_line_break_is_a_server_error(owner, header):
 
 @pytest.fixture(scope="module")
 def hosted(make_app):
-    """A client of a service that knows its names."""
+    """A client of a service with trusted hosts."""
     return make_app(TRUSTED_HOSTS="Tasks.example,.example.org").test_client()
 
 
 @pytest.mark.parametrize(
     "host", ["tasks.example", "TASKS.Example", "tasks.example:8000", "example.org", "A.EXAMPLE.ORG"]
 )
-def test_a_host_of_ours_is_served(hosted, host):
+def test_trusted_host_is_served(hosted, host):
     assert hosted.get("/healthz", headers={"Host": host}).status_code == 200
 
 
@@ -195,7 +195,7 @@ def test_a_host_of_ours_is_served(hosted, host):
         "",
     ],
 )
-def test_a_host_of_anybody_elses_is_400(hosted, host):
+def test_untrusted_host_is_400(hosted, host):
     for path in ("/healthz", TASKS, "/nowhere"):
         answer = hosted.get(path, headers={"Host": host})
         assert (answer.status_code, answer.json["code"]) == (400, "malformed_request")
@@ -219,7 +219,7 @@ def test_malformed_host_is_400_and_not_reflected(make_app, settings, host):
         assert host.strip() == "" or host not in answer.text + str(answer.headers)
 
 
-def test_the_host_is_reflected_in_links_to_pages_alone(owner):
+def test_host_is_reflected_in_page_links_only(owner):
     """A page and its Link are private to the client that sent the Host; production serves listed hosts only."""
     host = {"Host": "attacker.invalid"}
     for _ in range(2):
@@ -231,7 +231,7 @@ def test_the_host_is_reflected_in_links_to_pages_alone(owner):
     assert page.headers["Cache-Control"] == "private, no-cache"
 
 
-def test_in_production_plain_http_is_refused_but_for_health(make_app):
+def test_production_refuses_plain_http_except_for_health(make_app):
     settings = {"ENV": "production", "JWT_SECRET_KEY": SECRET, "TRUSTED_HOSTS": "localhost"}
     client = make_app(**settings, REDIS_URL="redis://127.0.0.1:6379/15").test_client()
     for path in (TASKS, "/nowhere", "/openapi.json", "/problems/not_found", "/api/v1/auth/login"):
@@ -242,7 +242,7 @@ def test_in_production_plain_http_is_refused_but_for_health(make_app):
 
 
 @pytest.mark.parametrize(("proxies", "secure"), [(0, False), (1, True)])
-def test_a_proxy_is_believed_only_where_there_is_one(make_app, proxies, secure):
+def test_forwarded_headers_are_trusted_behind_a_proxy_only(make_app, proxies, secure):
     client = make_app(TRUSTED_PROXIES=proxies).test_client()
     answer = client.get("/healthz", headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"})
     assert ("Strict-Transport-Security" in answer.headers) is secure

@@ -1,4 +1,4 @@
-"""Attacks on tokens of RSA, ECDSA and Ed25519 keys: each is answered 401, and none is believed."""
+"""Attacks with forged tokens of RSA, ECDSA and Ed25519 keys: each is a 401."""
 
 import hashlib
 import hmac
@@ -25,7 +25,7 @@ HMACS = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
 
 
 def attempt(app: Flask, token: str) -> None:
-    """Come with a token, and be refused."""
+    """Send a forged token, and assert that it is refused."""
     assert_refused(bearer(app, token).get("/api/v1/me"), "token_invalid")
 
 
@@ -40,14 +40,14 @@ def hmac_signed(header: dict[str, Any], claims: dict[str, Any], secret: bytes, a
 
 
 def signed(header: dict[str, Any], claims: dict[str, Any], member: dict[str, Any]) -> str:
-    """Sign by a key's own algorithm, whatever the header says."""
+    """Sign with the algorithm of the key, independent of the header."""
     text = compact(header, claims)
     key = pyjwk(member)
     return f"{text}.{b64(key.Algorithm.sign(text.encode(), key.key))}"
 
 
 def spellings(member: dict[str, Any]) -> dict[str, bytes]:
-    """The public key in every form in which somebody may take it for a secret."""
+    """Return the public key in every form that a verifier might use as an HMAC secret."""
     key = pyjwk(member).key.public_key()
     pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     lines = pem.decode().splitlines()
@@ -74,7 +74,7 @@ def spellings(member: dict[str, Any]) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("alg", ASYMMETRIC)
-def test_a_public_key_is_never_taken_for_a_secret(serve, enter, alg):
+def test_public_key_is_never_used_as_a_secret(serve, enter, alg):
     member = new_key(alg)
     app = serve(member, new_key("HS256", "verifying"))
     header, claims = opened(enter(app))
@@ -83,7 +83,7 @@ def test_a_public_key_is_never_taken_for_a_secret(serve, enter, alg):
             attempt(app, hmac_signed(header, claims, secret, by))
 
 
-def test_a_public_key_does_not_sign_under_the_name_of_a_secret(serve, enter):
+def test_public_key_cannot_sign_under_the_kid_of_a_secret(serve, enter):
     member, secret = new_key("RS256"), new_key("HS256", "verifying")
     app = serve(member, secret)
     header, claims = opened(enter(app))
@@ -92,7 +92,7 @@ def test_a_public_key_does_not_sign_under_the_name_of_a_secret(serve, enter):
 
 
 @pytest.mark.parametrize("alg", [*ASYMMETRIC, "HS256"])
-def test_no_algorithm_is_none(serve, enter, alg):
+def test_algorithm_none_is_refused(serve, enter, alg):
     app = serve(new_key(alg))
     token = enter(app)
     header, claims = opened(token)
@@ -102,8 +102,8 @@ def test_no_algorithm_is_none(serve, enter, alg):
         attempt(app, f"{text}.")
 
 
-def test_a_key_signs_by_its_own_algorithm_alone(serve, enter):
-    """Even the right key, in the right hands, is good for the one algorithm that the key set says."""
+def test_key_is_accepted_with_its_own_algorithm_only(serve, enter):
+    """A key is accepted with the one algorithm that the key set names, even if its owner signs."""
     member = new_key("RS256")
     app = serve(member)
     header, claims = opened(enter(app))
@@ -112,8 +112,8 @@ def test_a_key_signs_by_its_own_algorithm_alone(serve, enter):
         attempt(app, signed(header, claims, {**member, "alg": by}))
 
 
-def test_a_token_names_the_key_that_signed_it(serve, enter):
-    """Of two good keys each answers for its own tokens."""
+def test_token_must_name_the_key_that_signed_it(serve, enter):
+    """Each of two valid keys verifies its own tokens only."""
     one, two = new_key("ES256"), new_key("ES256", "verifying")
     app = serve(one, two)
     header, claims = opened(enter(app))
@@ -121,14 +121,14 @@ def test_a_token_names_the_key_that_signed_it(serve, enter):
     attempt(app, signed({**header, "kid": one["kid"]}, claims, two))
 
 
-def test_the_key_that_seals_signs_no_token(serve, enter):
+def test_sealing_key_cannot_sign_tokens(serve, enter):
     seal = new_key("HS256", use="seal")
     app = serve(new_key("ES256"), seal)
     header, claims = opened(enter(app))
     attempt(app, hmac_signed({**header, "kid": seal["kid"]}, claims, base64url.decode(seal["k"]), "HS256"))
 
 
-def test_a_retired_key_signs_no_token_even_where_its_public_part_is_kept(serve, enter):
+def test_retired_key_cannot_sign_tokens(serve, enter):
     retired = new_key("ES256")
     app = serve(new_key("EdDSA"), public(retired) | {"state": "retired"})
     header, claims = opened(enter(app))
@@ -141,7 +141,7 @@ KIDS = [
 ]  # fmt: skip
 
 
-def test_a_kid_names_a_key_of_the_key_set_and_nothing_else(serve, enter):
+def test_kid_names_a_key_of_the_key_set_only(serve, enter):
     mine = new_key("ES256")
     app = serve(new_key("ES256"))
     header, claims = opened(enter(app))
@@ -150,7 +150,7 @@ def test_a_kid_names_a_key_of_the_key_set_and_nothing_else(serve, enter):
         attempt(app, hmac_signed({**header, "kid": kid}, claims, b"", "HS256"))
 
 
-def test_a_kid_has_one_spelling(serve, enter):
+def test_kid_must_match_exactly(serve, enter):
     member = new_key("ES256")
     app = serve(member)
     header, claims = opened(enter(app))
@@ -160,14 +160,14 @@ def test_a_kid_has_one_spelling(serve, enter):
 
 
 def certificate(member: dict[str, Any]) -> str:
-    """A certificate that somebody has made for their own key, as `x5c` carries it."""
+    """Return a self-signed certificate in the form of `x5c`."""
     key, name = jwt.PyJWK(member).key, x509.Name([])
     begin = datetime.now(UTC) - timedelta(days=1)
     made = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + timedelta(days=9))
     return b64encode(made.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)).decode()
 
 
-def test_a_token_does_not_bring_its_own_key(serve, enter):
+def test_key_in_a_token_is_refused(serve, enter):
     mine = new_key("ES256")
     app = serve(new_key("ES256"))
     header, claims = opened(enter(app))
@@ -178,7 +178,7 @@ def test_a_token_does_not_bring_its_own_key(serve, enter):
 
 
 @pytest.mark.parametrize("alg", ["ES256", "RS256", "EdDSA"])
-def test_no_address_in_a_token_is_ever_visited(serve, enter, alg):
+def test_url_in_a_token_is_never_fetched(serve, enter, alg):
     mine = new_key(alg)
     app = serve(new_key(alg))
     header, claims = opened(enter(app))
@@ -193,13 +193,13 @@ def test_no_address_in_a_token_is_ever_visited(serve, enter, alg):
 
 
 def der_signature(signature: bytes) -> bytes:
-    """An ECDSA signature as other protocols write it."""
+    """Return an ECDSA signature in DER form."""
     half = len(signature) // 2
     return utils.encode_dss_signature(int.from_bytes(signature[:half]), int.from_bytes(signature[half:]))
 
 
 @pytest.mark.parametrize("alg", ASYMMETRIC)
-def test_a_signature_is_whole_and_in_its_one_form(serve, enter, alg):
+def test_changed_signature_is_refused(serve, enter, alg):
     app = serve(new_key(alg))
     token = enter(app)
     text, _, last = token.rpartition(".")
@@ -219,7 +219,7 @@ def test_a_signature_is_whole_and_in_its_one_form(serve, enter, alg):
     assert answer_to(app, token) == GOOD
 
 
-def test_claims_do_not_change_under_a_signature(serve, enter):
+def test_changed_claims_are_refused(serve, enter):
     app = serve(new_key("EdDSA"))
     token = enter(app)
     header, claims = opened(token)
@@ -227,7 +227,7 @@ def test_claims_do_not_change_under_a_signature(serve, enter):
         attempt(app, f"{compact(header, {**claims, **change})}.{token.rsplit('.', 1)[1]}")
 
 
-def test_a_key_on_another_curve_is_not_believed(serve, enter):
+def test_key_on_another_curve_is_refused(serve, enter):
     member = new_key("ES256")
     app = serve(member)
     header, claims = opened(enter(app))
@@ -237,8 +237,8 @@ def test_a_key_on_another_curve_is_not_believed(serve, enter):
     attempt(app, f"{text}.{b64(r.to_bytes(48) + s.to_bytes(48))}")
 
 
-def test_an_instance_that_verifies_only_believes_no_hmac(serve, enter, make_app, tmp_path):
-    """Where all keys are public, all that is known of them may sign nothing."""
+def test_verify_only_instance_refuses_hmac(serve, enter, make_app, tmp_path):
+    """With public keys only, nothing in the key set can sign."""
     member = new_key("RS256")
     token = enter(serve(member))
     verifier_file = KeySetFile(tmp_path / "verifier.json")
@@ -250,8 +250,8 @@ def test_an_instance_that_verifies_only_believes_no_hmac(serve, enter, make_app,
         attempt(verifier, hmac_signed(header, claims, secret, "HS256"))
 
 
-def test_one_answer_to_all_of_it(serve, enter):
-    """What is wrong with a token is not told: neither which key there is, nor which check it failed."""
+def test_every_attack_gets_the_same_response(serve, enter):
+    """The response shows neither which keys exist nor which check failed."""
     member = new_key("ES256")
     app = serve(member)
     header, claims = opened(enter(app))

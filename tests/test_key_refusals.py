@@ -1,4 +1,4 @@
-"""Keys that are no good: refused at start, by the name of their setting, and without a word of what is secret."""
+"""Invalid keys: the service does not start, names the setting, and shows no secret."""
 
 import json
 from typing import Any
@@ -38,7 +38,7 @@ ENCRYPTED = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         ({"JWT_KEYS": "ftp://host/keys"}, "JWT_KEYS", "no place that we know: ftp://"),
     ],
 )
-def test_the_service_does_not_start_on_a_key_that_is_no_good(make_app: AppFactory, settings, name, why):
+def test_service_does_not_start_with_an_invalid_key(make_app: AppFactory, settings, name, why):
     with pytest.raises(SettingsError) as caught:
         make_app(**settings)
     assert f"TASKAPI_{name}" in caught.value.message
@@ -46,7 +46,7 @@ def test_the_service_does_not_start_on_a_key_that_is_no_good(make_app: AppFactor
 
 
 def mixed() -> dict[str, Any]:
-    """The private half of one key with the public half of another."""
+    """Return the private half of one key with the public half of another."""
     return {**new_key("ES256"), "d": generate_key("ES256")["d"]}
 
 
@@ -72,26 +72,26 @@ def mixed() -> dict[str, Any]:
         ([public(new_key("ES256")) | {"state": "signing"}], "a public key where a private one is needed"),
     ],
 )
-def test_the_service_does_not_start_on_a_key_set_that_is_no_good(serve, members, why):
+def test_service_does_not_start_with_an_invalid_key_set(serve, members, why):
     with pytest.raises(SettingsError) as caught:
         serve(*members)
     assert caught.value.message.startswith("TASKAPI_JWT_KEYS: ")
     assert why in caught.value.message
 
 
-def test_a_refusal_tells_nothing_of_the_key(serve):
+def test_refusal_shows_no_part_of_the_key(serve):
     jwk = new_key("ES256") | {"alg": "ES384"}
     with pytest.raises(SettingsError) as caught:
         serve(jwk)
     assert jwk["d"] not in str(caught.value.message)
 
 
-def test_an_rsa_key_below_3072_bits_is_advised_against(make_app: AppFactory, caplog):
+def test_rsa_key_below_3072_bits_logs_advice(make_app: AppFactory, caplog):
     make_app(JWT_PRIVATE_KEY=rsa_pem(2048))
     assert "has 2048 bits; at least 3072 are advised" in caplog.text
 
 
-def test_an_algorithm_that_the_key_set_does_not_sign_by_is_refused(make_app: AppFactory, key_set_file: KeySetFile):
+def test_algorithm_setting_must_match_the_signing_key(make_app: AppFactory, key_set_file: KeySetFile):
     key_set_file.write(new_key("ES256"))
     with pytest.raises(SettingsError, match="TASKAPI_JWT_ALGORITHM: The signing key is for ES256"):
         make_app(JWT_KEYS=str(key_set_file.path), JWT_ALGORITHM="EdDSA")

@@ -8,14 +8,14 @@ from tests.conftest import AppFactory
 from tests.key_sets import GOOD, answer_to, new_key
 
 
-def test_a_key_set_in_a_variable_is_used(make_app: AppFactory, enter, monkeypatch: pytest.MonkeyPatch):
+def test_key_set_in_a_variable_is_used(make_app: AppFactory, enter, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("KEYS_OF_OURS", key_set.format_members([new_key("ES256")]))
     app = make_app(JWT_KEYS="env:KEYS_OF_OURS")
     assert answer_to(app, enter(app)) == GOOD
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
-def test_production_refuses_a_key_set_file_that_others_may_use(make_app, key_set_file, redis_url, mode):
+def test_production_refuses_a_readable_key_set_file(make_app, key_set_file, redis_url, mode):
     key_set_file.write(new_key("ES256"))
     key_set_file.path.chmod(mode)
     production = {"ENV": "production", "TRUSTED_HOSTS": "localhost", "REDIS_URL": redis_url}
@@ -33,7 +33,7 @@ def test_production_refuses_a_key_set_file_that_others_may_use(make_app, key_set
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_a_key_set_that_powershell_wrote_is_used(make_app, enter, key_set_file, encoding):
+def test_key_set_file_written_by_powershell_is_used(make_app, enter, key_set_file, encoding):
     key_set_file.path.write_text(key_set.format_members([new_key("ES256")]), encoding=encoding)
     app = make_app(JWT_KEYS=str(key_set_file.path))
     assert answer_to(app, enter(app)) == GOOD

@@ -1,4 +1,4 @@
-"""The key set: every algorithm, keys that are turned while people work, and instances that only verify."""
+"""The key set: every algorithm, key rotation, and instances that only verify."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ JWKS = "/.well-known/jwks.json"
 
 
 @pytest.mark.parametrize("alg", ALGORITHMS)
-def test_a_token_is_signed_and_verified_by_every_algorithm(make_app: AppFactory, enter, alg):
+def test_token_is_signed_and_verified_with_every_algorithm(make_app: AppFactory, enter, alg):
     app = make_app(JWT_ALGORITHM=alg)
     token = enter(app)
     assert answer_to(app, token) == GOOD
@@ -27,7 +27,7 @@ def test_a_token_is_signed_and_verified_by_every_algorithm(make_app: AppFactory,
 
 
 @pytest.mark.parametrize("alg", ASYMMETRIC)
-def test_the_published_keys_verify_a_token_and_hold_nothing_private(make_app: AppFactory, enter, alg):
+def test_published_keys_verify_a_token_and_are_public(make_app: AppFactory, enter, alg):
     app = make_app(JWT_ALGORITHM=alg)
     (published,) = app.test_client().get(JWKS).json["keys"]
     token = enter(app)
@@ -39,7 +39,7 @@ def test_the_published_keys_verify_a_token_and_hold_nothing_private(make_app: Ap
 
 
 @pytest.mark.parametrize("alg", [alg for alg in ASYMMETRIC if alg != "Ed25519"])  # a name that jose knows from 6.0
-def test_published_keys_verify_a_token_by_jose(make_app: AppFactory, enter, alg):
+def test_published_keys_verify_a_token_in_jose(make_app: AppFactory, enter, alg):
     node_package("jose")
     app = make_app(JWT_ALGORITHM=alg, JWT_ISSUER="https://tasks.example.org", JWT_CLIENT_ID="tasks")
     given = {"keys": app.test_client().get(JWKS).json, "token": enter(app)}
@@ -70,7 +70,7 @@ def test_metadata_names_the_issuer_and_the_keys(make_app: AppFactory):
 
 
 @pytest.mark.parametrize(("alg", "other"), [("Ed25519", "EdDSA"), ("EdDSA", "Ed25519")])
-def test_an_ed25519_key_verifies_by_the_name_that_it_says_alone(serve, enter, alg, other):
+def test_ed25519_key_verifies_under_its_own_name_only(serve, enter, alg, other):
     key = new_key(alg)
     app = serve(key)
     token = enter(app)
@@ -84,24 +84,24 @@ def test_an_ed25519_key_verifies_by_the_name_that_it_says_alone(serve, enter, al
     assert answer_to(app, renamed) == REFUSED
 
 
-def test_an_hmac_key_is_never_published(client: FlaskClient):
+def test_hmac_key_is_never_published(client: FlaskClient):
     assert client.get(JWKS).json == {"keys": []}
 
 
-def test_the_published_keys_may_be_cached_and_asked_for_again_by_their_etag(client: FlaskClient):
+def test_published_keys_are_cacheable_with_an_etag(client: FlaskClient):
     answer = client.get(JWKS)
     assert answer.headers["Cache-Control"] == "public, max-age=300"
     again = client.get(JWKS, headers={"If-None-Match": answer.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
 
 
-def test_a_staged_key_is_published_before_it_signs(serve):
+def test_staged_key_is_published_before_it_signs(serve):
     signing, staged = new_key("ES256"), new_key("EdDSA", "staged")
     app = serve(signing, staged)
     assert [key["kid"] for key in app.test_client().get(JWKS).json["keys"]] == [signing["kid"], staged["kid"]]
 
 
-def test_keys_are_turned_while_the_service_runs(serve, key_set_file: KeySetFile, enter, later):
+def test_keys_rotate_while_the_service_runs(serve, key_set_file: KeySetFile, enter, later):
     app = serve(new_key("ES256"))
     old = enter(app)
     kid = key_set_file.stage("HS512")
@@ -116,7 +116,7 @@ def test_keys_are_turned_while_the_service_runs(serve, key_set_file: KeySetFile,
     assert (answer_to(app, old), answer_to(app, new)) == (REFUSED, GOOD)
 
 
-def test_a_revoked_key_takes_its_tokens_along_and_another_signs(serve, key_set_file: KeySetFile, enter, later):
+def test_revoked_key_invalidates_its_tokens_and_another_signs(serve, key_set_file: KeySetFile, enter, later):
     app = serve(new_key("ES384"))
     stolen = enter(app)
     assert answer_to(app, stolen) == GOOD
@@ -129,7 +129,7 @@ def test_a_revoked_key_takes_its_tokens_along_and_another_signs(serve, key_set_f
 
 
 @pytest.mark.parametrize("broken", ["", "{", '{"keys": []}', '{"keys": [{"kty": "oct", "k": "c2hvcnQ"}]}', None])
-def test_a_key_set_that_is_no_good_leaves_the_last_one_in_force(serve, key_set_file: KeySetFile, enter, later, broken):
+def test_invalid_key_set_leaves_the_last_one_in_use(serve, key_set_file: KeySetFile, enter, later, broken):
     app = serve(new_key("ES256"))
     token = enter(app)
     if broken is None:
@@ -140,8 +140,8 @@ def test_a_key_set_that_is_no_good_leaves_the_last_one_in_force(serve, key_set_f
     assert (answer_to(app, token), answer_to(app, enter(app))) == (GOOD, GOOD)
 
 
-def test_tokens_of_a_staged_key_are_good_already(serve, make_app: AppFactory, tmp_path, enter):
-    """In the moment of a promotion one worker signs with what is staged for the other."""
+def test_token_of_a_staged_key_is_accepted(serve, make_app: AppFactory, tmp_path, enter):
+    """During a promotion one worker already signs with the key that is still staged for another."""
     one, two = new_key("ES256"), new_key("ES256", "staged")
     behind = serve(one, two)
     ahead_file = KeySetFile(tmp_path / "ahead.json")
@@ -151,7 +151,7 @@ def test_tokens_of_a_staged_key_are_good_already(serve, make_app: AppFactory, tm
     assert answer_to(ahead, enter(behind)) == GOOD
 
 
-def test_the_key_set_that_an_earlier_version_made_is_read(make_app: AppFactory, tmp_path: Path, enter):
+def test_key_set_of_an_earlier_version_is_read(make_app: AppFactory, tmp_path: Path, enter):
     secret = generate_key("HS256")
     old = {"keys": [{"kty": "oct", "kid": "old", "alg": "HS256", "state": "signing", "k": secret["k"]}]}
     (tmp_path / "jwt-keys.json").write_text(json.dumps(old))
@@ -159,13 +159,13 @@ def test_the_key_set_that_an_earlier_version_made_is_read(make_app: AppFactory, 
     assert answer_to(app, enter(app)) == GOOD
 
 
-def test_two_processes_that_start_together_end_up_with_one_key_set(make_app: AppFactory, tmp_path: Path, enter):
+def test_two_processes_that_start_together_create_one_key_set(make_app: AppFactory, tmp_path: Path, enter):
     one, two = (make_app(INSTANCE_PATH=str(tmp_path)) for _ in range(2))
     assert answer_to(two, enter(one)) == GOOD
     assert (tmp_path / "jwt-keys.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_lists_go_on_when_their_key_is_turned(serve, key_set_file: KeySetFile, enter, later):
+def test_cursors_stay_valid_when_keys_rotate(serve, key_set_file: KeySetFile, enter, later):
     app = serve(new_key("ES256"))
     token = enter(app)
     tasks = bearer(app, token)
@@ -177,7 +177,7 @@ def test_lists_go_on_when_their_key_is_turned(serve, key_set_file: KeySetFile, e
     assert tasks.get(f"/api/v1/tasks?limit=1&cursor={cursor}").json["items"][0]["title"] == "One"
 
 
-def test_with_a_sealing_key_lists_go_on_even_when_the_key_that_signed_is_gone(serve, key_set_file, new_person, later):
+def test_cursors_of_a_sealing_key_outlive_the_signing_key(serve, key_set_file, new_person, later):
     app = serve(new_key("ES256"), new_key("HS256", use="seal"))
     person = new_person()
     tasks = bearer(app, sign_in(app, person))
@@ -190,7 +190,7 @@ def test_with_a_sealing_key_lists_go_on_even_when_the_key_that_signed_is_gone(se
     assert tasks.get(f"/api/v1/tasks?limit=1&cursor={cursor}").json["items"][0]["title"] == "One"
 
 
-def test_an_instance_of_public_keys_serves_everything_but_sign_in(serve, make_app, tmp_path, enter, new_person):
+def test_verify_only_instance_serves_everything_but_sign_in(serve, make_app, tmp_path, enter, new_person):
     signing = new_key("EdDSA")
     token = enter(serve(signing))
     verifier_file = KeySetFile(tmp_path / "verifier.json")
@@ -201,7 +201,7 @@ def test_an_instance_of_public_keys_serves_everything_but_sign_in(serve, make_ap
     assert (answer.status_code, answer.json["code"]) == (503, "signing_unavailable")
 
 
-def test_an_instance_of_public_keys_seals_its_lists_with_a_secret_of_its_own(make_app, serve, tmp_path, enter):
+def test_verify_only_instance_has_its_own_sealing_key(make_app, serve, tmp_path, enter):
     signing = new_key("ES256")
     token = enter(serve(signing))
     verifier_file = KeySetFile(tmp_path / "verifier.json")
@@ -215,23 +215,23 @@ def test_an_instance_of_public_keys_seals_its_lists_with_a_secret_of_its_own(mak
 
 
 @pytest.mark.parametrize("alg", ASYMMETRIC)
-def test_a_pem_key_is_a_key_set_of_one(make_app: AppFactory, enter, alg):
+def test_pem_key_is_a_key_set_of_one(make_app: AppFactory, enter, alg):
     app = make_app(JWT_PRIVATE_KEY=pem(alg), JWT_ALGORITHM=alg)
     token = enter(app)
     assert (answer_to(app, token), jwt.get_unverified_header(token)["alg"]) == (GOOD, alg)
 
 
 @pytest.mark.parametrize(("alg", "chosen"), [("PS256", "RS256"), ("ES384", "ES384"), ("EdDSA", "EdDSA")])
-def test_a_pem_key_without_an_algorithm_takes_the_usual_one(make_app: AppFactory, enter, alg, chosen):
+def test_pem_key_gets_the_default_algorithm(make_app: AppFactory, enter, alg, chosen):
     assert jwt.get_unverified_header(enter(make_app(JWT_PRIVATE_KEY=pem(alg))))["alg"] == chosen
 
 
-def test_a_secret_may_sign_by_a_longer_hash(make_app: AppFactory, enter):
+def test_secret_can_sign_with_a_longer_hash(make_app: AppFactory, enter):
     token = enter(make_app(JWT_SECRET_KEY="x" * 20 + "y" * 44, JWT_ALGORITHM="HS512"))
     assert jwt.get_unverified_header(token)["alg"] == "HS512"
 
 
-def test_a_change_refuses_to_overwrite_another(key_set_file: KeySetFile):
+def test_key_change_does_not_overwrite_another(key_set_file: KeySetFile):
     key_set_file.write(new_key("ES256"))
 
     def meddle(members: list[dict[str, Any]]) -> dict[str, Any]:
@@ -244,14 +244,14 @@ def test_a_change_refuses_to_overwrite_another(key_set_file: KeySetFile):
     assert len(key_set_file.states()) == 1
 
 
-def test_a_change_waits_for_no_other_that_is_under_way(key_set_file: KeySetFile):
+def test_key_change_fails_while_another_is_running(key_set_file: KeySetFile):
     key_set_file.write(new_key("ES256"))
     key_set_file.path.with_name("keys.json.new").touch()
     with pytest.raises(InvalidKeyError, match="being changed by another"):
         key_set_file.stage("ES256")
 
 
-def test_a_changed_key_set_is_its_owners_alone(key_set_file: KeySetFile):
+def test_changed_key_set_file_is_private(key_set_file: KeySetFile):
     key_set_file.write(new_key("ES256"))
     key_set_file.path.chmod(0o644)
     key_set_file.stage("ES256")

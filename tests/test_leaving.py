@@ -1,4 +1,4 @@
-"""Leaving while other requests of the same person run: each is served whole, or told that the account is gone."""
+"""Deleting an account while its requests run: each is served completely or gets 401."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,7 +14,7 @@ REQUESTS = [
 
 
 @pytest.mark.parametrize("place", [0, 7, 14])
-def test_no_request_fails_because_the_account_goes_meanwhile(app, signed_in, place):
+def test_request_of_an_account_deleted_meanwhile_is_401(app, signed_in, place):
     token = signed_in().token
     requests = REQUESTS * 5
     requests.insert(place, ("DELETE", ME, None))

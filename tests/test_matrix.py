@@ -1,4 +1,4 @@
-"""Who may do what: each role at each route. A route that is added needs its row here."""
+"""Which role can use which route. A new route needs a row here."""
 
 import pytest
 from conftest import PASSWORD
@@ -53,12 +53,12 @@ def matrix(app):
     return owned | MATRIX
 
 
-def test_every_route_has_its_row_and_every_row_its_route(app, matrix):
+def test_every_route_has_a_row_and_every_row_a_route(app, matrix):
     assert {f"{route.method} {route.rule}" for route in routes(app)} == matrix.keys()
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_role_is_let_in_where_its_row_says_so_and_nowhere_else(app, signed_in, role, matrix, subtests):
+def test_role_can_use_exactly_the_routes_of_its_row(app, signed_in, role, matrix, subtests):
     for route in routes(app):
         row = matrix.get(f"{route.method} {route.rule}", ())
         with subtests.test(route=f"{route.method} {route.rule}"):
@@ -67,7 +67,7 @@ def test_a_role_is_let_in_where_its_row_says_so_and_nowhere_else(app, signed_in,
             assert (is_refused(answer)) == (row != ANYONE and role not in row)
 
 
-def test_nobody_is_let_in_without_a_token_but_where_anyone_is(app, client, matrix, subtests):
+def test_request_without_a_token_can_use_public_routes_only(app, client, matrix, subtests):
     for route in routes(app):
         row = matrix.get(f"{route.method} {route.rule}", ())
         with subtests.test(route=f"{route.method} {route.rule}"):
@@ -75,7 +75,7 @@ def test_nobody_is_let_in_without_a_token_but_where_anyone_is(app, client, matri
             assert row == ANYONE or (answer.status_code, answer.json["code"]) == (401, "token_missing")
 
 
-def test_acts_on_accounts_need_a_recent_password_and_nothing_else_does(app, refreshed, subtests):
+def test_fresh_token_is_required_for_acts_on_accounts_only(app, refreshed, subtests):
     for route in routes(app):
         name = f"{route.method} {route.rule}"
         with subtests.test(route=name):
@@ -86,7 +86,7 @@ def test_acts_on_accounts_need_a_recent_password_and_nothing_else_does(app, refr
 
 @pytest.fixture
 def refreshed(app, new_person):
-    """Sign an administrator in, whose token is from a refresh."""
+    """Sign an administrator in with a token from a refresh."""
 
     def sign_in():
         client = app.test_client()

@@ -1,4 +1,4 @@
-"""Front ends elsewhere, in a real browser: pages of other ports and sibling hosts use the API by the example client."""
+"""Front ends on other ports and sibling hosts in a real browser, with the example client."""
 
 import secrets
 import ssl
@@ -32,7 +32,7 @@ window.begin = (base, mode) => {
 
 
 class Front(SimpleHTTPRequestHandler):
-    """A front end: one page, and the example client that it is made of."""
+    """A front end: one page and the example client."""
 
     def do_GET(self):
         """Serve the page at /, and files below it."""
@@ -49,7 +49,7 @@ class Front(SimpleHTTPRequestHandler):
 
 
 class Servers:
-    """A front end and the API, on ports of their own."""
+    """A front end and the API on different ports."""
 
     def __init__(self, make_app, folder, hosts, scheme="http", **settings):
         front, api = hosts
@@ -118,7 +118,7 @@ def servers(request):
 
 @pytest.fixture(scope="module")
 def chromium(browser):
-    """A browser that finds our hosts on this machine, and goes back to pages as those of users do."""
+    """A browser that resolves the test hosts to this machine and has a back-forward cache."""
     args = [*QUIET, "--host-resolver-rules=MAP *.test 127.0.0.1"]
     path = program("chromium", "chromium-browser", "google-chrome")
     started = browser.browser_type.launch(
@@ -130,7 +130,7 @@ def chromium(browser):
 
 @pytest.fixture
 def context(chromium):
-    """A browser that knows nothing yet."""
+    """A new browser profile."""
     context = chromium.new_context(ignore_https_errors=True)
     context.set_default_timeout(30_000)
     yield context
@@ -189,7 +189,7 @@ def create(tab, title):
 SIGNED_OUT = "api.get('/tasks').then(() => false, (error) => error instanceof SignInNeeded)"
 
 
-def test_a_front_end_goes_through_a_day_with_cookies(context, servers):
+def test_front_end_on_another_origin_works_with_cookies(context, servers):
     tab = front_end(context, servers, "Cookies")
     sign_in(tab, servers)
     assert create(tab, "Milk") == "Milk"
@@ -215,7 +215,7 @@ def test_a_front_end_goes_through_a_day_with_cookies(context, servers):
 
 
 @pytest.mark.parametrize("servers", ["ports", "siblings", "sites"], indirect=True)
-def test_a_front_end_goes_through_a_day_with_tokens(context, servers):
+def test_front_end_on_another_origin_works_with_tokens(context, servers):
     tab = front_end(context, servers, "Bearer")
     sign_in(tab, servers)
     assert create(tab, "Milk") == "Milk"
@@ -230,7 +230,7 @@ def test_a_front_end_goes_through_a_day_with_tokens(context, servers):
     assert tab.evaluate(SIGNED_OUT)
 
 
-def test_a_front_end_that_is_not_listed_reads_nothing(context, servers):
+def test_unlisted_front_end_can_read_nothing(context, servers):
     tab = front_end(context, servers, "Cookies")
     sign_in(tab, servers)
     stranger = front_end(context, servers, "Cookies", servers.unlisted)
@@ -240,7 +240,7 @@ def test_a_front_end_that_is_not_listed_reads_nothing(context, servers):
     assert stranger.evaluate(keys, f"{servers.api}/.well-known/jwks.json")
 
 
-def test_a_sibling_host_cannot_plant_a_cookie(context, siblings):
+def test_sibling_host_cannot_plant_a_cookie(context, siblings):
     """A script on a sibling host sets the attacker's token; the victim's task stays the victim's."""
     tab = front_end(context, siblings, "Cookies")
     attacker = {"username": f"person-{secrets.token_hex(6)}", "password": PASSWORD}
@@ -262,7 +262,7 @@ def test_a_sibling_host_cannot_plant_a_cookie(context, siblings):
 
 
 @pytest.mark.parametrize("path", ["/api/v1/tasks", "/api/v1/me"])
-def test_the_back_button_shows_nothing_after_signing_out(context, servers, path):
+def test_back_button_shows_nothing_after_sign_out(context, servers, path):
     tab = front_end(context, servers, "Cookies")
     username = sign_in(tab, servers)
     create(tab, "My secret plan")

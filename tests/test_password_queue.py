@@ -1,4 +1,4 @@
-"""The queue for password work: few requests wait, the others are refused at once, and reads go on."""
+"""The password queue: few requests wait, others are refused immediately, and reads continue."""
 
 import secrets
 import time
@@ -16,12 +16,12 @@ SLOW = {"BCRYPT_ROUNDS": COST, "PASSWORD_QUEUE": 2}
 
 @pytest.fixture(scope="module")
 def app(make_app):
-    """An application whose passwords take a while."""
+    """An application with a high bcrypt cost."""
     return make_app(**SLOW)
 
 
 def at_once(clients, act):
-    """Let each client act at the same moment; return the responses with the seconds they took."""
+    """Let all clients act at the same moment; return the responses and their durations in seconds."""
     start = Barrier(len(clients))
 
     def run(client):
@@ -37,7 +37,7 @@ def wrong(client):
     return client.post(LOGIN, json={"username": f"nobody-{secrets.token_hex(6)}", "password": "wrong"})
 
 
-def test_requests_beyond_the_queue_are_refused_at_once(app):
+def test_requests_beyond_the_queue_are_refused_immediately(app):
     answers = at_once([app.test_client() for _ in range(16)], wrong)
     statuses = Counter(answer.status_code for answer, _ in answers)
     assert statuses.keys() == {401, 503}
@@ -46,10 +46,10 @@ def test_requests_beyond_the_queue_are_refused_at_once(app):
         if answer.status_code == 503:
             assert answer.json["code"] == "unavailable"
             assert answer.headers["Retry-After"] == "2"
-    assert wrong(app.test_client()).status_code == 401  # every place was given back
+    assert wrong(app.test_client()).status_code == 401  # every place was released
 
 
-def test_every_password_check_is_in_the_queue(app, signed_in):
+def test_every_password_check_uses_the_queue(app, signed_in):
     clients = [signed_in() for _ in range(12)]
     change = {"current_password": "wrong", "new_password": "another long and odd sentence"}
     acts = {
@@ -64,7 +64,7 @@ def test_every_password_check_is_in_the_queue(app, signed_in):
         assert statuses == {201 if name == "register" else 401, 503}, name
 
 
-def test_reads_go_on_while_passwords_are_checked(app, owner):
+def test_reads_continue_while_passwords_are_checked(app, owner):
     readers = [app.test_client() for _ in range(8)]
     for reader in readers:
         reader.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {owner.token}"
@@ -76,7 +76,7 @@ def test_reads_go_on_while_passwords_are_checked(app, owner):
     assert {answer.status_code for answer, _ in answers[:8]} == {200}
 
 
-def test_a_device_that_was_used_before_has_a_place_of_its_own(make_app, new_person):
+def test_known_device_has_a_reserved_place(make_app, new_person):
     app = make_app(BCRYPT_ROUNDS=COST, PASSWORD_QUEUE=0)
     name, known = new_person(), app.test_client()
     credentials = {"username": name, "password": PASSWORD}
@@ -93,7 +93,7 @@ def test_a_device_that_was_used_before_has_a_place_of_its_own(make_app, new_pers
     assert 503 in {other.status_code for other, _ in others}
 
 
-def test_a_place_is_given_back_after_any_end(make_app, signed_in):
+def test_place_is_released_after_every_outcome(make_app, signed_in):
     app = make_app(PASSWORD_QUEUE=0)
     client = app.test_client()
     weak = {"username": f"p-{secrets.token_hex(6)}", "password": "aaaaaaaaaaaaaaaa"}
@@ -102,7 +102,7 @@ def test_a_place_is_given_back_after_any_end(make_app, signed_in):
         assert wrong(client).status_code == 401
 
 
-def test_commands_wait_for_no_queue(make_app):
+def test_commands_do_not_use_the_queue(make_app):
     runner = make_app(PASSWORD_QUEUE=0).test_cli_runner()
     for _ in range(2):
         name = f"p-{secrets.token_hex(6)}"

@@ -1,4 +1,4 @@
-"""Password hashes: what the time of a refused sign-in tells."""
+"""Password hashes: the time of a refused sign-in is the same for every username."""
 
 import secrets
 import statistics
@@ -36,7 +36,7 @@ def median_times(client, *names):
     return [statistics.median(taken[name]) for name in names]
 
 
-def test_lowered_cost_does_not_tell_which_names_exist(lowered):
+def test_lowered_cost_does_not_reveal_usernames(lowered):
     client, old = lowered
     new = f"person-{secrets.token_hex(6)}"
     assert client.post(REGISTER, json={"username": new, "password": PASSWORD}).status_code == 201
@@ -45,7 +45,7 @@ def test_lowered_cost_does_not_tell_which_names_exist(lowered):
     assert 0.5 < new_hash / unknown < 2
 
 
-def test_lowered_cost_counts_once_the_last_hash_is_renewed(lowered):
+def test_lowered_cost_applies_after_the_last_rehash(lowered):
     client, name = lowered
     before = median_times(client, "nobody-has-this-name")[0]
     assert client.post(LOGIN, json={"username": name, "password": PASSWORD}).status_code == 200

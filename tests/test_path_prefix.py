@@ -16,13 +16,13 @@ PREFIX = "/team/tasks"
 
 @pytest.fixture(scope="module")
 def based(make_app):
-    """An application that is told its prefix by a setting."""
+    """An application with the setting BASE_PATH."""
     return make_app(BASE_PATH=PREFIX)
 
 
 @pytest.fixture(params=["script_name", "base_path", "base_path, stripped by the proxy"])
 def send(request, app, based):
-    """Send a request as a proxy passes it on; returns the answer."""
+    """Send a request as a proxy forwards it; return the response."""
     client = (app if request.param == "script_name" else based).test_client()
 
     def send(method, path, **options):
@@ -37,7 +37,7 @@ def send(request, app, based):
 
 @pytest.fixture
 def bearer(send, new_person):
-    """A person's header."""
+    """The Authorization header of a user."""
     answer = send("POST", "/api/v1/auth/login", json={"username": new_person("admin"), "password": PASSWORD})
     return {"Authorization": f"Bearer {answer.json['access_token']}"}
 
@@ -78,7 +78,7 @@ def test_type_of_every_problem_carries_the_prefix(send, bearer):
         assert send("GET", answer.json["type"].removeprefix(PREFIX)).status_code == 200
 
 
-def test_document_names_the_prefix_and_leads_to_pages_below_it(send):
+def test_openapi_document_carries_the_prefix(send):
     answer = send("GET", "/openapi.json")
     assert answer.json["servers"] == [{"url": PREFIX}]
     links = set(re.findall(r"\]\((/[^)]*)\)", answer.text))
@@ -86,7 +86,7 @@ def test_document_names_the_prefix_and_leads_to_pages_below_it(send):
     assert all(link.startswith(f"{PREFIX}/problems/") for link in links)
 
 
-def test_pages_name_no_path_from_the_root_of_the_host(send):
+def test_pages_have_no_path_from_the_root_of_the_host(send):
     for path in ("/", "/docs/"):
         page = send("GET", path)
         assert page.status_code == 200
@@ -101,7 +101,7 @@ def test_without_a_prefix_nothing_is_added(client, owner):
     assert client.get("/nowhere").json["type"] == "/problems/not_found"
 
 
-def test_prefix_itself_leads_to_the_page_below_it(based):
+def test_prefix_without_slash_redirects_to_the_page(based):
     answer = based.test_client().get(PREFIX)
     assert (answer.status_code, answer.headers["Location"]) == (308, f"{PREFIX}/")
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -144,7 +144,7 @@ def test_browser_client_works_below_the_prefix(based_site, context, new_person):
 
 
 @pytest.mark.parametrize("path", ["tasks", "/tasks/", "/", "//", "/a//b", "/api", "/docs/x", "/a b", "/a?b", "/é"])
-def test_base_path_that_cannot_be_one_is_refused(make_app, path):
+def test_invalid_base_path_is_refused(make_app, path):
     with pytest.raises(SettingsError, match="BASE_PATH"):
         make_app(BASE_PATH=path)
 
@@ -159,7 +159,7 @@ def test_link_is_absolute_and_names_the_host_and_scheme(owner):
 
 
 @pytest.mark.parametrize("host", ["", "task_api"])
-def test_host_that_can_stand_in_no_url_is_left_out_of_the_link(owner, host):
+def test_link_is_relative_without_a_valid_host(owner, host):
     for i in range(2):
         owner.post("/api/v1/tasks", json={"title": f"{i}"})
     answer = owner.get("/api/v1/tasks?limit=1", headers={"Host": host})

@@ -1,4 +1,4 @@
-"""Rate limits: counted in memory and in Redis, for addresses, names and persons."""
+"""Rate limits, counted in memory and in Redis, by address, name and user."""
 
 import re
 import secrets
@@ -24,20 +24,20 @@ HERE, THERE = next(ADDRESSES), next(ADDRESSES)
 
 @pytest.fixture(scope="module")
 def app(make_app, counter_store):
-    """An application that limits, with one proxy in front."""
+    """An application with rate limits behind one proxy."""
     return make_app(RATELIMIT_ENABLED=True, TRUSTED_PROXIES=1, COOKIE_SECURE=True, **counter_store)
 
 
 @pytest.fixture
 def at_noon():
-    """Hold the clock in the middle of a window."""
+    """Stop the clock in the middle of a window."""
     with time_machine.travel("2030-01-01T12:00:10Z", tick=False):
         yield
 
 
 @pytest.fixture
 def attempt(app, at_noon):
-    """Try to sign in from an address, by default one that nobody has used yet."""
+    """Try to sign in from an address, by default a new one."""
     here, client = next(ADDRESSES), app.test_client(use_cookies=False)
 
     def sign_in(username, password="wrong", address=here, **headers):
@@ -47,7 +47,7 @@ def attempt(app, at_noon):
     return sign_in
 
 
-def test_the_sixth_sign_in_of_a_minute_under_one_name_is_refused(attempt, new_person):
+def test_sixth_sign_in_per_minute_with_one_name_is_refused(attempt, new_person):
     name = new_person()
     assert [attempt(name).status_code for _ in range(6)] == [401] * 5 + [429]
     answer = attempt(name, PASSWORD)
@@ -57,29 +57,29 @@ def test_the_sixth_sign_in_of_a_minute_under_one_name_is_refused(attempt, new_pe
         assert attempt(name, PASSWORD).status_code == 200
 
 
-def test_a_name_that_nobody_has_is_limited_just_so(attempt):
+def test_unknown_username_is_limited_in_the_same_way(attempt):
     name = f"nobody-{secrets.token_hex(6)}"
     assert [attempt(name).status_code for _ in range(6)] == [401] * 5 + [429]
 
 
-def test_letter_case_gains_nothing(attempt):
+def test_letter_case_of_a_username_shares_a_limit(attempt):
     name = f"nobody-{secrets.token_hex(6)}"
     assert [attempt(name.upper() if n % 2 else name).status_code for n in range(6)] == [401] * 5 + [429]
 
 
-def test_thirty_sign_ins_a_minute_come_from_one_address(attempt):
+def test_one_address_has_thirty_failures_per_minute(attempt):
     answers = [attempt(f"nobody-{secrets.token_hex(6)}").status_code for _ in range(31)]
     assert answers == [401] * 30 + [429]
 
 
-def test_one_network_of_ipv6_is_one_address(attempt):
+def test_ipv6_64_shares_a_limit(attempt):
     prefix = next(ADDRESSES).removesuffix("::1")
     answers = [attempt(f"nobody-{secrets.token_hex(6)}", address=f"{prefix}::{n:x}").status_code for n in range(1, 32)]
     assert answers == [401] * 30 + [429]
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Client-IP", "True-Client-IP"])
-def test_made_up_headers_gain_nothing(attempt, header):
+def test_forged_forwarded_headers_share_a_limit(attempt, header):
     here, name = next(ADDRESSES), f"nobody-{secrets.token_hex(6)}"
 
     def forged(n):
@@ -91,7 +91,7 @@ def test_made_up_headers_gain_nothing(attempt, header):
     assert [forged(n).status_code for n in range(6)] == [401] * 5 + [429]
 
 
-def test_without_a_proxy_no_forwarded_address_is_believed(make_app, counter_store, at_noon):
+def test_forwarded_address_is_ignored_without_a_proxy(make_app, counter_store, at_noon):
     client = make_app(RATELIMIT_ENABLED=True, **counter_store).test_client()
     name, remote = f"nobody-{secrets.token_hex(6)}", {"REMOTE_ADDR": next(ADDRESSES)}
     body = {"username": name, "password": "wrong"}
@@ -103,7 +103,7 @@ def test_without_a_proxy_no_forwarded_address_is_believed(make_app, counter_stor
 
 
 @pytest.mark.parametrize("address", ["{0}:{1}", "[{0}]:{1}", "[{0}]", "{0}"])
-def test_port_or_brackets_in_a_forwarded_address_make_no_new_one(attempt, address):
+def test_port_or_brackets_in_a_forwarded_address_are_ignored(attempt, address):
     """Azure's gateways write ports, and others brackets around IPv6."""
     here, name = next(ADDRESSES), f"nobody-{secrets.token_hex(6)}"
     if address == "{0}:{1}":
@@ -121,14 +121,14 @@ def test_forwarded_address_is_recorded_without_port(attempt, app, new_person):
     assert client.get("/api/v1/auth/sessions").json["items"][0]["ip"] == "198.51.100.7"
 
 
-def test_text_that_is_no_address_is_one_client(attempt):
+def test_invalid_addresses_share_a_limit(attempt):
     name = f"nobody-{secrets.token_hex(6)}"
     answers = [attempt(name, address=f"_hidden{n}").status_code for n in range(6)]
     assert answers == [401] * 5 + [429]
 
 
 @pytest.mark.parametrize(("bits", "quota"), [(56, 20), (48, 80)])
-def test_network_of_ipv6_has_a_limit_too(make_app, counter_store, at_noon, bits, quota):
+def test_ipv6_networks_have_larger_limits(make_app, counter_store, at_noon, bits, quota):
     """A customer with a /56 has 256 networks of /64, with a /48 65,536."""
     app = make_app(RATELIMIT_ENABLED=True, RATELIMIT_REFRESH="5/minute", TRUSTED_PROXIES=1, **counter_store)
     client = app.test_client()
@@ -145,7 +145,7 @@ def test_network_of_ipv6_has_a_limit_too(make_app, counter_store, at_noon, bits,
     assert answers[quota] == 429
 
 
-def test_successful_sign_ins_do_not_keep_an_office_out(attempt, new_person):
+def test_successful_sign_ins_do_not_count_as_failures(attempt, new_person):
     """Many users behind one address; only failures count towards the smaller limit."""
     names = [new_person() for _ in range(12)]
     assert {attempt(name, PASSWORD).status_code for name in names for _ in range(3)} == {200}  # 36 of 30
@@ -156,7 +156,7 @@ def test_successful_sign_ins_do_not_keep_an_office_out(attempt, new_person):
     assert attempt(names[1], PASSWORD).status_code == 429
 
 
-def test_sign_ins_from_one_address_have_a_limit_however_they_end(make_app, counter_store, new_person, at_noon):
+def test_all_sign_ins_of_an_address_have_a_limit(make_app, counter_store, new_person, at_noon):
     app = make_app(RATELIMIT_ENABLED=True, RATELIMIT_LOGIN_ADDRESS="3/minute", **counter_store)
     client = app.test_client(use_cookies=False)
     body = {"username": new_person(), "password": PASSWORD}
@@ -171,7 +171,7 @@ def test_limits_are_counted_before_the_body_is_read(client, at_noon):
     assert [answer.status_code for answer in bodies] == [400] * 30 + [429]
 
 
-def test_a_name_under_attack_gets_in_from_a_device_that_it_used_before(app, attempt, new_person):
+def test_user_under_attack_can_sign_in_from_a_known_device(app, attempt, new_person):
     name, home = new_person(), next(ADDRESSES)
     device = device_of(attempt(name, PASSWORD, address=home))
     attack = [attempt(name, address=next(ADDRESSES)).status_code for _ in range(51)]
@@ -181,7 +181,7 @@ def test_a_name_under_attack_gets_in_from_a_device_that_it_used_before(app, atte
     assert attempt(name, PASSWORD, address=next(ADDRESSES), Cookie=device).status_code == 200
 
 
-def test_strangers_at_the_same_address_do_not_keep_a_device_out(attempt, new_person):
+def test_known_device_can_sign_in_when_its_address_is_limited(attempt, new_person):
     name = new_person()
     device = device_of(attempt(name, PASSWORD))
     assert [attempt(f"nobody-{secrets.token_hex(6)}").status_code for _ in range(31)][-1] == 429
@@ -189,7 +189,7 @@ def test_strangers_at_the_same_address_do_not_keep_a_device_out(attempt, new_per
     assert attempt(name, PASSWORD, Cookie=device).status_code == 200
 
 
-def test_a_device_cookie_is_no_credential_and_has_a_limit_of_its_own(attempt, new_person):
+def test_device_cookie_is_no_credential_and_has_its_own_limit(attempt, new_person):
     name = new_person()
     device = device_of(attempt(name, PASSWORD))
     answers = [attempt(name, Cookie=device, address=next(ADDRESSES)).status_code for _ in range(21)]
@@ -197,7 +197,7 @@ def test_a_device_cookie_is_no_credential_and_has_a_limit_of_its_own(attempt, ne
     assert attempt(name, PASSWORD, Cookie=device).status_code == 429
 
 
-def test_a_device_cookie_serves_one_name_alone(attempt, new_person):
+def test_device_cookie_is_valid_for_one_username(attempt, new_person):
     mine, other = new_person(), new_person()
     device = device_of(attempt(mine, PASSWORD))
     for name in (other, f"nobody-{secrets.token_hex(6)}"):
@@ -207,7 +207,7 @@ def test_a_device_cookie_serves_one_name_alone(attempt, new_person):
         assert {*left(answers[0])} == {*left(without)}
 
 
-def test_a_forged_or_expired_device_cookie_counts_for_nothing(attempt, new_person):
+def test_forged_or_expired_device_cookie_is_ignored(attempt, new_person):
     name = new_person()
     device = device_of(attempt(name, PASSWORD))
     kind, _, value = device.partition("=")
@@ -223,7 +223,7 @@ def test_a_forged_or_expired_device_cookie_counts_for_nothing(attempt, new_perso
         assert [attempt(name, Cookie=device).status_code for _ in range(6)] == [401] * 5 + [429]
 
 
-def test_a_device_keeps_its_id_and_its_limit_from_one_sign_in_to_the_next(attempt, new_person):
+def test_device_keeps_its_id_and_limit_after_sign_in(attempt, new_person):
     name = new_person()
     device = device_of(attempt(name, PASSWORD))
     assert {attempt(name, Cookie=device).status_code for _ in range(15)} == {401}
@@ -232,7 +232,7 @@ def test_a_device_keeps_its_id_and_its_limit_from_one_sign_in_to_the_next(attemp
     assert [attempt(name, Cookie=renewed).status_code for _ in range(6)] == [401] * 5 + [429]
 
 
-def test_the_device_cookie_is_kept_from_scripts_and_other_hosts(attempt, new_person):
+def test_device_cookie_is_hidden_from_scripts_and_other_hosts(attempt, new_person):
     line = attempt(new_person(), PASSWORD).headers["Set-Cookie"]
     assert line.startswith("__Host-device=")
     attributes = {part.strip() for part in line.split(";")[1:]}
@@ -240,7 +240,7 @@ def test_the_device_cookie_is_kept_from_scripts_and_other_hosts(attempt, new_per
     assert "Domain" not in line
 
 
-def test_limits_say_the_same_of_a_name_that_exists_and_one_that_does_not(attempt, new_person):
+def test_rate_limit_fields_do_not_reveal_usernames(attempt, new_person):
     known, unknown = new_person(), f"nobody-{secrets.token_hex(6)}"
     attempt(known, PASSWORD, address=next(ADDRESSES))
     for _ in range(7):
@@ -261,7 +261,7 @@ def left(answer):
     return {name: int(number) for name, number in re.findall(r'"([a-z-]+)";r=(\d+)', answer.headers["RateLimit"])}
 
 
-def test_limited_routes_say_how_much_is_left(attempt):
+def test_limited_routes_return_rate_limit_fields(attempt):
     answer = attempt(f"nobody-{secrets.token_hex(6)}")
     assert answer.headers["RateLimit-Policy"] == (
         '"login-address";q=300;w=60, "login-failed";q=30;w=60, "login";q=5;w=60'
@@ -281,12 +281,12 @@ def test_quotas_are_settings(make_app, counter_store, at_noon):
 
 
 @pytest.mark.parametrize("rate", ["5", "5/week", "0/minute", "-1/minute", "5/minute/2", "many/minute", "5 per minute"])
-def test_a_quota_that_is_none_keeps_the_service_from_starting(make_app, rate):
+def test_service_does_not_start_with_an_invalid_quota(make_app, rate):
     with pytest.raises(SettingsError, match="RATELIMIT_LOGIN: Must be like 5/minute"):
         make_app(RATELIMIT_LOGIN=rate)
 
 
-def test_counters_in_memory_have_a_bound(monkeypatch, make_app, at_noon):
+def test_counters_in_memory_are_limited(monkeypatch, make_app, at_noon):
     monkeypatch.setattr(rate_limit, "MAX_COUNTERS", 100)
     monkeypatch.setattr(rate_limit, "SHARED_COUNTERS", 8)
     app = make_app(RATELIMIT_ENABLED=True, RATELIMIT_REFRESH="1000/minute")
@@ -297,7 +297,7 @@ def test_counters_in_memory_have_a_bound(monkeypatch, make_app, at_noon):
     assert 100 <= len(window.values) <= 108
 
 
-def test_passwords_of_signed_in_users_are_limited_by_address(make_app, counter_store, signed_in, at_noon):
+def test_password_checks_are_limited_by_address(make_app, counter_store, signed_in, at_noon):
     app = make_app(
         RATELIMIT_ENABLED=True, RATELIMIT_PASSWORD_ADDRESS="4/minute", JWT_SECRET_KEY=SECRET, **counter_store
     )
@@ -317,7 +317,7 @@ def test_passwords_of_signed_in_users_are_limited_by_address(make_app, counter_s
     assert statuses == [200] * 4 + [429]
 
 
-def test_a_password_is_asked_five_times_a_minute_of_whoever_is_signed_in(signed_in, at_noon):
+def test_password_checks_are_limited_to_five_per_minute_and_user(signed_in, at_noon):
     person = signed_in()
     wrong = [person.post("/api/v1/auth/verify-password", json={"password": "wrong"}).status_code for _ in range(3)]
     change = {"current_password": "wrong", "new_password": "another long and odd sentence"}
@@ -325,7 +325,7 @@ def test_a_password_is_asked_five_times_a_minute_of_whoever_is_signed_in(signed_
     assert wrong == [401] * 5 + [429]
 
 
-def test_accounts_and_refreshes_are_limited_by_address(client, at_noon):
+def test_registrations_and_refreshes_are_limited_by_address(client, at_noon):
     here = {"X-Forwarded-For": next(ADDRESSES)}
     refreshes = [
         client.post("/api/v1/auth/refresh", json={"refresh_token": "x"}, headers=here).status_code for _ in range(121)
@@ -337,7 +337,7 @@ def test_accounts_and_refreshes_are_limited_by_address(client, at_noon):
     )
 
 
-def test_a_user_has_a_general_limit_of_their_own(signed_in):
+def test_user_has_a_general_limit(signed_in):
     one, other = signed_in(), signed_in()
     first = one.get("/api/v1/me").headers
     assert first["RateLimit-Policy"] == '"user";q=6000;w=60'
@@ -351,7 +351,7 @@ def remaining(headers):
     return int(headers["RateLimit"].split("r=")[1].split(";")[0])
 
 
-def test_switched_off_nothing_is_limited(make_app):
+def test_disabled_rate_limits_refuse_nothing(make_app):
     client = make_app(RATELIMIT_ENABLED=False).test_client()
     name = f"nobody-{secrets.token_hex(6)}"
     answers = [client.post(LOGIN, json={"username": name, "password": "wrong"}) for _ in range(7)]
@@ -359,7 +359,7 @@ def test_switched_off_nothing_is_limited(make_app):
     assert "RateLimit" not in answers[-1].headers
 
 
-def test_processes_share_a_persons_limit_a_hundredth_at_a_time(make_app, redis_url, token):
+def test_processes_share_a_user_limit_in_steps_of_a_hundredth(make_app, redis_url, token):
     shared = {"REDIS_URL": redis_url, "JWT_SECRET_KEY": SECRET, "RATELIMIT_ENABLED": True}
     one, another = make_app(**shared).test_client(), make_app(**shared).test_client()
     headers = {"Authorization": f"Bearer {token}"}
@@ -368,14 +368,14 @@ def test_processes_share_a_persons_limit_a_hundredth_at_a_time(make_app, redis_u
     assert left == [left[0], left[0] - 1, left[0] - 60]
 
 
-def test_a_device_signs_in_five_times_a_minute(attempt, new_person):
+def test_device_signs_in_at_most_five_times_per_minute(attempt, new_person):
     name = new_person()
     device = device_of(attempt(name, PASSWORD))
     answers = [attempt(name, PASSWORD, Cookie=device, address=next(ADDRESSES)).status_code for _ in range(6)]
     assert answers == [200] * 5 + [429]
 
 
-def test_refused_registrations_leave_the_day_to_others(make_app, counter_store):
+def test_refused_registrations_do_not_use_up_the_daily_limit(make_app, counter_store):
     prefix = {"REDIS_PREFIX": f"test-{secrets.token_hex(6)}:"}  # the day's counter of a run before may be there
     app = make_app(RATELIMIT_ENABLED=True, RATELIMIT_REGISTER_ALL="3/day", TRUSTED_PROXIES=1, **counter_store, **prefix)
     client = app.test_client()

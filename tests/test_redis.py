@@ -1,4 +1,4 @@
-"""Redis counts limits and nothing else: whatever happens to it, it lets nobody in and shuts nobody out."""
+"""Redis counts limits and nothing else: its failures affect no session."""
 
 import time
 
@@ -14,7 +14,7 @@ LOGIN, LOGOUT, ME = "/api/v1/auth/login", "/api/v1/auth/logout", "/api/v1/me"
 
 @pytest.fixture(scope="module")
 def redis(tmp_path_factory):
-    """A Redis of this module's own."""
+    """A Redis server for this module."""
     if not servers.Redis.is_installed():
         unavailable("redis-server")
     server = servers.Redis(tmp_path_factory.mktemp("redis"))
@@ -26,7 +26,7 @@ def redis(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def sound(redis):
-    """Start Redis again as it was at first, whatever a test did to it."""
+    """Restore the initial state of Redis after each test."""
     yield
     redis.kill()
     (redis.folder / "dump.rdb").unlink(missing_ok=True)
@@ -35,7 +35,7 @@ def sound(redis):
 
 @pytest.fixture
 def app(make_app, redis):
-    """An application that counts its limits there, and does not know yet of any fault."""
+    """A new application that counts its limits in this Redis."""
     return make_app(REDIS_URL=redis.url, RATELIMIT_ENABLED=True)
 
 
@@ -68,7 +68,7 @@ FAULTS = [kill, freeze, demote, fill, lose_its_disk]
 
 @pytest.fixture(params=FAULTS, ids=lambda fault: fault.__name__)
 def fault(request, redis):
-    """Break Redis in one of the ways in which it breaks."""
+    """Let Redis fail in one of several ways."""
     return lambda: request.param(redis)
 
 
@@ -78,7 +78,7 @@ def timed(call):
     return answer, time.monotonic() - started
 
 
-def test_whatever_happens_to_redis_nobody_is_let_in_or_shut_out(signed_in, fault):
+def test_redis_failures_affect_no_session(signed_in, fault):
     person, gone, going = signed_in(), signed_in(), signed_in()
     assert gone.post(LOGOUT).status_code == 204
     assert person.get(ME).status_code == 200
@@ -102,7 +102,7 @@ def test_limits_are_counted_in_memory_within_a_second(client, fault, caplog):
     assert caplog.text.count("rate limits are counted in memory") == 1
 
 
-def test_limits_are_counted_in_redis_again_when_it_is_sound(client, redis, fault, caplog):
+def test_limits_are_counted_in_redis_after_recovery(client, redis, fault, caplog):
     fault()
     client.post(LOGIN, json={"username": "somebody", "password": "wrong"})
     redis.kill()
@@ -116,7 +116,7 @@ def test_limits_are_counted_in_redis_again_when_it_is_sound(client, redis, fault
     assert caplog.text.count("Redis responds again") == 1
 
 
-def test_a_redis_restored_from_a_snapshot_brings_no_revoked_token_back(signed_in, redis):
+def test_restored_redis_snapshot_revives_no_revoked_token(signed_in, redis):
     person, gone = signed_in(), signed_in()
     assert gone.get(ME).status_code == 200
     redis.client.save()
@@ -128,7 +128,7 @@ def test_a_redis_restored_from_a_snapshot_brings_no_revoked_token_back(signed_in
     assert person.get(ME).status_code == 200
 
 
-def test_two_deployments_on_one_redis_share_nothing(make_app, redis):
+def test_two_deployments_on_one_redis_share_no_counters(make_app, redis):
     one, other = (
         make_app(REDIS_URL=redis.url, RATELIMIT_ENABLED=True, REDIS_PREFIX=prefix).test_client()
         for prefix in ("one:", "other:")
@@ -139,7 +139,7 @@ def test_two_deployments_on_one_redis_share_nothing(make_app, redis):
     assert {key.split(b":")[0] for key in redis.client.scan_iter()} == {b"one", b"other"}
 
 
-def test_a_redis_that_fails_is_reported_and_the_service_is_ready(client, fault):
+def test_failed_redis_is_reported_and_service_stays_ready(client, fault):
     assert client.get("/readyz").json == {"status": "ok", "degraded": []}
     fault()
     answer, seconds = timed(lambda: client.get("/readyz"))
@@ -156,14 +156,14 @@ def test_a_redis_that_fails_is_reported_and_the_service_is_ready(client, fault):
         (fill, "it accepts no writes: command not allowed when used memory > 'maxmemory'."),
     ],
 )
-def test_doctor_says_what_is_wrong_with_redis(app, redis, fault, says):
+def test_doctor_reports_redis_errors(app, redis, fault, says):
     fault(redis)
     result = app.test_cli_runner().invoke(args=["doctor"])
     assert result.exit_code == 1
     assert f"FAIL  redis        {says}" in result.output
 
 
-def test_doctor_warns_of_a_redis_that_would_evict_counters_and_fails_when_it_does(app, client, redis):
+def test_doctor_reports_a_redis_with_eviction(app, client, redis):
     redis.client.config_set("maxmemory", "100mb")
     redis.client.config_set("maxmemory-policy", "volatile-lru")
     result = app.test_cli_runner().invoke(args=["doctor"])

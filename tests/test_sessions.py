@@ -1,4 +1,4 @@
-"""Refresh tokens and sessions, told as stories."""
+"""Sessions and refresh tokens."""
 
 import base64
 import json
@@ -29,7 +29,7 @@ CHANGE = {"current_password": PASSWORD, "new_password": "another long and odd se
 
 @pytest.fixture
 def login(app, new_person):
-    """Sign somebody in, on a device, and return the answer."""
+    """Sign a user in on a device, and return the response."""
     username = new_person()
 
     def sign_in(**headers):
@@ -44,7 +44,7 @@ def login(app, new_person):
 
 @pytest.fixture
 def refresh(client):
-    """Use a refresh token, from an address and an agent if so asked."""
+    """Use a refresh token, optionally from an address and with a user agent."""
 
     def use(token, address="127.0.0.1", agent="Browser"):
         headers = {"User-Agent": agent} if agent else {}
@@ -74,7 +74,7 @@ def assert_refused(answer):
     assert (answer.status_code, answer.json["code"]) == (401, "invalid_refresh_token")
 
 
-def test_login_gives_what_a_client_needs_to_stay_signed_in(login):
+def test_login_returns_tokens_and_their_lifetimes(login):
     tokens = login()
     assert tokens["token_type"] == "Bearer"
     assert tokens["expires_in"] == 900
@@ -82,7 +82,7 @@ def test_login_gives_what_a_client_needs_to_stay_signed_in(login):
     assert len(tokens["refresh_token"]) == 43
 
 
-def test_a_refresh_gives_new_tokens_of_the_same_session(login, refresh, client):
+def test_refresh_returns_new_tokens_of_the_same_session(login, refresh, client):
     first = login()
     second = refresh(first["refresh_token"]).json
     assert second["session_id"] == first["session_id"]
@@ -91,7 +91,7 @@ def test_a_refresh_gives_new_tokens_of_the_same_session(login, refresh, client):
     assert is_in(client, second)
 
 
-def test_a_lost_answer_is_given_again_within_the_grace(login, refresh):
+def test_repeated_refresh_in_the_grace_period_has_the_same_result(login, refresh):
     token = login()["refresh_token"]
     lost, repeated = refresh(token).json, refresh(token).json
     assert repeated["refresh_token"] == lost["refresh_token"]
@@ -102,7 +102,7 @@ def sessions_of(client, tokens):
     return client.get("/api/v1/auth/sessions", headers=bearer(tokens)).json["items"]
 
 
-def test_a_repeat_in_the_grace_is_recorded_and_shown(app, login, refresh, client):
+def test_repeated_refresh_is_recorded_and_listed(app, login, refresh, client):
     token = login()["refresh_token"]
     tokens = refresh(token, "203.0.113.7", "Phone").json
     (session,) = sessions_of(client, tokens)
@@ -137,7 +137,7 @@ def test_a_repeat_in_the_grace_is_recorded_and_shown(app, login, refresh, client
         (("2001:db8::1", "Other"), True),
     ],
 )
-def test_a_repeat_from_elsewhere_by_another_agent_is_a_theft(login, refresh, client, place, theft):
+def test_repeated_refresh_from_another_network_and_agent_is_theft(login, refresh, client, place, theft):
     token = login()["refresh_token"]
     owner = refresh(token, "203.0.113.7", "Browser").json
     answer = refresh(token, *place)
@@ -147,14 +147,14 @@ def test_a_repeat_from_elsewhere_by_another_agent_is_a_theft(login, refresh, cli
 
 
 @pytest.mark.parametrize(("address", "theft"), [("2001:db8:1:2:ffff::9", False), ("2001:db8:1:3::1", True)])
-def test_an_ipv6_network_of_64_bits_is_one_place(login, refresh, address, theft):
+def test_repeated_refresh_from_the_same_ipv6_64_is_no_theft(login, refresh, address, theft):
     token = login()["refresh_token"]
     refresh(token, "2001:db8:1:2::1", "Browser")
     assert (refresh(token, address, "Other").status_code == 401) == theft
 
 
 @pytest.mark.parametrize("seconds", [9, 10])
-def test_the_grace_ends_after_ten_seconds(login, refresh, seconds):
+def test_grace_period_ends_after_ten_seconds(login, refresh, seconds):
     token, start = login()["refresh_token"], now()
     with time_machine.travel(start, tick=False):
         refresh(token)
@@ -162,16 +162,16 @@ def test_the_grace_ends_after_ten_seconds(login, refresh, seconds):
         assert (refresh(token).status_code == 200) == (seconds < 10)
 
 
-def test_the_thief_was_first_and_the_owner_shows_it(login, refresh, client):
+def test_session_ends_when_the_owner_refreshes_after_the_thief(login, refresh, client):
     stolen = login()["refresh_token"]
     thief = refresh(stolen).json
     thief = refresh(thief["refresh_token"]).json
-    assert_refused(refresh(stolen))  # the owner comes with the token that the thief has spent
+    assert_refused(refresh(stolen))  # the owner sends the token that the thief has spent
     assert not is_in(client, thief)
     assert_refused(refresh(thief["refresh_token"]))
 
 
-def test_the_owner_was_first_and_the_thief_ends_the_session(login, refresh, client):
+def test_session_ends_when_the_thief_refreshes_after_the_owner(login, refresh, client):
     stolen = login()["refresh_token"]
     owner = refresh(refresh(stolen).json["refresh_token"]).json
     assert_refused(refresh(stolen))
@@ -179,7 +179,7 @@ def test_the_owner_was_first_and_the_thief_ends_the_session(login, refresh, clie
     assert_refused(refresh(owner["refresh_token"]))
 
 
-def test_a_token_replayed_a_day_later_ends_the_session(login, refresh):
+def test_session_ends_when_a_token_is_replayed_a_day_later(login, refresh):
     stolen = login()["refresh_token"]
     owner = refresh(stolen).json
     with time_machine.travel(now() + timedelta(days=1)):
@@ -188,7 +188,7 @@ def test_a_token_replayed_a_day_later_ends_the_session(login, refresh):
         assert_refused(refresh(owner["refresh_token"]))
 
 
-def test_an_hour_offline_after_a_lost_answer_asks_for_the_password(login, refresh):
+def test_session_ends_when_a_lost_refresh_is_repeated_after_an_hour(login, refresh):
     token = login()["refresh_token"]
     lost = refresh(token).json
     with time_machine.travel(now() + timedelta(hours=1)):
@@ -197,7 +197,7 @@ def test_an_hour_offline_after_a_lost_answer_asks_for_the_password(login, refres
     assert login()["refresh_token"]
 
 
-def test_without_grace_any_second_use_is_a_theft(make_app, login):
+def test_second_use_is_theft_without_a_grace_period(make_app, login):
     strict = make_app(REFRESH_GRACE_SECONDS=0).test_client()
     credentials = {"username": login.username, "password": PASSWORD}
     token = strict.post("/api/v1/auth/login", json=credentials).json["refresh_token"]
@@ -206,7 +206,7 @@ def test_without_grace_any_second_use_is_a_theft(make_app, login):
     assert_refused(strict.post(REFRESH, json={"refresh_token": successor}))
 
 
-def test_a_theft_leaves_the_persons_other_sessions_alone(login, refresh, client):
+def test_theft_ends_no_other_session_of_the_user(login, refresh, client):
     other, stolen = login(), login()["refresh_token"]
     refresh(refresh(stolen).json["refresh_token"])
     assert_refused(refresh(stolen))
@@ -214,13 +214,13 @@ def test_a_theft_leaves_the_persons_other_sessions_alone(login, refresh, client)
     assert refresh(other["refresh_token"]).status_code == 200
 
 
-def test_a_session_ends_after_a_week_without_use(login, refresh):
+def test_session_expires_after_a_week_without_use(login, refresh):
     token = login()["refresh_token"]
     with time_machine.travel(now() + timedelta(days=7, seconds=1)):
         assert_refused(refresh(token))
 
 
-def test_a_session_ends_after_thirty_days_of_use(login, refresh):
+def test_session_expires_after_thirty_days_of_use(login, refresh):
     token, start = login()["refresh_token"], now()
     for day in range(6, 30, 6):
         with time_machine.travel(start + timedelta(days=day)):
@@ -233,20 +233,20 @@ def test_a_session_ends_after_thirty_days_of_use(login, refresh):
 
 
 @pytest.mark.parametrize("token", ["x", "A" * 43, "é", "' OR 1=1 --", "a.b.c", "A" * 1024])
-def test_a_made_up_refresh_token_is_refused(refresh, token):
+def test_unknown_refresh_token_is_refused(refresh, token):
     assert_refused(refresh(token))
 
 
-def test_an_access_token_does_not_refresh(login, refresh):
+def test_access_token_is_refused_as_a_refresh_token(login, refresh):
     assert_refused(refresh(login()["access_token"]))
 
 
-def test_a_refresh_token_is_no_access_token(client, login):
+def test_refresh_token_is_refused_as_an_access_token(client, login):
     answer = client.get(ME, headers={"Authorization": f"Bearer {login()['refresh_token']}"})
     assert (answer.status_code, answer.json["code"]) == (401, "token_malformed")
 
 
-def test_forty_refreshes_at_once_leave_one_successor(app, login):
+def test_forty_parallel_refreshes_leave_one_successor(app, login):
     tokens = login()
 
     def use(_):
@@ -271,7 +271,7 @@ def test_forty_refreshes_at_once_leave_one_successor(app, login):
         ("DELETE", "/api/v1/auth/sessions", 200),
     ],
 )
-def test_a_session_that_ends_while_it_is_refreshed_is_dead(app, login, method, url, status):
+def test_session_that_ends_during_a_refresh_stays_ended(app, login, method, url, status):
     for _ in range(10):
         tokens, start = login(), Barrier(2)
 
@@ -290,7 +290,7 @@ def test_a_session_that_ends_while_it_is_refreshed_is_dead(app, login, method, u
         assert not is_in(app.test_client(), tokens)
 
 
-def test_logout_kills_the_session_at_once(login, refresh, client):
+def test_logout_ends_the_session_immediately(login, refresh, client):
     tokens, other = login(), login()
     assert client.post("/api/v1/auth/logout", headers=bearer(tokens)).status_code == 204
     answer = client.get(ME, headers=bearer(tokens))
@@ -300,19 +300,19 @@ def test_logout_kills_the_session_at_once(login, refresh, client):
     assert is_in(client, other)
 
 
-def test_logout_by_refresh_token_works_after_the_access_token_expired(login, client):
+def test_logout_accepts_a_refresh_token_after_the_access_token_expired(login, client):
     tokens = login()
     with time_machine.travel(now() + timedelta(hours=1)):
         assert client.post("/api/v1/auth/logout", json={"refresh_token": tokens["refresh_token"]}).status_code == 204
     assert not is_in(client, tokens)
 
 
-def test_logout_by_nobody_is_refused(client):
+def test_logout_without_a_token_is_refused(client):
     assert client.post("/api/v1/auth/logout").json["code"] == "token_missing"
     assert_refused(client.post("/api/v1/auth/logout", json={"refresh_token": "unknown"}))
 
 
-def test_sessions_are_listed_with_their_devices(login, client):
+def test_session_list_shows_address_and_user_agent(login, client):
     phone, laptop = login(**{"User-Agent": "Phone"}), login(**{"User-Agent": "Laptop"})
     items = client.get("/api/v1/auth/sessions", headers=bearer(laptop)).json["items"]
     assert [(item["id"], item["user_agent"], item["current"]) for item in items] == [
@@ -325,14 +325,14 @@ def test_sessions_are_listed_with_their_devices(login, client):
     }  # fmt: skip
 
 
-def test_sessions_come_in_pages(login, client):
+def test_session_list_has_pages(login, client):
     made = [login()["session_id"] for _ in range(4)] + [(last := login())["session_id"]]
     first = client.get("/api/v1/auth/sessions?limit=3", headers=bearer(last))
     rest = client.get(first.headers["Link"].split(">")[0][1:], headers=bearer(last))
     assert [item["id"] for item in first.json["items"] + rest.json["items"]] == made[::-1]
 
 
-def test_one_device_is_signed_out(login, client):
+def test_one_session_can_be_ended(login, client):
     phone, laptop = login(), login()
     url = f"/api/v1/auth/sessions/{phone['session_id']}"
     assert client.delete(url, headers=bearer(laptop)).status_code == 204
@@ -341,13 +341,13 @@ def test_one_device_is_signed_out(login, client):
     assert client.delete(url, headers=bearer(laptop)).status_code == 404
 
 
-def test_another_persons_session_cannot_be_ended(login, signed_in, client):
+def test_session_of_another_user_cannot_be_ended(login, signed_in, client):
     tokens = login()
     assert signed_in().delete(f"/api/v1/auth/sessions/{tokens['session_id']}").status_code == 404
     assert is_in(client, tokens)
 
 
-def test_all_other_devices_are_signed_out(login, client, refresh):
+def test_ending_all_sessions_returns_a_new_one(login, client, refresh):
     phone, tablet, laptop = login(), login(), login()
     answer = client.delete("/api/v1/auth/sessions", headers=bearer(laptop))
     assert (answer.status_code, answer.json.keys()) == (200, laptop.keys())
@@ -358,7 +358,7 @@ def test_all_other_devices_are_signed_out(login, client, refresh):
     assert refresh(answer.json["refresh_token"]).status_code == 200
 
 
-def test_a_replaced_session_is_no_fresher_and_lives_no_longer(login, client, refresh):
+def test_replaced_session_is_not_fresher_and_lives_no_longer(login, client, refresh):
     start, first = now(), login()
     with time_machine.travel(start + timedelta(days=6)):
         stale = refresh(first["refresh_token"]).json
@@ -374,14 +374,14 @@ def test_a_replaced_session_is_no_fresher_and_lives_no_longer(login, client, ref
         assert_refused(refresh(tokens["refresh_token"]))
 
 
-def test_ending_all_sessions_gives_no_fresh_token(login, client):
+def test_ending_all_sessions_returns_no_fresh_token(login, client):
     tokens = client.delete("/api/v1/auth/sessions", headers=bearer(login())).json
     answer = client.delete(ME, headers=bearer(tokens))
     assert (answer.status_code, answer.json["code"]) == (401, "fresh_token_required")
 
 
-def test_a_spent_token_in_its_grace_dies_with_its_session(login, client, refresh):
-    """The successor is unused and the grace still runs: nothing of that survives a new session."""
+def test_spent_token_in_its_grace_period_ends_with_its_session(login, client, refresh):
+    """The successor is unused and the grace period has not ended, but the new session replaces both."""
     for end in (
         lambda tokens: client.delete("/api/v1/auth/sessions", headers=bearer(tokens)),
         lambda tokens: client.put(ME + "/password", json=CHANGE, headers=bearer(tokens)),
@@ -396,7 +396,7 @@ def test_a_spent_token_in_its_grace_dies_with_its_session(login, client, refresh
 
 
 @pytest.mark.parametrize(("method", "url"), [("DELETE", "/api/v1/auth/sessions"), ("PUT", "/api/v1/me/password")])
-def test_of_two_sessions_that_end_all_at_once_one_remains(app, login, method, url):
+def test_one_session_remains_when_two_end_all_at_once(app, login, method, url):
     for round_ in range(5):
         pair, start = [login(), login()], Barrier(2)
         words = [login.password, f"another long and odd sentence {round_}"]
@@ -418,13 +418,13 @@ def test_of_two_sessions_that_end_all_at_once_one_remains(app, login, method, ur
         assert [item["id"] for item in sessions_of(client, won)] == [won["session_id"]]
 
 
-def test_every_device_is_signed_out(login, client):
+def test_ending_all_sessions_can_include_the_current_one(login, client):
     phone, laptop = login(), login()
     assert client.delete("/api/v1/auth/sessions?include_current=true", headers=bearer(laptop)).status_code == 204
     assert [is_in(client, tokens) for tokens in (phone, laptop)] == [False, False]
 
 
-def test_a_refreshed_token_is_not_fresh_until_the_password_is_entered(login, refresh, client):
+def test_refreshed_token_is_not_fresh_until_the_password_is_entered(login, refresh, client):
     tokens = refresh(login()["refresh_token"]).json
     wrong = client.post("/api/v1/auth/verify-password", json={"password": "wrong"}, headers=bearer(tokens))
     assert (wrong.status_code, wrong.json["code"]) == (401, "invalid_credentials")
@@ -434,7 +434,7 @@ def test_a_refreshed_token_is_not_fresh_until_the_password_is_entered(login, ref
     assert claims_of(answer.json)["fresh"] is True
 
 
-def test_what_needs_a_fresh_token_takes_no_refreshed_one(make_app, login):
+def test_view_with_fresh_refuses_a_refreshed_token(make_app, login):
     app = make_app()
     app.add_url_rule("/fresh", view_func=requires(Permission.ACCOUNT_READ, fresh=True)(lambda: "done"))
     client = app.test_client()
@@ -450,7 +450,7 @@ def test_what_needs_a_fresh_token_takes_no_refreshed_one(make_app, login):
     assert client.get("/fresh", headers=bearer(entered)).text == "done"
 
 
-def test_a_password_change_ends_every_session_and_begins_one(login, client, refresh):
+def test_password_change_ends_all_sessions_and_returns_a_new_one(login, client, refresh):
     phone, laptop = login(), login()
     laptop = refresh(laptop["refresh_token"]).json
     answer = client.put("/api/v1/me/password", json=CHANGE, headers=bearer(laptop))
@@ -472,13 +472,13 @@ def test_a_password_change_ends_every_session_and_begins_one(login, client, refr
         ({"current_password": PASSWORD, "new_password": "passwordpassword"}, 422, "validation_failed"),
     ],
 )
-def test_a_password_is_not_changed(login, client, change, status, code):
+def test_invalid_password_change_is_refused(login, client, change, status, code):
     answer = client.put("/api/v1/me/password", json=change, headers=bearer(login()))
     assert (answer.status_code, answer.json["code"]) == (status, code)
     assert login()
 
 
-def test_neither_token_nor_password_is_stored_in_the_clear(app, login):
+def test_tokens_and_passwords_are_not_stored_in_clear_text(app, login):
     tokens = login()
     secrets = [tokens["refresh_token"], tokens["access_token"], PASSWORD]
     with app.app_context():
@@ -487,7 +487,7 @@ def test_neither_token_nor_password_is_stored_in_the_clear(app, login):
             assert not [secret for secret in secrets if secret in rows], table.name
 
 
-def test_nothing_secret_is_logged_or_shown_when_debugging(app, client, login, caplog, monkeypatch):
+def test_secrets_are_not_logged_or_shown_in_debug_output(app, client, login, caplog, monkeypatch):
     seen = []
     monkeypatch.setattr(
         routes,
@@ -505,7 +505,7 @@ def test_nothing_secret_is_logged_or_shown_when_debugging(app, client, login, ca
     assert not [secret for secret in (PASSWORD, tokens["refresh_token"], tokens["access_token"]) if secret in shown]
 
 
-def test_ended_and_outlived_sessions_are_pruned_as_sessions_are_written(app, login):
+def test_sign_in_prunes_expired_sessions(app, login):
     old = login()["session_id"]
     with time_machine.travel(now() + timedelta(days=8)):
         login()
@@ -521,7 +521,7 @@ def events_of(app, username):
         return [(entry.event, entry.details) for entry in db.session.scalars(entries) if entry.event != "created"]
 
 
-def test_a_theft_is_written_to_the_audit_log(app, login, refresh):
+def test_theft_is_recorded_in_the_audit_log(app, login, refresh):
     tokens = login()
     refresh(refresh(tokens["refresh_token"]).json["refresh_token"])
     refresh(tokens["refresh_token"])
@@ -529,7 +529,7 @@ def test_a_theft_is_written_to_the_audit_log(app, login, refresh):
     assert events_of(app, login.username) == [("sign_in", {}), theft]
 
 
-def test_sign_ins_and_sign_outs_are_written_to_the_audit_log(app, login, client):
+def test_sign_in_and_sign_out_are_recorded_in_the_audit_log(app, login, client):
     tokens = login()
     client.post("/api/v1/auth/login", json={"username": login.username, "password": "wrong"})
     tokens = client.put("/api/v1/me/password", json=CHANGE, headers=bearer(tokens)).json
@@ -544,7 +544,7 @@ def test_sign_ins_and_sign_outs_are_written_to_the_audit_log(app, login, client)
 
 
 @pytest.mark.parametrize("case", [str.lower, str.upper])
-def test_an_unknown_name_is_answered_as_a_wrong_password(client, login, case):
+def test_unknown_username_gets_the_response_of_a_wrong_password(client, login, case):
     def answer(username):
         body = {"username": case(username), "password": "wrong"}
         response = client.post("/api/v1/auth/login", json=body, headers={"X-Request-ID": "same"})
@@ -567,7 +567,7 @@ def test_sign_in_renews_the_hash_when_its_cost_differs(make_app, login, app):
 
 
 @pytest.mark.parametrize("change", [{"password_hash": "$2b$04$" + "." * 53}, {"active": False}, None])
-def test_what_changed_while_the_password_was_checked_counts(app, client, login, monkeypatch, change):
+def test_sign_in_sees_changes_made_during_the_password_check(app, client, login, monkeypatch, change):
     check = passwords.check_password
 
     def check_slowly(password, *hashes):
@@ -583,7 +583,7 @@ def test_what_changed_while_the_password_was_checked_counts(app, client, login, 
     assert (answer.status_code, answer.json["code"]) == (401, "invalid_credentials")
 
 
-def test_a_deactivated_person_is_refused_with_the_words_of_a_wrong_password(app, client, login, refresh):
+def test_deactivated_user_gets_the_response_of_a_wrong_password(app, client, login, refresh):
     tokens = login()
     with app.app_context():
         db.session.execute(sa.update(User).where(User.username == login.username).values(active=False))
@@ -593,7 +593,7 @@ def test_a_deactivated_person_is_refused_with_the_words_of_a_wrong_password(app,
     assert_refused(refresh(tokens["refresh_token"]))
 
 
-def test_a_sign_in_beyond_the_number_of_sessions_ends_the_one_used_longest_ago(make_app, new_person):
+def test_sign_in_beyond_max_sessions_ends_the_least_recently_used(make_app, new_person):
     client = make_app(MAX_SESSIONS=3).test_client()
     credentials = {"username": new_person(), "password": PASSWORD}
     signed_in = [client.post("/api/v1/auth/login", json=credentials).json for _ in range(3)]
@@ -606,7 +606,7 @@ def test_a_sign_in_beyond_the_number_of_sessions_ends_the_one_used_longest_ago(m
     assert len(listed) == 3
 
 
-def test_a_session_keeps_so_many_spent_tokens_and_no_more(make_app, new_person):
+def test_session_keeps_a_limited_number_of_spent_tokens(make_app, new_person):
     app = make_app(MAX_REFRESH_TOKENS=5, REFRESH_GRACE_SECONDS=0)
     client = app.test_client()
     tokens = client.post("/api/v1/auth/login", json={"username": new_person(), "password": PASSWORD}).json

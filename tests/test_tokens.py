@@ -1,4 +1,4 @@
-"""Access tokens: what they carry, how they are sent, and what is none at all."""
+"""Access tokens: their claims, how clients send them, and malformed ones."""
 
 import json
 import secrets
@@ -13,12 +13,12 @@ channels = pytest.mark.parametrize("channel", ["header", "cookie"])
 
 
 @channels
-def test_a_token_signed_by_the_key_is_good(ask, token, channel):
+def test_token_signed_by_the_key_is_accepted(ask, token, channel):
     header, claims = opened(token)
     assert ask(sign(header, claims), channel).status_code == 200
 
 
-def test_a_token_carries_the_header_and_claims_of_its_profile(token):
+def test_token_has_the_header_and_claims_of_its_profile(token):
     header, claims = opened(token)
     assert header.keys() == {"alg", "kid", "typ"}
     assert (header["alg"], header["typ"]) == ("HS256", "at+jwt")
@@ -29,7 +29,7 @@ def test_a_token_carries_the_header_and_claims_of_its_profile(token):
     assert (claims["type"], claims["roles"], claims["fresh"]) == ("access", ["editor"], True)
 
 
-def test_no_two_tokens_are_the_same(served, new_person):
+def test_tokens_are_unique(served, new_person):
     credentials = {"username": new_person(), "password": "correct horse battery staple"}
     login = [served.test_client().post("/api/v1/auth/login", json=credentials).json for _ in range(2)]
     assert login[0]["access_token"] != login[1]["access_token"]
@@ -80,13 +80,13 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED)
-def test_what_is_no_token_is_malformed(ask, text):
+def test_malformed_token_is_refused(ask, text):
     assert_refused(ask(text), "token_malformed")
 
 
 @channels
 @pytest.mark.parametrize("part", range(3))
-def test_a_token_is_good_in_one_spelling_alone(ask, token, part, channel):
+def test_token_is_accepted_in_canonical_form_only(ask, token, part, channel):
     parts = token.split(".")
     for spelling in (parts[part] + "=", parts[part] + "==", parts[part] + "A", parts[part][:-1] + "*"):
         forged = ".".join([*parts[:part], spelling, *parts[part + 1 :]])
@@ -94,21 +94,21 @@ def test_a_token_is_good_in_one_spelling_alone(ask, token, part, channel):
     assert_refused(ask(".".join([*parts[:part], parts[part] + "=", *parts[part + 1 :]])), "token_malformed")
 
 
-def test_unused_bits_of_a_signature_are_zero(ask, token):
+def test_signature_with_unused_bits_set_is_refused(ask, token):
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     last = alphabet.index(token[-1])
     for bits in (1, 2, 3):
         assert_refused(ask(token[:-1] + alphabet[last | bits]), "token_malformed")
 
 
-def test_no_depth_of_nesting_is_a_server_error(ask, token):
+def test_deeply_nested_token_is_no_server_error(ask, token):
     header, claims = opened(token)
     for levels in range(100, 2000, 20):
         payload = json.dumps(claims).encode()[:-1] + b',"a":' + b"[" * levels + b"]" * levels + b"}"
         assert ask(sign(header, payload, "another secret")).status_code == 401
 
 
-def test_a_key_by_address_is_never_fetched(ask, token):
+def test_key_url_in_a_token_is_never_fetched(ask, token):
     header, claims = opened(token)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.2)
@@ -119,7 +119,7 @@ def test_a_key_by_address_is_never_fetched(ask, token):
             listener.accept()
 
 
-def test_a_refresh_token_is_no_access_token(served, ask, new_person):
+def test_refresh_token_is_refused_as_an_access_token(served, ask, new_person):
     credentials = {"username": new_person(), "password": "correct horse battery staple"}
     refresh_token = served.test_client().post("/api/v1/auth/login", json=credentials).json["refresh_token"]
     assert_refused(ask(refresh_token), "token_malformed")
@@ -128,29 +128,29 @@ def test_a_refresh_token_is_no_access_token(served, ask, new_person):
 @pytest.mark.parametrize(
     "value", ["", "Bearer", "Bearer ", "Basic dTpw", "Token x", "Bearer\tx", ", ,Bearer x", "Bearerx", "bearer:x", ","]
 )
-def test_a_header_without_a_bearer_token_has_none(served, value):
+def test_header_without_a_bearer_token_counts_as_no_token(served, value):
     assert_refused(served.test_client().get(ME, headers={"Authorization": value}), "token_missing")
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR", "  Bearer", "Bearer  "])
-def test_the_scheme_is_known_in_any_case(served, token, scheme):
+def test_bearer_scheme_is_case_insensitive(served, token, scheme):
     assert served.test_client().get(ME, headers={"Authorization": f"{scheme} {token}"}).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["access_token", "token", "jwt", "Authorization"])
-def test_a_token_never_comes_in_the_query_or_the_body(served, token, name):
+def test_token_in_the_query_or_body_is_ignored(served, token, name):
     client = served.test_client()
     assert_refused(client.get(ME, query_string={name: token}), "token_missing")
     assert_refused(client.post("/api/v1/tasks", data={name: token}), "token_missing")
     assert_refused(client.post("/api/v1/tasks", json={name: token}), "token_missing")
 
 
-def test_two_headers_are_not_one_token(served, token):
+def test_two_authorization_headers_are_refused(served, token):
     headers = [("Authorization", f"Bearer {token}"), ("Authorization", f"Bearer {token}")]
     assert_refused(served.test_client().get(ME, headers=headers), "token_malformed")
 
 
-def test_the_header_decides_where_a_cookie_comes_too(served, token):
+def test_header_takes_precedence_over_the_cookie(served, token):
     client = served.test_client()
     client.set_cookie("access_token", token)
     assert_refused(client.get(ME, headers={"Authorization": "Bearer e30.e30.e30"}), "token_invalid")

@@ -1,4 +1,4 @@
-"""The example of a second service: both run as servers of their own, and share nothing but the published keys."""
+"""The example of a second service that verifies tokens by the published keys; both run as servers."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from tests.servers import ROOT, connects, free_port, serving, wait_until
 
 @contextmanager
 def flask_server(app: str, environment: dict[str, str]) -> Iterator[str]:
-    """Serve an application with Flask's own server; yields its address."""
+    """Serve an application with Flask's server; yields its URL."""
     port = free_port()
     command = [sys.executable, "-m", "flask", "--app", app, "run", "--port", str(port)]
     with subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stderr=subprocess.DEVNULL) as process:
@@ -78,16 +78,16 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
             yield Pair(issuer, verifier, key_set_file)
 
 
-def test_it_knows_whom_our_token_speaks_for(pair: Pair):
+def test_verifier_returns_the_user_of_a_token(pair: Pair):
     status, answer = pair.whoami(pair.sign_in())
     assert (status, answer["name"], answer["roles"]) == (200, "Ada", ["editor"])
 
 
-def test_it_asks_for_a_token(pair: Pair):
+def test_verifier_requires_a_token(pair: Pair):
     assert pair.whoami(None)[0] == 401
 
 
-def test_it_believes_no_token_that_we_have_not_signed(pair: Pair):
+def test_verifier_refuses_foreign_tokens(pair: Pair):
     token = pair.sign_in()
     header, claims = opened(token)
     forged = compact(header, {**claims, "roles": ["admin"]}) + "." + token.rsplit(".", 1)[1]
@@ -102,7 +102,7 @@ def test_it_believes_no_token_that_we_have_not_signed(pair: Pair):
         assert pair.whoami(bad)[0] == 401
 
 
-def test_it_goes_on_when_the_keys_are_turned(pair: Pair):
+def test_verifier_follows_key_rotation(pair: Pair):
     old = pair.sign_in()
     assert pair.whoami(old)[0] == 200
     pair.key_set_file.change(rotation.promote_key, pair.key_set_file.stage("EdDSA"))
