@@ -103,7 +103,7 @@ def update_label(changes: dict[str, Any], label_id: UUID) -> Label:
 @requires(Permission.TASK_WRITE)
 def delete_label(query: dict[str, Any], label_id: UUID) -> None:
     """Put one of your labels into the trash, or delete it for good; either takes it off its tasks."""
-    labels.delete(label_id, query)
+    labels.delete(label_id, permanent="permanent" in query)
     db.session.commit()
 
 

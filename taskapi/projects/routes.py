@@ -106,7 +106,7 @@ def delete_project(query: dict[str, Any], project_id: UUID) -> None:
 
     `POST …/restore` brings back what went together.
     """
-    projects.delete(project_id, query)
+    projects.delete(project_id, permanent="permanent" in query)
     db.session.commit()
 
 

@@ -75,13 +75,13 @@ class Resource(Generic[R]):
         self.apply(row, changes)
         return self._saved(row)
 
-    def delete(self, row_id: UUID, query: dict[str, Any]) -> None:
-        """Move a row to the trash; delete it permanently if the query says so, or if the model has no trash."""
+    def delete(self, row_id: UUID, *, permanent: bool = False) -> None:
+        """Move a row to the trash; delete it permanently with `permanent`, or if the model has no trash."""
         row = self.lock(row_id)
         if not isinstance(row, Trashable):
             db.session.delete(row)
             db.session.flush()
-        elif "permanent" in query:
+        elif permanent:
             self.before_permanent_deletion(row)
             delete_permanently(self.model, row.owner_id, self.model.id == row_id)
         elif row.deleted_at is None:
