@@ -1,6 +1,5 @@
 """Errors: every error response has the format of RFC 9457, with a code of the catalogue."""
 
-from heapq import nsmallest
 from typing import Any, NoReturn
 
 from flask import Flask, Response, current_app, g, json
@@ -13,9 +12,6 @@ from taskapi.api.error_catalogue import BY_STATUS, CATALOGUE
 from taskapi.context import current_request
 
 MEDIA_TYPE = "application/problem+json"
-MAX_MESSAGES = 100
-MAX_NAME_LENGTH = 100
-MAX_LISTED_BYTES = 48 * 1024  # of `errors`, so that the whole body stays under 64 KiB
 # PostgreSQL's states before migration (no such table or column) and before a failover (read-only transaction). Its
 # other states of this kind are an OperationalError
 NOT_READY_STATES = {"42P01", "42703", "25006"}
@@ -49,7 +45,7 @@ class Problem(HTTPException):
             "request_id": g.get("request_id"),
             **self.members,
         }
-        return Response(_to_json(body), self.code, self.headers, content_type=MEDIA_TYPE)
+        return Response(to_json_lossy(body), self.code, self.headers, content_type=MEDIA_TYPE)
 
 
 def problem(
@@ -57,62 +53,6 @@ def problem(
 ) -> NoReturn:
     """Respond with an error of the catalogue; `members` are added to its body. Raises Problem."""
     raise Problem(code_name, detail, members, headers)
-
-
-def invalid(place: str, errors: dict[Any, Any], **members: Any) -> NoReturn:
-    """Respond 422. `place` is json, query, path, csv or form; `errors` are messages by field, which may be nested.
-
-    At most MAX_MESSAGES messages are listed; `errors_omitted` is the number of the others.
-    """
-    fields = (name for name in errors if isinstance(name, str) and name != "_schema")
-    names = [shorten(name) for name in nsmallest(6, fields)]  # marshmallow reports unknown fields in no order
-    named = f": {', '.join(names[:5])}{', …' * (len(names) > 5)}." if names else "."
-    detail = CATALOGUE["validation_failed"].detail.removesuffix(".") + named
-    listing = _Listing()
-    listed = listing.copy(errors)
-    if listing.omitted:
-        members["errors_omitted"] = listing.omitted
-    problem("validation_failed", detail, errors={place: listed}, **members)
-
-
-def shorten(text: str) -> str:
-    """Return `text` with at most MAX_NAME_LENGTH characters and an ellipsis."""
-    return text if len(text) <= MAX_NAME_LENGTH else f"{text[:MAX_NAME_LENGTH]}…"
-
-
-class _Listing:
-    """Copies messages until their number or size is too large for a response, and counts the others."""
-
-    def __init__(self) -> None:
-        self.messages = 0
-        self.bytes = 0
-        self.omitted = 0
-
-    def copy(self, errors: Any) -> Any:
-        """Return the part of `errors` (messages by field, nested) that is listed; None if no message is."""
-        if isinstance(errors, dict):
-            return self._copy_fields(errors)
-        if isinstance(errors, list):
-            return [listed for each in errors if (listed := self.copy(each)) is not None] or None
-        size = len(_to_json(errors))
-        if self.messages >= MAX_MESSAGES or self.bytes + size > MAX_LISTED_BYTES:
-            self.omitted += 1
-            return None
-        self.messages += 1
-        self.bytes += size
-        return errors
-
-    def _copy_fields(self, errors: dict[Any, Any]) -> dict[Any, Any] | None:
-        listed = {}
-        for name, messages in errors.items():
-            short = shorten(name) if isinstance(name, str) else name
-            size = len(_to_json(str(short)))
-            self.bytes += size
-            if (copied := self.copy(messages)) is None:
-                self.bytes -= size
-            else:
-                listed[short] = copied
-        return listed or None
 
 
 def init_errors(app: Flask) -> None:
@@ -144,7 +84,7 @@ def respond_to_unexpected_error(error: Exception) -> Response:
     return Problem("internal_error").get_response()
 
 
-def _to_json(value: Any) -> bytes:
+def to_json_lossy(value: Any) -> bytes:
     """Return JSON, with `?` for lone surrogates: messages contain the names of a client's fields."""
     try:
         return json.dumps(value).encode()

@@ -16,8 +16,9 @@ from marshmallow import RAISE, Schema, ValidationError, fields
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_options_header
 
-from taskapi.api.errors import invalid, problem, shorten
+from taskapi.api.errors import problem
 from taskapi.api.fields import Switch
+from taskapi.api.validation_errors import invalid, shorten
 from taskapi.config import settings
 from taskapi.context import current_request
 
