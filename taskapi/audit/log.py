@@ -6,18 +6,18 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-import orjson
 from flask import Flask, Response, current_app, g, has_request_context, request
 from sqlalchemy import Select, bindparam, case, delete, insert, or_, select, update
 
-from taskapi.api.errors import MEDIA_TYPE
+from taskapi.api.errors import Problem
 from taskapi.audit.models import AuditEntry, AuditOpening, Event
 from taskapi.audit.schemas import AuditEntrySchema
-from taskapi.config import Settings, settings
+from taskapi.config import settings
 from taskapi.database import db, now
 from taskapi.ops.metrics import AUDIT_OMITTED
 from taskapi.resources.pagination import SortKey, find_page, parse_instant, select_page
 from taskapi.security.client_address import client_network
+from taskapi.security.guard import respond_to_problem
 from taskapi.security.rate_limit import (
     AUDIT_ADDRESS,
     AUDIT_STRANGERS,
@@ -104,23 +104,30 @@ def _clean(text: str | None, length: int) -> str | None:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:length]) if text else None
 
 
-def record_refusal(response: Response) -> Response:
-    """Record a refusal that looks like an attack, once a minute for each user or address, route and error code."""
-    if response.status_code in {401, 403, 422} and response.mimetype == MEDIA_TYPE:
-        body = orjson.loads(response.data)
-        if _is_suspicious(body) and _is_new(body["code"]):
-            db.session.rollback()  # discard what the refused request had changed
-            user_id = _caller_id()
-            details = {"code": body["code"], "method": request.method, "path": request.path[:200]}
-            record(Event.ACCESS_REFUSED, actor_id=user_id, subject_id=user_id, **details)
-            db.session.commit()
+def init_audit(app: Flask) -> None:
+    """Record the refusals among the problems that the guard responds with. Call it after `init_guard`."""
+    app.extensions["taskapi-refusals"] = {}
+    app.register_error_handler(Problem, respond_and_record)
+
+
+def respond_and_record(problem: Problem) -> Response:
+    """Respond with a problem. Record a suspicious one once a minute for each user or address, route and code."""
+    response = respond_to_problem(problem)
+    if _is_suspicious(problem) and _is_new(problem.code_name):
+        db.session.rollback()  # discard what the refused request had changed
+        user_id = _caller_id()
+        details = {"code": problem.code_name, "method": request.method, "path": request.path[:200]}
+        record(Event.ACCESS_REFUSED, actor_id=user_id, subject_id=user_id, **details)
+        db.session.commit()
     return response
 
 
-def _is_suspicious(body: dict[str, Any]) -> bool:
+def _is_suspicious(problem: Problem) -> bool:
     """Tell whether a token was forged, a permission was missing, or the request tried to set a privileged field."""
-    errors = body.get("errors", {}).get("json", {})
-    return body["code"] in SUSPICIOUS_CODES or any(errors.get(name) == ["Unknown field."] for name in PRIVILEGED_FIELDS)
+    errors = problem.members.get("errors", {}).get("json", {})
+    return problem.code_name in SUSPICIOUS_CODES or any(
+        errors.get(name) == ["Unknown field."] for name in PRIVILEGED_FIELDS
+    )
 
 
 def _is_new(code: str) -> bool:
@@ -140,12 +147,6 @@ def _is_new(code: str) -> bool:
 
 def _caller_id() -> Any:
     return g.caller.id if "caller" in g else None
-
-
-def init_audit(app: Flask, _settings: Settings) -> None:
-    """Check every response for a refusal to record."""
-    app.extensions["taskapi-refusals"] = {}
-    app.after_request(record_refusal)
 
 
 def find_entries(query: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from flask import Flask
 
 from taskapi.config import PREFIX, Settings, SettingsError, settings
 from taskapi.config.refusals import exposure, is_guessable
-from taskapi.context import current_application
 from taskapi.security.keys.key import (
     ALGORITHMS,
     InvalidKeyError,
@@ -22,7 +21,15 @@ from taskapi.security.keys.key import (
 )
 from taskapi.security.keys.key_set import KeySet, parse_key_set, parse_members
 from taskapi.security.keys.rotation import create_file, new_member, new_members, new_sealing_key
-from taskapi.security.keys.sources import KeyReloader, Source, SourceError, fixed_source, open_source
+from taskapi.security.keys.sources import (
+    KeyReloader,
+    Source,
+    SourceError,
+    current_key_set,
+    fixed_source,
+    key_reloader,
+    open_source,
+)
 
 __all__ = [
     "ALGORITHMS", "InvalidKeyError", "Key", "KeySet", "check_keys", "current_key_set", "init_keys", "key_reloader",
@@ -32,17 +39,6 @@ __all__ = [
 KEY_SET_FILE: Final = "jwt-keys.json"
 SEALING_KEY_FILE: Final = "sealing-key.json"
 DEFAULT_ALG: Final = "HS256"
-
-
-def current_key_set() -> KeySet:
-    """Return the current key set of the application."""
-    return key_reloader().current()
-
-
-def key_reloader() -> KeyReloader:
-    """Return the key reloader of the application."""
-    found: KeyReloader = current_application().extensions["taskapi-keys"]
-    return found
 
 
 def check_keys() -> str | None:

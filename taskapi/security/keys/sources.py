@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from flask import Flask
 
 from taskapi.config.sources import decode_text
+from taskapi.context import current_application
 from taskapi.ops.metrics import KEY_SET_READ
 from taskapi.security.keys.key import InvalidKeyError, Jwk, Key
 from taskapi.security.keys.key_set import KeySet, format_members, parse_key_set
@@ -151,3 +152,14 @@ class KeyReloader:
         for advice in key_set.advice:
             self._log.warning("%s", advice)
         return key_set if key_set.sealing else replace(key_set, sealing=(self._make_sealing_key(),), derived={})
+
+
+def current_key_set() -> KeySet:
+    """Return the current key set of the application."""
+    return key_reloader().current()
+
+
+def key_reloader() -> KeyReloader:
+    """Return the key reloader of the application."""
+    found: KeyReloader = current_application().extensions["taskapi-keys"]
+    return found
