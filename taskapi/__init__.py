@@ -1,6 +1,6 @@
 """Task API: a task manager's backend behind JSON Web Tokens."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask
@@ -65,17 +65,9 @@ ROUTES = (
 )
 
 
-class TaskApi(Flask):
-    """Flask, for views and hooks that are plain functions."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function as it is; Flask would look at each call whether it is a coroutine."""
-        return func
-
-
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     """Build the application. `overrides` are settings by name, stronger than any other source. Raises SettingsError."""
-    app = TaskApi(__name__, static_folder=None)
+    app = Flask(__name__, static_folder=None)
     settings = load_settings(overrides or {}, app.instance_path)
     app.instance_path = settings.instance_path
     app.config.update(SETTINGS=settings, MAX_CONTENT_LENGTH=settings.max_body_bytes)

@@ -4,14 +4,14 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from psycopg.errors import InvalidSqlStatementName, UniqueViolation
-from psycopg.errors import SyntaxError as SyntaxError_
+from psycopg.errors import InvalidSqlStatementName
 from psycopg.pq import TransactionStatus
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from taskapi.database import READER, PreparedStatement, db, now, reader, rls_user, writer
 from taskapi.database.statements import run_script
 from taskapi.security.denylist import DenylistEntry
+from taskapi.tasks.models import Task
 
 TASKS = "/api/v1/tasks"
 TEXTS = [
@@ -66,25 +66,42 @@ def test_what_is_shown_of_a_project_has_one_tag_whether_it_was_made_or_read(owne
 
 
 @pytest.mark.usefixtures("postgresql")
-def test_a_connection_keeps_a_hundred_statements_and_no_more(app):
-    with app.app_context():
+def test_connection_prepares_at_most_a_hundred_statements(app, owner):
+    with app.app_context(), rls_user(UUID(owner.get("/api/v1/me").json["id"])):
         driver = reader().connection.driver_connection
         for number in range(130):
-            assert driver.ask(f"SELECT {number}".encode(), []).get_value(0, 0) == str(number).encode()
-        kept = driver.ask(b"SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'taskapi_%'", [])
-        assert (int(kept.get_value(0, 0)), len(driver.kept)) == (100, 100)
-        assert driver.ask(b"SELECT 0", []).get_value(0, 0) == b"0"  # one of those that had to go
+            assert constant(number).one(reader(), {})["number"] == number
+        names = driver.execute("SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'taskapi_%'").fetchone()
+        assert (names, len(driver.prepared)) == ((100,), 100)
+        assert constant(0).one(reader(), {})["number"] == 0  # deallocated before
+
+
+def constant(number):
+    """A statement that needs row-level security, and returns a number."""
+    return PreparedStatement(sa.select(sa.literal_column(str(number)).label("number"), sa.func.count(Task.id)))
 
 
 @pytest.mark.usefixtures("postgresql")
-def test_a_connection_whose_server_has_forgotten_what_was_prepared_is_given_up(app):
-    with app.app_context():
+def test_connection_without_its_prepared_statements_is_closed(app, owner):
+    with app.app_context(), rls_user(UUID(owner.get("/api/v1/me").json["id"])):
         driver = reader().connection.driver_connection
-        driver.ask(b"SELECT 7", [])
+        constant(7).one(reader(), {})
         driver.execute("DEALLOCATE ALL")
-        with pytest.raises(InvalidSqlStatementName):
-            driver.ask(b"SELECT 7", [])
+        with pytest.raises(DBAPIError) as raised:
+            constant(7).one(reader(), {})
+        assert isinstance(raised.value.orig, InvalidSqlStatementName)
         assert driver.closed
+        assert raised.value.connection_invalidated
+
+
+@pytest.mark.usefixtures("postgresql")
+def test_read_that_rolls_back_keeps_prepared_statements_usable(app, owner):
+    with app.app_context(), rls_user(UUID(owner.get("/api/v1/me").json["id"])):
+        driver = reader().connection.driver_connection
+        assert constant(7).one(reader(), {})["number"] == 7
+        driver.execute("BEGIN")
+        driver.rollback()
+        assert constant(7).one(reader(), {})["number"] == 7
 
 
 @pytest.mark.usefixtures("postgresql")
@@ -112,27 +129,26 @@ def test_json_that_was_stored_over_several_lines_is_one_row_of_a_page(app, signe
 
 
 @pytest.mark.usefixtures("postgresql")
-def test_a_statement_that_fails_leaves_no_transaction_and_no_setting(app, owner):
+def test_failed_read_leaves_no_transaction_and_no_setting(app, owner):
     me = UUID(owner.get("/api/v1/me").json["id"])
     owner.post(TASKS, json={"title": "Water"})
     with app.app_context(), rls_user(me):
         driver = reader().connection.driver_connection
-        setting = f"SET LOCAL taskapi.user_id = '{me}'".encode()
-        with pytest.raises(UniqueViolation):
-            driver.ask(b"INSERT INTO tasks SELECT * FROM tasks", [], [setting])
+        copy = PreparedStatement(sa.insert(Task).from_select(Task.__table__.c.keys(), sa.select(*Task.__table__.c)))
+        with pytest.raises(IntegrityError):
+            copy.all(reader(), {})
         assert driver.info.transaction_status == TransactionStatus.IDLE
-        assert not driver.ask(b"SELECT current_setting('taskapi.user_id', true)", []).get_value(0, 0)
+        assert driver.execute("SELECT current_setting('taskapi.user_id', true)").fetchone() == ("",)
 
 
 @pytest.mark.usefixtures("postgresql")
-def test_what_was_prepared_outlives_a_transaction_that_was_undone(app, owner):
+def test_writer_runs_prepared_statements_after_a_rollback(app, owner):
     with app.app_context():
         driver = writer().connection.driver_connection
-        driver.ask(b"SELECT 8", [])
+        assert constant(8).one(writer(), {})["number"] == 8
         db.session.rollback()
-        again = writer().connection.driver_connection
-        assert again is driver
-        assert again.ask(b"SELECT 8", []).get_value(0, 0) == b"8"
+        assert writer().connection.driver_connection is driver
+        assert constant(8).one(writer(), {})["number"] == 8
         db.session.rollback()
 
 
@@ -155,19 +171,13 @@ def test_what_is_done_first_in_a_unit_of_work_is_undone_with_it(app, owner, rows
 
 
 @pytest.mark.usefixtures("postgresql")
-def test_so_is_what_the_driver_does_by_itself_and_what_follows_a_beginning_that_was_refused(app, owner):
+def test_copy_is_part_of_the_unit_of_work(app, owner):
     owner_id = owner.get("/api/v1/me").json["id"]
     count = sa.select(sa.func.count()).where(DenylistEntry.subject.startswith("driver-"))
     with app.app_context():
         with writer().connection.cursor() as cursor, cursor.copy("COPY denylist FROM STDIN") as copy:
             copy.write(f"{owner_id}\tdriver-1\t2030-01-01\n")
         assert db.session.execute(count).scalar_one() == 1
-        db.session.rollback()
-        driver = writer().connection.driver_connection
-        driver.opening = ("BEGIN NOTHING",)
-        for _ in range(2):
-            with pytest.raises(SyntaxError_):
-                driver.ask(b"INSERT INTO denylist VALUES (gen_random_uuid(), 'driver-2', now())", [])
         db.session.rollback()
         assert reader().execute(count).scalar_one() == 0
 

@@ -5,6 +5,7 @@ from itertools import product
 
 import pytest
 import sqlalchemy as sa
+from psycopg import RawCursor
 from searching import count_in
 
 from taskapi.database import READER, PreparedStatement, db
@@ -79,8 +80,8 @@ def explain(engine, statement, parameters):
     with engine.connect() as connection:
         connection.exec_driver_sql("SET enable_seqscan = off")
         if isinstance(parameters, list):  # as prepared statements have them
-            told = connection.connection.driver_connection.ask(f"EXPLAIN {statement}".encode(), parameters)
-            rows = [told.get_value(row, 0).decode() for row in range(told.ntuples)]
+            explain = RawCursor(connection.connection.driver_connection)
+            rows = [row for (row,) in explain.execute(f"EXPLAIN {statement}", parameters)]
         else:
             rows = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars().all()
         connection.exec_driver_sql("SET enable_seqscan = on")

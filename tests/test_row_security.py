@@ -14,7 +14,7 @@ from psycopg.sql import SQL
 from sqlalchemy.exc import DBAPIError, InternalError, ProgrammingError
 from surface import collections, declared
 
-from taskapi.database import READER, db, reader, readers, rls_count_only, rls_status, rls_tables, rls_user, set_rls_user
+from taskapi.database import READER, db, reader, rls_count_only, rls_status, rls_tables, rls_user, set_rls_user
 from taskapi.users.models import User
 from tests.forging import SECRET
 
@@ -245,8 +245,8 @@ def test_an_account_that_is_erased_leaves_nothing_behind(app, signed_in, erase):
 def idle(app, engine):
     """Return what every connection of a pool that has been used tells of whom it serves."""
     with app.app_context():
-        pool, take = db.engines[engine].pool, readers().take if engine == READER else db.engines[engine].connect
-        connections = [take() for _ in range(pool.checkedin() + pool.checkedout())]
+        pool = db.engines[engine].pool
+        connections = [db.engines[engine].connect() for _ in range(pool.checkedin() + pool.checkedout())]
         seen = [(c.execute(WHO).scalar_one() or "", len(owners(c, "tasks"))) for c in connections]
         for connection in connections:
             connection.close()

@@ -13,8 +13,7 @@ from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError
 
 from taskapi.config import Settings
-from taskapi.context import current_application, current_g
-from taskapi.database.readers import Readers
+from taskapi.context import current_g
 from taskapi.database.row_security import (
     current_rls_statement,
     owned_tables,
@@ -38,7 +37,7 @@ from taskapi.database.types import CODE_POINT_TEXT, INTERNAL, NO_RLS, NameList, 
 __all__ = [
     "CODE_POINT_TEXT", "EMBEDDED", "INTERNAL", "MIGRATIONS", "NO_RLS", "READER", "Base", "JsonArray", "JsonObject",
     "JsonRow", "Model", "NameList", "PreparedJsonPage", "PreparedJsonRow", "PreparedStatement", "UtcDateTime", "db",
-    "init_database", "now", "owned_tables", "partial_index", "read_timeout", "reader", "readers", "rls_count_only",
+    "init_database", "now", "owned_tables", "partial_index", "read_timeout", "reader", "rls_count_only",
     "rls_status", "rls_tables", "rls_user", "set_rls_user", "snapshot", "writer",
 ]  # fmt: skip
 
@@ -47,18 +46,12 @@ EMBEDDED = "taskapi.db"
 
 
 def reader() -> Connection:
-    """Return this request's connection for reading: every statement stands alone, and waits for no writer."""
+    """Return this context's connection for reading: each statement is its own transaction and waits for no writer."""
     here = current_g()
     connection: Connection | None = here.get("reader")
     if connection is None:
-        connection = here.reader = readers().take()
+        connection = here.reader = db.engines[READER].connect()
     return connection
-
-
-def readers() -> Readers:
-    """Return the connections that this application's requests read by."""
-    found: Readers = current_application().extensions["taskapi-readers"]
-    return found
 
 
 @contextmanager
@@ -95,20 +88,17 @@ def snapshot() -> Iterator[Connection]:
             yield connection
 
 
-def _close_reader(_error: BaseException | None) -> None:
-    if (connection := current_g().pop("reader", None)) is not None:
-        readers().give_back(connection)
-
-
-def _close_writer(_error: BaseException | None) -> None:
-    """Give up what was not committed; the answer is made, even if the connection is gone by now."""
-    if (connection := current_g().pop("writer", None)) is None:
-        return
-    try:
-        db.session.remove()
+def _return_connections(_error: BaseException | None) -> None:
+    """Return the connections of the context to their pools. What was not committed is rolled back."""
+    here = current_g()
+    if (connection := here.pop("reader", None)) is not None:
         connection.close()
-    except DBAPIError:
-        db.session().invalidate()
+    if (connection := here.pop("writer", None)) is not None:
+        try:
+            db.session.remove()
+            connection.close()
+        except DBAPIError:  # the connection is lost; the response is already made
+            db.session().invalidate()
 
 
 def init_database(app: Flask, settings: Settings) -> None:
@@ -123,13 +113,11 @@ def init_database(app: Flask, settings: Settings) -> None:
     app.config["SQLALCHEMY_BINDS"] = {READER: {"url": url, "pool_reset_on_return": None, **both, **reading}}
     db.init_app(app)
     migrate.init_app(app, db)
-    app.teardown_appcontext(_close_reader)
-    app.teardown_appcontext(_close_writer)
+    app.teardown_appcontext(_return_connections)
     with app.app_context():
         if settings.embedded:
             Path(app.instance_path, EMBEDDED).touch(mode=0o600)  # what SQLite puts beside it is given the same mode
         kind.prepare(db.engine, db.engines[READER], settings)
-        app.extensions["taskapi-readers"] = Readers(db.engines[READER], kind.has_ended)
 
 
 def _kind(url: URL) -> Any:

@@ -1,24 +1,35 @@
-"""PostgreSQL: how we connect and begin, and what prepared statements are in its words."""
+"""PostgreSQL: bounded connections, row-level security around each read, and prepared statements.
+
+The driver begins no transaction by itself. A unit of work begins with one message: BEGIN and its settings. A read that
+needs row-level security is one message too: its settings and the statement, which PostgreSQL runs as one transaction.
+"""
 
 import select
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import Any, Final
-from uuid import UUID
+from itertools import count
+from typing import Any, Final, Self
 
 import psycopg
 from flask import g, has_app_context, has_request_context
-from sqlalchemy import Boolean, Connection, Dialect, Engine, Integer, event
+from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName
+from psycopg.pq import TransactionStatus
+from sqlalchemy import Connection, Dialect, Engine, ExceptionContext, event
 from sqlalchemy.exc import InvalidatePoolError
 
 from taskapi.config import Settings
-from taskapi.database.libpq import CANCEL_SECONDS, Bounded, Cursor, Reading
 from taskapi.database.row_security import current_rls_statement, needs_rls
+from taskapi.database.statements import run_script
 
 DRIVER: Final = "postgresql+psycopg"
-IDLE_SECONDS: Final = 30  # how long a transaction of a request may do nothing, holding what it has locked
-# A server that has gone without a word is given up before long; an address may say otherwise, as ?connect_timeout=2
+IDLE_SECONDS: Final = 30  # how long a transaction of a request may stay idle, while it holds its locks
+CANCEL_SECONDS: Final = 1
+MAX_PREPARED: Final = 100  # statements of a connection, each of which takes memory of the server
+NAMES: Final = (f"taskapi_{number}" for number in count())
+STALE: Final = (FeatureNotSupported, InvalidSqlStatementName)  # raised when a table of a prepared statement has changed
+# A server that does not respond is given up soon; the database URL may override these, as in ?connect_timeout=2
 LIBPQ: Final = {
     "connect_timeout": 5,
     "keepalives_idle": 30,
@@ -28,69 +39,135 @@ LIBPQ: Final = {
 }
 
 
+class BoundedConnection(psycopg.Connection[Any]):
+    """A connection on which a request waits for the server at most `max_wait` seconds at a time.
+
+    `wait` is not in psycopg's documentation. No documented setting bounds the wait for a server that is frozen, or that
+    a network has cut off. requirements.in pins psycopg; tests/test_bounded_waiting.py fails if `wait` is not called.
+    """
+
+    max_wait: float
+    is_pooled: bool
+    prepared: dict[str, str]  # names of the statements that PREPARE made, by their SQL; the last used is the last
+    raw: psycopg.RawCursor[Any]
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Wait for the server. If it takes too long, cancel the statement and close the connection."""
+        if timeout is not None or not has_request_context():
+            return super().wait(gen, interval, timeout)
+        started = time.monotonic()
+        try:
+            return super().wait(gen, interval, self.max_wait)
+        except psycopg.OperationalError:
+            if time.monotonic() - started >= self.max_wait:
+                self._abandon()
+            raise
+
+    def _abandon(self) -> None:
+        if self.info.transaction_status == TransactionStatus.ACTIVE and psycopg.capabilities.has_cancel_safe():
+            with suppress(psycopg.Error):
+                self.cancel_safe(timeout=CANCEL_SECONDS)
+        self.close()
+
+    def rollback(self) -> None:
+        """Roll back. The driver then deallocates its prepared statements, so ours are deallocated too."""
+        if self.info.transaction_status == TransactionStatus.IDLE:
+            return
+        super().rollback()
+        if self.prepared:
+            self.execute("DEALLOCATE ALL")
+            self.prepared.clear()
+
+    def prepare(self, sql: str) -> str:
+        """Prepare a statement, once for this connection, and return its name."""
+        name = self.prepared.pop(sql, "")
+        if not name:
+            if len(self.prepared) >= MAX_PREPARED:
+                self.execute(f"DEALLOCATE {self.prepared.pop(next(iter(self.prepared)))}")
+            name = next(NAMES)
+            self.execute(f"PREPARE {name} AS {sql}")
+        self.prepared[sql] = name
+        return name
+
+
+class ReadCursor(psycopg.ClientCursor[Any]):
+    """A cursor for single reads. It puts parameters into the SQL, since a message of several statements takes none."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        """Read as the user of this context. The driver's own queries are no text."""
+        if not self.connection.autocommit or not isinstance(query, str) or not needs_rls(query):
+            return super().execute(query, params, **options)
+        return self.execute_with(read_settings(), query, params)
+
+    def execute_with(self, settings: Sequence[str], query: str, params: Any) -> Self:
+        """Run a statement with settings that end with it."""
+        super().execute("; ".join((*settings, query)), params)
+        for _ in settings:
+            self.nextset()
+        return self
+
+
+def read_settings() -> list[str]:
+    """Return the settings of a single read: its user, and how long it may take."""
+    timeout = g.get("statement_timeout", "") if has_app_context() else ""
+    return [setting for setting in (current_rls_statement(), timeout) if setting]
+
+
 class Form:
-    """A prepared statement in the words of PostgreSQL."""
+    """A statement as compiled for PostgreSQL."""
 
     def __init__(self, statement: Any, dialect: Dialect) -> None:
-        kind: Any = type(dialect)
-        compiled = statement.compile(dialect=kind(paramstyle="numeric_dollar"))
-        self.sql = str(compiled)
-        self._in = [(name, compiled.binds[name].effective_value) for name in compiled.positiontup]
-        self._out = [*enumerate(map(_way_out, getattr(statement, "exported_columns", ())))]
-        self._is_guarded = needs_rls(self.sql)
+        self.sql, self._parameters = _compile(statement, dialect, "numeric_dollar")
+        self._client_sql, self._client_parameters = _compile(statement, dialect, "format")
+        self._arguments = f"({', '.join(['%s'] * len(self._parameters))})" if self._parameters else ""
+        self._needs_rls = needs_rls(self.sql)
 
-    def values(self, parameters: Mapping[str, Any]) -> list[bytes | None]:
-        """Return the parameters as the server reads them."""
-        return [_text(parameters.get(name, default)) for name, default in self._in]
+    def values(self, parameters: Mapping[str, Any]) -> list[Any]:
+        """Return the parameters in the order of the statement."""
+        return [parameters.get(name, default) for name, default in self._parameters]
 
-    def run(self, driver: Bounded, values: Sequence[bytes | None]) -> list[list[Any]]:
-        """Return the rows."""
-        found = driver.ask(self.sql.encode(), values, _read_settings() if self._is_guarded else ())
-        return [
-            [None if (text := found.get_value(row, place)) is None else way(text) for place, way in self._out]
-            for row in range(found.ntuples)
-        ]
+    def run(self, driver: BoundedConnection, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Return the rows. Closes a connection whose prepared statements are out of date."""
+        try:
+            if self._needs_rls and driver.info.transaction_status == TransactionStatus.IDLE:
+                return self._read(driver, parameters)
+            cursor = driver.raw.execute(self.sql, self.values(parameters), prepare=True)
+            return cursor.fetchall() if cursor.description else []
+        except STALE:
+            driver.close()
+            raise
 
-
-def _read_settings() -> list[bytes]:
-    """Return the settings of the transaction of one read: its user, and how long it may take."""
-    timeout = g.get("statement_timeout", "") if has_app_context() else ""
-    return [setting.encode() for setting in (current_rls_statement(), timeout) if setting]
-
-
-def _text(value: Any) -> bytes | None:
-    """Return a parameter as text that the server reads as of the right type."""
-    if value is None:
-        return None
-    if isinstance(value, UUID):
-        return value.hex.encode()
-    text = value.isoformat() if isinstance(value, date) else str(value)
-    if "\0" in text:
-        raise psycopg.DataError("a NUL, which would end the text")
-    return text.encode()
+    def _read(self, driver: BoundedConnection, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        if driver.is_pooled:  # the next transaction may reach a server process that has prepared nothing
+            sql, values = self._client_sql, [parameters.get(name, value) for name, value in self._client_parameters]
+        else:
+            sql, values = f"EXECUTE {driver.prepare(self.sql)}{self._arguments}", self.values(parameters)
+        return ReadCursor(driver).execute_with(read_settings(), sql, values).fetchall()
 
 
-def _way_out(column: Any) -> Callable[[bytes], Any]:
-    if isinstance(column.type, Boolean):
-        return b"t".__eq__
-    return int if isinstance(column.type, Integer) else bytes.decode
+def _compile(statement: Any, dialect: Dialect, paramstyle: str) -> tuple[str, list[tuple[str, Any]]]:
+    """Return the SQL, and its parameters in order, each with its default."""
+    kind: Any = type(dialect)
+    compiled = statement.compile(dialect=kind(paramstyle=paramstyle))
+    return str(compiled), [(name, compiled.binds[name].effective_value) for name in compiled.positiontup]
 
 
 def options(settings: Settings) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the options of the engine that writes, and of the one that reads."""
     size, seconds = settings.database_pool_size, settings.database_timeout_seconds
-    # An export reads on a connection of its own, beside its request's
+    # An export reads on a connection of its own, beside the one of its request
     pool = {"pool_size": size, "max_overflow": size, "pool_timeout": seconds, "pool_use_lifo": True}
     return ({"isolation_level": "AUTOCOMMIT", **pool},) * 2
 
 
 def prepare(writer: Engine, reading: Engine, settings: Settings) -> None:
-    """Connect as said above, look at a connection before it is used, and let units of work begin by themselves."""
+    """Set up how the engines connect, check connections and begin."""
     seconds = settings.database_timeout_seconds
-    event.listen(writer, "do_connect", partial(_connect, seconds, Cursor))
-    event.listen(reading, "do_connect", partial(_connect, seconds, Reading))
+    event.listen(writer, "do_connect", partial(_connect, seconds, psycopg.Cursor))
+    event.listen(reading, "do_connect", partial(_connect, seconds, ReadCursor))
     for engine in (writer, reading):
-        event.listen(engine, "checkout", _look)
+        event.listen(engine, "checkout", _check)
+        event.listen(engine, "handle_error", _invalidate_if_stale)
     limits = (
         f"SET LOCAL statement_timeout = {seconds * 1000}",
         f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_SECONDS * 1000}",
@@ -98,38 +175,33 @@ def prepare(writer: Engine, reading: Engine, settings: Settings) -> None:
     event.listen(writer, "begin", partial(_begin, limits))
 
 
-def _connect(seconds: int, cursor: Any, _dialect: Any, _record: Any, where: Any, parameters: Any) -> Bounded:
+def _connect(
+    seconds: int, cursor: Any, _dialect: Any, _record: Any, where: Any, parameters: dict[str, Any]
+) -> BoundedConnection:
     threshold = parameters.pop("prepare_threshold", None)
-    connection = Bounded.connect(*where, **{**LIBPQ, **parameters}, autocommit=True, cursor_factory=cursor)
-    connection.kept = {}
-    connection.patience = seconds + CANCEL_SECONDS  # the server's own limit comes first, where it lives
-    if threshold is not None or _is_pooled(connection):
+    connection = BoundedConnection.connect(*where, **{**LIBPQ, **parameters}, autocommit=True, cursor_factory=cursor)
+    connection.prepared = {}
+    connection.raw = psycopg.RawCursor(connection)
+    connection.max_wait = seconds + CANCEL_SECONDS  # the server's own limit ends a statement first
+    connection.is_pooled = _is_pooled(connection)
+    if threshold is not None or connection.is_pooled:
         connection.prepare_threshold = threshold and int(threshold)
     return connection
 
 
-def _is_pooled(connection: Bounded) -> bool:
-    """Tell whether a pooler answers: the next transaction may meet a server that knows nothing that was prepared."""
+def _is_pooled(connection: BoundedConnection) -> bool:
+    """Return whether a pooler such as PgBouncer answers: each transaction may reach another server process."""
     (process,) = connection.execute("SELECT pg_backend_pid()").fetchone() or (None,)
     return bool(process != connection.info.backend_pid)
 
 
-def has_ended(connection: Bounded) -> bool:
-    """Tell whether a connection has been ended while it lay idle: then it has something to say.
-
-    Cheaper than a ping by far.
-    """
+def _check(connection: BoundedConnection, _record: Any, _proxy: Any) -> None:
+    """Refuse a connection that the server closed while it was idle: then it is readable. Much cheaper than a ping."""
     try:
         if _is_readable(connection.fileno()):
             connection.execute("")
     except psycopg.Error:
-        return True
-    return False
-
-
-def _look(connection: Bounded, _record: Any, _proxy: Any) -> None:
-    if has_ended(connection):
-        raise InvalidatePoolError("ended while it lay idle")
+        raise InvalidatePoolError("closed by the server") from None
 
 
 def _is_readable(descriptor: int) -> bool:
@@ -140,9 +212,15 @@ def _is_readable(descriptor: int) -> bool:
     return bool(poll.poll(0))
 
 
+def _invalidate_if_stale(context: ExceptionContext) -> None:
+    """Give up a connection whose prepared statements are out of date."""
+    if isinstance(context.original_exception, STALE):
+        context.is_disconnect = True
+
+
 def _begin(limits: tuple[str, ...], connection: Connection) -> None:
-    """Begin a unit of work; the server is told when there is something to do."""
+    """Begin a unit of work, with its user and, in a request, its limits."""
     if "isolation_level" in connection.get_execution_options():
-        return  # a migration, which has the driver begin, or nobody
-    driver: Any = connection.connection.driver_connection
-    driver.opening = ("BEGIN", *filter(None, [current_rls_statement()]), *(limits if has_request_context() else ()))
+        return  # a migration, which lets the driver begin
+    settings = (current_rls_statement(), *(limits if has_request_context() else ()))
+    run_script(connection, "; ".join(("BEGIN", *filter(None, settings))))

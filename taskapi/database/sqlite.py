@@ -1,7 +1,7 @@
 """SQLite: many readers beside one writer, and writers in single file."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
@@ -52,11 +52,6 @@ def _limit(seconds: int, connection: Connection) -> None:
         driver.set_progress_handler(None, 0)
 
 
-def has_ended(_connection: sqlite3.Connection) -> bool:
-    """Tell whether a connection has been ended while it lay idle: none is, but by us."""
-    return False
-
-
 def _configure(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself
     for pragma in (
@@ -85,9 +80,9 @@ class Form:
             for name, default, way in self._in
         ]
 
-    def run(self, driver: sqlite3.Connection, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def run(self, driver: sqlite3.Connection, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Return the rows."""
-        return driver.execute(self.sql, values).fetchall()
+        return driver.execute(self.sql, self.values(parameters)).fetchall()
 
 
 def _way_in(bind: BindParameter[Any], dialect: Dialect) -> tuple[Any, Any]:

@@ -5,6 +5,7 @@ Executing them through SQLAlchemy costs more time than the database needs to ans
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final, NamedTuple, NoReturn
@@ -21,11 +22,11 @@ from sqlalchemy import (
     Text,
     Uuid,
     cast,
+    exc,
     func,
     literal_column,
     select,
 )
-from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
@@ -61,7 +62,7 @@ class PreparedStatement:
         """Return the rows. Raises SQLAlchemy's DBAPIError."""
         form = self.form_for(connection.dialect)
         try:
-            rows: Sequence[Sequence[Any]] = form.run(connection.connection.driver_connection, form.values(parameters))
+            rows: Sequence[Sequence[Any]] = form.run(connection.connection.driver_connection, parameters)
         except connection.dialect.loaded_dbapi.Error as error:
             _raise_as_sqlalchemy(error, connection, form.sql)
         return rows
@@ -75,7 +76,7 @@ class PreparedStatement:
         """Return the first row as a dictionary. Raises NoResultFound."""
         row = self.first(connection, parameters)
         if row is None:
-            raise NoResultFound
+            raise exc.NoResultFound
         return row
 
     def form_for(self, dialect: Dialect) -> Any:
@@ -101,7 +102,7 @@ class PreparedJsonRow(PreparedStatement):
     def __init__(self, statement: Select[Any]) -> None:
         row = statement.subquery("shown")
         version = [row.c.version] if "version" in row.c else []
-        super().__init__(select(JsonObject(*row.c), *version))
+        super().__init__(select(cast(JsonObject(*row.c), Text), *version))
 
     def first(self, connection: Connection, parameters: Mapping[str, Any]) -> JsonRow | None:
         """Return the row, or None."""
@@ -161,9 +162,15 @@ def run_script(connection: Connection, sql: str) -> None:
         _raise_as_sqlalchemy(error, connection, sql)
 
 
-def _raise_as_sqlalchemy(error: BaseException, connection: Connection, sql: str) -> NoReturn:
-    """Raise the driver's error as SQLAlchemy does. A broken connection invalidates its pool."""
-    connection._handle_dbapi_exception(error, sql, None, None, None)
+def _raise_as_sqlalchemy(error: Any, connection: Connection, sql: str) -> NoReturn:
+    """Raise the driver's error as the class of the same name in `sqlalchemy.exc`."""
+    is_lost = connection.dialect.is_disconnect(error, connection.connection.driver_connection, None)
+    if is_lost:
+        with suppress(exc.DBAPIError):  # SQLAlchemy finds the connection broken, and invalidates it and its pool
+            connection.exec_driver_sql("SELECT 1")
+    names = (base.__name__ for base in type(error).__mro__)
+    kind = next((getattr(exc, name) for name in names if hasattr(exc, name)), exc.DBAPIError)
+    raise kind(sql, None, error, hide_parameters=True, connection_invalidated=is_lost) from error
 
 
 def _in_lines(json: ColumnElement[Any]) -> ColumnElement[str]:

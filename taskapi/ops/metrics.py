@@ -25,7 +25,7 @@ from taskapi.api import public
 from taskapi.api.errors import Problem
 from taskapi.config import Settings
 from taskapi.context import current_g, current_request
-from taskapi.database import READER, db, readers
+from taskapi.database import db
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -86,7 +86,6 @@ def init_metrics(app: Flask, _settings: Settings) -> None:
     with app.app_context():
         for name, engine in db.engines.items():
             _count_connections(engine, name or "writer")
-        readers().in_use = POOL.labels(READER).inc
 
 
 def _count_request(response: Response) -> Response:
