@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Length, OneOf, Range, Regexp
-from redis.connection import parse_url
+from redis import Redis
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -86,7 +86,7 @@ def _is_database(url: str) -> None:
 def _is_redis(url: str) -> None:
     """Refuse what the client would refuse, without repeating it."""
     try:
-        parse_url(url or "redis://")  # type: ignore[no-untyped-call]
+        Redis.from_url(url or "redis://")  # connects at the first command
     except ValueError:
         raise ValidationError("Must be redis://…, rediss://… or unix://….") from None
 
