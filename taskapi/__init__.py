@@ -37,7 +37,6 @@ from taskapi.tasks.edit import move_due_days
 from taskapi.tasks.routes import blp as task_routes
 from taskapi.users.routes import blp as me_routes
 from taskapi.users.service import init_timezones
-from taskapi.web.routes import init_web
 
 INITS = (
     init_logging, init_keys, init_database, init_tokens, init_redis, init_rate_limit, init_passwords,
@@ -76,7 +75,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     for init in INITS:
         init(app, settings)
     api = init_api(app)
-    for prepare in (init_errors, init_guard, init_audit, init_parsing, init_docs, init_web, init_cli):
+    for prepare in (init_errors, init_guard, init_audit, init_parsing, init_docs, init_cli):
         prepare(app)
     init_migrations(app, [extension.revisions for extension in EXTENSIONS])
     for extension in EXTENSIONS:

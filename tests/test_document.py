@@ -11,8 +11,6 @@ from taskapi.security.guard import PUBLIC
 
 LEFT_OUT = {
     "/openapi.json": "the document itself",
-    "/": "the web client",
-    "/static/<release>/<path:name>": "the web client",
     "/docs": "pages that show the document",
     "/docs/": "pages that show the document",
     "/docs/<name>": "pages that show the document",

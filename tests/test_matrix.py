@@ -8,7 +8,6 @@ from taskapi.security.rbac import Role
 
 LOGIN = "/api/v1/auth/login"
 MATRIX = {
-    "GET /": ANYONE,
     "GET /.well-known/jwks.json": ANYONE,
     "GET /.well-known/oauth-authorization-server": ANYONE,
     "POST /api/v1/auth/login": ANYONE,
@@ -34,7 +33,6 @@ MATRIX = {
     "GET /openapi.json": ANYONE,
     "GET /problems/<code_name>": ANYONE,
     "GET /readyz": ANYONE,
-    "GET /static/<release>/<path:name>": ANYONE,
 } | declared("MATRIX")
 FRESH = {
     "DELETE /api/v1/me",

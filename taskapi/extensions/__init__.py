@@ -24,6 +24,7 @@ NAMES: Final = (
     "sharding",
     "secret_stores",
     "admin",
+    "web",
 )  # fmt: skip
 
 

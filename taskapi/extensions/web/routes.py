@@ -11,6 +11,7 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import NotFound
 
 from taskapi.api import public
+from taskapi.config import Settings
 
 FOLDER = Path(__file__).parent / "static"
 TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
@@ -52,7 +53,7 @@ def show_file(release: str, name: str) -> Response:
     return _conditional(response)
 
 
-def init_web(app: Flask) -> None:
+def init_web(app: Flask, _settings: Settings) -> None:
     """Serve the client."""
     app.register_blueprint(pages)
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from conftest import ROOT
 
-from taskapi.web.routes import FILES, FOLDER, RELEASE
+from taskapi.extensions.web.routes import FILES, FOLDER, RELEASE
 
 CODE = {name: text.decode() for name, text in FILES.items() if name.endswith(".js")}
 FOREVER = "public, max-age=31536000, immutable"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from taskapi.web.routes import RELEASE
+from taskapi.extensions.web.routes import RELEASE
 
 QUICK_ADD = "text/quick_add_parser.js"
 NOON = "2030-06-12T12:00:00Z"  # a Wednesday

@@ -1,0 +1,6 @@
+"""The browser client at /: static files that know the API by HTTP alone, and the routes that serve them."""
+
+from taskapi.extensions import Extension
+from taskapi.extensions.web.routes import init_web
+
+EXTENSION = Extension(name="web", init=init_web)
