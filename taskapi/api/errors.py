@@ -45,7 +45,7 @@ class Problem(HTTPException):
             "request_id": g.get("request_id"),
             **self.members,
         }
-        return Response(to_json_lossy(body), self.code, self.headers, content_type=MEDIA_TYPE)
+        return Response(json.dumps(body), self.code, self.headers, content_type=MEDIA_TYPE)
 
 
 def problem(
@@ -82,21 +82,3 @@ def respond_to_unexpected_error(error: Exception) -> Response:
         return Problem("unavailable").get_response()
     current_app.logger.error("request %s failed", g.get("request_id"), exc_info=error)
     return Problem("internal_error").get_response()
-
-
-def to_json_lossy(value: Any) -> bytes:
-    """Return JSON, with `?` for lone surrogates: messages contain the names of a client's fields."""
-    try:
-        return json.dumps(value).encode()
-    except TypeError:
-        return json.dumps(_replace_surrogates(value)).encode()
-
-
-def _replace_surrogates(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {_replace_surrogates(key): _replace_surrogates(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_replace_surrogates(item) for item in value]
-    return value

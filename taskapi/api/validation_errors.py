@@ -3,8 +3,10 @@
 from heapq import nsmallest
 from typing import Any, Final, NoReturn
 
+from flask import json
+
 from taskapi.api.error_catalogue import CATALOGUE
-from taskapi.api.errors import problem, to_json_lossy
+from taskapi.api.errors import problem
 
 MAX_MESSAGES: Final = 100
 MAX_NAME_LENGTH: Final = 100
@@ -16,6 +18,7 @@ def invalid(place: str, errors: dict[Any, Any], **members: Any) -> NoReturn:
 
     At most MAX_MESSAGES messages are listed; `errors_omitted` is the number of the others.
     """
+    errors = _replace_surrogates(errors)
     fields = (name for name in errors if isinstance(name, str) and name != "_schema")
     names = [shorten(name) for name in nsmallest(6, fields)]  # marshmallow reports unknown fields in no order
     named = f": {', '.join(names[:5])}{', …' * (len(names) > 5)}." if names else "."
@@ -46,7 +49,7 @@ class _Listing:
             return self._copy_fields(errors)
         if isinstance(errors, list):
             return [listed for each in errors if (listed := self.copy(each)) is not None] or None
-        size = len(to_json_lossy(errors))
+        size = len(json.dumps(errors).encode())
         if self.messages >= MAX_MESSAGES or self.bytes + size > MAX_LISTED_BYTES:
             self.omitted += 1
             return None
@@ -58,10 +61,21 @@ class _Listing:
         listed = {}
         for name, messages in errors.items():
             short = shorten(name) if isinstance(name, str) else name
-            size = len(to_json_lossy(str(short)))
+            size = len(json.dumps(str(short)).encode())
             self.bytes += size
             if (copied := self.copy(messages)) is None:
                 self.bytes -= size
             else:
                 listed[short] = copied
         return listed or None
+
+
+def _replace_surrogates(value: Any) -> Any:
+    """Return `value` with `?` for lone surrogates, which names of unknown fields may have and JSON cannot contain."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_replace_surrogates(key): _replace_surrogates(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_replace_surrogates(item) for item in value]
+    return value
