@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 import taskapi
 
 PACKAGE = Path(taskapi.__file__).parent
-MOST_FILES = {"GET": 25, "POST": 34}
+MOST_FILES = {"GET": 20, "POST": 30}
 
 
 class Trace:

@@ -1,4 +1,4 @@
-"""Limits on how many requests of one kind run at once in this process, so that no user takes all of its threads."""
+"""Limits on concurrent requests of one kind in this process, so that no user takes all of its threads."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from taskapi.api.errors import problem
 
 
 class ConcurrencyLimit:
-    """At most `per_user` requests of one user run at once, and `per_process` of all users; 0 means no limit."""
+    """A limit of `per_user` concurrent requests of one user and `per_process` of all users; 0 means no limit."""
 
     def __init__(self, kind: str, *, per_user: int = 0, per_process: int = 0, retry_seconds: int = 1) -> None:
         self.per_user = per_user
@@ -23,12 +23,12 @@ class ConcurrencyLimit:
 
     @property
     def running(self) -> int:
-        """Return how many run in this process."""
+        """Return the number of running requests."""
         return self._running.total()
 
     @contextmanager
     def hold(self, user_id: UUID, key: str | None = None) -> Iterator[None]:
-        """Count a request while it runs, as `start` and `stop` do. `key` is its Idempotency-Key."""
+        """Count a request during the block; see `start`. `key` is its Idempotency-Key."""
         self.start(user_id, key)
         try:
             yield
@@ -36,9 +36,10 @@ class ConcurrencyLimit:
             self.stop(user_id, key)
 
     def start(self, user_id: UUID, key: str | None = None) -> None:
-        """Count a request in. Responds 429 beyond the user's limit, 409 if the same key runs, 503 beyond the process's.
+        """Count a request that starts. Call `stop` when it ends.
 
-        Whoever calls this calls `stop` once it has returned and the request is done.
+        Responds 429 beyond the limit of the user, 409 if a request with the same key is running, and 503 beyond the
+        limit of the process.
         """
         with self._lock:
             if self.per_user and self._running[user_id] >= self.per_user:
@@ -53,7 +54,7 @@ class ConcurrencyLimit:
                 self._keys.add((user_id, key))
 
     def stop(self, user_id: UUID, key: str | None = None) -> None:
-        """Count a request out."""
+        """Count a request that ends."""
         with self._lock:
             self._running[user_id] -= 1
             if not self._running[user_id]:
