@@ -9,7 +9,7 @@ from psycopg import RawCursor
 from searching import count_in
 
 from taskapi.database import READER, PreparedStatement, db
-from taskapi.tasks.filters import FEW_TASKS
+from taskapi.tasks.queries import FEW_TASKS
 
 ID = "01890000-0000-7000-8000-000000000000"
 DAY, INSTANT = "2030-01-01", "2030-01-01T00:00:00Z"

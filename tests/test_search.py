@@ -4,7 +4,7 @@
 import pytest
 from searching import count_in, find
 
-from taskapi.tasks.filters import FEW_TASKS
+from taskapi.tasks.queries import FEW_TASKS
 
 
 @pytest.fixture(autouse=True, params=[0, FEW_TASKS], ids=["of few tasks", "of many"])

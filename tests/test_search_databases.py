@@ -12,7 +12,7 @@ from searching import count_in
 
 from taskapi.database import db
 from taskapi.database.folding import fold
-from taskapi.tasks.filters import FEW_TASKS
+from taskapi.tasks.queries import FEW_TASKS
 from taskapi.tasks.search import MAX_WORDS, words_of
 
 CASES = [str, str.upper, str.lower, str.swapcase]

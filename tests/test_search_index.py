@@ -5,7 +5,7 @@ from conftest import PASSWORD
 from exchanging import bring
 from searching import count_in, find, in_index
 
-from taskapi.tasks.filters import FEW_TASKS
+from taskapi.tasks.queries import FEW_TASKS
 
 pytestmark = pytest.mark.usefixtures("sqlite")
 

@@ -10,8 +10,7 @@ from searching import find
 
 from taskapi.database import db, rls_user
 from taskapi.tasks import search
-from taskapi.tasks.models import Task
-from taskapi.tasks.search import MAX_FOLDED_LENGTH
+from taskapi.tasks.models import MAX_FOLDED_LENGTH, Task
 
 
 @pytest.fixture

@@ -53,21 +53,21 @@ def test_a_task_lies_under_live_tasks_of_its_owners_only(owner, add, signed_in):
 
 @pytest.mark.parametrize("depth", range(5))
 def test_a_task_cannot_lie_under_itself(owner, chain, depth):
-    assert reason(move(owner, chain[0], chain[depth])) == ["A task cannot lie under itself."]
+    assert reason(move(owner, chain[0], chain[depth])) == ["A task cannot be its own ancestor."]
 
 
 def test_tasks_go_five_deep_and_no_deeper(owner, chain, add):
     assert reason(owner.post("/api/v1/tasks", json={"title": "Task", "parent_id": chain[4]}))
     tree = add()
     add(parent_id=tree)
-    assert reason(move(owner, tree, chain[3])) == ["Tasks go at most 5 deep."]
+    assert reason(move(owner, tree, chain[3])) == ["Trees of tasks have at most 5 levels."]
     assert move(owner, tree, chain[2]).status_code == 200
 
 
 def test_what_lies_in_the_trash_counts_for_the_depth_it_will_come_back_to(owner, chain):
     owner.delete(f"/api/v1/tasks/{chain[4]}")
     top = owner.post("/api/v1/tasks", json={"title": "Top"}).json["id"]
-    assert reason(move(owner, chain[0], top)) == ["Tasks go at most 5 deep."]
+    assert reason(move(owner, chain[0], top)) == ["Trees of tasks have at most 5 levels."]
 
 
 def test_a_tree_goes_to_the_trash_and_comes_back_as_one(owner, chain):

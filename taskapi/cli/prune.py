@@ -13,7 +13,7 @@ from taskapi.cli.command import Command
 from taskapi.config import settings
 from taskapi.database import db, now, rls_user
 from taskapi.resources.idempotency import prune_responses
-from taskapi.tasks.prune import empty_trash, is_due
+from taskapi.tasks.trash import empty_trash, is_due
 from taskapi.users.service import iterate_user_ids
 
 

@@ -1,4 +1,4 @@
-"""Labels by their names, as tasks give them."""
+"""Labels by their names, as tasks have them."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -15,7 +15,7 @@ from taskapi.security.tokens import caller
 
 
 def get_or_create_labels(names: Iterable[str]) -> dict[UUID, str]:
-    """Return the caller's labels of these names, in their order; those that there are not yet are made."""
+    """Return the caller's labels of these names, sorted by name. Labels that do not exist are created."""
     wanted = {name_key(name): name for name in names}
     live = select(Label.name_key, Label.id, Label.name).where(is_owned(Label), Label.deleted_at.is_(None))
     rows = db.session.execute(live.where(Label.name_key.in_(wanted))).all() if wanted else ()

@@ -54,7 +54,7 @@ class Labels(Resource[Label]):
 
 
 labels = Labels("/api/v1/labels", Label, LABEL, (SortKey(Label.name_key), SortKey(Label.id, UUID)))
-blp = Blueprint("labels", __name__, url_prefix=labels.url, description="The words on your tasks.")
+blp = Blueprint("labels", __name__, url_prefix=labels.url, description="The labels of your tasks.")
 
 
 @blp.get("")
@@ -72,7 +72,7 @@ def list_labels(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 @requires(Permission.TASK_WRITE)
 @idempotent
 def create_label(values: dict[str, Any]) -> Response:
-    """Add a label; one that a task names is added by itself."""
+    """Add a label. Labels that a task names are added automatically."""
     response = labels.create(values)
     db.session.commit()
     return response
@@ -91,7 +91,7 @@ def show_label(label_id: UUID) -> JsonRow:
 @blp.response(200, LABEL, etag=True, errors=("name_taken", "in_trash", "version_mismatch"))
 @requires(Permission.TASK_WRITE)
 def update_label(changes: dict[str, Any], label_id: UUID) -> Label:
-    """Change one of your labels; a new name shows on all its tasks."""
+    """Change one of your labels. Its tasks show the new name."""
     label = labels.update(label_id, changes)
     db.session.commit()
     return label
@@ -102,7 +102,7 @@ def update_label(changes: dict[str, Any], label_id: UUID) -> Label:
 @blp.response(204, errors=("version_mismatch",))
 @requires(Permission.TASK_WRITE)
 def delete_label(query: dict[str, Any], label_id: UUID) -> None:
-    """Put one of your labels into the trash, or delete it for good; either takes it off its tasks."""
+    """Move one of your labels to the trash, or delete it permanently. Its tasks lose the label."""
     labels.delete(label_id, permanent="permanent" in query)
     db.session.commit()
 
@@ -112,10 +112,10 @@ def delete_label(query: dict[str, Any], label_id: UUID) -> None:
 @blp.response(200, LABEL, etag=True, errors=("name_taken", "version_mismatch"))
 @requires(Permission.TASK_WRITE)
 def restore_label(body: dict[str, Any], label_id: UUID) -> Label:
-    """Take one of your labels back out of the trash, and put it back on its tasks.
+    """Restore one of your labels from the trash. Its tasks get it back.
 
-    If another label took its name meanwhile, give it a new `name`; without one the response is 409. Outside the
-    trash a label stays as it is, and keeps its name.
+    If another label has its name now, send a new `name`; otherwise the response is 409. A label outside the trash
+    does not change.
     """
     label = labels.restore(label_id, body)
     db.session.commit()

@@ -54,7 +54,7 @@ class Projects(Resource[Project]):
 
 
 projects = Projects("/api/v1/projects", Project, PROJECT, (SortKey(Project.name_key), SortKey(Project.id, UUID)))
-blp = Blueprint("projects", __name__, url_prefix=projects.url, description="What your tasks are gathered in.")
+blp = Blueprint("projects", __name__, url_prefix=projects.url, description="The projects of your tasks.")
 
 
 @blp.get("")
@@ -91,7 +91,7 @@ def show_project(project_id: UUID) -> JsonRow:
 @blp.response(200, PROJECT, etag=True, errors=("name_taken", "in_trash", "version_mismatch"))
 @requires(Permission.TASK_WRITE)
 def update_project(changes: dict[str, Any], project_id: UUID) -> Project:
-    """Change one of your projects: what is named changes, null clears, all else stays."""
+    """Change one of your projects. Fields that are not named keep their value; null clears a field."""
     project = projects.update(project_id, changes)
     db.session.commit()
     return project
@@ -102,9 +102,9 @@ def update_project(changes: dict[str, Any], project_id: UUID) -> Project:
 @blp.response(204, errors=("version_mismatch",))
 @requires(Permission.TASK_WRITE)
 def delete_project(query: dict[str, Any], project_id: UUID) -> None:
-    """Put one of your projects into the trash, its tasks with it; or delete them for good.
+    """Move one of your projects and its tasks to the trash, or delete them permanently.
 
-    `POST …/restore` brings back what went together.
+    `POST …/restore` restores the project with the tasks that were deleted with it.
     """
     projects.delete(project_id, permanent="permanent" in query)
     db.session.commit()
@@ -115,10 +115,10 @@ def delete_project(query: dict[str, Any], project_id: UUID) -> None:
 @blp.response(200, PROJECT, etag=True, errors=("name_taken", "version_mismatch"))
 @requires(Permission.TASK_WRITE)
 def restore_project(body: dict[str, Any], project_id: UUID) -> Project:
-    """Take one of your projects back out of the trash, with the tasks that went there with it.
+    """Restore one of your projects from the trash, with the tasks that were deleted with it.
 
-    If another project took its name meanwhile, give it a new `name`; without one the response is 409. Outside the
-    trash a project stays as it is, and keeps its name.
+    If another project has its name now, send a new `name`; otherwise the response is 409. A project outside the trash
+    does not change.
     """
     project = projects.restore(project_id, body)
     db.session.commit()

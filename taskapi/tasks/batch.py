@@ -1,4 +1,4 @@
-"""Many changes of tasks at once: all of them, or none."""
+"""Batches: several changes of tasks in one transaction."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -25,16 +25,16 @@ MAX_RESPONSE_BYTES: Final = 4 * 1024 * 1024
 
 
 class OperationSchema(Schema):
-    """A change: `create` takes `data`, `update` takes `id` and `data`, `delete` takes `id`."""
+    """An operation: `create` requires `data`, `update` requires `id` and `data`, `delete` requires `id`."""
 
     op = Choice(["create", "update", "delete"], required=True)
-    id = fields.UUID(metadata={"description": "Of the task; `create` gives it one."})
-    if_match = Whole(0, 2**63 - 1, metadata={"description": "The version that the task must have."})
-    data = fields.Dict(metadata={"description": "As for POST, or for PATCH."})
+    id = fields.UUID(metadata={"description": "The id of the task. `create` sets it."})
+    if_match = Whole(0, 2**63 - 1, metadata={"description": "The version that the task must have; 412 otherwise."})
+    data = fields.Dict(metadata={"description": "The body of POST for `create`, of PATCH for `update`."})
 
     @post_load
     def check(self, operation: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Check what the kind of operation needs, and load its data."""
+        """Check the fields that this kind of operation requires, and load its data."""
         needed, schema = _KINDS[operation["op"]]
         errors: dict[str, Any] = {name: ["Missing data for required field."] for name in needed - operation.keys()}
         errors |= {name: ["Unknown field."] for name in operation.keys() - needed - {"op", "if_match"}}
@@ -58,34 +58,36 @@ _KINDS: dict[str, tuple[set[str], Schema | None]] = {
 
 
 class BatchSchema(Schema):
-    """Up to 100 changes, done in this order."""
+    """Up to 100 operations, in their order."""
 
     operations = fields.List(fields.Nested(OperationSchema), required=True, validate=Length(1, 100))
 
 
 BATCHES = {
-    "Two more tasks": {
+    "Add two tasks": {
         "operations": [
             {"op": "create", "data": {"title": "Water the plants"}},
             {"op": "create", "data": {"title": "Feed the cat", "due_date": "2030-06-01"}},
         ]
     },
-    "One done, as it was read, and one more": {
+    "Complete a task that still has a version, and add one": {
         "operations": [
             {"op": "update", "id": TASK_ID, "if_match": 1, "data": {"status": "done"}},
             {"op": "create", "data": {"title": "Buy a bigger can"}},
         ]
     },
-    "One into the trash": {"operations": [{"op": "delete", "id": TASK_ID}]},
+    "Move a task to the trash": {"operations": [{"op": "delete", "id": TASK_ID}]},
 }
 
 
 class ResultSchema(Schema):
-    """What became of an operation."""
+    """The result of an operation."""
 
     op = Choice(["create", "update", "delete"])
     id = fields.UUID(metadata={"example": TASK_ID})
-    data = fields.Nested(TaskSchema, allow_none=True, metadata={"description": "The task after it; null if deleted."})
+    data = fields.Nested(
+        TaskSchema, allow_none=True, metadata={"description": "The task after the operation; null if it was deleted."}
+    )
 
 
 class ResultsSchema(Schema):
@@ -95,13 +97,13 @@ class ResultsSchema(Schema):
 
 
 def run(operations: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Do all operations in the session. Responds with the error of the first that fails, with its `index`."""
+    """Apply all operations in the session. Responds with the error of the first that fails, with its `index`."""
     owner_id = caller().id
     start = lock_owner(owner_id, 0).value
     results: list[dict[str, Any]] = []
     for index, operation in enumerate(operations):
         try:
-            results.append(_do(**operation))
+            results.append(_apply(**operation))
             if len(operations) > 1:
                 _refuse_too_many_rows(advance_counter(owner_id, 0).value - start)
         except Problem as error:
@@ -122,7 +124,7 @@ def refuse_large_response(response: Response) -> None:
         problem("batch_too_large", f"The results would have more than {MAX_RESPONSE_BYTES // 1024**2} MiB.")
 
 
-def _do(op: str, id: UUID | None = None, if_match: int | None = None, data: Any = None) -> dict[str, Any]:  # noqa: A002
+def _apply(op: str, id: UUID | None = None, if_match: int | None = None, data: Any = None) -> dict[str, Any]:  # noqa: A002
     if id is None:
         added = add_task(data)
         return {"op": op, "id": added["id"], "data": added}

@@ -1,4 +1,4 @@
-"""Making and changing tasks, with what they belong to."""
+"""Add and change tasks, with their projects, parents and labels."""
 
 from datetime import date
 from typing import Any, Final
@@ -30,7 +30,7 @@ _INSERT = PreparedStatement(insert(Task))
 
 
 def add_task(values: dict[str, Any]) -> dict[str, Any]:
-    """Add a task of the caller's, and return it as it is shown."""
+    """Add a task for the caller. Return the fields that the API shows."""
     reserve_quota(Task)
     moment, me = now(), caller().id
     fixed = {"id": uuid7(), "owner_id": me, "created_at": moment, "updated_at": moment, "version": take_version(me)}
@@ -72,13 +72,13 @@ def change_task(task: Task, changes: dict[str, Any]) -> None:
 
 
 def _new_place(task: Task, changes: dict[str, Any]) -> dict[str, Any]:
-    """Return the project and the parent that a task gets by these changes. Respond 422 or 409 if they cannot be."""
+    """Return the project and the parent of a task after these changes. Responds 422 or 409 if it cannot have them."""
     if not changes.keys() & {"project_id", "parent_id"}:
         return {}
     project_id = changes.get("project_id", task.project_id)
     parent_id = changes.get("parent_id", task.parent_id)
     if "parent_id" not in changes and project_id != task.project_id:
-        parent_id = None  # a subtask that alone goes to another project leaves its parent
+        parent_id = None  # a subtask that moves to another project alone leaves its parent
     elif parent_id:
         under = task.project_id if parent_id == task.parent_id else _project_under(task.id, parent_id)
         project_id = _refuse_other_project(changes.get("project_id"), under)
@@ -88,7 +88,7 @@ def _new_place(task: Task, changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _project_under(task_id: UUID, parent_id: UUID, named: UUID | None = None) -> UUID | None:
-    """Return the project of a task under that parent. Respond 422 if it cannot be there, or another is named."""
+    """Return the project of a task with this parent. Responds 422 if it is invalid, or `named` is another project."""
     refuse_bad_parent(task_id, parent_id)
     under = db.session.execute(select(Task.project_id).where(is_owned(Task), Task.id == parent_id)).scalar_one()
     return _refuse_other_project(named, under)
@@ -101,7 +101,7 @@ def _refuse_other_project(named: UUID | None, under: UUID | None) -> UUID | None
 
 
 def _zone_for(due_date: date | None) -> ZoneInfo:
-    """Return the caller's time zone, which is looked up only for a due day. Called under the owner's lock."""
+    """Return the caller's time zone if the task has a due day, or else UTC. Call it with the owner locked."""
     return timezone_of(caller().id, writer()) if due_date else UTC_ZONE
 
 
@@ -120,9 +120,9 @@ def _refuse_bad_project(project_id: UUID) -> None:
 
 
 def _unlabel(task: Task, room: int) -> None:
-    """Remove the labels of a task, except those in the trash, which come back when they are restored.
+    """Remove the labels of a task, except those in the trash, which the task gets back when they are restored.
 
-    At most `room` of these are kept, the last deleted first, so that no task gets more labels than it may have.
+    At most `room` of these stay, the last deleted first, so that no task gets more labels than it may have.
     """
     mine = (TaskLabel.owner_id == task.owner_id, TaskLabel.task_id == task.id)
     kept = (
@@ -137,7 +137,7 @@ def _unlabel(task: Task, room: int) -> None:
 
 
 def _label(task_id: UUID, names: list[str]) -> list[str]:
-    """Put labels on a task that has none outside the trash, and return their names as they are shown."""
+    """Add labels to a task that has none outside the trash. Return the names that the API shows."""
     labels = get_or_create_labels(names)
     rows = [{"owner_id": caller().id, "task_id": task_id, "label_id": label_id} for label_id in labels]
     if rows:
@@ -146,15 +146,15 @@ def _label(task_id: UUID, names: list[str]) -> list[str]:
 
 
 def update_labelled_tasks(label_id: UUID) -> None:
-    """Give all tasks that have the label new versions, since what they show is changing."""
+    """Give all tasks that have the label new versions, because the names that they show change."""
     labelled = select(TaskLabel.task_id).where(TaskLabel.owner_id == caller().id, TaskLabel.label_id == label_id)
     update_rows(Task, caller().id, Task.id.in_(labelled))
 
 
 def move_due_days(owner_id: UUID, zone: ZoneInfo) -> None:
-    """Set the sort keys of a user's tasks that are due on a day, by a new time zone. Their versions stay.
+    """Set the sort keys of a user's tasks that are due on a day, for a new time zone. Their versions do not change.
 
-    Called under the owner's lock. Each task is changed by its key, so that the time grows with their number alone.
+    Call it with the owner locked. Each task is updated by its key, so that the time is proportional to their number.
     """
     table: Any = Task.__table__
     mine = table.c.owner_id == owner_id

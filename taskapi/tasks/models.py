@@ -27,15 +27,16 @@ from taskapi.labels.models import Label
 from taskapi.projects.models import Project
 from taskapi.resources.models import Trashable
 from taskapi.tasks.days import ALWAYS, NEVER, completed_keys, due_keys
-from taskapi.tasks.search import folded_text
 
 DUE = {"due_date", "due_at"}
-TEXT = {"title", "description", "priority"}  # what the keys of text are made of
-TITLE_KEY_LENGTH = 200  # folding may lengthen, and a cursor carries it
+TEXT = {"title", "description", "priority"}  # the fields that `text_keys` depends on
+TITLE_KEY_LENGTH = 200  # folded text may be longer than the title, and a cursor contains it
+MAX_FOLDED_LENGTH = 60_000  # three times the longest description, the length of folded Korean text
+FOLDED_AT_ONCE = 2_000
 
 
 class Status(StrEnum):
-    """How far a task is."""
+    """The status of a task."""
 
     TODO = "todo"
     IN_PROGRESS = "in_progress"
@@ -44,7 +45,7 @@ class Status(StrEnum):
 
 
 class Priority(StrEnum):
-    """How much a task matters, in ascending order."""
+    """The priority of a task, in ascending order."""
 
     NONE = "none"
     LOW = "low"
@@ -73,13 +74,12 @@ def _literal(instant: datetime) -> ColumnElement[datetime]:
 
 
 class Task(Trashable, Model):
-    """A task. What it is sorted and searched by is kept beside what it shows, so that every page reads an index.
+    """A task. It has columns for its sort keys and its folded text, so that every page of a list uses an index.
 
     `due_first` and `due_last` are the due instant, or the last microsecond of the due day in the owner's time zone;
-    without a due date, the far future and the far past, so that such tasks come last either way. `completed_first` and
-    `completed_last` are the same for completion. `deleted_with` is
-    the task or project whose deletion took it to the trash: itself, or what it belongs to. `labels` are the names of
-    its labels.
+    without a due date they are the last and the first instant, so that such tasks come last in both directions.
+    `completed_first` and `completed_last` are the same for completion. `deleted_with` is the task or project whose
+    deletion moved it to the trash: itself, its parent or its project. `labels` are the names of its labels.
     """
 
     __tablename__ = "tasks"
@@ -167,7 +167,7 @@ class TaskLabel(Model):
     )
 
 
-_names = (  # outer, so that each is looked up by its key: none starts from all labels of the owner
+_names = (  # an outer join, so that each label is found by its key
     select(Label.name.label("name"))
     .select_from(TaskLabel)
     .outerjoin(Label, and_(Label.owner_id == TaskLabel.owner_id, Label.id == TaskLabel.label_id))
@@ -204,10 +204,20 @@ def new_row(values: dict[str, Any], zone: ZoneInfo, **fixed: Any) -> dict[str, A
 
 
 def text_keys(title: str, description: str, priority: str) -> dict[str, Any]:
-    """Return what a task is sorted and searched by, but for its due date."""
+    """Return the columns by which a task is sorted and searched, except those of its dates."""
     title_key = fold(title)
     return {
         "title_key": title_key[:TITLE_KEY_LENGTH],
         "words": folded_text(title_key, description),
         "priority_rank": PRIORITIES.index(Priority(priority)),
     }
+
+
+def folded_text(title_key: str, description: str) -> str:
+    """Return the text that a search reads: the folded title and description, up to `MAX_FOLDED_LENGTH`."""
+    folded = f"{title_key}\n"
+    for start in range(0, len(description), FOLDED_AT_ONCE):  # one character may become 18
+        folded += fold(description[start : start + FOLDED_AT_ONCE])
+        if len(folded) >= MAX_FOLDED_LENGTH:
+            break
+    return folded[:MAX_FOLDED_LENGTH]

@@ -1,28 +1,37 @@
-"""/tasks: your own tasks, and nobody else's."""
+"""/tasks: your tasks."""
 
 from typing import Any
 from uuid import UUID
 
 from flask import Response
 
-from taskapi.api import Blueprint, json_response, require_match
+from taskapi.api import Blueprint, json_response
 from taskapi.api.fields import DeletionSchema
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.database import JsonRow, db, now
+from taskapi.resources.crud import Resource
 from taskapi.resources.idempotency import created_response, idempotent, store_response
-from taskapi.resources.ownership import found_or_404, get_owned_or_404
 from taskapi.resources.pagination import next_link
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
 from taskapi.tasks.batch import BATCHES, BatchSchema, ResultsSchema, refuse_large_response, run
 from taskapi.tasks.edit import add_task, change_task
 from taskapi.tasks.models import Task
-from taskapi.tasks.queries import find_task, find_tasks
-from taskapi.tasks.schemas import CHANGED, CREATED, NEW_TASK, TASK, TASK_CHANGES, TaskPageSchema, TaskQuerySchema
-from taskapi.tasks.summary import SummarySchema, summarize
+from taskapi.tasks.queries import find_tasks, summarize
+from taskapi.tasks.schemas import (
+    CHANGED,
+    CREATED,
+    NEW_TASK,
+    TASK,
+    TASK_CHANGES,
+    SummarySchema,
+    TaskPageSchema,
+    TaskQuerySchema,
+)
 from taskapi.tasks.trash import delete_tasks_permanently, move_tasks_to_trash, restore_task_tree
 
-blp = Blueprint("tasks", __name__, url_prefix="/api/v1/tasks", description="Your own tasks, and nobody else's.")
+tasks = Resource("/api/v1/tasks", Task, TASK, ())  # lists of tasks have filters and sort orders of their own
+blp = Blueprint("tasks", __name__, url_prefix=tasks.url, description="Your tasks.")
 
 
 @blp.get("")
@@ -32,9 +41,9 @@ blp = Blueprint("tasks", __name__, url_prefix="/api/v1/tasks", description="Your
 def list_tasks(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """List your tasks.
 
-    Filters go together: a task meets all of them. `status`, `priority`, `label`, `exclude_label` and `without` may be
-    given more than once. A page ends with `next_cursor`, which gets the next one under the same filters and sort; none
-    is skipped or shown twice while tasks are added.
+    A task must meet all filters. `status`, `priority`, `label`, `exclude_label` and `without` may be repeated. Send
+    `next_cursor` with the same filters and sort order to get the next page. No task is skipped or repeated while tasks
+    are added.
     """
     page = find_tasks(query)
     return page, next_link(page["next_cursor"])
@@ -48,10 +57,11 @@ def list_tasks(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 def create_task(values: dict[str, Any]) -> Response:
     """Add a task.
 
-    Only a title is needed. Labels that there are not yet are made. The answer's `ETag` is the task's version.
+    Only the title is required. Labels that do not exist are created. The `ETag` of the response is the version of the
+    task.
     """
     task = add_task(values)
-    answer = created_response(task, TASK, f"/api/v1/tasks/{task['id']}")
+    answer = created_response(task, TASK, f"{tasks.url}/{task['id']}")
     db.session.commit()
     return answer
 
@@ -68,9 +78,9 @@ def create_task(values: dict[str, Any]) -> Response:
 def change_tasks(batch: dict[str, Any]) -> Response:
     """Create, update and delete up to 100 tasks: all of them, or none.
 
-    They are done in the order given, and results come in that order. Where one fails, its error names it by `index`,
-    and nothing has changed. Several operations change at most 20,000 rows together, subtasks included, or as many as
-    this server is set to, and their results have at most 4 MiB (409 `batch_too_large` beyond).
+    The operations are applied in their order, and so are the results. If one fails, nothing changes, and the error has
+    its `index`. Several operations change at most 20,000 rows together, subtasks included, unless the server has
+    another limit. The results have at most 4 MiB. Beyond that the response is 409 `batch_too_large`.
     """
     response = json_response({"results": run(batch["operations"])}, 200, {}, etag=False)
     refuse_large_response(response)
@@ -83,9 +93,9 @@ def change_tasks(batch: dict[str, Any]) -> Response:
 @blp.response(200, SummarySchema, etag=True)
 @requires(Permission.TASK_READ)
 def show_summary() -> dict[str, Any]:
-    """Count your tasks: by status, overdue, due today.
+    """Count your tasks by status, and those that are overdue or due today.
 
-    A day is over when it is over in the time zone of your account.
+    Days are those of your account's time zone.
     """
     return summarize()
 
@@ -95,7 +105,7 @@ def show_summary() -> dict[str, Any]:
 @requires(Permission.TASK_READ)
 def show_task(task_id: UUID) -> JsonRow:
     """Show one of your tasks."""
-    return found_or_404(find_task(task_id))
+    return tasks.get(task_id)
 
 
 @blp.patch("/<uuid:task_id>")
@@ -103,13 +113,12 @@ def show_task(task_id: UUID) -> JsonRow:
 @blp.response(200, TASK, etag=True, errors=("in_trash", "quota_exceeded", "project_archived", "version_mismatch"))
 @requires(Permission.TASK_WRITE)
 def update_task(changes: dict[str, Any], task_id: UUID) -> Task:
-    """Change one of your tasks: what is named changes, null clears, all else stays.
+    """Change one of your tasks. Fields that are not named keep their value; null clears a field.
 
-    With `If-Match` it changes only if nobody changed it since you read it; else 412 shows it as it is now, under
-    `current`. Without, the last change wins.
+    With `If-Match`, the task changes only if it still has that version; otherwise the response is 412 with the task
+    under `current`. Without `If-Match`, the last change wins.
     """
-    task = get_owned_or_404(Task, task_id)
-    require_match(task, TASK)
+    task = tasks.lock(task_id)
     change_task(task, changes)
     db.session.commit()
     return task
@@ -120,12 +129,11 @@ def update_task(changes: dict[str, Any], task_id: UUID) -> Task:
 @blp.response(204, errors=("version_mismatch",))
 @requires(Permission.TASK_WRITE)
 def delete_task(query: dict[str, Any], task_id: UUID) -> None:
-    """Put one of your tasks into the trash, all under it with it; or delete them for good.
+    """Move one of your tasks and its subtasks to the trash, or delete them permanently.
 
-    What lies in the trash is deleted for good after 30 days, or as many as this server was told.
+    Tasks in the trash are deleted permanently after 30 days, unless the server has another limit.
     """
-    task = get_owned_or_404(Task, task_id)
-    require_match(task, TASK)
+    tasks.lock(task_id)
     if "permanent" in query:
         delete_tasks_permanently(Task.id == task_id)
     else:
@@ -137,9 +145,8 @@ def delete_task(query: dict[str, Any], task_id: UUID) -> None:
 @blp.response(200, TASK, etag=True, errors=("in_trash", "version_mismatch"))
 @requires(Permission.TASK_WRITE)
 def restore_task(task_id: UUID) -> Task:
-    """Take one of your tasks back out of the trash, with all that went there with it."""
-    task = get_owned_or_404(Task, task_id)
-    require_match(task, TASK)
+    """Restore one of your tasks from the trash, with the subtasks that were deleted with it."""
+    task = tasks.lock(task_id)
     if task.deleted_at is not None:
         restore_task_tree(task)
         db.session.refresh(task)

@@ -171,3 +171,17 @@ class TaskPageSchema(Schema):
 
     items = fields.List(fields.Nested(TaskSchema))
     next_cursor = fields.String(allow_none=True, metadata={"description": "Null on the last page."})
+
+
+class SummarySchema(Schema):
+    """Counts of your tasks, without the trash and archived projects. Days end when they end where you live."""
+
+    by_status = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"example": {"todo": 12, "in_progress": 2, "done": 31, "cancelled": 1}},
+    )
+    overdue = fields.Integer(metadata={"description": "Open ones whose due day or instant is past.", "example": 1})
+    due_today = fields.Integer(
+        metadata={"description": "Open ones due on this day that are not overdue yet.", "example": 3}
+    )

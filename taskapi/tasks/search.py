@@ -1,4 +1,4 @@
-"""Search in titles and descriptions: the folded text of a task, and the words that a query asks for."""
+"""Search in titles and descriptions: the words of a query, and the limits of a search."""
 
 import time
 from collections.abc import Iterator
@@ -14,28 +14,17 @@ from taskapi.api.concurrency import ConcurrencyLimit
 from taskapi.api.fields import Text
 from taskapi.database import read_timeout
 from taskapi.database.folding import fold
+from taskapi.tasks.models import MAX_FOLDED_LENGTH
 
 MAX_QUERY_LENGTH: Final = 200
 MAX_WORDS: Final = 10
 MAX_RUNNING: Final = 2  # searches of one user in one process; each keeps a thread and a connection busy
 SEARCH_SECONDS = 2.0
-MAX_FOLDED_LENGTH: Final = 60_000  # three times the longest description, which is what Korean text folds to
 NOTHING_TO_FIND: Final = "Must have a character to search for. Spaces, accents and invisible characters do not count."
-_PIECE: Final = 2_000
-
-
-def folded_text(title_key: str, description: str) -> str:
-    """Return what a task with this folded title is searched by."""
-    folded = f"{title_key}\n"
-    for start in range(0, len(description), _PIECE):  # one character may become 18: stop when there is enough
-        folded += fold(description[start : start + _PIECE])
-        if len(folded) >= MAX_FOLDED_LENGTH:
-            break
-    return folded[:MAX_FOLDED_LENGTH]
 
 
 def words_of(query: str) -> list[str]:
-    """Return the folded words of a query. A word that is part of another one is implied by it, and left out."""
+    """Return the folded words of a query, without words that are part of another word."""
     words = [*dict.fromkeys(fold(query).split())]
     return [word for word in words if not any(word in other for other in words if other != word)]
 
@@ -45,8 +34,9 @@ class SearchWords(Text):
 
     def __init__(self) -> None:
         description = (
-            f"All of these words occur in title or description, at any place in them. At most {MAX_WORDS} words. Case, "
-            "accents and kinds of quotation marks make no difference, and ł, ø, đ, ß or æ match l, o, d, ss or ae. "
+            f"All of these words occur in the title or the description, also as part of a word. At most {MAX_WORDS} "
+            "words. Case, accents and kinds of quotation marks make no difference; ł, ø, đ, ß or æ match l, o, d, ss "
+            "or ae. "
             f"Search reads the first {MAX_FOLDED_LENGTH:,} characters of a task, counted after decomposition. A user "
             f"may run {MAX_RUNNING} searches at once on each server process (429 otherwise). A search that takes "
             f"longer than {SEARCH_SECONDS:g} s is stopped (503)."

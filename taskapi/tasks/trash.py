@@ -1,45 +1,61 @@
-"""The trash: tasks go there with all under them, and come back with all that went there with them."""
+"""The trash of tasks: a task goes there with its subtasks, and comes back with those that went there with it.
+
+`flask prune` empties the trash of all models, one owner at a time, because row-level security hides other owners' rows.
+"""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from taskapi.api import problem
-from taskapi.database import db
+from taskapi.database import PreparedStatement, db, now, reader
+from taskapi.labels.models import Label
 from taskapi.projects.models import Project
+from taskapi.resources.idempotency import LIFETIME, StoredResponse
+from taskapi.resources.models import Tombstone
 from taskapi.resources.ownership import is_live, is_owned
-from taskapi.resources.trash import delete_permanently, update_rows
+from taskapi.resources.trash import delete_permanently, purge, update_rows
+from taskapi.resources.versions import lock_owner
 from taskapi.security.tokens import caller
 from taskapi.tasks.models import Task
 from taskapi.tasks.tree import with_subtasks
 
+PURGED = (Task, Project, Label, Tombstone)  # tasks before the projects that they refer to
+_OLD = [
+    exists().where(model.owner_id == bindparam("owner_id"), model.deleted_at < bindparam("before")) for model in PURGED
+]
+_OLD.append(
+    exists().where(StoredResponse.owner_id == bindparam("owner_id"), StoredResponse.created_at < bindparam("stored"))
+)
+_IS_DUE = PreparedStatement(select(or_(*_OLD).label("due")))
+
 
 def move_tasks_to_trash(roots: ColumnElement[bool], deleted_with: UUID, at: datetime) -> None:
-    """Put the tasks that meet the condition, and all under them, into the trash as one."""
+    """Move the tasks that meet the condition to the trash with their subtasks. `deleted_with` groups them."""
     tree = with_subtasks(and_(roots, Task.deleted_at.is_(None)))
     condition = and_(Task.id.in_(select(tree.c.id)), Task.deleted_at.is_(None))
     update_rows(Task, caller().id, condition, deleted_at=at, deleted_with=deleted_with)
 
 
 def delete_tasks_permanently(roots: ColumnElement[bool]) -> None:
-    """Delete the tasks that meet the condition, and all under them, for good."""
+    """Delete the tasks that meet the condition permanently, with their subtasks."""
     delete_permanently(Task, caller().id, Task.id.in_(select(with_subtasks(roots).c.id)))
 
 
 def restore_task_tree(task: Task) -> None:
-    """Take a task out of the trash with what went there with it, or answer 409 where it belongs to what lies there."""
+    """Restore a task and those that were deleted with it. Responds 409 if its project or parent is in the trash."""
     if task.project_id and not is_live(Project, task.project_id):
         problem("in_trash", "Its project is in the trash.")
     if task.parent_id and not is_live(Task, task.parent_id):
-        problem("in_trash", "The task that it is part of is in the trash.")
+        problem("in_trash", "Its parent is in the trash.")
     restore_tasks(task.deleted_with or task.id)
 
 
 def restore_tasks(deleted_with: UUID) -> None:
-    """Take out of the trash what went there together, but for what belongs to something that went there by itself."""
+    """Restore the tasks that were deleted together, except those whose project or parent stays in the trash."""
     for task_id, other in db.session.execute(_held_back(deleted_with)).all():
         tree = with_subtasks(Task.id == task_id)
         held = and_(is_owned(Task), Task.deleted_with == deleted_with, Task.id.in_(select(tree.c.id)))
@@ -48,7 +64,7 @@ def restore_tasks(deleted_with: UUID) -> None:
 
 
 def _held_back(deleted_with: UUID) -> Select[UUID, UUID]:
-    """Return the tasks whose project or parent stays in the trash, and what that went there with."""
+    """Return the tasks whose project or parent stays in the trash, and what that was deleted with."""
     parent = aliased(Task)
     return (
         select(Task.id, func.coalesce(Project.id, parent.deleted_with))
@@ -62,3 +78,15 @@ def _held_back(deleted_with: UUID) -> Select[UUID, UUID]:
 def _same_owner(model: Any) -> ColumnElement[bool]:
     condition: ColumnElement[bool] = model.owner_id == Task.owner_id
     return condition
+
+
+def is_due(owner_id: UUID, before: datetime) -> bool:
+    """Return whether a user has rows or tombstones that were deleted before an instant, or old stored responses."""
+    found = _IS_DUE.one(reader(), {"owner_id": owner_id, "before": before, "stored": now() - LIFETIME})
+    return bool(found["due"])
+
+
+def empty_trash(owner_id: UUID, before: datetime) -> int:
+    """Purge the rows that a user deleted before an instant; return their number. Older cursors of the feed expire."""
+    lock_owner(owner_id, 0)
+    return sum(purge(model, owner_id, before) for model in PURGED)

@@ -1,4 +1,4 @@
-"""Tasks under tasks: no cycles, not too deep, and each tree in one project."""
+"""Trees of tasks: no cycles, a limited depth, and one project for each tree."""
 
 from typing import NoReturn
 from uuid import UUID
@@ -15,9 +15,9 @@ OTHER_PROJECT = "A subtask is in the project of its parent."
 
 
 def with_subtasks(roots: ColumnElement[bool]) -> CTE:
-    """Return the ids of the caller's tasks that meet the condition, and of all under them, with their depth from 1.
+    """Return the ids of the caller's tasks that meet the condition, and of their subtasks, with their depth from 1.
 
-    It nests where it is used: SQLite's driver counts no rows of a change that begins with WITH.
+    The expression is nested, because the driver of SQLite returns no row count for a statement that begins with WITH.
     """
     tree = (
         select(Task.id, literal(1).label("depth"))
@@ -29,20 +29,20 @@ def with_subtasks(roots: ColumnElement[bool]) -> CTE:
 
 
 def refuse_bad_parent(task_id: UUID, parent_id: UUID) -> None:
-    """Answer 422 where the task cannot go under that one. Called under the owner's lock, so that it stays true."""
+    """Respond 422 if the task cannot have that parent. Call it with the owner locked, so that it stays true."""
     if not is_live(Task, parent_id):
         _refuse("There is no such task.")
     above = _chain(parent_id)
     if task_id in above:
-        _refuse("A task cannot lie under itself.")
+        _refuse("A task cannot be its own ancestor.")
     tree = with_subtasks(Task.id == task_id)
     height = db.session.execute(select(func.max(tree.c.depth))).scalar() or 1
     if len(above) + height > MAX_DEPTH:
-        _refuse(f"Tasks go at most {MAX_DEPTH} deep.")
+        _refuse(f"Trees of tasks have at most {MAX_DEPTH} levels.")
 
 
 def _chain(task_id: UUID) -> set[UUID]:
-    """Return a task's id and those of the tasks above it."""
+    """Return the ids of a task and of its ancestors."""
     chain = select(Task.id, Task.parent_id).where(is_owned(Task), Task.id == task_id).cte("chain", recursive=True)
     above = select(Task.id, Task.parent_id).join(chain, Task.id == chain.c.parent_id).where(is_owned(Task))
     return set(db.session.execute(select(chain.union(above).c.id)).scalars())

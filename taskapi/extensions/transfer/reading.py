@@ -170,8 +170,8 @@ def _fault(index: int, tasks: Sequence[FileTask], by_id: ById) -> str | None:
         return "There is no such row in the file."
     above = _chain(index, tasks, by_id)[1:]
     if index in above:
-        return "A task cannot lie under itself."
-    return f"Tasks go at most {MAX_DEPTH} deep." if len(above) >= MAX_DEPTH else None
+        return "A task cannot be its own ancestor."
+    return f"Trees of tasks have at most {MAX_DEPTH} levels." if len(above) >= MAX_DEPTH else None
 
 
 def _chain(index: int, tasks: Sequence[FileTask], by_id: ById) -> list[int]:

@@ -148,13 +148,13 @@ def test_an_id_may_come_once(owner):
 def test_rows_in_a_key_set_are_refused(owner, length):
     rows = [{"title": str(i), "id": str(i), "parent_id": str((i + 1) % length)} for i in range(length)]
     errors = faults(bring(owner, rows))
-    assert errors == {str(i): {"parent_id": ["A task cannot lie under itself."]} for i in range(length)}
+    assert errors == {str(i): {"parent_id": ["A task cannot be its own ancestor."]} for i in range(length)}
 
 
 def test_rows_that_lie_too_deep_are_refused(owner):
     rows = [{"title": str(i), "id": str(i), "parent_id": str(i - 1) if i else None} for i in range(7)]
     errors = faults(bring(owner, rows))
-    assert errors == {str(i): {"parent_id": ["Tasks go at most 5 deep."]} for i in (5, 6)}
+    assert errors == {str(i): {"parent_id": ["Trees of tasks have at most 5 levels."]} for i in (5, 6)}
 
 
 def test_an_id_of_a_task_that_is_not_in_the_file_is_no_ones(owner, other, task):
