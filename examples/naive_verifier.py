@@ -1,7 +1,7 @@
-"""A verifier with one mistake at a time, for docs/jwt.md: the attacks there work on it. Never use it for anything else.
+"""A verifier with one mistake at a time, on which the attacks of docs/jwt.md succeed. Never use it for anything else.
 
 naive_verifier.py MISTAKE TOKEN prints the name in the token, or `refused`. NAIVE_KEY is the HMAC key in hexadecimal, or
-the text of the key that the mistake is about.
+the text of another key.
 """
 
 import hmac
@@ -23,7 +23,7 @@ def decoded(part: str) -> bytes:
 
 
 def key_given() -> bytes:
-    """Return the key of the environment."""
+    """Return the key from the environment."""
     text = os.environ["NAIVE_KEY"]
     try:
         return bytes.fromhex(text)
@@ -32,12 +32,12 @@ def key_given() -> bytes:
 
 
 def key_in_file(kid: str) -> bytes:
-    """Mistake: the key is in a file that is named by the token."""
+    """Mistake: the token names the file of the key."""
     return Path("keys", kid).resolve().read_bytes()
 
 
 def key_in_table(kid: str) -> bytes:
-    """Mistake: the token's text becomes part of a statement."""
+    """Mistake: text of the token becomes part of an SQL statement."""
     database = sqlite3.connect(":memory:")
     database.execute("CREATE TABLE keys (kid, secret)")
     (secret,) = database.execute(f"SELECT secret FROM keys WHERE kid = '{kid}'").fetchone()  # noqa: S608
@@ -45,32 +45,32 @@ def key_in_table(kid: str) -> bytes:
 
 
 def key_of(mistake: str, header: Members) -> bytes:
-    """Return the key to verify by."""
+    """Return the key for the verification."""
     if mistake == "kid-as-file":
         return key_in_file(header["kid"])
     if mistake == "kid-in-statement":
         return key_in_table(header["kid"])
-    if mistake == "key-in-token":  # mistake: whoever sends a token chooses the key
+    if mistake == "key-in-token":  # mistake: the token contains its key
         return decoded(header["jwk"]["k"])
-    if mistake == "keys-by-url":  # mistake: and the place that keys come from
+    if mistake == "keys-by-url":  # mistake: the token names the URL of its key
         with urlopen(header["jku"]) as answer:  # noqa: S310
             return decoded(json.load(answer)["keys"][0]["k"])
     return key_given()
 
 
 def verify(mistake: str, token: str) -> Members | None:
-    """Return the claims of a token that is believed. What is not looked at, for a mistake, is left out here."""
+    """Return the claims of an accepted token. The checks that a mistake lacks are omitted here."""
     signed, _, signature = token.rpartition(".")
     header, claims = (json.loads(decoded(part)) for part in signed.split("."))
-    if mistake == "no-signature":  # mistake: decoding is taken for verifying
+    if mistake == "no-signature":  # mistake: decoding without verifying
         return dict(claims)
-    if mistake == "alg-by-token" and header["alg"].lower() == "none":  # mistake: the token decides the algorithm
+    if mistake == "alg-by-token" and header["alg"].lower() == "none":  # mistake: the token determines the algorithm
         return dict(claims)
-    # Mistake, where the key is a public one: the token says HS256, and its text is taken for a secret
+    # Mistake, if the key is a public key: the token names HS256, and the key is used as a secret
     expected = hmac.digest(key_of(mistake, header), signed.encode(), "sha256")
     return dict(claims) if hmac.compare_digest(decoded(signature), expected) else None
 
 
 if __name__ == "__main__":
-    believed = verify(sys.argv[1], sys.argv[2])
-    sys.stdout.write(f"{believed['name'] if believed else 'refused'}\n")
+    accepted = verify(sys.argv[1], sys.argv[2])
+    sys.stdout.write(f"{accepted['name'] if accepted else 'refused'}\n")

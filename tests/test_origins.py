@@ -21,12 +21,12 @@ from tests.forging import SECRET, opened, sign
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PAGE = """<!doctype html><meta charset="utf-8"><title>Front end</title>
 <script type="module">
-import { TaskApi, SignInNeeded } from "/fetch/client.js";
+import { TaskApi, SignInRequired } from "/fetch/client.js";
 import { Bearer, Cookies, otherOrigin } from "/fetch/session.js";
 window.begin = (base, mode) => {
   const session = mode === "Bearer" ? new Bearer() : new Cookies(otherOrigin());
   window.api = new TaskApi(base, session);
-  window.SignInNeeded = SignInNeeded;
+  window.SignInRequired = SignInRequired;
 };
 </script>"""
 
@@ -186,7 +186,7 @@ def create(tab, title):
     return tab.evaluate("title => api.create('/tasks', { title }).then((task) => task.title)", title)
 
 
-SIGNED_OUT = "api.get('/tasks').then(() => false, (error) => error instanceof SignInNeeded)"
+SIGNED_OUT = "api.get('/tasks').then(() => false, (error) => error instanceof SignInRequired)"
 
 
 def test_front_end_on_another_origin_works_with_cookies(context, servers):

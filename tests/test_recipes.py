@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from examples.python.client import SignInNeeded, TaskApi
+from examples.python.client import SignInRequired, TaskApi
 from tests.conftest import PASSWORD, node_package, program
 from tests.forging import SECRET, opened, sign
 
@@ -86,7 +86,7 @@ def spoil(api):
         header, claims = opened(tokens["access_token"])
         moment = int(time.time())
         past = {"iat": moment - 3600, "nbf": moment - 3600, "exp": moment - 2700}
-        api._auth.keep({**tokens, "access_token": sign(header, {**claims, **past})})
+        api._auth.store({**tokens, "access_token": sign(header, {**claims, **past})})
 
     return spoil
 
@@ -106,7 +106,7 @@ def test_a_stolen_refresh_token_ends_in_signing_in(api, address, wire, spoil):
         token = answer.raise_for_status().json()["refresh_token"]
     spoil()
     for _ in range(2):
-        with pytest.raises(SignInNeeded):
+        with pytest.raises(SignInRequired):
             api.get("/tasks")
     assert wire.count("POST /auth/refresh") == 1
 

@@ -1,4 +1,4 @@
-/* axios with the Task API: interceptors that send the token, and refresh once for all requests that find it stale.
+/* axios with the Task API: interceptors send the token, and refresh it once for all requests that need it.
 
    const api = createApi("/api/v1", new Cookies(), { onSignedOut: () => router.push("/sign-in") });
    await signIn(api, "ada", "analytical engine no 9");
@@ -9,53 +9,53 @@ import axios from "axios";
 
 import { Bearer } from "../fetch/session.js";
 
-const STALE = new Set(["token_expired", "token_revoked", "token_invalid"]);
+const REFRESHABLE_CODES = new Set(["token_expired", "token_revoked", "token_invalid"]);
 
 export function createApi(baseURL, session = new Bearer(), { onSignedOut = () => {}, ...options } = {}) {
   const defaults = { baseURL, withCredentials: session.credentials === "include", ...options };
   const api = axios.create(defaults);
-  const bare = axios.create(defaults); // a refresh that waits for a refresh would wait for ever
+  const plainClient = axios.create(defaults); // without interceptors: a refresh must not wait for a refresh
   let refreshing = null;
 
-  async function refresh(mark) {
-    if (session.mark !== mark) return; // done meanwhile
-    const { headers, body } = session.refreshing();
+  async function refresh(generation) {
+    if (session.generation !== generation) return; // another request has refreshed
+    const { headers, body } = session.refreshRequest();
     try {
-      await bare.post("/auth/refresh", body, { headers });
+      await plainClient.post("/auth/refresh", body, { headers });
     } catch (error) {
       if (error.response?.status === 401) {
-        session.forget();
+        session.clear();
         onSignedOut();
       }
       throw error;
     }
   }
 
-  /* Whatever brings tokens (a sign-in, a refresh, a new password, ending all sessions) replaces ours. */
-  function keep(response) {
-    if (response.data?.token_type) session.keep(response.data);
+  /* Store the tokens of a response, after a sign-in, a refresh, a password change, or the end of all sessions. */
+  function storeTokens(response) {
+    if (response.data?.token_type) session.store(response.data);
     return response;
   }
 
-  bare.interceptors.response.use(keep);
+  plainClient.interceptors.response.use(storeTokens);
 
   api.interceptors.request.use((config) => {
-    config.mark = session.mark;
+    config.generation = session.generation;
     config.headers.set(session.headers(config.method.toUpperCase()));
     return config;
   });
 
-  api.interceptors.response.use(keep, async (error) => {
+  api.interceptors.response.use(storeTokens, async (error) => {
     const { config, response } = error;
-    if (!STALE.has(response?.data?.code) || config.again) throw error;
-    refreshing ??= refresh(config.mark).finally(() => (refreshing = null));
+    if (!REFRESHABLE_CODES.has(response?.data?.code) || config.isRetried) throw error;
+    refreshing ??= refresh(config.generation).finally(() => (refreshing = null));
     await refreshing;
-    return api({ ...config, again: true });
+    return api({ ...config, isRetried: true });
   });
 
-  return Object.assign(api, { session, bare });
+  return Object.assign(api, { session, plainClient });
 }
 
 export async function signIn(api, username, password) {
-  await api.bare.post("/auth/login", { username, password, ...api.session.asks });
+  await api.plainClient.post("/auth/login", { username, password, ...api.session.loginOptions });
 }

@@ -1,21 +1,21 @@
-/* Where the tokens of a session are kept, and what goes with a request. `mark` is another after each refresh. */
+/* Stores the tokens of a session and adds them to requests. `generation` changes with each refresh. */
 
-/* In memory, sent in the Authorization header: for programs, phones and command lines. */
+/* Tokens in memory, sent in the Authorization header: for programs, mobile apps and command lines. */
 export class Bearer {
-  asks = {};
+  loginOptions = {};
   credentials = "omit";
   #tokens = null;
 
-  get mark() {
+  get generation() {
     return this.#tokens?.refresh_token;
   }
 
-  /* Keep what a response brings; entering the password again brings an access token alone. */
-  keep(tokens) {
+  /* Store the tokens of a response. Entering the password again returns only an access token. */
+  store(tokens) {
     this.#tokens = { ...this.#tokens, ...tokens };
   }
 
-  forget() {
+  clear() {
     this.#tokens = null;
   }
 
@@ -23,16 +23,16 @@ export class Bearer {
     return this.#tokens ? { Authorization: `Bearer ${this.#tokens.access_token}` } : {};
   }
 
-  /* What a refresh and a sign-out take. */
-  refreshing() {
-    return { headers: {}, body: { refresh_token: this.mark } };
+  /* The headers and body of a refresh or a sign-out. */
+  refreshRequest() {
+    return { headers: {}, body: { refresh_token: this.generation } };
   }
 }
 
-/* In HttpOnly cookies, which the browser sends by itself: for pages. A header shows that a page of yours is asking.
-   Its value is read from cookies; a page on another origin than the API keeps it: `new Cookies(otherOrigin())`. */
+/* Tokens in HttpOnly cookies, which the browser sends automatically: for pages. A header proves that the request comes
+   from your page. Its value is in a readable cookie; a page on another origin uses `new Cookies(otherOrigin())`. */
 export class Cookies {
-  asks = { cookies: true };
+  loginOptions = { cookies: true };
   credentials = "include";
   #values;
 
@@ -40,29 +40,29 @@ export class Cookies {
     this.#values = values;
   }
 
-  get mark() {
+  get generation() {
     return this.#values.read("csrf_refresh_token");
   }
 
-  keep(response) {
-    this.#values.keep?.(response);
+  store(response) {
+    this.#values.store?.(response);
   }
 
-  forget() {
-    this.#values.forget?.();
+  clear() {
+    this.#values.clear?.();
   }
 
   headers(method) {
-    const safe = ["GET", "HEAD"].includes(method);
-    return safe ? {} : { "X-CSRF-TOKEN": this.#values.read("csrf_access_token") ?? "" };
+    const isSafe = ["GET", "HEAD"].includes(method);
+    return isSafe ? {} : { "X-CSRF-TOKEN": this.#values.read("csrf_access_token") ?? "" };
   }
 
-  refreshing() {
-    return { headers: { "X-CSRF-TOKEN": this.mark ?? "" } };
+  refreshRequest() {
+    return { headers: { "X-CSRF-TOKEN": this.generation ?? "" } };
   }
 }
 
-/* The readable cookies. Over plain HTTP, in development, they have no prefix. */
+/* Reads the CSRF cookies. In development over plain HTTP they have no prefix. */
 const sameOrigin = { read: (name) => readCookie(`__Host-${name}`) ?? readCookie(name) };
 
 function readCookie(name) {
@@ -70,12 +70,12 @@ function readCookie(name) {
   return found?.slice(name.length + 1);
 }
 
-/* A page on another origin cannot read the API's cookies. It keeps the values that responses bring, for all its tabs. */
+/* A page on another origin cannot read the cookies of the API. This stores the values of responses for all tabs. */
 export function otherOrigin(storage = localStorage) {
   const names = ["csrf_access_token", "csrf_refresh_token"];
   return {
     read: (name) => storage.getItem(name) ?? undefined,
-    keep: (response) => names.forEach((name) => response[name] && storage.setItem(name, response[name])),
-    forget: () => names.forEach((name) => storage.removeItem(name)),
+    store: (response) => names.forEach((name) => response[name] && storage.setItem(name, response[name])),
+    clear: () => names.forEach((name) => storage.removeItem(name)),
   };
 }

@@ -1,4 +1,4 @@
-"""A service of its own that trusts the Task API's tokens by the keys that it publishes. The two share no secret."""
+"""A separate service that verifies tokens of the Task API with its published keys. They share no secret."""
 
 import os
 from typing import Any
@@ -7,13 +7,13 @@ import jwt
 from flask import Flask, jsonify
 from flask_jwt_extended import JWTManager, get_jwt, jwt_required
 
-# Asymmetric ones alone: who could verify by HMAC could sign as well
+# Only asymmetric algorithms: with an HMAC key, this service could sign too
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
 REQUIRED = {"iss", "aud", "sub", "iat", "nbf", "exp", "jti", "sid", "roles", "epoch", "type"}
 
 
 def create_app(jwks_url: str | None = None) -> Flask:
-    """Build the service; `jwks_url` is where the Task API publishes its keys."""
+    """Create the service; `jwks_url` is the URL of the published keys of the Task API."""
     app = Flask(__name__)
     app.config.update(
         JWT_ALGORITHM="ES256",
@@ -23,18 +23,20 @@ def create_app(jwks_url: str | None = None) -> Flask:
         JWT_DECODE_LEEWAY=5,
         JWT_ERROR_MESSAGE_KEY="detail",
     )
-    # A key is published for minutes before it signs, so it is known by then
+    # A key is published minutes before it signs, so the cache knows it by then
     published = jwt.PyJWKClient(jwks_url or os.environ["JWKS_URL"], lifespan=60, timeout=5, cooldown_duration=5)
     manager = JWTManager(app)
     manager.decode_key_loader(lambda header, claims: find_key(published, header, claims))
     manager.invalid_token_loader(lambda _why: (jsonify(detail="Invalid token."), 401, {"WWW-Authenticate": "Bearer"}))
-    app.register_error_handler(jwt.PyJWKClientConnectionError, lambda _: (jsonify(detail="No keys can be had."), 503))
+    app.register_error_handler(
+        jwt.PyJWKClientConnectionError, lambda _: (jsonify(detail="The keys are not available."), 503)
+    )
     app.add_url_rule("/whoami", view_func=whoami)
     return app
 
 
 def find_key(published: jwt.PyJWKClient, header: dict[str, Any], claims: dict[str, Any]) -> Any:
-    """Return the published key that a token names, if the token is an access token of the key's own algorithm."""
+    """Return the published key of an access token whose algorithm is that of the key."""
     kid = header.get("kid")
     if header.get("typ") != "at+jwt" or "crit" in header or not isinstance(kid, str) or not claims.keys() >= REQUIRED:
         raise jwt.InvalidTokenError("not an access token")
@@ -51,6 +53,6 @@ def find_key(published: jwt.PyJWKClient, header: dict[str, Any], claims: dict[st
 
 @jwt_required()
 def whoami() -> Any:
-    """Say for whom the token speaks."""
+    """Return the user of the token."""
     claims = get_jwt()
     return jsonify(id=claims["sub"], name=claims["name"], roles=claims["roles"])

@@ -8,15 +8,15 @@ import { BASE, PASSWORD, expired, newPerson } from "./support.js";
 async function signedIn() {
   const session = new Bearer();
   let tokens;
-  const keep = session.keep.bind(session);
-  session.keep = (given) => keep((tokens = given));
+  const store = session.store.bind(session);
+  session.store = (given) => store((tokens = given));
   let signedOut = 0;
   const api = createApi(BASE, session, { onSignedOut: () => signedOut++ });
   const refreshes = [];
-  api.bare.interceptors.request.use((config) => (refreshes.push(config.url), config));
+  api.plainClient.interceptors.request.use((config) => (refreshes.push(config.url), config));
   await signIn(api, await newPerson(), PASSWORD);
   refreshes.length = 0;
-  const spoil = () => session.keep({ ...tokens, access_token: expired(tokens.access_token) });
+  const spoil = () => session.store({ ...tokens, access_token: expired(tokens.access_token) });
   return { api, refreshes, spoil, tokens: () => tokens, signedOut: () => signedOut };
 }
 

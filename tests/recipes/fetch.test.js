@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Problem, SignInNeeded, TaskApi } from "../../examples/fetch/client.js";
+import { Problem, SignInRequired, TaskApi } from "../../examples/fetch/client.js";
 import { Bearer, Cookies, otherOrigin } from "../../examples/fetch/session.js";
 import { BASE, Jar, PASSWORD, expired, newPerson, watched } from "./support.js";
 
@@ -9,12 +9,12 @@ import { BASE, Jar, PASSWORD, expired, newPerson, watched } from "./support.js";
 async function signedIn() {
   const session = new Bearer();
   let tokens;
-  const keep = session.keep.bind(session);
-  session.keep = (given) => keep((tokens = given));
+  const store = session.store.bind(session);
+  session.store = (given) => store((tokens = given));
   const sent = watched();
   const api = new TaskApi(BASE, session, { fetch: sent });
   await api.signIn(await newPerson(), PASSWORD);
-  const spoil = () => session.keep({ ...tokens, access_token: expired(tokens.access_token) });
+  const spoil = () => session.store({ ...tokens, access_token: expired(tokens.access_token) });
   return { api, session, sent, spoil, tokens: () => tokens };
 }
 
@@ -62,9 +62,9 @@ test("a stolen refresh token ends in signing in", async () => {
   const thiefs = await (await refresh(stolen)).json();
   assert.equal((await refresh(thiefs.refresh_token)).status, 200);
   spoil();
-  await assert.rejects(api.get("/tasks"), SignInNeeded);
+  await assert.rejects(api.get("/tasks"), SignInRequired);
   assert.equal(sent.count("POST /auth/refresh 401"), 1);
-  await assert.rejects(api.get("/tasks"), SignInNeeded);
+  await assert.rejects(api.get("/tasks"), SignInRequired);
   assert.equal(sent.count("POST /auth/refresh"), 1);
 });
 
@@ -103,7 +103,7 @@ test("a session that was ended elsewhere ends in signing in", async () => {
   const { api, tokens } = await signedIn();
   const headers = { Authorization: `Bearer ${tokens().access_token}` };
   await fetch(`${BASE}/auth/logout`, { method: "POST", headers });
-  await assert.rejects(api.get("/tasks"), SignInNeeded);
+  await assert.rejects(api.get("/tasks"), SignInRequired);
 });
 
 test("a service that is down signs nobody out", async () => {
@@ -152,7 +152,7 @@ test("on another origin the csrf values of responses are enough", async () => {
 test("signing out ends the session", async () => {
   const { api } = await signedIn();
   await api.signOut();
-  await assert.rejects(api.get("/tasks"), SignInNeeded);
+  await assert.rejects(api.get("/tasks"), SignInRequired);
 });
 
 test("in a browser twenty requests with an expired token make one refresh", async () => {
@@ -175,5 +175,5 @@ test("in a browser signing out takes the cookies back", async () => {
   const { api, jar } = await inBrowser();
   await api.signOut();
   assert.equal(jar.session.length, 0);
-  await assert.rejects(api.get("/tasks"), SignInNeeded);
+  await assert.rejects(api.get("/tasks"), SignInRequired);
 });
