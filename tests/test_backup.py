@@ -59,7 +59,7 @@ def backed_up(embedded, person, flask, tmp_path):
     """A backup with one task in it, made while the server runs."""
     person.post(TASKS, json={"title": "Before", "labels": ["home"]})
     file = tmp_path / "backup.db"
-    assert flask("backup", file) == (0, f"Wrote {file}. The keys of the instance folder are not in it.\n")
+    assert flask("backup", file) == (0, f"Wrote {file}. It does not include the keys of the instance folder.\n")
     return file
 
 
@@ -145,7 +145,7 @@ def test_restore_names_deleted_accounts_and_they_are_erased_again_from_a_list(
     erased.write_text(flask("users", "erased")[1])
     assert erased.read_text() == f"{user_id}\n"
     close(embedded)
-    assert f"The account {user_id} was deleted since the backup, and is there again." in flask("restore", backed_up)[1]
+    assert f"The account {user_id} was deleted after the backup, and exists again." in flask("restore", backed_up)[1]
     assert signed_in(embedded, "ada").get("/api/v1/me").json["id"] == user_id
     assert flask("users", "erase-again", erased) == (0, f"Deleted {user_id} and everything that it owned.\n")
     assert flask("users", "erase-again", erased) == (0, "")
@@ -213,7 +213,7 @@ def test_a_backup_while_others_write_has_all_that_was_acknowledged_before_and_no
 def test_a_backup_is_written_over_nothing(flask, tmp_path):
     file = tmp_path / "backup.db"
     file.write_text("a diary")
-    assert flask("backup", file) == (1, f"Error: {file} is there already, and is not overwritten.\n")
+    assert flask("backup", file) == (1, f"Error: {file} already exists, and is not overwritten.\n")
     assert file.read_text() == "a diary"
 
 
@@ -248,7 +248,7 @@ def make_it_another_database(file):
 MISHAPS = {
     "damaged": (damage, "is damaged: "),
     "newer": (make_it_newer, "was written by a newer version; restore it with that."),
-    "of no version": (make_it_of_no_version, "is no backup of this service: it tells no version."),
+    "of no version": (make_it_of_no_version, "is no backup of this service: it has no version."),
     "another": (make_it_another_database, "is no backup of this service."),
     "text": (lambda file: file.write_text("a diary " * 100), "cannot be used: file is not a database."),
     "none": (lambda file: file.unlink(), "cannot be used: unable to open database file."),

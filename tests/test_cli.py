@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from taskapi.cli.lifelike import lifelike_tasks
+from taskapi.cli.sample_data import sample_tasks
 from taskapi.tasks.schemas import TASK
 from tests.conftest import PASSWORD
 
@@ -83,14 +83,14 @@ def test_seed_opens_an_account_with_tasks_and_shows_its_password_once(flask, sig
     assert len({task["title"] for task in tasks}) == 200
     again = flask("seed", "demo")
     assert again.exit_code == 0
-    assert "is there already; nothing was changed" in again.output
+    assert "already exists; nothing was changed" in again.output
     assert "password" not in again.output
     assert client.get("/api/v1/tasks?limit=100").status_code == 200
 
 
 def test_seeded_tasks_are_of_all_kinds_and_due_around_today():
     moment = datetime(2030, 6, 15, 12, tzinfo=UTC)
-    tasks = list(lifelike_tasks(200, moment, Random(1)))
+    tasks = list(sample_tasks(200, moment, Random(1)))
     assert {task["status"] for task in tasks} == {"todo", "in_progress", "done", "cancelled"}
     assert {task["priority"] for task in tasks} == {"none", "low", "medium", "high", "urgent"}
     days = [task["due_date"] for task in tasks if "due_date" in task]

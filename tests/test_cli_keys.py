@@ -104,8 +104,8 @@ def test_keys_rotate_runs_a_whole_rotation(run, key_set_file: KeySetFile, monkey
         [key_set.signing.kid],
     )
     assert [line for line in result.output.splitlines() if "Waiting" in line] == [
-        "Waiting 360 s until everybody knows it.",
-        "Waiting 965 s until what the old key signed has expired.",
+        "Waiting 360 s until all instances and clients have the new key.",
+        "Waiting 965 s until the tokens of the old key have expired.",
     ]
 
 

@@ -113,7 +113,7 @@ def test_an_account_goes_with_all_it_owns(app, owner, add):
 
 def test_pruning_goes_on_where_somebody_leaves_meanwhile(owner, add, prune, monkeypatch):
     owner.delete(f"/api/v1/tasks/{add()}")
-    module, mine = sys.modules["taskapi.cli.prune"], UUID(owner.get("/api/v1/me").json["id"])
+    module, mine = sys.modules["taskapi.cli.maintenance"], UUID(owner.get("/api/v1/me").json["id"])
     monkeypatch.setattr(module, "iterate_user_ids", lambda: [UUID(int=1), mine])
     monkeypatch.setattr(module, "is_due", lambda *_: True)  # as it was when they were asked
     prune(days=31)

@@ -5,12 +5,11 @@ from typing import cast
 import click
 from flask import Flask
 
-from taskapi.cli.backup import backup, restore
 from taskapi.cli.doctor import doctor
 from taskapi.cli.grant import grant
 from taskapi.cli.keys import keys
-from taskapi.cli.prune import prune
-from taskapi.cli.seed import seed
+from taskapi.cli.maintenance import backup, prune, restore
+from taskapi.cli.sample_data import seed
 from taskapi.cli.serve import serve
 from taskapi.cli.tokens import tokens
 

@@ -1,34 +1,37 @@
-"""flask keys: the keys that sign and verify tokens."""
+"""flask keys: list, create, rotate and revoke the keys that sign and verify tokens.
 
+Each change waits until it makes no valid token invalid, unless --now is given, and is written to the audit log.
+"""
+
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from time import sleep
+from time import sleep, time
 from typing import Any
 
 import click
 
+from taskapi.audit import Event, record
 from taskapi.cli.command import Group
-from taskapi.cli.key_rotation import (
-    change_key_set,
-    read_members,
-    refuse_early,
-    seconds_until_expired,
-    seconds_until_known,
-)
-from taskapi.security.keys import ALGORITHMS, InvalidKeyError, current_key_set, key_set, rotation
-from taskapi.security.keys.key import State, Use, is_private, load_jwk
+from taskapi.config import settings
+from taskapi.database import db
+from taskapi.security.keys import ALGORITHMS, InvalidKeyError, current_key_set, key_reloader, key_set, rotation
+from taskapi.security.keys.jwks import MAX_AGE
+from taskapi.security.keys.key import Jwk, State, Use, is_private, load_jwk
+from taskapi.security.keys.key_set import parse_members
+from taskapi.security.tokens import LEEWAY
 
 keys = Group("keys", help="The keys that sign and verify tokens.")
 kid_argument = click.argument("kid")
 alg_option = partial(click.option, "--alg", type=click.Choice(list(ALGORITHMS)), help="The algorithm of the key.")
-now_option = click.option("--now", is_flag=True, help="At once, whomever it disturbs.")
-ANY_KID = {"ignore_unknown_options": True}  # one may begin with a hyphen
+now_option = click.option("--now", is_flag=True, help="Do not wait. Tokens that are valid now may be refused.")
+ANY_KID = {"ignore_unknown_options": True}  # a kid may begin with a hyphen
 
 
 @keys.command("list")
 def list_keys() -> None:
-    """List the keys of the key set, and since when they are in their state."""
+    """List the keys of the key set: kid, algorithm, use, state, and since when they are in that state."""
     for jwk in read_members():
         since = datetime.fromtimestamp(jwk["since"], UTC).isoformat() if "since" in jwk else ""
         words = (rotation.kid_of(jwk), rotation.alg_of(jwk), jwk.get("use", Use.SIG), jwk["state"], since)
@@ -39,24 +42,24 @@ def list_keys() -> None:
 @alg_option(required=True)
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 def generate_key_set(alg: str, path: Path) -> None:
-    """Write a new key set to FILE, which must not be there yet."""
+    """Write a new key set to FILE, which must not exist."""
     try:
         rotation.write_new_file(path, rotation.new_members(alg))
     except OSError as error:
         raise click.ClickException(f"{path} cannot be written: {error.strerror}.") from None
-    click.echo(f"Wrote a key set to {path}. TASKAPI_JWT_KEYS={path} has it used.")
+    click.echo(f"Wrote a key set to {path}. To use it, set TASKAPI_JWT_KEYS={path}.")
 
 
 @keys.command("stage")
 @alg_option(required=True)
 def stage(alg: str) -> None:
-    """Put a new key into the key set: it is published, and does not sign yet."""
+    """Add a new key to the key set. It is published, but does not sign yet."""
     change_key_set("stage", partial(rotation.stage_key, alg=alg))
 
 
 @keys.command("stage-seal")
 def stage_seal() -> None:
-    """Put a new sealing key into the key set, for cursors and the successors of refresh tokens."""
+    """Add a new key that encrypts cursors and the successors of refresh tokens."""
     change_key_set("stage", partial(rotation.stage_key, alg=rotation.SEAL_ALG, use=Use.SEAL))
 
 
@@ -64,7 +67,7 @@ def stage_seal() -> None:
 @kid_argument
 @now_option
 def promote(kid: str, now: bool) -> None:
-    """Let the staged key KID sign, once everybody knows it."""
+    """Sign with the staged key KID, once all instances and clients have it."""
     refuse_early(kid, seconds_until_known, now=now)
     change_key_set("promote", partial(rotation.promote_key, kid=kid))
 
@@ -73,16 +76,16 @@ def promote(kid: str, now: bool) -> None:
 @kid_argument
 @now_option
 def retire(kid: str, now: bool) -> None:
-    """Take the key KID out of use, once what it signed has expired; its secret part is erased."""
+    """Retire the key KID, once the tokens that it signed have expired. Its private part is erased."""
     refuse_early(kid, seconds_until_expired, now=now)
     change_key_set("retire", partial(rotation.retire_key, kid=kid))
 
 
 @keys.command("revoke", context_settings=ANY_KID)
 @kid_argument
-@click.option("--now", is_flag=True, required=True, help="Say that all tokens of the key shall die.")
+@click.option("--now", is_flag=True, required=True, help="Confirm that every token signed by this key becomes invalid.")
 def revoke(kid: str, now: bool) -> None:
-    """Take the key KID out of use at once, with all its tokens; another signs in its place."""
+    """Retire the key KID now, which makes all its tokens invalid. Another key signs from then on."""
     change_key_set("revoke", partial(rotation.revoke_key, kid=kid))
 
 
@@ -90,7 +93,7 @@ def revoke(kid: str, now: bool) -> None:
 @alg_option()
 @click.argument("file", type=click.File("rb"))
 def import_key(alg: str | None, file: Any) -> None:
-    """Put the PEM or JWK key of FILE into the key set: a private one is staged, a public one verifies."""
+    """Add the PEM or JWK key of FILE to the key set. A private key is staged, a public key verifies."""
     try:
         jwk = load_jwk(file.read())
         state = State.STAGED if is_private(jwk) else State.VERIFYING
@@ -101,10 +104,10 @@ def import_key(alg: str | None, file: Any) -> None:
 
 
 @keys.command("export")
-@click.option("--public", "what", flag_value="public", help="Public keys alone, as /.well-known/jwks.json shows them.")
+@click.option("--public", "what", flag_value="public", help="Only the public keys, as in /.well-known/jwks.json.")
 @click.option("--verify-only", "what", flag_value="verify-only", help="A key set for an instance that only verifies.")
 def export(what: str | None) -> None:
-    """Print the key set, secrets included, or what others may have of it."""
+    """Print the key set, including secrets. With an option, print only what others may have."""
     if what == "public":
         members = current_key_set().published["keys"]
     else:
@@ -115,20 +118,71 @@ def export(what: str | None) -> None:
 @keys.command("rotate")
 @alg_option()
 def rotate(alg: str | None) -> None:
-    """Bring a new key into use and take the old one out, waiting as long as that takes.
+    """Replace the signing key: stage a new key, promote it, and retire the old one. Waits between these steps.
 
-    Where it is broken off, go on with promote and retire.
+    If the command is interrupted, continue with promote and retire.
     """
     old = current_key_set().signing
     if old is None:
-        raise click.ClickException("This key set only verifies: there is no key to take out.")
+        raise click.ClickException("This key set only verifies tokens: it has no signing key to replace.")
     new = change_key_set("stage", partial(rotation.stage_key, alg=alg or old.alg))
-    _wait(seconds_until_known(new), "until everybody knows it")
+    _wait(seconds_until_known(new), "until all instances and clients have the new key")
     change_key_set("promote", partial(rotation.promote_key, kid=new["kid"]))
     _wait(
-        seconds_until_expired(rotation.find_key(read_members(), old.kid)), "until what the old key signed has expired"
+        seconds_until_expired(rotation.find_key(read_members(), old.kid)),
+        "until the tokens of the old key have expired",
     )
     change_key_set("retire", partial(rotation.retire_key, kid=old.kid))
+
+
+def read_members() -> list[Jwk]:
+    """Return the keys of the key set as they are stored, including retired keys."""
+    return parse_members(key_reloader().source.read())
+
+
+def change_key_set(action: str, change: Callable[[list[Jwk]], Jwk]) -> Jwk:
+    """Change the file of the key set, record the change, and print the new state of the key."""
+    source = key_reloader().source
+    if source.path is None:
+        raise click.ClickException(
+            f"The key set is not in a file{f', but in {source.place}' if source.place else ''}. "
+            "Print it with `flask keys export`, change it as a file, and store it again."
+        )
+    try:
+        jwk = rotation.rewrite_file(source.path, change)
+    except InvalidKeyError as error:
+        raise click.ClickException(f"{source.path} {error}.") from None
+    except OSError as error:
+        raise click.ClickException(f"{source.path} cannot be changed: {error.strerror}.") from None
+    details = {"kid": rotation.kid_of(jwk), "alg": rotation.alg_of(jwk), "state": jwk["state"]}
+    click.echo("{kid} ({alg}) is {state}.".format_map(details))
+    record(Event.KEYS_CHANGED, action=action, **details)
+    db.session.commit()
+    return jwk
+
+
+def refuse_early(kid: str, seconds_left: Callable[[Jwk], float], *, now: bool) -> None:
+    """Refuse a change that would make valid tokens invalid, unless `now` is set."""
+    try:
+        left = seconds_left(rotation.find_key(read_members(), kid))
+    except InvalidKeyError as error:
+        raise click.ClickException(f"The key set {error}.") from None
+    if left > 0 and not now:
+        raise click.ClickException(f"Tokens would be refused. Wait {left:.0f} s, or use --now.")
+
+
+def seconds_until_known(jwk: Jwk) -> float:
+    """Return how long other instances, and clients that cache the JWKS, may not have a staged key yet."""
+    wait = settings().jwt_keys_reload_seconds + (0 if jwk["kty"] == "oct" else MAX_AGE)
+    return max(0.0, float(jwk.get("since", 0)) + wait - time())
+
+
+def seconds_until_expired(jwk: Jwk) -> float:
+    """Return how long tokens of a key that no longer signs may still be valid."""
+    if jwk.get("state") != "verifying":
+        return 0
+    wait = settings().access_token_seconds + LEEWAY + settings().jwt_keys_reload_seconds
+    return max(0.0, float(jwk.get("since", 0)) + wait - time())
 
 
 def _wait(seconds: float, why: str) -> None:

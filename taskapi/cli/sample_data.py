@@ -1,11 +1,26 @@
-"""Tasks as people have them, drawn from phrases."""
+"""flask seed: an account with sample tasks."""
 
+import secrets
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import product
 from random import Random
 from string import Formatter
 from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+from flask.cli import with_appcontext
+from sqlalchemy import exists, select
+from uuid_utils.compat import uuid7
+
+from taskapi.auth.schemas import RegisterSchema
+from taskapi.cli.command import Command
+from taskapi.database import db, now, rls_user
+from taskapi.resources.versions import lock_owner
+from taskapi.tasks.edit import insert_tasks
+from taskapi.tasks.models import new_row
+from taskapi.users.models import User, create_user
 
 PHRASES = {
     "Call {person} about {matter}": "Best before noon. Ask for a date, and write it down.",
@@ -41,18 +56,52 @@ SLOTS = {
     "skill": ["a song on the guitar", "the past tense in Portuguese", "to bake sourdough", "the backhand"],
 }
 PRIORITIES = {"none": 40, "low": 15, "medium": 25, "high": 15, "urgent": 5}
-STATUSES_OF_THE_PAST = {"done": 75, "cancelled": 8, "in_progress": 7, "todo": 10}
-STATUSES_TO_COME = {"todo": 70, "in_progress": 18, "done": 10, "cancelled": 2}
+PAST_STATUSES = {"done": 75, "cancelled": 8, "in_progress": 7, "todo": 10}
+FUTURE_STATUSES = {"todo": 70, "in_progress": 18, "done": 10, "cancelled": 2}
 
 
-def lifelike_tasks(count: int, moment: datetime, random: Random) -> Iterator[dict[str, Any]]:
-    """Yield the values of that many tasks; their due days lie around `moment`."""
+@click.command("seed", cls=Command)
+@click.argument("name", default="demo")
+@click.option("--tasks", "count", type=click.IntRange(1, 1000), default=200, show_default=True, help="How many tasks.")
+@with_appcontext
+def seed(name: str, count: int) -> None:
+    """Create the account NAME (demo) with sample tasks, and print its password once."""
+    username = RegisterSchema(only=["username"]).load({"username": name})["username"]
+    if db.session.execute(select(exists().where(User.username == username))).scalar():
+        click.echo(
+            f"The account {username} already exists; nothing was changed. `flask seed NAME` creates another one."
+        )
+        return
+    password = secrets.token_urlsafe(12)
+    fill(create_user(username, password, name=username.capitalize()), count)
+    db.session.commit()
+    click.echo(f"Created an account with {count} tasks. Its password is shown only now.")
+    click.echo(f"username: {username}\npassword: {password}")
+
+
+def fill(user: User, count: int) -> None:
+    """Add `count` tasks for a user, with due days around today."""
+    with rls_user(user.id):
+        version = lock_owner(user.id, count, tasks=count).value - count
+        moment, zone = now(), ZoneInfo(user.timezone)
+        samples = sample_tasks(count, moment, Random(str(user.id)))  # noqa: S311 - nothing secret is drawn
+        fixed = {"owner_id": user.id, "created_at": moment, "updated_at": moment}
+        insert_tasks(
+            [
+                new_row(values, zone, **fixed, id=uuid7(), version=version + number)
+                for number, values in enumerate(samples, 1)
+            ]
+        )
+
+
+def sample_tasks(count: int, moment: datetime, random: Random) -> Iterator[dict[str, Any]]:
+    """Yield the values of `count` tasks, with due dates around `moment`."""
     titles = [(title, description) for phrase, description in PHRASES.items() for title in _titles(phrase)]
     random.shuffle(titles)
     for number in range(count):
         title, description = titles[number % len(titles)]
         due = moment + timedelta(days=round(random.gauss(3, 14)))
-        statuses = STATUSES_OF_THE_PAST if due < moment else STATUSES_TO_COME
+        statuses = PAST_STATUSES if due < moment else FUTURE_STATUSES
         yield {
             "title": title,
             "description": description if random.random() < 0.7 else "",
