@@ -1,9 +1,9 @@
-// Before each request: whom it speaks for has a token that is good, by refreshing it or by signing in.
-// Administrators have tokens of their own, and what asks for a recent password entry gets one.
+// Before each request: ensure a valid token by refreshing it or by signing in. Administrators have separate tokens.
+// A request that requires a recent password entry gets a fresh token.
 const isAdmin = pm.request.url.getPath().startsWith("/api/v1/admin/");
 const isOpen = pm.request.auth && pm.request.auth.type === "noauth";
 const who = isAdmin ? "admin_" : "";
-const MARGIN = 3000; // milliseconds; for the way there
+const MARGIN = 3000; // milliseconds; the request takes some time
 
 const get = (name) => pm.collectionVariables.get(who + name);
 const set = (name, value) => pm.collectionVariables.set(who + name, value);
@@ -16,11 +16,11 @@ function post(path, body, then) {
       header: { "Content-Type": "application/json" },
       body: { mode: "raw", raw: JSON.stringify(body) },
     },
-    (error, answer) => then(!error && answer.code === 200 ? answer.json() : null),
+    (error, response) => then(!error && response.code === 200 ? response.json() : null),
   );
 }
 
-function keep(tokens, isFresh) {
+function storeTokens(tokens, isFresh) {
   set("access_token", tokens.access_token);
   set("refresh_token", tokens.refresh_token);
   set("expires_at", Date.now() + tokens.expires_in * 1000);
@@ -30,28 +30,28 @@ function keep(tokens, isFresh) {
 function signIn() {
   const [username, password] = ["username", "password"].map((name) => pm.variables.get(who + name));
   if (!username) return;
-  post("login", { username, password }, (tokens) => tokens && keep(tokens, true));
+  post("login", { username, password }, (tokens) => tokens && storeTokens(tokens, true));
 }
 
 function refresh() {
-  post("refresh", { refresh_token: get("refresh_token") }, (tokens) => (tokens ? keep(tokens, false) : signIn()));
+  post("refresh", { refresh_token: get("refresh_token") }, (tokens) => (tokens ? storeTokens(tokens, false) : signIn()));
 }
 
-function isGood() {
+function hasValidToken() {
   const isFreshEnough = !FRESH.includes(pm.info.requestName) || get("is_fresh");
   return get("access_token") && get("expires_at") - MARGIN > Date.now() && isFreshEnough;
 }
 
-// Once for each request. Postman hands a script a copy of the variables, so that two requests sent at the same moment
-// both refresh; the service then gives both the same successor
+// Runs for each request. A script gets a copy of the variables, so two requests sent at the same time both refresh.
+// The service then returns the same successor to both
 function ensureToken() {
-  if (isGood()) return;
+  if (hasValidToken()) return;
   if (get("refresh_token") && !FRESH.includes(pm.info.requestName)) refresh();
   else signIn();
 }
 
 if (isAdmin && !pm.variables.get("admin_username")) {
-  console.log("Skipped: the environment names no administrator.");
+  console.log("Skipped: the environment has no administrator.");
   pm.execution.skipRequest();
 } else if (!isOpen) {
   ensureToken();
