@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Column, Table
 
 from taskapi.api.blueprint import declaration
 from taskapi.database import db
+from taskapi.extensions import NAMES
 from taskapi.resources.models import Owned
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -50,6 +52,12 @@ class Collection(NamedTuple):
     def has(self, rule: str) -> bool:
         """Return whether a rule is that of the list or of an item."""
         return rule == self.path or rule.startswith(f"{self.path}/<uuid:{self.id_name}>")
+
+
+def needs(*extensions: str) -> pytest.MarkDecorator:
+    """Skip a test of the core that uses these extensions where one of them was removed."""
+    missing = [name for name in extensions if name not in NAMES]
+    return pytest.mark.skipif(bool(missing), reason=f"removed: {', '.join(missing)}")
 
 
 class Route(NamedTuple):

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 import time_machine
 from conftest import PASSWORD
 from sqlalchemy.exc import DBAPIError
+from surface import needs
 
 from taskapi.audit import Event, record
 from taskapi.audit.log import prune_audit
@@ -214,6 +215,7 @@ def events(admin, **query):
     return [item["event"] for item in admin.get(AUDIT, query_string=query).json["items"]]
 
 
+@needs("admin")
 def test_log_is_filtered_by_actor_subject_event_and_time(admin, person):
     start = datetime.now(UTC)
     admin.patch(f"{USERS}/{person.id}", json={"name": "One"})
@@ -225,6 +227,7 @@ def test_log_is_filtered_by_actor_subject_event_and_time(admin, person):
     assert events(admin, subject=person.id, after=(start + timedelta(hours=1)).isoformat()) == []
 
 
+@needs("admin")
 def test_log_pages_neither_skip_nor_repeat_new_entries(admin, person):
     for name in ("a", "b", "c", "d"):
         admin.patch(f"{USERS}/{person.id}", json={"name": name})
@@ -239,6 +242,7 @@ def test_log_pages_neither_skip_nor_repeat_new_entries(admin, person):
     assert seen == whole
 
 
+@needs("admin", "transfer")
 def test_account_events_are_recorded(admin, new_person, client):
     name, other = new_person(), "another horse altogether"
     tokens = client.post(LOGIN, json={"username": name, "password": PASSWORD}).json
@@ -265,11 +269,13 @@ def test_failed_sign_in_does_not_record_an_unknown_name(app, client):
         assert (entry.event, entry.subject_id, entry.details) == ("sign_in_failed", None, {})
 
 
+@needs("admin")
 @pytest.mark.parametrize("query", [{"event": "x"}, {"actor": "ada"}, {"after": "2030-01-01"}, {"ip": "127.0.0.1"}])
 def test_invalid_log_query_is_refused(admin, query):
     assert admin.get(AUDIT, query_string=query).status_code == 422
 
 
+@needs("admin")
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 def test_api_cannot_change_the_log(admin, method):
     assert getattr(admin, method)(AUDIT).status_code == 405

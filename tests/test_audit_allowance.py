@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 from conftest import PASSWORD
+from surface import needs
 
 from taskapi.audit.models import AuditEntry
 from taskapi.database import db
@@ -68,6 +69,7 @@ def test_addresses_of_one_network_share_an_allowance(client, recorded):
     assert recorded(event="sign_in_failed", subject_id=None) == 5
 
 
+@needs("admin")
 def test_anonymous_flood_does_not_suppress_entries_of_users(app, client, recorded, signed_in, new_person):
     for number in range(40):
         fail(client, address(number))
@@ -96,6 +98,7 @@ def test_user_allowance_does_not_limit_important_events(client, recorded, signed
     assert b'taskapi_audit_omitted_total{by="user"}' in client.get("/metrics").data
 
 
+@needs("admin")
 def test_acts_of_administrators_are_always_recorded(recorded, signed_in):
     admin, person = signed_in("admin"), signed_in()
     person_id = person.get("/api/v1/me").json["id"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import PASSWORD, close, flask_process
 from servers import wait_until
+from surface import needs
 
 TASKS = "/api/v1/tasks"
 
@@ -120,6 +121,7 @@ def test_restoring_a_backup_twice_revokes_the_tokens_in_between(embedded, person
         assert code(between[-1]) == (200, None)
 
 
+@needs("admin")
 def test_restore_revokes_the_token_of_a_role_that_was_removed(embedded, person, flask, tmp_path):
     for name in ("bob", "ada"):
         if name == "bob":
@@ -136,6 +138,7 @@ def test_restore_revokes_the_token_of_a_role_that_was_removed(embedded, person, 
     assert code(admin, path="/api/v1/admin/users") == REVOKED
 
 
+@needs("admin")
 def test_restore_names_deleted_accounts_and_they_are_erased_again_from_a_list(
     embedded, person, flask, backed_up, tmp_path
 ):
@@ -153,6 +156,7 @@ def test_restore_names_deleted_accounts_and_they_are_erased_again_from_a_list(
     assert flask("users", "erase-again", erased)[0] == 1
 
 
+@needs("changes")
 def test_after_a_restore_no_version_comes_twice_and_who_follows_changes_starts_again(
     embedded, person, flask, backed_up
 ):

@@ -5,6 +5,7 @@ import secrets
 
 import pytest
 from conftest import PASSWORD
+from surface import needs
 
 # How to make a resource for each PATCH of the document: its collection and the body that creates it
 COLLECTIONS = {
@@ -80,6 +81,7 @@ def made(signed_in):
     return make
 
 
+@needs("admin")
 def test_every_patch_accepts_the_response_of_get(document, made, subtests):
     assert patches(document) == COLLECTIONS.keys() | ACCOUNTS
     for path in patches(document):
@@ -139,6 +141,7 @@ def shown_again(client, path, shown):
     return again.json | {name: shown[name] for name in ("id", "username", "created_at")}
 
 
+@needs("admin")
 @pytest.mark.parametrize("active", [True, False])
 def test_account_that_an_administrator_read_can_be_created_again(made, active):
     client, url = made("/api/v1/admin/users/{user_id}")
@@ -153,6 +156,7 @@ def test_account_that_its_owner_read_can_be_registered_again(made):
     assert shown_again(client, "/api/v1/auth/register", shown) == shown | {"roles": ["editor"]}
 
 
+@needs("admin")
 def test_account_created_inactive_cannot_sign_in_and_the_log_says_so(made):
     client, _ = made("/api/v1/me")
     body = {"username": f"person-{secrets.token_hex(4)}", "password": PASSWORD, "active": False}

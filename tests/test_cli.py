@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
+from surface import needs
 
 from taskapi.cli.sample_data import sample_tasks
 from taskapi.tasks.schemas import TASK
@@ -30,12 +31,14 @@ def sign_in(client):
     return sign_in
 
 
+@needs("admin")
 def test_an_account_made_on_the_command_line_signs_in_with_its_role(flask, sign_in):
     result = flask("users", "create", "Grace", "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
     assert (result.exit_code, result.output) == (0, "Opened the account grace with the role admin.\n")
     assert sign_in("grace", PASSWORD).get("/api/v1/me").json["roles"] == ["admin"]
 
 
+@needs("admin")
 @pytest.mark.parametrize(
     ("name", "password", "says"),
     [
@@ -56,12 +59,14 @@ def test_a_wrong_name_is_told_before_a_password_is_asked_for(flask):
     assert "Password" not in flask("users", "create", "x").output
 
 
+@needs("admin")
 def test_a_taken_name_is_one_line(flask, new_person):
     taken = new_person()
     result = flask("users", "create", taken, "--password-stdin", stdin=PASSWORD)
     assert (result.exit_code, result.output) == (1, f"Error: The username {taken} is taken.\n")
 
 
+@needs("admin")
 def test_a_database_without_the_schema_is_one_line(make_app, new_database):
     runner = make_app(DATABASE_URL=new_database()).test_cli_runner()
     result = runner.invoke(args=["users", "create", "mary", "--password-stdin"], input=PASSWORD)

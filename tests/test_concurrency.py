@@ -6,6 +6,7 @@ from threading import Barrier
 
 import pytest
 from following import Copy, truth, without_counts
+from surface import needs
 
 WRITERS = 16
 
@@ -64,6 +65,7 @@ def test_changes_without_a_condition_all_happen_one_after_the_other(owner, anoth
     assert len({answer.json["version"] for answer in answers}) == WRITERS
 
 
+@needs("changes")
 @pytest.mark.parametrize("people", [1, 4])
 def test_a_copy_that_follows_while_sixteen_write_is_the_truth(signed_in, another, at_once, people):
     owners = [signed_in() for _ in range(people)]

@@ -6,6 +6,7 @@ from http.cookies import SimpleCookie
 import pytest
 import time_machine
 from conftest import PASSWORD
+from surface import needs
 
 from taskapi.config import SettingsError
 from taskapi.database import now
@@ -303,6 +304,7 @@ def test_deleting_the_account_clears_the_cookies(browser):
     assert_signed_out(answer, browser)
 
 
+@needs("admin")
 @pytest.mark.parametrize(
     ("method", "path", "body"), [("POST", "/sign-out", None), ("PATCH", "", {"active": False}), ("DELETE", "", None)]
 )

@@ -13,6 +13,7 @@ from conftest import PASSWORD
 from exchanging import bring
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from surface import needs
 
 TASKS = "/api/v1/tasks"
 ZONES = [
@@ -197,6 +198,7 @@ def due_of(task):
     return date.fromisoformat(task["due_date"]) if task["due_date"] else None
 
 
+@needs("changes", "transfer")
 def test_days_follow_the_time_zone(signed_in):
     run_state_machine_as_test(
         lambda: DaysMachine(signed_in()),

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 import time_machine
 from conftest import PASSWORD
+from surface import needs
 
 from taskapi.audit.models import AuditEntry
 from taskapi.database import db
@@ -62,6 +63,7 @@ def test_registration_cannot_set_privileged_fields(app, client, refusals, claim)
     assert refusals() == [("validation_failed", "POST", REGISTER)]
 
 
+@needs("admin")
 @pytest.mark.parametrize("roles", [["admin"], ["viewer", "admin"], "admin", None, [], {"admin": True}])
 def test_roles_of_a_registration_are_ignored(app, client, roles):
     """An account that was read can be registered again, and gets the role of every new account."""
@@ -81,6 +83,7 @@ def test_user_cannot_change_their_own_roles(app, person, refusals):
     assert refusals(person.id) == []
 
 
+@needs("admin")
 def test_user_cannot_add_a_role_to_their_token(person, client, refusals):
     header, claims = opened(person.token)
     signature = person.token.rpartition(".")[2]
@@ -90,6 +93,7 @@ def test_user_cannot_add_a_role_to_their_token(person, client, refusals):
     assert refusals() == [("token_invalid", "GET", USERS)]
 
 
+@needs("admin")
 @pytest.mark.parametrize(
     ("route", "body"),
     [
@@ -127,12 +131,14 @@ def test_no_role_can_access_tasks_of_others_by_id(signed_in, owner, task, role):
     assert owner.get(path).json == task
 
 
+@needs("admin")
 def test_refusal_is_shown_in_the_activity_of_the_user(person):
     person.get(USERS)
     entry = person.get(f"{ME}/activity").json["items"][0]
     assert (entry["event"], entry["ip"]) == ("access_refused", "127.0.0.1")
 
 
+@needs("admin")
 def test_refusal_is_recorded_once_a_minute_per_user_and_route(person, refusals):
     for _ in range(5):
         person.get(USERS)

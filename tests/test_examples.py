@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from conftest import PASSWORD
 from jsonschema import Draft202012Validator
-from surface import METHODS, collections
+from surface import METHODS, collections, needs
 
 from taskapi.api import openapi_examples as cast
 
@@ -125,6 +125,7 @@ def test_every_example_request_is_accepted_as_documented(app, document, make_wor
             answer.close()
 
 
+@needs("transfer")
 @pytest.mark.parametrize("form", ["csv", "ics"])
 def test_exported_file_begins_like_its_example(document, owner, task, form):
     path = f"/api/v1/tasks/export.{form}"

@@ -1,7 +1,7 @@
 """The guard: views without a declaration are closed, and roles have the permissions of the table."""
 
 import pytest
-from surface import access, routes
+from surface import access, needs, routes
 
 from taskapi.security.guard import PUBLIC, Access, requires
 from taskapi.security.rbac import Permission
@@ -153,6 +153,7 @@ def test_options_returns_the_methods_without_a_token(client):
     assert answer.data == b""
 
 
+@needs("admin")
 def test_checks_run_in_the_documented_order(app, new_person):
     """Form, claims and signature are tried in tests/test_cli_tokens.py; this is what the guard adds to them."""
     browser, password = app.test_client(), "correct horse battery staple"

@@ -4,6 +4,7 @@ import re
 import secrets
 
 import pytest
+from surface import needs
 
 from tests.forging import SECRET
 
@@ -69,6 +70,7 @@ def test_every_response_has_a_strict_content_policy(answers, subtests):
                 assert policy == API_POLICY
 
 
+@needs("admin")
 def test_response_204_has_no_content_type(app, signed_in, subtests):
     admin = signed_in("admin")
     things = {

@@ -8,6 +8,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from psycopg import Connection
+from surface import needs
 
 ROOT = Path(__file__).parent.parent
 # Names with an underscore that our code uses. All are documented by their packages
@@ -40,6 +41,7 @@ def test_extras_have_normalised_names():
     assert extras == {canonicalize_name(extra) for extra in extras}
 
 
+@needs("transfer", "admin")
 def test_no_private_name_of_a_dependency_is_used():
     used = {name for path in sources() for name in private_names(path)}
     assert used == DOCUMENTED

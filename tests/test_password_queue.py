@@ -8,6 +8,7 @@ from threading import Barrier
 
 import pytest
 from conftest import PASSWORD
+from surface import needs
 
 LOGIN = "/api/v1/auth/login"
 COST = 10  # of bcrypt: about 60 ms
@@ -102,6 +103,7 @@ def test_place_is_released_after_every_outcome(make_app, signed_in):
         assert wrong(client).status_code == 401
 
 
+@needs("admin")
 def test_commands_do_not_use_the_queue(make_app):
     runner = make_app(PASSWORD_QUEUE=0).test_cli_runner()
     for _ in range(2):

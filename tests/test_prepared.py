@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from psycopg.errors import InvalidSqlStatementName
 from psycopg.pq import TransactionStatus
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from surface import needs
 
 from taskapi.database import READER, PreparedStatement, db, now, reader, rls_user, writer
 from taskapi.database.statements import run_script
@@ -41,6 +42,7 @@ def shown_everywhere(person, task_id):
     return person.get(f"{TASKS}/{task_id}").json, listed, change["data"]
 
 
+@needs("changes", "transfer")
 @pytest.mark.parametrize("text", TEXTS, ids=lambda text: ascii(text[:12]))
 def test_text_comes_back_as_it_was_given_wherever_it_is_shown(owner, text):
     made = owner.post(TASKS, json={"title": "Water", "description": text})
@@ -49,6 +51,7 @@ def test_text_comes_back_as_it_was_given_wherever_it_is_shown(owner, text):
     assert all(seen == made.json for seen in shown_everywhere(owner, made.json["id"]))
 
 
+@needs("changes", "transfer")
 @pytest.mark.parametrize("instant", INSTANTS)
 def test_an_instant_looks_the_same_wherever_it_is_shown(owner, instant):
     made = owner.post(TASKS, json={"title": "Water", "due_at": instant, "status": "done"}).json
@@ -118,6 +121,7 @@ def test_when_a_connection_breaks_those_that_are_as_old_are_used_no_more(make_ap
         assert as_old.closed
 
 
+@needs("admin")
 def test_json_that_was_stored_over_several_lines_is_one_row_of_a_page(app, signed_in):
     admin, person = signed_in("admin"), signed_in()
     with app.app_context():

@@ -1,6 +1,7 @@
 """/projects: names, counts, and the trash that takes their tasks along."""
 
 import pytest
+from surface import needs
 
 
 @pytest.fixture
@@ -133,6 +134,7 @@ def test_a_name_in_the_trash_is_free_and_blocks_the_restoration_once_taken(owner
     assert owner.post(f"{url}/restore").json["name"] == "Garden"
 
 
+@needs("changes")
 def test_restore_takes_a_new_name_when_the_old_one_was_taken(owner, project, add):
     task = add(project_id=project["id"])
     url = f"/api/v1/projects/{project['id']}"

@@ -9,12 +9,14 @@ from itertools import count
 import pytest
 from exchanging import bring
 from servers import Server, wait_until
+from surface import needs
 
 from taskapi.database import db
 
 TASKS = "/api/v1/tasks"
 SECRET = "a secret of this test, long enough for HS256"
 ATTACKERS = 64
+pytestmark = needs("transfer")
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from conftest import PASSWORD, TEST_DATABASE_URL
 from flask_migrate import upgrade
 from psycopg.sql import SQL
 from sqlalchemy.exc import DBAPIError, InternalError, ProgrammingError
-from surface import collections, declared
+from surface import collections, declared, needs
 
 from taskapi.database import READER, db, reader, rls_count_only, rls_status, rls_tables, rls_user, set_rls_user
 from taskapi.users.models import User
@@ -305,6 +305,7 @@ def test_a_migration_that_would_change_the_rows_of_nobody_is_refused(app):
             connection.execute(sa.text("UPDATE tasks SET title = ''"))
 
 
+@needs("transfer")
 def test_what_is_exported_is_ones_own(people, owner, signed_in):
     live(owner)
     exported = owner.get("/api/v1/me/export").json
@@ -312,6 +313,7 @@ def test_what_is_exported_is_ones_own(people, owner, signed_in):
     assert len(owner.get("/api/v1/tasks/export.json").json["tasks"]) == 1
 
 
+@needs("admin")
 def test_administrators_count_the_tasks_of_all(app, people, signed_in):
     admin = signed_in("admin")
     before = admin.get("/api/v1/admin/stats").json["tasks"]

@@ -4,6 +4,7 @@ import pytest
 from conftest import PASSWORD
 from exchanging import bring
 from searching import count_in, find, in_index
+from surface import needs
 
 from taskapi.tasks.queries import FEW_TASKS
 
@@ -41,6 +42,7 @@ def test_a_task_that_was_changed_before_it_came_into_the_index_is_in_it_as_it_is
     assert (find(owner, "skyr"), find(owner, "bread"), find(owner, "oat")) == (["Soy skyr"], [], [])
 
 
+@needs("transfer")
 def test_many_tasks_that_are_imported_at_once_are_in_the_index(app, owner):
     assert bring(owner, [{"title": f"Kefir {i}"} for i in range(FEW_TASKS + 1)]).status_code == 200
     assert in_index(app, "kefir") == FEW_TASKS + 1

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 from exchanging import bring
 from searching import find
+from surface import needs
 
 from taskapi.database import db, rls_user
 from taskapi.tasks import search
@@ -33,6 +34,7 @@ def caller_id(client):
     return UUID(client.get("/api/v1/me").json["id"])
 
 
+@needs("transfer")
 def test_a_search_that_takes_too_long_is_stopped(owner, add, monkeypatch):
     texts = [{"title": "Long", "description": "milk and " * 2_200} for _ in range(300)]
     assert bring(owner, texts).status_code == 200
@@ -44,6 +46,7 @@ def test_a_search_that_takes_too_long_is_stopped(owner, add, monkeypatch):
     assert owner.get("/api/v1/tasks?limit=1").status_code == 200
 
 
+@needs("transfer")
 def test_a_user_runs_two_searches_at_once(app, owner, other):
     other.post("/api/v1/tasks", json={"title": "Milk"})
     texts = [{"title": "Long", "description": "milk and " * 2_200} for _ in range(300)]

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from conftest import PASSWORD, program
+from surface import needs
 
 from taskapi.api.fields import timezone_names
 from taskapi.tasks.days import day_of, end_of_day, start_of_day
@@ -116,6 +117,7 @@ def test_every_instant_can_be_compared_with_a_day(owner, name):
         assert titles(owner, **{f"{name}_after": (today + timedelta(days=1)).isoformat()}) == []
 
 
+@needs("changes")
 def test_a_change_of_zone_leaves_versions_and_other_users_alone(owner, other):
     for client in (owner, other):
         client.post(TASKS, json={"title": "13 July", "due_date": "2030-07-13"})

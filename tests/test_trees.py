@@ -6,6 +6,7 @@ from exchanging import TASKS, bring, bring_csv, exported, faults
 from following import Copy
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from surface import needs
 
 PROJECTS = "/api/v1/projects"
 SAME = ["A subtask is in the project of its parent."]
@@ -65,6 +66,7 @@ def test_a_subtask_cannot_name_another_project(owner, tree, projects):
         assert (answer.status_code, answer.json["errors"]) == (422, {"json": {"project_id": SAME}})
 
 
+@needs("changes")
 def test_subtasks_move_with_their_parent_and_show_in_the_change_feed(owner, tree, projects):
     copy = Copy(owner).follow()
     trashed = tree[2]
@@ -115,6 +117,7 @@ def test_deleting_a_project_spares_a_tree_that_was_moved_out_of_it(owner, tree, 
     assert [show(owner, task)["deleted_at"] for task in tree] == [None] * 3
 
 
+@needs("transfer")
 def test_imported_subtasks_take_the_project_of_their_parents(owner):
     rows = [{"title": "c", "id": "3", "parent_id": "2"}, {"title": "b", "id": "2", "parent_id": "1", "project": "p"}]
     rows += [{"title": "a", "id": "1", "project": "P"}]
@@ -123,6 +126,7 @@ def test_imported_subtasks_take_the_project_of_their_parents(owner):
     assert {task["title"]: task["project"] for task in exported(owner)} == dict.fromkeys("abc", first_given)
 
 
+@needs("transfer")
 def test_an_imported_subtask_cannot_name_another_project(owner):
     rows = [{"title": "a", "id": "1"}, {"title": "b", "parent_id": "1", "project": "P"}]
     assert faults(bring(owner, rows)) == {"1": {"project": SAME}}
@@ -235,6 +239,7 @@ class TreeMachine(RuleBasedStateMachine):
         return answer["items"]
 
 
+@needs("changes", "transfer")
 def test_every_tree_stays_in_one_project_whatever_is_done(signed_in):
     run_state_machine_as_test(
         lambda: TreeMachine(signed_in()), settings=settings(max_examples=25, stateful_step_count=30, deadline=None)

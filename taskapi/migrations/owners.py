@@ -15,7 +15,8 @@ def each_owner() -> Iterator[UUID]:
     guarded = connection.dialect.name == "postgresql"
     for owner_id in connection.execute(sa.select(_USERS.c.id).order_by(_USERS.c.id)).scalars().all():
         if guarded:
-            op.execute(f"SET LOCAL taskapi.user_id = '{owner_id}'")
+            setting = f"SET LOCAL taskapi.user_id = '{owner_id}'"
+            op.execute(setting)
             op.execute("SET LOCAL row_security = on")
         yield owner_id
     if guarded:

@@ -1,0 +1,65 @@
+"""Extensions can be deleted: without one, or without all of them, the rest migrates, starts and passes its tests."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXTENSIONS = Path("taskapi", "extensions", "__init__.py")
+NAMES = re.findall(r'^    "(\w+)",$', (ROOT / EXTENSIONS).read_text(encoding="utf-8"), re.MULTILINE)
+LEFT_OUT = shutil.ignore_patterns(".*_cache", ".git", ".venv", "node_modules", "__pycache__", ".hypothesis", "instance")
+START = """
+from taskapi import create_app
+client = create_app({"LOG_LEVEL": "error"}).test_client()
+assert client.get("/readyz").status_code == 200
+assert client.get("/openapi.json").status_code == 200
+"""
+# The tests of all routes, settings, documents and of what the extensions extend; with all extensions gone: all tests
+FEW = [
+    f"tests/test_{name}.py"
+    for name in (
+        "architecture", "config", "docs", "document", "examples", "guard", "isolation", "labels", "matrix",
+        "migrations", "projects", "revisions", "row_security", "schemas", "sessions", "setup", "tasks",
+    )
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("names", [[name] for name in NAMES] + [NAMES], ids="-".join)
+def test_the_rest_works_without(names, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
+    delete(folder, names)
+    run(folder, "-m", "docs.generate")
+    run(folder, "-m", "flask", "--app", "wsgi", "db", "upgrade")
+    run(folder, "-c", START)
+    run(folder, "-m", "mypy")
+    run(folder, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-cache")
+    tests = FEW if len(names) == 1 else ["tests"]
+    run(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
+
+
+def delete(folder, names):
+    """Delete extensions from a copy as their READMEs say."""
+    text = (folder / EXTENSIONS).read_text(encoding="utf-8")
+    for name in names:
+        shutil.rmtree(folder / "taskapi" / "extensions" / name)
+        shutil.rmtree(folder / "tests" / "extensions" / name)
+        text = text.replace(f'    "{name}",\n', "")
+    (folder / EXTENSIONS).write_text(text, encoding="utf-8")
+
+
+def run(folder, *words):
+    """Run Python in the copy, which has an instance folder and settings of its own."""
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("TASKAPI_")}
+    tests = {
+        name: value for name, value in os.environ.items() if name.startswith(("TASKAPI_TEST_", "TASKAPI_REQUIRE_"))
+    }
+    environment = outside | tests | {"PYTHONPATH": str(folder), "TASKAPI_INSTANCE_PATH": str(folder / "instance")}
+    command = [sys.executable, *words]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{words}\n{done.stdout[-8000:]}\n{done.stderr[-3000:]}"
