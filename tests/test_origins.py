@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from browser import QUIET
+from browser import CHROMIUM_ARGS
 from conftest import PASSWORD, POOLS, program
 from playwright.sync_api import Error, expect
 from proxy import write_certificate
@@ -119,7 +119,7 @@ def servers(request):
 @pytest.fixture(scope="module")
 def chromium(browser):
     """A browser that resolves the test hosts to this machine and has a back-forward cache."""
-    args = [*QUIET, "--host-resolver-rules=MAP *.test 127.0.0.1"]
+    args = [*CHROMIUM_ARGS, "--host-resolver-rules=MAP *.test 127.0.0.1"]
     path = program("chromium", "chromium-browser", "google-chrome")
     started = browser.browser_type.launch(
         executable_path=path, args=args, ignore_default_args=["--disable-back-forward-cache"]

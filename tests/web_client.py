@@ -97,5 +97,5 @@ def expire(context: BrowserContext) -> None:
 def sign_in_by_cookies(context: BrowserContext, site: str, username: str) -> None:
     """Sign in a browser without the sign-in page."""
     credentials = {"username": username, "password": PASSWORD, "cookies": True}
-    answer = context.request.post(f"{site}/api/v1/auth/login", data=credentials)
-    assert answer.ok, answer.text()
+    response = context.request.post(f"{site}/api/v1/auth/login", data=credentials)
+    assert response.ok, response.text()

@@ -8,14 +8,14 @@ from conftest import ROOT
 from taskapi.extensions.web.routes import FILES, FOLDER, RELEASE
 
 CODE = {name: text.decode() for name, text in FILES.items() if name.endswith(".js")}
-FOREVER = "public, max-age=31536000, immutable"
+ONE_YEAR = "public, max-age=31536000, immutable"
 
 
 def test_page_is_public_and_revalidated(client):
-    answer = client.get("/")
-    assert (answer.status_code, answer.content_type) == (200, "text/html; charset=utf-8")
-    assert answer.headers["Cache-Control"] == "no-cache"
-    assert client.head("/").headers["Content-Length"] == answer.headers["Content-Length"]
+    response = client.get("/")
+    assert (response.status_code, response.content_type) == (200, "text/html; charset=utf-8")
+    assert response.headers["Cache-Control"] == "no-cache"
+    assert client.head("/").headers["Content-Length"] == response.headers["Content-Length"]
 
 
 def test_page_policy_allows_only_own_files(client):
@@ -33,10 +33,10 @@ def test_page_preloads_modules_and_has_no_inline_code(client):
 def test_file_is_cached_for_a_year(client, subtests):
     for name in FILES:
         with subtests.test(name=name):
-            answer = client.get(f"/static/{RELEASE}/{name}")
-            assert answer.status_code == 200
-            assert answer.data == (FOLDER / name).read_bytes()
-            assert answer.headers["Cache-Control"] == FOREVER
+            response = client.get(f"/static/{RELEASE}/{name}")
+            assert response.status_code == 200
+            assert response.data == (FOLDER / name).read_bytes()
+            assert response.headers["Cache-Control"] == ONE_YEAR
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_file_returns_304_for_a_cached_copy(client, path):
     tag = client.get(path).headers["ETag"]
     again = client.get(path, headers={"If-None-Match": tag})
     assert (again.status_code, again.data) == (304, b"")
-    assert "Content-Security-Policy" not in again.headers  # it would take the place of the page's own
+    assert "Content-Security-Policy" not in again.headers  # it would replace that of the page
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_file_returns_304_for_a_cached_copy(client, path):
     ],
 )
 def test_unknown_file_returns_404(client, path):
-    answer = client.get(path)
-    assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+    response = client.get(path)
+    assert (response.status_code, response.json["code"]) == (404, "not_found")
 
 
 def test_modules_never_parse_html_or_store_tokens(subtests):
@@ -98,7 +98,7 @@ def test_modules_are_short(subtests):
             assert max(map(len, code.splitlines())) <= 120
 
 
-@pytest.mark.parametrize("picture", sorted((ROOT / "docs" / "images").glob("*.png")), ids=lambda path: path.name)
-def test_screenshots_are_small(picture):
-    assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
-    assert picture.stat().st_size < 150_000
+@pytest.mark.parametrize("image", sorted((ROOT / "docs" / "images").glob("*.png")), ids=lambda path: path.name)
+def test_screenshots_are_small(image):
+    assert image.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert image.stat().st_size < 150_000

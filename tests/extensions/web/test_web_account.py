@@ -62,7 +62,7 @@ def test_sign_out_deletes_cookies_and_reaches_other_tabs(visit, context):
     page.get_by_role("button", name="Sign out", exact=True).click()
     for each in (page, other):
         each.get_by_role("heading", name="Sign in").wait_for()
-    assert [cookie["name"] for cookie in context.cookies()] == ["device"]  # which lets nobody in
+    assert [cookie["name"] for cookie in context.cookies()] == ["device"]  # which is not a credential
 
 
 def test_other_device_can_be_signed_out(user, visit):
@@ -131,7 +131,7 @@ def test_admin_finds_a_user_and_changes_the_roles(signed_in, visit, context, sit
     page.get_by_label("Find users").fill(other.username)
     people = page.get_by_role("list", name="Users").get_by_role("listitem")
     expect(people).to_have_count(1)
-    expire(context)  # a refresh brings a token that is not fresh: the password is asked for
+    expire(context)  # a refreshed token is not fresh, so the page asks for the password
     people.get_by_role("button", name="Edit").click()
     page.get_by_label("editor").uncheck()
     page.get_by_label("viewer").check()

@@ -31,9 +31,9 @@ def test_offline_edits_are_shown_and_sent_later(user, context, visit, task):
     expect(page.get_by_role("button", name="Offline")).to_contain_text("3 waiting")
     context.set_offline(False)
     saved(page)
-    found = {each["title"]: each for each in user.get(TASKS).json["items"]}
-    assert (found["Buy tulips"]["status"], found["Water the plants"]["status"]) == ("todo", "done")
-    assert found["Buy tulips"]["labels"] == ["garden"]
+    tasks = {each["title"]: each for each in user.get(TASKS).json["items"]}
+    assert (tasks["Buy tulips"]["status"], tasks["Water the plants"]["status"]) == ("todo", "done")
+    assert tasks["Buy tulips"]["labels"] == ["garden"]
     expect(page.get_by_role("button", name="Offline")).to_have_count(0)
 
 

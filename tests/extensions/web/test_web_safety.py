@@ -47,10 +47,10 @@ def filled(signed_in):
         {"title": ATTACKS[4], "status": "done"},
         {"title": f"{ATTACKS[0]} gone"},
     ]
-    made = [user.post("/api/v1/tasks", json=task).json for task in tasks]
-    user.post("/api/v1/tasks", json={"title": ATTACKS[2], "parent_id": made[0]["id"]})
-    user.delete(f"/api/v1/tasks/{made[5]['id']}")
-    user.places = {"task": made[0]["id"], "project": projects[0]["id"], "label": "%3Cimg%20src=x%20onerror=hit()%3E"}
+    created = [user.post("/api/v1/tasks", json=task).json for task in tasks]
+    user.post("/api/v1/tasks", json={"title": ATTACKS[2], "parent_id": created[0]["id"]})
+    user.delete(f"/api/v1/tasks/{created[5]['id']}")
+    user.places = {"task": created[0]["id"], "project": projects[0]["id"], "label": "%3Cimg%20src=x%20onerror=hit()%3E"}
     return user
 
 
@@ -130,7 +130,7 @@ def test_dialog_over_a_form_repeats_no_id(context, visit, filled):
     page = visit("admin/users", who=filled)
     page.get_by_role("button", name="New user").click()
     filled.delete("/api/v1/auth/sessions?include_current=true")
-    page.get_by_label("Username").fill("somebody-else")
+    page.get_by_label("Username").fill("another-user")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Create account").click()
     page.get_by_role("dialog", name="Sign in again").wait_for()
@@ -140,5 +140,5 @@ def test_dialog_over_a_form_repeats_no_id(context, visit, filled):
 def violations(page, rules=None):
     """Return the violations that axe finds."""
     only = {"runOnly": {"type": "rule", "values": rules}} if rules else {}
-    found = page.evaluate("options => axe.run(document, options)", {"resultTypes": ["violations"], **only})
-    return [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in found["violations"]]
+    result = page.evaluate("options => axe.run(document, options)", {"resultTypes": ["violations"], **only})
+    return [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in result["violations"]]

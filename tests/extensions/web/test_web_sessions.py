@@ -109,7 +109,7 @@ def test_sidebar_counts_are_updated(user, visit, task):
 def test_expired_token_is_refreshed_once_for_all_tabs(context, visit, task, refreshes):
     pages = [visit("all"), visit("all")]
     expire(context)
-    for page in pages:  # each asks several things at once
+    for page in pages:  # several requests at once
         page.evaluate("location.hash = '#/today'; window.dispatchEvent(new Event('focus'))")
         page.evaluate("location.hash = '#/completed'")
         page.evaluate("location.hash = '#/all'")
@@ -175,20 +175,20 @@ def test_failed_refresh_does_not_sign_out(context, visit, task):
     saved(page)
 
 
-HEARD = """
+RECORD_RESPONSES = """
 const real = fetch;
 window.fetch = async (...call) => {
-    const answer = await real(...call);
-    heard.push(await answer.clone().text());
-    return answer;
+    const response = await real(...call);
+    responses.push(await response.clone().text());
+    return response;
 };
-window.heard = [];
+window.responses = [];
 """
-READABLE = "document.cookie + JSON.stringify([{...localStorage}, {...sessionStorage}, heard])"
+READABLE = "document.cookie + JSON.stringify([{...localStorage}, {...sessionStorage}, responses])"
 
 
 def test_scripts_cannot_read_tokens(context, page, site):
-    page.add_init_script(HEARD)
+    page.add_init_script(RECORD_RESPONSES)
     page.goto(site)
     page.get_by_role("button", name="Create an account").click()
     page.get_by_label("Username").fill(f"user-{secrets.token_hex(6)}")
@@ -202,6 +202,6 @@ def test_scripts_cannot_read_tokens(context, page, site):
     read += page.evaluate(READABLE)
     tokens = [each["value"] for each in context.cookies() if each["httpOnly"] and each["name"] != "device"]
     assert len(tokens) == 2
-    assert read.count("refresh_expires_in") == 2  # a sign-in and a refresh were heard
+    assert read.count("refresh_expires_in") == 2  # responses of a sign-in and a refresh
     assert not [token for token in tokens if token in read]
     assert "eyJ" not in read

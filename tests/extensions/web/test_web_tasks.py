@@ -186,8 +186,8 @@ def test_focus_moves_to_the_next_task_after_completion(user, visit, three):
     page.keyboard.press("u")
     expect(page.locator(".row .title")).to_have_text(["Two", "One"])
     saved(page)
-    found = user.get(TASKS).json["items"]
-    assert {each["title"]: each["status"] for each in found} == {"One": "todo", "Two": "todo", "Three": "done"}
+    tasks = user.get(TASKS).json["items"]
+    assert {each["title"]: each["status"] for each in tasks} == {"One": "todo", "Two": "todo", "Three": "done"}
 
 
 # At once: the second key must follow within 1.2 seconds
@@ -454,10 +454,10 @@ def test_completed_tasks_are_sorted_by_completion(user, visit):
 @pytest.fixture
 def garden(user):
     """A project of the user with a task, and a task outside of it."""
-    made = user.post("/api/v1/projects", json={"name": "Garden"}).json
-    user.post(TASKS, json={"title": "Buy bulbs", "project_id": made["id"], "labels": ["errands"]})
+    created = user.post("/api/v1/projects", json={"name": "Garden"}).json
+    user.post(TASKS, json={"title": "Buy bulbs", "project_id": created["id"], "labels": ["errands"]})
     user.post(TASKS, json={"title": "Call"})
-    return made
+    return created
 
 
 def test_project_and_label_views_list_their_tasks(visit, garden):
@@ -513,8 +513,8 @@ def test_completed_tasks_can_be_shown(user, visit, task):
 
 
 def test_trash_restores_and_deletes_permanently(user, visit):
-    made = [user.post(TASKS, json={"title": title}).json for title in ("Back", "Gone")]
-    for task in made:
+    created = [user.post(TASKS, json={"title": title}).json for title in ("Back", "Gone")]
+    for task in created:
         user.delete(f"{TASKS}/{task['id']}")
     page = visit("trash")
     row(page, "Back").get_by_role("button", name="Restore").click()
@@ -525,12 +525,12 @@ def test_trash_restores_and_deletes_permanently(user, visit):
     expect(page.get_by_text("The trash is empty.")).to_be_visible()
     saved(page)
     assert [each["title"] for each in user.get(TASKS).json["items"]] == ["Back"]
-    assert user.get(f"{TASKS}/{made[1]['id']}").status_code == 404
+    assert user.get(f"{TASKS}/{created[1]['id']}").status_code == 404
 
 
 def test_long_list_is_loaded_in_pages(user, visit):
-    made = [{"op": "create", "data": {"title": f"Task {number}"}} for number in range(60)]
-    user.post(f"{TASKS}/batch", json={"operations": made})
+    created = [{"op": "create", "data": {"title": f"Task {number}"}} for number in range(60)]
+    user.post(f"{TASKS}/batch", json={"operations": created})
     page = visit("all")
     expect(page.locator(".row")).to_have_count(50)
     page.get_by_role("button", name="Show more").click()
@@ -642,8 +642,8 @@ def test_label_dialog_sends_only_changed_fields(user, visit, garden):
 
 
 def test_list_is_reloaded_when_its_cursor_is_invalid(user, context, visit):
-    made = [{"op": "create", "data": {"title": f"Task {number}"}} for number in range(60)]
-    user.post(f"{TASKS}/batch", json={"operations": made})
+    created = [{"op": "create", "data": {"title": f"Task {number}"}} for number in range(60)]
+    user.post(f"{TASKS}/batch", json={"operations": created})
     page = visit("all")
     expect(page.locator(".row")).to_have_count(50)
     spoil = re.compile(r"cursor=[^&]+")
@@ -656,11 +656,11 @@ def test_list_is_reloaded_when_its_cursor_is_invalid(user, context, visit):
 
 
 def test_reopening_can_be_undone(user, visit, task):
-    for status, said in (("done", "Reopened"), ("in_progress", "Completed"), ("cancelled", "Completed")):
+    for status, verb in (("done", "Reopened"), ("in_progress", "Completed"), ("cancelled", "Completed")):
         user.patch(f"{TASKS}/{task['id']}", json={"status": status})
         page = visit(f"all?task={task['id']}")
         page.get_by_role("complementary").get_by_role("checkbox", name="Water the plants").click()
-        expect(page.get_by_role("status").filter(has_text=f"{said} “Water the plants”.")).to_be_visible()
+        expect(page.get_by_role("status").filter(has_text=f"{verb} “Water the plants”.")).to_be_visible()
         saved(page)
         assert user.get(f"{TASKS}/{task['id']}").json["status"] == ("todo" if status == "done" else "done")
         page.get_by_role("button", name="Undo").click()

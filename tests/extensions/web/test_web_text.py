@@ -14,7 +14,7 @@ from taskapi.extensions.web.routes import RELEASE
 QUICK_ADD = "text/quick_add_parser.js"
 NOON = "2030-06-12T12:00:00Z"  # a Wednesday
 
-DAYS = {  # what is said of the day, and the day it is; the title is "Milk"
+DAYS = {  # due words, and the day; the title is "Milk"
     "today": "06-12", "tomorrow": "06-13", "Tomorrow": "06-13", "the day after tomorrow": "06-14",
     "day after tomorrow": "06-14", "on Friday": "06-14", "friday": "06-14", "by Friday": "06-14", "due Friday": "06-14",
     "for Sat": "06-15", "on Sat": "06-15", "by Sat": "06-15", "sat": "06-15", "wed": "06-19", "this Wednesday": "06-12",
@@ -25,7 +25,7 @@ DAYS = {  # what is said of the day, and the day it is; the title is "Milk"
     "20 dec": "12-20", "Dec 20th": "12-20", "Fri, 14 June": "06-14", "12 June": "06-12", "2030-07-01": "07-01",
     "15.7.2030": "07-15", "Friday.": "06-14", "tomorrow!": "06-13",
 }  # fmt: skip
-INSTANTS_SAID = {  # and the instant it is; Berlin is two hours ahead of UTC in summer
+INSTANT_WORDS = {  # due words, and the instant; Berlin is two hours ahead of UTC in summer
     "tomorrow at 6pm": "06-13T16:00", "18:30": "06-12T16:30", "at 18:30": "06-12T16:30", "10:00": "06-13T08:00",
     "9am": "06-13T07:00", "12am": "06-12T22:00", "12pm": "06-13T10:00", "6.30 p.m.": "06-12T16:30",
     "@6pm": "06-12T16:00", "at noon": "06-13T10:00", "tomorrow morning": "06-13T07:00",
@@ -42,7 +42,7 @@ LATER = {
     "on the 5th": "2030-07-05", "2031-01-31": "2031-01-31", "15.4.2027": "2027-04-15", "2031/4/15": "2031-04-15",
     "15-4-2031": "2031-04-15", "April 15, 2031": "2031-04-15",
 }  # fmt: skip
-TEXTS = (  # nothing is understood: all of it is the title
+TEXTS = (  # not recognized: the whole line is the title
     "Milk", "Milk !nonsense", "Milk!", "Issue #", "Fix #42", "#42", "Fix bug #42-3", "Read #1 and #2", "Meet at 6",
     "Write to ada@example.org", "Milk 2031-02-31", "Milk 31 February", "Milk 25:00", "Milk 13pm", "Chapter 12",
     "Tomorrow", "for tomorrow", "in 3 days", "Dec 20 5pm", "Monday is a song", "Gym every Sunday", "every Sunday",
@@ -74,9 +74,9 @@ SIGNED = {
     "Meet @ 5pm": {"title": "Meet", "due_at": "2030-06-12T15:00:00Z"},
 }
 LINES = {
-    **{f"Milk {said}": {"title": "Milk", "due_date": f"2030-{day}"} for said, day in DAYS.items()},
-    **{f"Milk {said}": {"title": "Milk", "due_at": f"2030-{at}:00Z"} for said, at in INSTANTS_SAID.items()},
-    **{f"Milk {said}": {"title": "Milk", "due_date": day} for said, day in LATER.items()},
+    **{f"Milk {phrase}": {"title": "Milk", "due_date": f"2030-{day}"} for phrase, day in DAYS.items()},
+    **{f"Milk {phrase}": {"title": "Milk", "due_at": f"2030-{at}:00Z"} for phrase, at in INSTANT_WORDS.items()},
+    **{f"Milk {phrase}": {"title": "Milk", "due_date": day} for phrase, day in LATER.items()},
     **{text: {"title": text} for text in TEXTS},
     **SIGNED,
 }
@@ -130,7 +130,7 @@ def test_quick_add_parses_a_line(run, subtests):
 def test_quick_add_parses_dates_by_locale(browser, site, locale, subtests):
     context = browser.new_context(locale=locale)
     run = in_browser(context.new_page(), site)
-    lines = {f"Milk {said}": due for said, due in LOCAL_LINES[locale].items()}
+    lines = {f"Milk {phrase}": due for phrase, due in LOCAL_LINES[locale].items()}
     for (line, due), found in zip(lines.items(), run(QUICK_ADD, PARSED, [*lines]), strict=True):
         with subtests.test(line=line):
             name = "due_at" if due and "T" in due else "due_date"
@@ -138,7 +138,7 @@ def test_quick_add_parses_dates_by_locale(browser, site, locale, subtests):
     context.close()
 
 
-SAID = [*DAYS, *INSTANTS_SAID, *LATER, *TEXTS, "!high", "#Garden", "@home", '@"far away"', "#42", "for"]
+PHRASES = [*DAYS, *INSTANT_WORDS, *LATER, *TEXTS, "!high", "#Garden", "@home", '@"far away"', "#42", "for"]
 UNDERSTOOD = "given.map(([line, kept]) => m.parseQuickAdd(line, kept))"
 
 
@@ -148,12 +148,12 @@ def test_quick_add_loses_no_word(run):
     @settings(
         max_examples=20, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
     )
-    @given(st.lists(st.lists(st.sampled_from(SAID), min_size=1, max_size=5).map(" ".join), min_size=50, max_size=50))
+    @given(st.lists(st.lists(st.sampled_from(PHRASES), min_size=1, max_size=5).map(" ".join), min_size=50, max_size=50))
     def check(lines):
-        read = run(QUICK_ADD, UNDERSTOOD, [[line, []] for line in lines])
-        kept = [[each["words"] for each in found["understood"]] for found in read]
+        results = run(QUICK_ADD, UNDERSTOOD, [[line, []] for line in lines])
+        kept = [[each["words"] for each in found["understood"]] for found in results]
         again = run(QUICK_ADD, UNDERSTOOD, [*zip(lines, kept, strict=True)])
-        for line, found, words, second in zip(lines, read, kept, again, strict=True):
+        for line, found, words, second in zip(lines, results, kept, again, strict=True):
             assert Counter(line.split()) == Counter(" ".join([found["title"], *words]).split()), line
             assert Counter(" ".join(words).split()) <= Counter(second["title"].split()), line
 
@@ -197,11 +197,11 @@ INSTANTS = {
 def test_local_times_are_instants_of_the_time_zone(run):
     expression = "given.map(([day, time]) => m.instantOf(day, time))"
     assert run("text/dates.js", expression, [*INSTANTS.values()]) == [*INSTANTS]
-    read = run("text/dates.js", "given.map(at => [m.dayOf(at), m.timeOf(at)])", [*INSTANTS])
-    assert [tuple(each) for each in read] == [*INSTANTS.values()]
+    results = run("text/dates.js", "given.map(at => [m.dayOf(at), m.timeOf(at)])", [*INSTANTS])
+    assert [tuple(each) for each in results] == [*INSTANTS.values()]
 
 
-SKIPPED = {  # times that the clock skips, and what they become; a day without a midnight starts at the first instant
+SKIPPED = {  # skipped local times, and their instants; a day without a midnight starts at its first instant
     ("America/New_York", "2027-03-14", "02:30"): "2027-03-14T07:30:00Z",
     ("Europe/Berlin", "2027-03-28", "02:00"): "2027-03-28T01:00:00Z",
     ("Australia/Lord_Howe", "2026-10-04", "02:15"): "2026-10-03T15:45:00Z",
@@ -215,9 +215,9 @@ IN_ZONES = "given.map(([zone, day, time]) => (m.setZone(zone), m.instantOf(day, 
 
 
 def test_skipped_times_move_forward(run, subtests):
-    for asked, found in zip(SKIPPED, run("text/dates.js", IN_ZONES, [*SKIPPED]), strict=True):
-        with subtests.test(asked=asked):
-            assert found == SKIPPED[asked]
+    for times, found in zip(SKIPPED, run("text/dates.js", IN_ZONES, [*SKIPPED]), strict=True):
+        with subtests.test(times=times):
+            assert found == SKIPPED[times]
 
 
 ZONES = (
@@ -231,23 +231,23 @@ ZONES = (
 def days_of_change(zone, years):
     """Return the days around each change of the UTC offset of a zone."""
     half_days = range(0, 24 * 366 * len(years), 12)
-    shown = [(datetime(years.start, 1, 1, tzinfo=UTC) + timedelta(hours=hour)).astimezone(zone) for hour in half_days]
-    changes = [later.date() for earlier, later in pairwise(shown) if earlier.utcoffset() != later.utcoffset()]
+    local = [(datetime(years.start, 1, 1, tzinfo=UTC) + timedelta(hours=hour)).astimezone(zone) for hour in half_days]
+    changes = [later.date() for earlier, later in pairwise(local) if earlier.utcoffset() != later.utcoffset()]
     return {day + timedelta(days=ahead) for day in changes for ahead in (-1, 0, 1)}
 
 
 def test_local_times_agree_with_python(run):
     """Compare with zoneinfo: an ambiguous time is the first instant, a skipped one has the offset before the gap."""
-    asked, expected = [], []
+    times, expected = [], []
     for name in ZONES:
         for day in days_of_change(ZoneInfo(name), range(2011, 2025)):
             for minutes in range(0, 4 * 60, 45):
-                shown = datetime.combine(day, time(*divmod(minutes, 60)), ZoneInfo(name))
-                asked.append((name, day.isoformat(), f"{shown:%H:%M}"))
-                expected.append(f"{shown.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
-    assert len(asked) > 3_000
-    found = run("text/dates.js", IN_ZONES, asked)
-    assert [each for each in zip(asked, found, expected, strict=True) if each[1] != each[2]] == []
+                local = datetime.combine(day, time(*divmod(minutes, 60)), ZoneInfo(name))
+                times.append((name, day.isoformat(), f"{local:%H:%M}"))
+                expected.append(f"{local.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    assert len(times) > 3_000
+    found = run("text/dates.js", IN_ZONES, times)
+    assert [each for each in zip(times, found, expected, strict=True) if each[1] != each[2]] == []
 
 
 def test_day_without_midnight_starts_at_its_first_instant(run):
@@ -282,8 +282,8 @@ DUE = [
 
 def test_due_dates_are_described_relative_to_today(run, subtests):
     tasks = [{"status": "todo", "due_date": None, "due_at": None, **due} for due, _, _ in DUE]
-    read = run("text/dates.js", "given.map(task => [m.describeDue(task), m.isOverdue(task)])", tasks)
-    for (due, words, overdue), found in zip(DUE, read, strict=True):
+    results = run("text/dates.js", "given.map(task => [m.describeDue(task), m.isOverdue(task)])", tasks)
+    for (due, words, overdue), found in zip(DUE, results, strict=True):
         with subtests.test(due=due):
             assert found == [words, overdue]
 
@@ -303,7 +303,7 @@ EDITS = [
 
 def test_conflicts_are_fields_changed_to_different_values(run, subtests):
     edits = [[BASE, mine, {**BASE, **theirs}] for mine, theirs, _ in EDITS]
-    read = run("data/merge.js", "given.map(edits => m.findConflicts(...edits))", edits)
-    for (mine, theirs, clash), found in zip(EDITS, read, strict=True):
+    results = run("data/merge.js", "given.map(edits => m.findConflicts(...edits))", edits)
+    for (mine, theirs, fields), found in zip(EDITS, results, strict=True):
         with subtests.test(mine=mine, theirs=theirs):
-            assert found == clash
+            assert found == fields
