@@ -1,4 +1,4 @@
-"""What a label looks like, and what the list of them can be asked for."""
+"""The schemas of labels, and of the query of their list."""
 
 from marshmallow import Schema, fields
 
@@ -13,55 +13,58 @@ class LabelSchema(Schema):
     derived = True  # it shows counts of tasks beside its row
 
     id = fields.UUID(dump_only=True, metadata={"example": LABEL_ID})
-    name = Text(1, 50, required=True, metadata={"example": "home", "description": "Unique, in any case."})
+    name = Text(
+        1, 50, required=True, metadata={"example": "home", "description": "Unique among your labels, ignoring case."}
+    )
     color = Color(allow_none=True)
     task_count = fields.Integer(
         dump_only=True,
         metadata={
-            "description": "How many tasks have it, without the trash and without archived projects.",
+            "description": "The number of tasks with it, without the trash and archived projects.",
             "example": 3,
         },
     )
     created_at = Instant(dump_only=True)
     updated_at = Instant(dump_only=True)
-    deleted_at = Instant(dump_only=True, allow_none=True, metadata={"description": "When it went into the trash."})
+    deleted_at = Instant(dump_only=True, allow_none=True, metadata={"description": "When it was moved to the trash."})
     version = fields.Integer(
-        dump_only=True, metadata={"description": "Your change number when it last changed.", "example": 7}
+        dump_only=True,
+        metadata={"description": "The number of your last change of it, which is its version.", "example": 7},
     )
 
 
 class LabelCreateSchema(BodySchema, LabelSchema):
-    """A new label. Only a name is needed."""
+    """A new label. Only the name is required."""
 
 
 class LabelPatchSchema(PatchSchema, LabelSchema):
-    """What changes in a label: the fields that are named. Null clears one."""
+    """The changes of a label. Fields that are not named keep their value; null clears a field."""
 
 
 class LabelRestoreSchema(BodySchema):
-    """How a label comes back from the trash: as it went there, except for its name.
+    """The restoration of a label from the trash, optionally with a new name.
 
     The other fields of a label are accepted and ignored, so that one that was read can be sent back.
     """
 
     read_only = tuple(LabelSchema().fields)
 
-    name = Text(1, 50, metadata={"example": "old home", "description": "A new name, if the old one was taken."})
+    name = Text(1, 50, metadata={"example": "old home", "description": "A new name, if another one has its name now."})
 
 
 LABEL = LabelSchema()
 NEW_LABEL = LabelCreateSchema()
 LABEL_CHANGES = LabelPatchSchema()
-CREATED = {"A name is enough": {"name": "errand"}, "With a colour": {"name": "call", "color": "#3366ff"}}
+CREATED = {"Only a name": {"name": "errand"}, "With a colour": {"name": "call", "color": "#3366ff"}}
 CHANGED = {"Another name": {"name": "household"}, "No colour": {"color": None}}
-RESTORED = {"Under its own name": {}, "Under another name": {"name": "old home"}}
+RESTORED = {"With its name": {}, "With another name": {"name": "old home"}}
 NAMES = tuple(LABEL.dump_fields)
 
 
 class LabelQuerySchema(PageSchema):
-    """Which labels; they come by name."""
+    """The filters of a list of labels, which is sorted by name."""
 
-    deleted = Switch(metadata={"description": "The trash instead."})
+    deleted = Switch(metadata={"description": "`true` lists the trash instead."})
 
 
 class LabelPageSchema(Schema):

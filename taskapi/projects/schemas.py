@@ -1,4 +1,4 @@
-"""What a project looks like, and what the list of them can be asked for."""
+"""The schemas of projects, and of the query of their list."""
 
 from marshmallow import Schema, fields
 
@@ -8,7 +8,7 @@ from taskapi.resources.pagination import PageSchema
 
 
 class TaskCountsSchema(Schema):
-    """How many tasks there are of each status, the trash left out."""
+    """The numbers of tasks by status, without the trash."""
 
     todo = fields.Integer(metadata={"example": 12})
     in_progress = fields.Integer(metadata={"example": 2})
@@ -22,7 +22,12 @@ class ProjectSchema(Schema):
     derived = True  # it shows counts of tasks beside its row
 
     id = fields.UUID(dump_only=True, metadata={"example": PROJECT_ID})
-    name = Text(1, 100, required=True, metadata={"example": "Garden", "description": "Unique, in any case."})
+    name = Text(
+        1,
+        100,
+        required=True,
+        metadata={"example": "Garden", "description": "Unique among your projects, ignoring case."},
+    )
     description = Text(0, 2000, multiline=True, allow_none=True, metadata={"example": "All that grows."})
     color = Color(allow_none=True)
     archived = Flag(
@@ -34,22 +39,23 @@ class ProjectSchema(Schema):
     task_counts = fields.Nested(TaskCountsSchema, dump_only=True)
     created_at = Instant(dump_only=True)
     updated_at = Instant(dump_only=True)
-    deleted_at = Instant(dump_only=True, allow_none=True, metadata={"description": "When it went into the trash."})
+    deleted_at = Instant(dump_only=True, allow_none=True, metadata={"description": "When it was moved to the trash."})
     version = fields.Integer(
-        dump_only=True, metadata={"description": "Your change number when it last changed.", "example": 7}
+        dump_only=True,
+        metadata={"description": "The number of your last change of it, which is its version.", "example": 7},
     )
 
 
 class ProjectCreateSchema(BodySchema, ProjectSchema):
-    """A new project. Only a name is needed."""
+    """A new project. Only the name is required."""
 
 
 class ProjectPatchSchema(PatchSchema, ProjectSchema):
-    """What changes in a project: the fields that are named. Null clears one."""
+    """The changes of a project. Fields that are not named keep their value; null clears a field."""
 
 
 class ProjectRestoreSchema(BodySchema):
-    """How a project comes back from the trash: as it went there, except for its name.
+    """The restoration of a project from the trash, optionally with a new name.
 
     The other fields of a project are accepted and ignored, so that one that was read can be sent back.
     """
@@ -57,7 +63,9 @@ class ProjectRestoreSchema(BodySchema):
     read_only = tuple(ProjectSchema().fields)
 
     name = Text(
-        1, 100, metadata={"example": "Garden, the old one", "description": "A new name, if the old one was taken."}
+        1,
+        100,
+        metadata={"example": "Garden, the old one", "description": "A new name, if another one has its name now."},
     )
 
 
@@ -65,21 +73,21 @@ PROJECT = ProjectSchema()
 NEW_PROJECT = ProjectCreateSchema()
 PROJECT_CHANGES = ProjectPatchSchema()
 CREATED = {
-    "A name is enough": {"name": "Garden"},
-    "With what there is to say": {"name": "House", "description": "Roof and cellar.", "color": "#3366ff"},
+    "Only a name": {"name": "Garden"},
+    "With more fields": {"name": "House", "description": "Roof and cellar.", "color": "#3366ff"},
 }
 CHANGED = {"Archived": {"archived": True}, "Another name": {"name": "Garden and balcony"}}
-RESTORED = {"Under its own name": {}, "Under another name": {"name": "Garden, the old one"}}
+RESTORED = {"With its name": {}, "With another name": {"name": "Garden, the old one"}}
 NAMES = tuple(PROJECT.dump_fields)
 
 
 class ProjectQuerySchema(PageSchema):
-    """Which projects; they come by name."""
+    """The filters of a list of projects, which is sorted by name."""
 
     archived = QueryFlag(
         metadata={"description": "`true`: only archived projects. `false`: only the others. Without it: all."}
     )
-    deleted = Switch(metadata={"description": "The trash instead."})
+    deleted = Switch(metadata={"description": "`true` lists the trash instead."})
 
 
 class ProjectPageSchema(Schema):

@@ -1,4 +1,4 @@
-"""What a task looks like, and what the list of them can be asked for."""
+"""The schemas of tasks, of the query of their list, and of their summary."""
 
 from typing import Any
 
@@ -24,57 +24,59 @@ class TaskSchema(Schema):
     id = fields.UUID(dump_only=True, metadata={"example": TASK_ID})
     title = Text(1, 200, required=True, metadata={"example": "Water the plants"})
     description = Text(0, 20_000, multiline=True, allow_none=True, metadata={"example": "Those on the balcony too."})
-    status = Choice(STATUSES, metadata={"description": "`todo`, unless a new task says otherwise."})
-    priority = Choice(
-        PRIORITIES, metadata={"description": "`none`, unless a new task says otherwise.", "example": "high"}
-    )
+    status = Choice(STATUSES, metadata={"description": "The default of a new task is `todo`."})
+    priority = Choice(PRIORITIES, metadata={"description": "The default of a new task is `none`.", "example": "high"})
     due_date = Day(
-        allow_none=True, metadata={"description": "A day. Never together with `due_at`.", "example": "2030-06-01"}
+        allow_none=True,
+        metadata={"description": "The day on which it is due. Not together with `due_at`.", "example": "2030-06-01"},
     )
-    due_at = Instant(allow_none=True, metadata={"description": "An instant. Never together with `due_date`."})
+    due_at = Instant(
+        allow_none=True, metadata={"description": "The instant at which it is due. Not together with `due_date`."}
+    )
     project_id = fields.UUID(
         allow_none=True,
         metadata={
-            "description": "One of your projects, not an archived one. A subtask is in the project of its parent: it "
-            "takes that on creation and moves with it. With a `parent_id` it may be left out or null, or name that "
-            "project. A PATCH that names another `project_id` and no `parent_id` takes the task out of its parent.",
+            "description": "One of your projects that is not archived. A subtask is always in the project of its "
+            "parent: with a `parent_id`, leave it out, send null, or name that project. A PATCH that names another "
+            "`project_id` and no `parent_id` removes the task from its parent.",
             "example": PROJECT_ID,
         },
     )
     parent_id = fields.UUID(
         allow_none=True,
-        metadata={"description": "One of your tasks, which this one is part of. At most 5 deep, and no cycles."},
+        metadata={"description": "One of your tasks. Trees of tasks have at most 5 levels, and no cycles."},
     )
     labels = fields.List(
         Text(1, 50),
         validate=Length(0, MOST_LABELS),
         allow_none=True,
         metadata={
-            "description": "Names of your labels, alphabetically. Unknown ones are created; case makes no difference.",
+            "description": "Names of your labels, sorted. Labels that do not exist are created. Case is ignored.",
             "example": ["home", "garden"],
         },
     )
     created_at = Instant(dump_only=True)
     updated_at = Instant(dump_only=True)
-    completed_at = Instant(dump_only=True, allow_none=True, metadata={"description": "Follows `status`."})
-    deleted_at = Instant(dump_only=True, allow_none=True, metadata={"description": "When it went into the trash."})
+    completed_at = Instant(dump_only=True, allow_none=True, metadata={"description": "When `status` became `done`."})
+    deleted_at = Instant(dump_only=True, allow_none=True, metadata={"description": "When it was moved to the trash."})
     version = fields.Integer(
-        dump_only=True, metadata={"description": "Your change number when it last changed; its ETag.", "example": 7}
+        dump_only=True,
+        metadata={"description": "The number of your last change of it, which is its ETag.", "example": 7},
     )
 
     @validates_schema
     def one_due(self, task: dict[str, Any], **_: Any) -> None:
-        """Refuse a day and an instant together."""
+        """Reject a due day together with a due instant."""
         if task.get("due_date") and task.get("due_at"):
             raise ValidationError("Give due_date or due_at, not both.", "due_at")
 
 
 class TaskCreateSchema(BodySchema, TaskSchema):
-    """A new task. Only a title is needed."""
+    """A new task. Only the title is required."""
 
 
 class TaskPatchSchema(PatchSchema, TaskSchema):
-    """What changes in a task: the fields that are named. Null clears one."""
+    """The changes of a task. Fields that are not named keep their value; null clears a field."""
 
 
 TASK = TaskSchema()
@@ -82,8 +84,8 @@ NEW_TASK = TaskCreateSchema()
 NAMES = tuple(TASK.dump_fields)
 TASK_CHANGES = TaskPatchSchema()
 CREATED = {
-    "A title is enough": {"title": "Water the plants"},
-    "With what there is to say": {
+    "Only a title": {"title": "Water the plants"},
+    "With more fields": {
         "title": "Water the plants",
         "description": "Those on the balcony too.",
         "priority": "high",
@@ -91,7 +93,7 @@ CREATED = {
         "project_id": PROJECT_ID,
         "labels": ["home", "garden"],
     },
-    "Part of another task, due at an instant": {
+    "A subtask that is due at an instant": {
         "title": "Fill the can",
         "parent_id": TASK_ID,
         "due_at": "2030-06-01T09:00:00+02:00",
@@ -99,8 +101,8 @@ CREATED = {
 }
 CHANGED = {
     "Done": {"status": "done"},
-    "Put off": {"due_date": "2030-06-08", "priority": "low"},
-    "Due at no time, and without labels": {"due_date": None, "labels": []},
+    "Due later, and less urgent": {"due_date": "2030-06-08", "priority": "low"},
+    "Without a due date and labels": {"due_date": None, "labels": []},
 }
 
 
@@ -114,8 +116,8 @@ class Sort(fields.String):
         metadata = {
             "pattern": f"^{_KEY}(,{_KEY}){{0,2}}$",
             "default": "-created_at",
-            "description": "Up to three keys, `-` before one for descending: `-priority,due`. Tasks without a due "
-            "date, or that are not completed, come last.",
+            "description": "Up to three keys; `-` before a key for descending order: `-priority,due`. Tasks "
+            "without a due date, or that are not completed, come last.",
         }
         super().__init__(metadata=metadata, **kwargs)
 
@@ -128,14 +130,14 @@ class Sort(fields.String):
 
 
 class TaskQuerySchema(PageSchema):
-    """Which tasks, in which order. After means from then on, before means until just before.
+    """The filters and the sort order of a list. `after` includes the instant, `before` excludes it.
 
-    A day is a day in the account's `timezone`. It starts at midnight there, or at the first instant after a midnight
-    that clocks skip. A due day counts as its last microsecond.
+    A day is a day in the account's `timezone`. It starts at midnight, or at the first instant after it if clocks skip
+    midnight. A task that is due on a day is due at its last microsecond.
     """
 
-    status = fields.List(Choice(STATUSES), validate=Length(1, 4), metadata={"description": "Of one of these."})
-    priority = fields.List(Choice(PRIORITIES), validate=Length(1, 5), metadata={"description": "Of one of these."})
+    status = fields.List(Choice(STATUSES), validate=Length(1, 4), metadata={"description": "With one of these."})
+    priority = fields.List(Choice(PRIORITIES), validate=Length(1, 5), metadata={"description": "With one of these."})
     project_id = fields.UUID(metadata={"description": "In this project."})
     parent_id = fields.UUID(metadata={"description": "Direct subtasks of this task."})
     label = fields.List(Text(1, 50), validate=Length(1, 20), metadata={"description": "With all of these labels."})
@@ -147,22 +149,22 @@ class TaskQuerySchema(PageSchema):
         validate=Length(1, 4),
         metadata={"description": "Without a project, a parent task, labels, or a due date. Repeat to require several."},
     )
-    due_after = DayOrInstant("Due from this day or instant on.")
-    due_before = DayOrInstant("Due until just before this day or instant.")
+    due_after = DayOrInstant("Due at this day or instant, or later.")
+    due_before = DayOrInstant("Due before this day or instant.")
     overdue = Switch(metadata={"description": "Open, and due before now."})
-    created_after = DayOrInstant("Made from this day or instant on.")
-    created_before = DayOrInstant("Made until just before this day or instant.")
-    updated_after = DayOrInstant("Last changed from this day or instant on.")
-    completed_after = DayOrInstant("Completed from this day or instant on.")
-    completed_before = DayOrInstant("Completed until just before this day or instant.")
+    created_after = DayOrInstant("Created at this day or instant, or later.")
+    created_before = DayOrInstant("Created before this day or instant.")
+    updated_after = DayOrInstant("Last changed at this day or instant, or later.")
+    completed_after = DayOrInstant("Completed at this day or instant, or later.")
+    completed_before = DayOrInstant("Completed before this day or instant.")
     q = SearchWords()
     archived = Switch(
         metadata={
-            "description": "`true`: also the tasks of archived projects. Otherwise they are left out, unless "
-            "`project_id` or `parent_id` asks for them, or `deleted` for the trash."
+            "description": "`true` includes the tasks of archived projects. Without it they are left out, unless "
+            "the query has `project_id`, `parent_id` or `deleted`."
         }
     )
-    deleted = Switch(metadata={"description": "The trash instead."})
+    deleted = Switch(metadata={"description": "`true` lists the trash instead."})
     sort = Sort(load_default=("-created_at",))
 
 
@@ -174,14 +176,12 @@ class TaskPageSchema(Schema):
 
 
 class SummarySchema(Schema):
-    """Counts of your tasks, without the trash and archived projects. Days end when they end where you live."""
+    """Counts of your tasks, without the trash and archived projects, by the days of your account's time zone."""
 
     by_status = fields.Dict(
         keys=fields.String(),
         values=fields.Integer(),
         metadata={"example": {"todo": 12, "in_progress": 2, "done": 31, "cancelled": 1}},
     )
-    overdue = fields.Integer(metadata={"description": "Open ones whose due day or instant is past.", "example": 1})
-    due_today = fields.Integer(
-        metadata={"description": "Open ones due on this day that are not overdue yet.", "example": 3}
-    )
+    overdue = fields.Integer(metadata={"description": "Open tasks whose due day or instant is past.", "example": 1})
+    due_today = fields.Integer(metadata={"description": "Open tasks that are due today and not overdue.", "example": 3})
