@@ -273,11 +273,12 @@ class Settings:
             )
         ),
     )
-    max_user_writes: int = setting(
+    max_parallel_requests: int = setting(
         4,
-        "Writes of one user that a process runs at once, those that wait for each other included; 429 for others. Each "
-        "takes a thread: set it to half of the threads. Not limited without `TASKAPI_RATELIMIT_ENABLED`.",
-        whole(2, 1000),
+        "Each user runs one request at a time in a process. Requests beyond that share this many threads: set it to "
+        "half of the threads. If none is left, a request waits for others of its user up to 0.2 s, then gets 429. Not "
+        "limited without `TASKAPI_RATELIMIT_ENABLED`.",
+        whole(1, 1000),
     )
     max_body_bytes: int = setting(1024 * 1024, "Largest request body.", whole(1024))
     max_batch_rows: int = setting(

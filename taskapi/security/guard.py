@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError, NoResultFound
 
 from taskapi.api import problem
 from taskapi.api.blueprint import PUBLIC, declaration
-from taskapi.api.concurrency import ConcurrencyLimit
+from taskapi.api.concurrency import ParallelRequests
 from taskapi.api.errors import Problem, respond_to_unexpected_error
 from taskapi.config import settings
 from taskapi.context import current_application, current_g, current_request
@@ -59,6 +59,7 @@ def authorize_request() -> None:
     current_g().caller = caller = authenticate()
     set_rls_user(caller.id)
     enforce_limit(USER, caller.sub)
+    count_in(caller.id)
     count_request(limits)
     if not any(role in access.roles for role in caller.roles):
         problem(
@@ -70,20 +71,19 @@ def authorize_request() -> None:
         age = settings().access_token_seconds  # a fresh token is as old as the password entry
         challenge = f'Bearer error="insufficient_user_authentication", max_age="{age}"'
         problem("fresh_token_required", headers={"WWW-Authenticate": challenge})
-    if request.method not in SAFE_METHODS:
-        count_write(caller.id)
 
 
-def count_write(user_id: UUID) -> None:
-    """Count a write of a user while it runs, or respond 429. They wait for each other, each in a thread."""
+def count_in(user_id: UUID) -> None:
+    """Count a request of a user while it runs, or respond 429."""
     if settings().ratelimit_enabled:
-        current_application().extensions["taskapi-writes"].start(user_id)
-        current_g().counted_write = user_id
+        requests: ParallelRequests = current_application().extensions["taskapi-requests"]
+        current_g().counted_in = (user_id, requests.start(user_id))
 
 
-def _end_write(_error: BaseException | None) -> None:
-    if (user_id := current_g().pop("counted_write", None)) is not None:
-        current_application().extensions["taskapi-writes"].stop(user_id)
+def count_out(_error: BaseException | None) -> None:
+    """Count out the request that was counted in."""
+    if counted := current_g().pop("counted_in", None):
+        current_application().extensions["taskapi-requests"].stop(*counted)
 
 
 def count_request(limits: tuple[Limit, ...]) -> None:
@@ -138,10 +138,9 @@ def respond_to_problem(problem: Problem) -> Response:
 
 def init_guard(app: Flask) -> None:
     """Run the guard before every view."""
-    max_writes: int = app.config["SETTINGS"].max_user_writes
-    app.extensions["taskapi-writes"] = ConcurrencyLimit("writes", per_user=max_writes)
+    app.extensions["taskapi-requests"] = ParallelRequests(app.config["SETTINGS"].max_parallel_requests)
     app.before_request(authorize_request)
-    app.teardown_request(_end_write)
+    app.teardown_request(count_out)
     for kind in (NoResultFound, IntegrityError):
         app.register_error_handler(kind, respond_to_database_error)
     app.register_error_handler(Problem, respond_to_problem)
