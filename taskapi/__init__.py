@@ -38,19 +38,6 @@ from taskapi.tasks.routes import blp as task_routes
 from taskapi.users.routes import blp as me_routes
 from taskapi.users.service import init_timezones
 
-INITS = (
-    init_logging, init_keys, init_database, init_tokens, init_redis, init_rate_limit, init_passwords,
-    init_headers, init_metrics,
-)  # fmt: skip
-
-CHECKS = {
-    "database": check_database,
-    "migrations": check_migrations,
-    "signing_key": check_keys,
-}
-# What the service goes on without
-REPORTS = {"redis": check_redis}
-
 ROUTES = (
     auth_routes,
     me_routes,
@@ -63,6 +50,9 @@ ROUTES = (
     jwks_routes,
 )
 
+CHECKS = {"database": check_database, "migrations": check_migrations, "signing_key": check_keys}
+REPORTS = {"redis": check_redis}  # the service works without it
+
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     """Build the application. `overrides` are settings by name, stronger than any other source. Raises SettingsError."""
@@ -72,17 +62,32 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.config.update(SETTINGS=settings, MAX_CONTENT_LENGTH=settings.max_body_bytes)
     app.json = OrjsonProvider(app)
     app.url_map.merge_slashes = False
-    for init in INITS:
-        init(app, settings)
+
+    init_logging(app, settings)
+    init_keys(app, settings)
+    init_database(app, settings)
+    init_tokens(app, settings)
+    init_redis(app, settings)
+    init_rate_limit(app, settings)
+    init_passwords(app, settings)
+    init_headers(app, settings)
+    init_metrics(app, settings)
+
     api = init_api(app)
-    for prepare in (init_errors, init_guard, init_audit, init_parsing, init_docs, init_cli):
-        prepare(app)
+    init_errors(app)
+    init_guard(app)
+    init_audit(app)
+    init_parsing(app)
+    init_docs(app)
+    init_cli(app)
+
     init_migrations(app, [extension.revisions for extension in EXTENSIONS])
     for extension in EXTENSIONS:
         extension.init_app(app, settings)
     init_timezones(app, move_due_days)
     for routes in ROUTES:
         api.register_blueprint(routes)
+
     init_health(app, CHECKS, REPORTS)
     init_drain(app)
     init_schema(app, settings)
