@@ -26,7 +26,7 @@ def refused(answer):
     return (answer.status_code, answer.json["code"]) == (409, "project_archived")
 
 
-def test_lists_leave_out_the_tasks_of_archived_projects(owner, archived):
+def test_lists_exclude_tasks_of_archived_projects(owner, archived):
     owner.post(TASKS, json={"title": "Mine", "due_date": "2020-01-31", "labels": ["old"]})
     for query in ("", "q=mine", "overdue=true", "label=old", "status=todo", "due_before=2021-01-01", "archived=false"):
         assert titles(owner, query) == {"Mine"}, query
@@ -38,20 +38,20 @@ def test_archived_true_includes_the_tasks_of_archived_projects(owner, archived):
     assert titles(owner, "archived=true&overdue=true") == {"Parent"}
 
 
-def test_an_archived_project_or_parent_that_is_asked_for_is_shown(owner, archived):
+def test_project_and_parent_filters_include_archived(owner, archived):
     assert titles(owner, f"project_id={archived['project']}") == {"Parent", "Child"}
     assert titles(owner, f"parent_id={archived['parent']}") == {"Child"}
     assert owner.get(f"{TASKS}/{archived['child']}").status_code == 200
 
 
-def test_the_trash_shows_the_tasks_of_archived_projects(owner, archived):
+def test_trash_includes_tasks_of_archived_projects(owner, archived):
     owner.delete(f"{TASKS}/{archived['child']}")
     assert titles(owner, "deleted=true") == {"Child"}
     assert owner.post(f"{TASKS}/{archived['child']}/restore").status_code == 200
     assert titles(owner, f"project_id={archived['project']}") == {"Parent", "Child"}
 
 
-def test_counts_leave_out_the_tasks_of_archived_projects(owner, archived):
+def test_counts_exclude_tasks_of_archived_projects(owner, archived):
     summary = owner.get(f"{TASKS}/summary").json
     assert (summary["by_status"]["todo"], summary["overdue"]) == (0, 0)
     assert [label["task_count"] for label in owner.get("/api/v1/labels").json["items"]] == [0]
@@ -63,7 +63,7 @@ def test_counts_leave_out_the_tasks_of_archived_projects(owner, archived):
     assert [label["task_count"] for label in owner.get("/api/v1/labels").json["items"]] == [1]
 
 
-def test_an_archived_project_takes_no_new_task(owner, archived):
+def test_create_task_in_an_archived_project_is_409(owner, archived):
     before = owner.get(f"{TASKS}?archived=true").json
     in_it, under_it = {"project_id": archived["project"]}, {"parent_id": archived["parent"]}
     for place in (in_it, under_it, in_it | under_it):
@@ -74,13 +74,13 @@ def test_an_archived_project_takes_no_new_task(owner, archived):
     assert owner.get(f"{TASKS}?archived=true").json == before
 
 
-def test_no_task_moves_into_an_archived_project(owner, archived, task):
+def test_move_into_an_archived_project_is_409(owner, archived, task):
     for place in ({"project_id": archived["project"]}, {"parent_id": archived["parent"]}):
         assert refused(owner.patch(f"{TASKS}/{task['id']}", json=place))
     assert owner.get(f"{TASKS}/{task['id']}").json == task
 
 
-def test_a_task_in_an_archived_project_can_be_changed_and_moved_out(owner, archived):
+def test_task_of_an_archived_project_can_change_and_leave(owner, archived):
     url = f"{TASKS}/{archived['parent']}"
     whole = owner.patch(url, json={"status": "done", "project_id": archived["project"], "parent_id": None})
     assert (whole.status_code, whole.json["status"]) == (200, "done")

@@ -14,7 +14,7 @@ def titles(owner):
     return sorted(item["title"] for item in owner.get("/api/v1/tasks?limit=100").json["items"])
 
 
-def test_operations_are_done_in_order_with_a_result_each(owner, task):
+def test_batch_applies_operations_in_order(owner, task):
     answer = batch(
         owner,
         {"op": "create", "data": {"title": "New", "labels": ["home"]}},
@@ -44,18 +44,18 @@ def test_operations_are_done_in_order_with_a_result_each(owner, task):
         ({"op": "create", "data": {"title": "x", "parent_id": NOWHERE}}, 422),
     ],
 )
-def test_a_failure_names_its_operation_and_changes_nothing(owner, task, operation, status):
+def test_failed_operation_is_named_and_nothing_changes(owner, task, operation, status):
     answer = batch(owner, {"op": "create", "data": {"title": "New"}}, {"op": "delete", "id": task["id"]}, operation)
     assert (answer.status_code, answer.json["index"]) == (status, 2)
     assert titles(owner) == [task["title"]]
 
 
-def test_another_persons_task_does_not_exist(signed_in, owner, task):
+def test_batch_cannot_reach_a_task_of_another_user(signed_in, owner, task):
     answer = batch(signed_in(), {"op": "delete", "id": task["id"]})
     assert (answer.status_code, answer.json["code"], answer.json["index"]) == (404, "not_found", 0)
 
 
-def test_an_operation_upon_an_older_version_stops_all(owner, task):
+def test_batch_with_an_older_version_is_412(owner, task):
     answer = batch(
         owner,
         {"op": "create", "data": {"title": "New"}},
@@ -84,7 +84,7 @@ def test_an_operation_upon_an_older_version_stops_all(owner, task):
         ({"op": "delete", "id": NOWHERE, "other": 1}, "other"),
     ],
 )
-def test_an_ill_formed_operation_is_refused_by_its_place(owner, operation, field):
+def test_invalid_operation_is_reported_by_its_index(owner, operation, field):
     answer = batch(owner, {"op": "create", "data": {"title": "New"}}, operation)
     assert answer.status_code == 422
     assert list(answer.json["errors"]["json"]["operations"]["1"]) == [field]
@@ -92,15 +92,15 @@ def test_an_ill_formed_operation_is_refused_by_its_place(owner, operation, field
 
 
 @pytest.mark.parametrize("count", [0, 101])
-def test_a_batch_has_one_to_a_hundred_operations(owner, count):
+def test_batch_has_1_to_100_operations(owner, count):
     assert batch(owner, *[{"op": "create", "data": {"title": "x"}}] * count).status_code == 422
 
 
-def test_a_hundred_operations_are_done(owner):
+def test_batch_of_100_operations_succeeds(owner):
     answer = batch(owner, *[{"op": "create", "data": {"title": f"{i:02}", "labels": ["home"]}} for i in range(100)])
     assert [result["data"]["title"] for result in answer.json["results"]] == [f"{i:02}" for i in range(100)]
     assert len(owner.get("/api/v1/tasks?limit=100").json["items"]) == 100
 
 
-def test_a_viewer_changes_nothing(signed_in):
+def test_viewer_cannot_send_a_batch(signed_in):
     assert batch(signed_in("viewer"), {"op": "create", "data": {"title": "x"}}).status_code == 403

@@ -45,7 +45,7 @@ def codes(answers):
     return sorted(answer.status_code for answer in answers)
 
 
-def test_of_sixteen_changes_upon_the_same_version_exactly_one_wins_each_round(owner, another, task, at_once):
+def test_one_of_16_changes_with_the_same_version_succeeds(owner, another, task, at_once):
     url, version = f"/api/v1/tasks/{task['id']}", task["version"]
     for _ in range(5):
         change = lambda i, version=version: another(owner).patch(  # noqa: E731
@@ -58,7 +58,7 @@ def test_of_sixteen_changes_upon_the_same_version_exactly_one_wins_each_round(ow
         version = won["version"]
 
 
-def test_changes_without_a_condition_all_happen_one_after_the_other(owner, another, task, at_once):
+def test_16_unconditional_changes_all_succeed(owner, another, task, at_once):
     url = f"/api/v1/tasks/{task['id']}"
     answers = at_once(lambda i: another(owner).patch(url, json={"title": f"By {i}"}), range(WRITERS))
     assert codes(answers) == [200] * WRITERS
@@ -67,7 +67,7 @@ def test_changes_without_a_condition_all_happen_one_after_the_other(owner, anoth
 
 @needs("changes")
 @pytest.mark.parametrize("people", [1, 4])
-def test_a_copy_that_follows_while_sixteen_write_is_the_truth(signed_in, another, at_once, people):
+def test_copy_by_the_change_feed_is_correct_under_16_writers(signed_in, another, at_once, people):
     owners = [signed_in() for _ in range(people)]
     copies = [Copy(another(owner)) for owner in owners]
 
@@ -112,14 +112,14 @@ def scribble(client, random):
             assert answers[kind]().status_code < 500
 
 
-def test_two_moves_that_would_make_a_cycle_together_do_not_both_happen(owner, another, at_once):
+def test_concurrent_moves_make_no_cycle(owner, another, at_once):
     for _ in range(8):
         one, two = (owner.post("/api/v1/tasks", json={"title": "Task"}).json["id"] for _ in range(2))
         move = lambda pair: another(owner).patch(f"/api/v1/tasks/{pair[0]}", json={"parent_id": pair[1]})  # noqa: E731
         assert codes(at_once(move, [(one, two), (two, one)])) == [200, 422]
 
 
-def test_two_moves_that_would_go_too_deep_together_do_not_both_happen(owner, another, at_once):
+def test_concurrent_moves_stay_within_the_depth(owner, another, at_once):
     def chain(length):
         ids = [owner.post("/api/v1/tasks", json={"title": "Task"}).json["id"]]
         for _ in range(length - 1):
@@ -133,7 +133,7 @@ def test_two_moves_that_would_go_too_deep_together_do_not_both_happen(owner, ano
         assert codes(at_once(move, moves)) == [200, 422]
 
 
-def test_sixteen_requests_with_one_key_make_one_task_and_get_one_answer(owner, another, at_once):
+def test_16_requests_with_one_key_create_one_task(owner, another, at_once):
     for round_ in range(3):
         key = {"Idempotency-Key": f"round-{round_}"}
         send = lambda _, key=key: another(owner).post("/api/v1/tasks", json={"title": "Once"}, headers=key)  # noqa: E731
@@ -143,7 +143,7 @@ def test_sixteen_requests_with_one_key_make_one_task_and_get_one_answer(owner, a
     assert len(owner.get("/api/v1/tasks").json["items"]) == 3
 
 
-def test_a_label_that_sixteen_name_at_once_is_made_once(owner, another, at_once):
+def test_16_tasks_with_a_new_label_create_it_once(owner, another, at_once):
     body = {"title": "Task", "labels": ["home", "garden"]}
     answers = at_once(lambda _: another(owner).post("/api/v1/tasks", json=body), range(WRITERS))
     assert codes(answers) == [201] * WRITERS
@@ -153,12 +153,12 @@ def test_a_label_that_sixteen_name_at_once_is_made_once(owner, another, at_once)
     ]
 
 
-def test_a_name_that_sixteen_want_at_once_goes_to_one(owner, another, at_once):
+def test_one_of_16_creations_with_the_same_name_succeeds(owner, another, at_once):
     answers = at_once(lambda _: another(owner).post("/api/v1/projects", json={"name": "Garden"}), range(WRITERS))
     assert codes(answers) == [201] + [409] * (WRITERS - 1)
 
 
-def test_a_task_does_not_slip_into_a_project_that_is_being_deleted(owner, another, at_once):
+def test_no_task_is_created_in_a_project_during_its_deletion(owner, another, at_once):
     for round_ in range(5):
         project = owner.post("/api/v1/projects", json={"name": f"Garden {round_}"}).json["id"]
         url = f"/api/v1/projects/{project}?permanent=true"

@@ -104,12 +104,12 @@ def rows_of(app, person):
     return found
 
 
-def test_it_is_known_how_to_make_every_kind_of_id(app, makers):
+def test_every_kind_of_id_has_a_maker(app, makers):
     names = {name for _, name in path_cases(app)} | {name for _, _, name in value_cases(app)}
     assert names <= makers.keys()
 
 
-def test_anothers_id_in_the_path_answers_as_one_that_never_existed(app, signed_in, stranger, makers, subtests):
+def test_id_of_another_user_in_the_path_is_404_as_unknown_id(app, signed_in, stranger, makers, subtests):
     for route, name in path_cases(app):
         with subtests.test(route=f"{route.method} {route.rule}", id=name):
             owner = signed_in()
@@ -124,7 +124,7 @@ def test_anothers_id_in_the_path_answers_as_one_that_never_existed(app, signed_i
             assert owner.open(fill(route.rule, thing), method=route.method, json=body).status_code < 300
 
 
-def test_anothers_id_in_query_or_body_answers_as_one_that_never_existed(app, signed_in, stranger, makers, subtests):
+def test_id_of_another_user_in_query_or_body_is_unknown(app, signed_in, stranger, makers, subtests):
     for operation, place, name in value_cases(app):
         with subtests.test(operation=f"{operation.method} {operation.path}", place=place, id=name):
             owner = signed_in()
@@ -145,12 +145,12 @@ def _ask(client, makers, operation, place, value):
     return client.open(path, method=operation.method, json={**(body or {}), **value})
 
 
-def test_it_is_known_how_to_fill_every_list(app, lists):
+def test_every_list_has_a_maker(app, lists):
     paths = {o.path for o in operations(app) if "cursor" in o.query and not o.path.startswith(NOT_OWNED)}
     assert paths <= lists.keys()
 
 
-def test_anothers_cursor_is_no_cursor(signed_in, lists, subtests):
+def test_cursor_of_another_user_is_invalid(signed_in, lists, subtests):
     for path, add in lists.items():
         with subtests.test(path=path):
             owner, stranger = signed_in(), signed_in()
@@ -162,7 +162,7 @@ def test_anothers_cursor_is_no_cursor(signed_in, lists, subtests):
             assert owner.get(path, query_string={"limit": 1, "cursor": cursor}).status_code == 200
 
 
-def test_a_list_holds_ones_own_alone(signed_in, lists, subtests):
+def test_lists_contain_own_items_only(signed_in, lists, subtests):
     for path, fill_list in lists.items():
         with subtests.test(path=path):
             owner, stranger = signed_in(), signed_in()

@@ -18,19 +18,19 @@ def names(owner):
     return [item["name"] for item in owner.get("/api/v1/labels").json["items"]]
 
 
-def test_labels_are_made_by_naming_them_on_a_task(owner, add):
+def test_task_creates_labels_that_do_not_exist(owner, add):
     task = add(labels=["urgent", "Home", "HOME"])
     assert task["labels"] == ["Home", "urgent"] or task["labels"] == ["HOME", "urgent"]
     assert owner.get(f"/api/v1/tasks/{task['id']}").json == task
     assert len(names(owner)) == 2
 
 
-def test_a_label_is_the_same_in_any_case_and_shows_as_it_was_made(owner, label, add):
+def test_label_name_ignores_case_and_keeps_its_first_form(owner, label, add):
     assert add(labels=["hOmE"])["labels"] == ["Home"]
     assert names(owner) == ["Home"]
 
 
-def test_a_patch_replaces_all_labels_and_null_clears_them(owner, add):
+def test_patch_replaces_labels_and_null_clears_them(owner, add):
     task = add(labels=["a", "b"])
     url = f"/api/v1/tasks/{task['id']}"
     changed = owner.patch(url, json={"labels": ["c", "b"]}).json
@@ -43,11 +43,11 @@ def test_a_patch_replaces_all_labels_and_null_clears_them(owner, add):
 
 
 @pytest.mark.parametrize("labels", [["x"] * 21, ["x" * 51], [""], [None], "home", {"home": True}])
-def test_labels_that_are_too_many_too_long_or_none_are_refused(owner, labels):
+def test_too_many_too_long_or_empty_labels_are_422(owner, labels):
     assert owner.post("/api/v1/tasks", json={"title": "Task", "labels": labels}).status_code == 422
 
 
-def test_tasks_are_found_by_all_the_labels_asked_for(owner, add):
+def test_repeated_label_filter_requires_all_labels(owner, add):
     both, one = add(labels=["a", "b"]), add(labels=["a"])
     find = lambda query: {item["id"] for item in owner.get(f"/api/v1/tasks?{query}").json["items"]}  # noqa: E731
     assert find("label=A") == {both["id"], one["id"]}
@@ -55,7 +55,7 @@ def test_tasks_are_found_by_all_the_labels_asked_for(owner, add):
     assert find("label=a&label=unknown") == set()
 
 
-def test_a_new_name_shows_on_all_tasks_that_then_have_new_versions(owner, add):
+def test_renamed_label_gives_its_tasks_new_versions(owner, add):
     task, other = add(labels=["home"]), add()
     (label,) = owner.get("/api/v1/labels").json["items"]
     renamed = owner.patch(f"/api/v1/labels/{label['id']}", json={"name": "House"}).json
@@ -66,7 +66,7 @@ def test_a_new_name_shows_on_all_tasks_that_then_have_new_versions(owner, add):
     assert owner.get(f"/api/v1/labels/{label['id']}").json == renamed
 
 
-def test_deleting_a_label_takes_it_off_its_tasks_and_restoring_puts_it_back(owner, add):
+def test_deleted_label_leaves_its_tasks_until_restored(owner, add):
     task = add(labels=["home", "garden"])
     label = next(item for item in owner.get("/api/v1/labels").json["items"] if item["name"] == "home")
     assert owner.delete(f"/api/v1/labels/{label['id']}").status_code == 204
@@ -79,7 +79,7 @@ def test_deleting_a_label_takes_it_off_its_tasks_and_restoring_puts_it_back(owne
     assert again["version"] > without["version"]
 
 
-def test_a_name_is_taken_in_any_case(owner, label):
+def test_label_name_is_unique_ignoring_case(owner, label):
     other = owner.post("/api/v1/labels", json={"name": "Work"}).json
     for answer in (
         owner.post("/api/v1/labels", json={"name": "HOME"}),
@@ -88,18 +88,18 @@ def test_a_name_is_taken_in_any_case(owner, label):
         assert (answer.status_code, answer.json["code"]) == (409, "name_taken")
 
 
-def test_tasks_in_the_trash_are_not_counted(owner, add):
+def test_task_count_excludes_the_trash(owner, add):
     task = add(labels=["home"])
     owner.delete(f"/api/v1/tasks/{task['id']}")
     assert owner.get("/api/v1/labels").json["items"][0]["task_count"] == 0
 
 
-def test_labels_are_each_persons_own(signed_in, add):
+def test_users_have_separate_labels(signed_in, add):
     add(labels=["home"])
     assert signed_in().get("/api/v1/labels").json["items"] == []
 
 
-def test_restore_takes_a_new_name_when_the_old_one_was_taken(owner):
+def test_restore_label_accepts_a_new_name_when_taken(owner):
     task = owner.post("/api/v1/tasks", json={"title": "Task", "labels": ["home"]}).json
     label = owner.get("/api/v1/labels").json["items"][0]
     url = f"/api/v1/labels/{label['id']}"

@@ -15,7 +15,7 @@ def add(owner):
     return lambda **values: owner.post("/api/v1/tasks", json={"title": "Task", **values}).json
 
 
-def test_a_project_is_created_with_defaults(owner):
+def test_create_project_sets_defaults(owner):
     answer = owner.post("/api/v1/projects", json={"name": "  Garden "})
     assert answer.status_code == 201
     body = answer.json
@@ -25,7 +25,7 @@ def test_a_project_is_created_with_defaults(owner):
     assert owner.get(answer.headers["Location"]).json == body
 
 
-def test_a_patch_changes_only_what_it_names(owner, project):
+def test_patch_project_keeps_unnamed_fields(owner, project):
     url = f"/api/v1/projects/{project['id']}"
     before = owner.patch(url, json={"color": "#AABBCC", "description": "beds"}).json
     after = owner.patch(url, json={"archived": True}).json
@@ -34,24 +34,24 @@ def test_a_patch_changes_only_what_it_names(owner, project):
 
 
 @pytest.mark.parametrize("name", ["Garden", "gArDeN", " GARDEN "])
-def test_a_name_is_taken_in_any_case(owner, project, name):
+def test_project_name_is_unique_ignoring_case(owner, project, name):
     answer = owner.post("/api/v1/projects", json={"name": name})
     assert (answer.status_code, answer.json["code"]) == (409, "name_taken")
 
 
-def test_a_name_may_change_its_own_case_but_not_become_anothers(owner, project):
+def test_project_name_can_change_its_own_case_only(owner, project):
     owner.post("/api/v1/projects", json={"name": "House"})
     url = f"/api/v1/projects/{project['id']}"
     assert owner.patch(url, json={"name": "GARDEN"}).json["name"] == "GARDEN"
     assert owner.patch(url, json={"name": "house"}).json["code"] == "name_taken"
 
 
-def test_accents_make_another_name_and_other_people_do_not_matter(owner, project, signed_in):
+def test_project_name_may_differ_in_accents_or_owner(owner, project, signed_in):
     assert owner.post("/api/v1/projects", json={"name": "Gärden"}).status_code == 201
     assert signed_in().post("/api/v1/projects", json={"name": "Garden"}).status_code == 201
 
 
-def test_projects_are_listed_by_name_in_pages(owner):
+def test_project_list_is_sorted_by_name_across_pages(owner):
     for name in ("pear", "Apple", "fig", "banana"):
         owner.post("/api/v1/projects", json={"name": name})
     first = owner.get("/api/v1/projects?limit=3")
@@ -61,7 +61,7 @@ def test_projects_are_listed_by_name_in_pages(owner):
     assert second.json["next_cursor"] is None
 
 
-def test_archived_projects_are_a_filter(owner, project):
+def test_project_list_filters_by_archived(owner, project):
     owner.post("/api/v1/projects", json={"name": "Attic", "archived": True})
     names = {
         word: [item["name"] for item in owner.get(f"/api/v1/projects?archived={word}").json["items"]]
@@ -70,7 +70,7 @@ def test_archived_projects_are_a_filter(owner, project):
     assert names == {"true": ["Attic"], "false": ["Garden"]}
 
 
-def test_tasks_are_counted_by_status_and_the_tag_changes_with_the_counts(owner, project, add):
+def test_task_counts_are_by_status_and_change_the_etag(owner, project, add):
     url = f"/api/v1/projects/{project['id']}"
     tag = owner.get(url).headers["ETag"]
     add(project_id=project["id"])
@@ -82,7 +82,7 @@ def test_tasks_are_counted_by_status_and_the_tag_changes_with_the_counts(owner, 
     assert owner.get(url, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
 
 
-def test_a_change_that_was_made_upon_an_older_version_is_refused(owner, project):
+def test_patch_project_with_an_older_version_is_412(owner, project):
     url = f"/api/v1/projects/{project['id']}"
     tag = owner.get(url).headers["ETag"]
     assert owner.patch(url, json={"color": "#112233"}, headers={"If-Match": tag}).status_code == 200
@@ -91,7 +91,7 @@ def test_a_change_that_was_made_upon_an_older_version_is_refused(owner, project)
     assert answer.json["current"] == owner.get(url).json
 
 
-def test_a_project_goes_to_the_trash_with_its_tasks_and_comes_back_with_them(owner, project, add):
+def test_project_is_deleted_and_restored_with_its_tasks(owner, project, add):
     parent = add(project_id=project["id"])
     child = add(parent_id=parent["id"])
     apart = add(project_id=project["id"])
@@ -114,7 +114,7 @@ def test_a_project_goes_to_the_trash_with_its_tasks_and_comes_back_with_them(own
     }
 
 
-def test_what_lies_in_the_trash_is_restored_before_it_is_changed(owner, project, add):
+def test_patch_project_in_the_trash_is_409(owner, project, add):
     task = add(project_id=project["id"])
     owner.delete(f"/api/v1/projects/{project['id']}")
     for answer in (
@@ -125,7 +125,7 @@ def test_what_lies_in_the_trash_is_restored_before_it_is_changed(owner, project,
         assert (answer.status_code, answer.json["code"]) == (409, "in_trash")
 
 
-def test_a_name_in_the_trash_is_free_and_blocks_the_restoration_once_taken(owner, project):
+def test_name_in_the_trash_is_free_and_restore_is_409_if_taken(owner, project):
     url = f"/api/v1/projects/{project['id']}"
     owner.delete(url)
     other = owner.post("/api/v1/projects", json={"name": "garden"}).json
@@ -135,7 +135,7 @@ def test_a_name_in_the_trash_is_free_and_blocks_the_restoration_once_taken(owner
 
 
 @needs("changes")
-def test_restore_takes_a_new_name_when_the_old_one_was_taken(owner, project, add):
+def test_restore_project_accepts_a_new_name_when_taken(owner, project, add):
     task = add(project_id=project["id"])
     url = f"/api/v1/projects/{project['id']}"
     owner.delete(url)
@@ -154,7 +154,7 @@ def test_restore_takes_a_new_name_when_the_old_one_was_taken(owner, project, add
 
 
 @pytest.mark.parametrize("whose", ["another's", "nobody's", "the trash's"])
-def test_a_task_goes_into_a_live_project_of_its_owners_only(owner, signed_in, project, whose, add):
+def test_task_project_must_be_live_and_of_its_owner(owner, signed_in, project, whose, add):
     project_id = "01890000-0000-7000-8000-000000000000"
     if whose == "another's":
         project_id = signed_in().post("/api/v1/projects", json={"name": "Theirs"}).json["id"]
@@ -166,7 +166,7 @@ def test_a_task_goes_into_a_live_project_of_its_owners_only(owner, signed_in, pr
     assert answer.json["errors"] == {"json": {"project_id": ["There is no such project."]}}
 
 
-def test_tasks_are_found_by_project_or_by_having_none(owner, project, add):
+def test_task_list_filters_by_project_or_none(owner, project, add):
     inside, outside = add(project_id=project["id"]), add()
     found = {
         query: [item["id"] for item in owner.get(f"/api/v1/tasks?{query}").json["items"]]
@@ -177,13 +177,13 @@ def test_tasks_are_found_by_project_or_by_having_none(owner, project, add):
     assert (moved["project_id"], moved["id"]) == (None, inside["id"])
 
 
-def test_a_viewer_reads_projects_and_changes_none(signed_in):
+def test_viewer_reads_projects_only(signed_in):
     viewer = signed_in("viewer")
     assert viewer.get("/api/v1/projects").status_code == 200
     assert viewer.post("/api/v1/projects", json={"name": "Garden"}).status_code == 403
 
 
-def test_what_a_change_answers_is_what_a_read_shows(owner, project, add):
+def test_patch_response_equals_get(owner, project, add):
     add(project_id=project["id"])
     changed = owner.patch(f"/api/v1/projects/{project['id']}", json={"color": "#112233"}).json
     assert owner.get(f"/api/v1/projects/{project['id']}").json == changed

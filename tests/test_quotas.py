@@ -23,7 +23,7 @@ def fill(client, what):
 
 
 @pytest.mark.parametrize("what", ["tasks", "projects", "labels"])
-def test_one_more_than_allowed_is_refused_until_one_is_deleted_for_good(owner, what):
+def test_quota_is_exceeded_until_a_permanent_deletion(owner, what):
     first, *_ = fill(owner, what)
     full = add(owner, what, 9)
     assert (full.status_code, full.json["code"]) == (409, "quota_exceeded")
@@ -34,20 +34,20 @@ def test_one_more_than_allowed_is_refused_until_one_is_deleted_for_good(owner, w
     assert add(owner, what, 10).status_code == 409
 
 
-def test_labels_made_by_naming_them_count(owner):
+def test_labels_created_by_a_task_count(owner):
     assert owner.post("/api/v1/tasks", json={"title": "Task", "labels": ["a", "b", "c"]}).status_code == 409
     assert owner.get("/api/v1/tasks").json["items"] == []
     assert owner.post("/api/v1/tasks", json={"title": "Task", "labels": ["a", "b"]}).status_code == 201
 
 
-def test_a_batch_that_would_go_over_changes_nothing(owner):
+def test_batch_beyond_the_quota_changes_nothing(owner):
     operations = [{"op": "create", "data": {"title": "Task"}}] * 4
     answer = owner.post("/api/v1/tasks/batch", json={"operations": operations})
     assert (answer.status_code, answer.json["index"]) == (409, 3)
     assert fill(owner, "tasks")
 
 
-def test_what_is_deleted_with_a_project_makes_room(owner):
+def test_deleted_project_frees_the_quota_of_its_tasks(owner):
     project = owner.post("/api/v1/projects", json={"name": "Garden"}).json["id"]
     for _ in range(3):
         owner.post("/api/v1/tasks", json={"title": "Task", "project_id": project})
@@ -56,12 +56,12 @@ def test_what_is_deleted_with_a_project_makes_room(owner):
     fill(owner, "projects")
 
 
-def test_one_person_being_full_does_not_matter_to_another(owner, signed_in):
+def test_quotas_are_per_user(owner, signed_in):
     fill(owner, "tasks")
     fill(signed_in(), "tasks")
 
 
-def test_sixteen_creations_at_once_do_not_go_over_the_limit(app, owner):
+def test_16_concurrent_creations_stay_within_the_quota(app, owner):
     def create(_):
         client = app.test_client()
         client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {owner.token}"

@@ -34,14 +34,14 @@ def reason(answer):
     return answer.json["errors"]["json"]["parent_id"]
 
 
-def test_a_task_moves_under_another_and_keeps_its_id(owner, add):
+def test_task_keeps_its_id_when_it_gets_a_parent(owner, add):
     parent, child = add(), add()
     assert move(owner, child, parent).json["parent_id"] == parent
     assert [item["id"] for item in owner.get(f"/api/v1/tasks?parent_id={parent}").json["items"]] == [child]
     assert [item["id"] for item in owner.get("/api/v1/tasks?without=parent").json["items"]] == [parent]
 
 
-def test_a_task_lies_under_live_tasks_of_its_owners_only(owner, add, signed_in):
+def test_parent_must_be_live_and_of_the_same_owner(owner, add, signed_in):
     theirs = signed_in().post("/api/v1/tasks", json={"title": "Theirs"}).json["id"]
     trashed = add()
     owner.delete(f"/api/v1/tasks/{trashed}")
@@ -52,11 +52,11 @@ def test_a_task_lies_under_live_tasks_of_its_owners_only(owner, add, signed_in):
 
 
 @pytest.mark.parametrize("depth", range(5))
-def test_a_task_cannot_lie_under_itself(owner, chain, depth):
+def test_task_cannot_be_its_own_ancestor(owner, chain, depth):
     assert reason(move(owner, chain[0], chain[depth])) == ["A task cannot be its own ancestor."]
 
 
-def test_tasks_go_five_deep_and_no_deeper(owner, chain, add):
+def test_tree_has_at_most_5_levels(owner, chain, add):
     assert reason(owner.post("/api/v1/tasks", json={"title": "Task", "parent_id": chain[4]}))
     tree = add()
     add(parent_id=tree)
@@ -64,13 +64,13 @@ def test_tasks_go_five_deep_and_no_deeper(owner, chain, add):
     assert move(owner, tree, chain[2]).status_code == 200
 
 
-def test_what_lies_in_the_trash_counts_for_the_depth_it_will_come_back_to(owner, chain):
+def test_subtasks_in_the_trash_count_for_the_depth(owner, chain):
     owner.delete(f"/api/v1/tasks/{chain[4]}")
     top = owner.post("/api/v1/tasks", json={"title": "Top"}).json["id"]
     assert reason(move(owner, chain[0], top)) == ["Trees of tasks have at most 5 levels."]
 
 
-def test_a_tree_goes_to_the_trash_and_comes_back_as_one(owner, chain):
+def test_tree_is_deleted_and_restored_together(owner, chain):
     owner.delete(f"/api/v1/tasks/{chain[3]}")
     owner.delete(f"/api/v1/tasks/{chain[1]}")
     assert [item["id"] for item in owner.get("/api/v1/tasks").json["items"]] == [chain[0]]
@@ -80,13 +80,13 @@ def test_a_tree_goes_to_the_trash_and_comes_back_as_one(owner, chain):
     assert {item["id"] for item in owner.get("/api/v1/tasks").json["items"]} == set(chain)
 
 
-def test_a_subtask_does_not_come_back_before_what_it_is_part_of(owner, chain):
+def test_restore_subtask_is_409_while_its_parent_is_in_trash(owner, chain):
     owner.delete(f"/api/v1/tasks/{chain[1]}")
     answer = owner.post(f"/api/v1/tasks/{chain[2]}/restore")
     assert (answer.status_code, answer.json["code"]) == (409, "in_trash")
 
 
-def test_a_subtask_that_was_deleted_first_stays_in_the_trash_when_its_project_is_restored(owner, add):
+def test_restored_project_leaves_subtasks_that_were_deleted_first(owner, add):
     project = owner.post("/api/v1/projects", json={"name": "Garden"}).json["id"]
     parent = add(project_id=project)
     child = add(parent_id=parent)
@@ -100,7 +100,7 @@ def test_a_subtask_that_was_deleted_first_stays_in_the_trash_when_its_project_is
     assert {item["id"] for item in owner.get("/api/v1/tasks").json["items"]} == {parent, child, below}
 
 
-def test_every_task_of_a_tree_takes_a_version_of_its_own(owner, chain):
+def test_each_task_of_a_tree_gets_its_own_version(owner, chain):
     owner.delete(f"/api/v1/tasks/{chain[0]}")
     versions = [item["version"] for item in owner.get("/api/v1/tasks?deleted=true").json["items"]]
     assert len(set(versions)) == 5
@@ -108,7 +108,7 @@ def test_every_task_of_a_tree_takes_a_version_of_its_own(owner, chain):
 
 
 @pytest.mark.parametrize("column", ["parent_id", "project_id"])
-def test_the_database_itself_refuses_a_link_across_owners(app, owner, signed_in, add, column):
+def test_database_refuses_a_parent_of_another_owner(app, owner, signed_in, add, column):
     url = {"parent_id": "/api/v1/tasks", "project_id": "/api/v1/projects"}[column]
     theirs = signed_in().post(url, json={"parent_id": {"title": "T"}, "project_id": {"name": "T"}}[column]).json["id"]
     tasks = db.metadata.tables["tasks"]

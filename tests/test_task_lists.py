@@ -23,14 +23,14 @@ def add(owner):
     ("name", "values"),
     [("status", ["todo", "in_progress", "done", "cancelled"]), ("priority", ["none", "low", "medium", "high"])],
 )
-def test_a_filter_may_be_repeated(owner, add, name, values):
+def test_filters_can_be_repeated(owner, add, name, values):
     for value in values:
         add(value, **{name: value})
     assert titles(owner, **{name: values[1]}) == [values[1]]
     assert titles(owner, **{name: [values[0], values[2]]}) == [values[2], values[0]]
 
 
-def test_excluded_labels_are_on_no_listed_task(owner, add):
+def test_exclude_label_excludes_tasks_with_the_label(owner, add):
     add("both", labels=["home", "garden"])
     add("home", labels=["home"])
     add("none")
@@ -40,7 +40,7 @@ def test_excluded_labels_are_on_no_listed_task(owner, add):
     assert titles(owner, exclude_label="never heard of") == ["none", "home", "both"]
 
 
-def test_without_lists_tasks_that_lack_all_the_named_parts(owner, add):
+def test_without_requires_that_all_parts_are_missing(owner, add):
     project = owner.post("/api/v1/projects", json={"name": "Garden"}).json["id"]
     parent = add("labelled", labels=["home"])["id"]
     add("child", parent_id=parent)
@@ -55,7 +55,7 @@ def test_without_lists_tasks_that_lack_all_the_named_parts(owner, add):
     assert titles(owner, without=["project", "parent", "due", "labels"]) == []
 
 
-def test_a_label_in_the_trash_counts_as_no_label(owner, add):
+def test_without_labels_ignores_labels_in_the_trash(owner, add):
     add("labelled", labels=["home"])
     label = owner.get("/api/v1/labels").json["items"][0]["id"]
     owner.delete(f"/api/v1/labels/{label}")
@@ -64,12 +64,12 @@ def test_a_label_in_the_trash_counts_as_no_label(owner, add):
 
 
 @pytest.mark.parametrize("name", ["project_id", "parent_id"])
-def test_an_id_filter_takes_ids_alone(owner, name):
+def test_id_filters_accept_ids_only(owner, name):
     answer = owner.get(TASKS, query_string={name: "none"})
     assert (answer.status_code, list(answer.json["errors"]["query"])) == (422, [name])
 
 
-def test_completion_sorts_by_its_instant_and_the_rest_comes_last(owner, add):
+def test_sort_by_completed_at_puts_open_tasks_last(owner, add):
     tasks = {title: add(title) for title in ("open", "first", "second", "reopened", "third")}
     for title in ("second", "reopened", "first", "third"):
         owner.patch(f"{TASKS}/{tasks[title]['id']}", json={"status": "done"})
@@ -85,13 +85,13 @@ def test_completion_sorts_by_its_instant_and_the_rest_comes_last(owner, add):
     ("name", "word"),
     [("status", "open"), ("priority", "HIGH"), ("overdue", "no"), ("sort", "id"), ("without", "title")],
 )
-def test_a_word_that_no_filter_knows_is_422(owner, name, word):
+def test_unknown_filter_value_is_422(owner, name, word):
     answer = owner.get(TASKS, query_string={name: word})
     assert (answer.status_code, list(answer.json["errors"]["query"])) == (422, [name])
 
 
 @pytest.mark.parametrize("field", ["created", "completed"])
-def test_after_is_from_then_on_and_before_is_until_just_before(owner, add, field):
+def test_after_includes_and_before_excludes_the_instant(owner, add, field):
     first, second = (add(title, status="done") for title in ("first", "second"))
     add("open") if field == "completed" else None
     border = second[f"{field}_at"]
@@ -100,7 +100,7 @@ def test_after_is_from_then_on_and_before_is_until_just_before(owner, add, field
     assert titles(owner, **{f"{field}_after": first[f"{field}_at"], f"{field}_before": border}) == ["first"]
 
 
-def test_updated_after_is_from_the_last_change_on(owner, add):
+def test_updated_after_includes_the_last_change(owner, add):
     first = add("first")
     second = add("second")
     assert titles(owner, updated_after=second["updated_at"]) == ["second"]
@@ -109,7 +109,7 @@ def test_updated_after_is_from_the_last_change_on(owner, add):
 
 
 @pytest.mark.parametrize("sort", ["priority,-due,title", "-priority,due,-title", "-title,priority,-due"])
-def test_three_keys_sort_one_after_the_other(owner, add, sort):
+def test_list_sorts_by_three_keys(owner, add, sort):
     for title, priority, day in product("ab", ["low", "urgent"], ["2030-01-01", "2030-01-02"]):
         add(title, priority=priority, due_date=day)
     items = owner.get(TASKS, query_string={"sort": sort}).json["items"]
@@ -128,12 +128,12 @@ KEYS = {
 
 
 @pytest.mark.parametrize("limit", [0, 101, -1, 2**63, "1.5", "ten", " "])
-def test_a_limit_out_of_range_is_422(owner, limit):
+def test_limit_out_of_range_is_422(owner, limit):
     answer = owner.get(TASKS, query_string={"limit": limit})
     assert (answer.status_code, list(answer.json["errors"]["query"])) == (422, ["limit"])
 
 
-def test_a_list_that_is_known_is_304_until_it_changes(owner, add):
+def test_list_with_known_etag_is_304_until_it_changes(owner, add):
     add("Milk")
     tag = owner.get(TASKS).headers["ETag"]
     known = {"If-None-Match": tag}

@@ -3,7 +3,7 @@
 import pytest
 
 
-def test_a_task_is_created_with_defaults(owner):
+def test_create_task_sets_defaults(owner):
     answer = owner.post("/api/v1/tasks", json={"title": "  Milk  "})
     assert answer.status_code == 201
     body = answer.json
@@ -18,12 +18,12 @@ def test_a_task_is_created_with_defaults(owner):
 
 
 @pytest.mark.parametrize(("method", "body"), [("get", None), ("patch", {"title": "Mine"}), ("delete", None)])
-def test_another_persons_task_does_not_exist(signed_in, task, method, body):
+def test_task_of_another_user_is_404(signed_in, task, method, body):
     answer = getattr(signed_in(), method)(f"/api/v1/tasks/{task['id']}", json=body)
     assert answer.status_code == 404
 
 
-def test_a_patch_changes_only_what_it_names(owner, task):
+def test_patch_keeps_unnamed_fields(owner, task):
     before = owner.patch(
         f"/api/v1/tasks/{task['id']}", json={"description": "twice a week", "due_date": "2030-01-31"}
     ).json
@@ -32,7 +32,7 @@ def test_a_patch_changes_only_what_it_names(owner, task):
     assert changed == {"priority", "version", "updated_at"}
 
 
-def test_a_page_goes_on_where_the_last_one_ended(owner):
+def test_next_page_starts_after_the_last_item(owner):
     made = [owner.post("/api/v1/tasks", json={"title": f"Task {i}"}).json["id"] for i in range(7)]
     seen, url = [], "/api/v1/tasks?limit=3"
     while url:
@@ -43,7 +43,7 @@ def test_a_page_goes_on_where_the_last_one_ended(owner):
     assert seen == made[::-1]
 
 
-def test_words_are_found_in_any_case_and_without_accents(owner):
+def test_search_ignores_case_and_accents(owner):
     owner.post("/api/v1/tasks", json={"title": "Crème brûlée", "description": "100% sugar"})
     owner.post("/api/v1/tasks", json={"title": "Bread"})
     for query in ("CREME", "brule", "100%", "sugar creme"):
@@ -58,7 +58,7 @@ def url_of(task):
     return f"/api/v1/tasks/{task['id']}"
 
 
-def test_completed_at_follows_the_status(owner, task):
+def test_status_sets_completed_at(owner, task):
     done = owner.patch(url_of(task), json={"status": "done"}).json
     assert task["completed_at"] is None
     assert done["created_at"] <= done["completed_at"] <= done["updated_at"]
@@ -67,7 +67,7 @@ def test_completed_at_follows_the_status(owner, task):
     assert owner.patch(url_of(task), json={"status": "todo"}).json["completed_at"] is None
 
 
-def test_every_change_gives_a_greater_version_and_a_later_time(owner, task):
+def test_change_raises_version_and_updated_at(owner, task):
     before = task
     for change in ({"title": "Milk"}, {"priority": "low"}, {"labels": ["home"]}, {"description": None, "title": "M"}):
         after = owner.patch(url_of(task), json=change).json
@@ -77,28 +77,28 @@ def test_every_change_gives_a_greater_version_and_a_later_time(owner, task):
 
 
 @pytest.mark.parametrize("change", [{}, {"title": "Water the plants"}, {"due_date": None}, {"labels": []}])
-def test_a_change_that_changes_nothing_gives_no_new_version(owner, task, change):
+def test_patch_without_a_change_keeps_the_version(owner, task, change):
     assert owner.patch(url_of(task), json=change).json == task
 
 
-def test_labels_that_are_there_already_give_no_new_version(owner, task):
+def test_patch_with_the_same_labels_keeps_the_version(owner, task):
     before = owner.patch(url_of(task), json={"labels": ["Home", "garden"]}).json
     assert owner.patch(url_of(task), json={"labels": ["garden", "HOME"]}).json == before
 
 
-def test_a_refused_change_changes_nothing(owner, task):
+def test_refused_patch_changes_nothing(owner, task):
     assert owner.patch(url_of(task), json={"title": "Milk", "status": "never"}).status_code == 422
     assert owner.get(url_of(task)).json == task
 
 
 @pytest.mark.parametrize("match", ['"{version}"', "*", '"0", "{version}"'])
-def test_a_change_upon_the_version_that_is_there_is_made(owner, task, match):
+def test_patch_with_the_current_version_succeeds(owner, task, match):
     answer = owner.patch(url_of(task), json={"title": "Milk"}, headers={"If-Match": match.format_map(task)})
     assert (answer.status_code, answer.headers["ETag"]) == (200, f'"{answer.json["version"]}"')
 
 
 @pytest.mark.parametrize("match", ['"0"', 'W/"{version}"', '"0", "1000000"'])
-def test_a_change_upon_another_version_is_refused_and_shows_the_current_one(owner, task, match):
+def test_patch_with_another_version_is_412_with_current_task(owner, task, match):
     answer = owner.patch(url_of(task), json={"title": "Milk"}, headers={"If-Match": match.format_map(task)})
     assert (answer.status_code, answer.json["code"]) == (412, "version_mismatch")
     assert answer.json["current"] == task == owner.get(url_of(task)).json
@@ -106,7 +106,7 @@ def test_a_change_upon_another_version_is_refused_and_shows_the_current_one(owne
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("known", ['"{version}"', 'W/"{version}"', "*", '"0", "{version}"'])
-def test_a_task_that_is_known_is_304(owner, task, method, known):
+def test_get_with_known_etag_is_304(owner, task, method, known):
     answer = owner.open(url_of(task), method=method, headers={"If-None-Match": known.format_map(task)})
     assert (answer.status_code, answer.data) == (304, b"")
     assert answer.headers["ETag"] == f'"{task["version"]}"'
@@ -114,14 +114,14 @@ def test_a_task_that_is_known_is_304(owner, task, method, known):
     assert owner.get(url_of(task), headers={"If-None-Match": '"0"'}).json == task
 
 
-def test_head_tells_what_get_would(owner, task):
+def test_head_has_the_headers_of_get(owner, task):
     head, get = owner.head(url_of(task)), owner.get(url_of(task))
     assert (head.status_code, head.data) == (200, b"")
     for name in ("ETag", "Content-Length", "Content-Type", "Cache-Control"):
         assert head.headers[name] == get.headers[name]
 
 
-def test_a_deleted_task_waits_in_the_trash_until_it_is_restored(owner, task):
+def test_deleted_task_is_in_the_trash_until_restored(owner, task):
     assert owner.delete(url_of(task)).status_code == 204
     assert owner.get("/api/v1/tasks").json["items"] == []
     shown = owner.get(url_of(task)).json
@@ -133,6 +133,6 @@ def test_a_deleted_task_waits_in_the_trash_until_it_is_restored(owner, task):
     assert owner.get("/api/v1/tasks").json["items"] == [restored.json]
 
 
-def test_a_task_that_is_not_in_the_trash_is_restored_as_it_is(owner, task):
+def test_restore_outside_the_trash_changes_nothing(owner, task):
     answer = owner.post(f"{url_of(task)}/restore")
     assert (answer.status_code, answer.json) == (200, task)

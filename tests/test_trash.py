@@ -36,7 +36,7 @@ def ids(owner, query=""):
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["from the trash", "at once"])
-def test_a_tree_is_deleted_for_good(owner, add, first):
+def test_permanent_deletion_includes_subtasks(owner, add, first):
     parent, other = add(), add()
     child = add(parent_id=parent, labels=["home"])
     if first:
@@ -46,7 +46,7 @@ def test_a_tree_is_deleted_for_good(owner, add, first):
     assert (ids(owner), ids(owner, "deleted=true")) == ({other}, set())
 
 
-def test_a_project_is_deleted_for_good_with_all_its_tasks(owner, add):
+def test_permanent_deletion_of_a_project_includes_its_tasks(owner, add):
     project = owner.post("/api/v1/projects", json={"name": "Garden"}).json["id"]
     inside, other = add(project_id=project), add()
     add(parent_id=inside)
@@ -56,7 +56,7 @@ def test_a_project_is_deleted_for_good_with_all_its_tasks(owner, add):
     assert (ids(owner), ids(owner, "deleted=true")) == ({other}, set())
 
 
-def test_a_label_is_deleted_for_good_and_its_tasks_change(owner, add):
+def test_permanent_deletion_of_a_label_changes_its_tasks(owner, add):
     task = add(labels=["home", "garden"])
     before = owner.get(f"/api/v1/tasks/{task}").json
     label = owner.get("/api/v1/labels").json["items"][0]
@@ -66,7 +66,7 @@ def test_a_label_is_deleted_for_good_and_its_tasks_change(owner, add):
     assert owner.get("/api/v1/labels?deleted=true").json["items"] == []
 
 
-def test_deleting_twice_changes_nothing_more(owner, add):
+def test_second_deletion_changes_nothing(owner, add):
     task = add()
     owner.delete(f"/api/v1/tasks/{task}")
     before = owner.get(f"/api/v1/tasks/{task}").json
@@ -74,19 +74,19 @@ def test_deleting_twice_changes_nothing_more(owner, add):
     assert owner.get(f"/api/v1/tasks/{task}").json == before
 
 
-def test_a_deletion_upon_an_older_version_is_refused(owner, task):
+def test_delete_with_an_older_version_is_412(owner, task):
     answer = owner.delete(f"/api/v1/tasks/{task['id']}?permanent=true", headers={"If-Match": '"0"'})
     assert (answer.status_code, answer.json["current"]) == (412, task)
 
 
-def test_pruning_leaves_what_is_young_and_what_lives(owner, add, prune):
+def test_prune_keeps_live_and_recently_deleted_rows(owner, add, prune):
     young, live = add(), add()
     owner.delete(f"/api/v1/tasks/{young}")
     prune(days=29)
     assert (ids(owner), ids(owner, "deleted=true")) == ({live}, {young})
 
 
-def test_pruning_empties_the_old_trash_of_trees_projects_and_labels(owner, add, prune):
+def test_prune_purges_old_trees_projects_and_labels(owner, add, prune):
     project = owner.post("/api/v1/projects", json={"name": "Garden"}).json["id"]
     inside, live = add(project_id=project, labels=["home"]), add(labels=["home"])
     add(parent_id=inside)
@@ -99,7 +99,7 @@ def test_pruning_empties_the_old_trash_of_trees_projects_and_labels(owner, add, 
         assert owner.get(f"/api/v1/{what}?deleted=true").json["items"] == []
 
 
-def test_an_account_goes_with_all_it_owns(app, owner, add):
+def test_deleted_account_leaves_no_rows(app, owner, add):
     project = owner.post("/api/v1/projects", json={"name": "Garden"}).json["id"]
     add(parent_id=add(project_id=project, labels=["home"]))
     owner.delete(f"/api/v1/tasks/{add()}?permanent=true")
@@ -111,7 +111,7 @@ def test_an_account_goes_with_all_it_owns(app, owner, add):
             assert db.session.execute(select(Task.id).where(Task.owner_id == user_id)).all() == []
 
 
-def test_pruning_goes_on_where_somebody_leaves_meanwhile(owner, add, prune, monkeypatch):
+def test_prune_continues_when_a_user_is_deleted_meanwhile(owner, add, prune, monkeypatch):
     owner.delete(f"/api/v1/tasks/{add()}")
     module, mine = sys.modules["taskapi.cli.maintenance"], UUID(owner.get("/api/v1/me").json["id"])
     monkeypatch.setattr(module, "iterate_user_ids", lambda: [UUID(int=1), mine])
