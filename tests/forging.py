@@ -1,4 +1,4 @@
-"""Forging access tokens, as somebody would who has no key, and as somebody would who has."""
+"""Forge access tokens, with and without a key."""
 
 import base64
 import hashlib
@@ -21,13 +21,13 @@ def b64(data):
 
 
 def compact(header, claims):
-    """Return the signing input of a header and claims: mappings, or JSON text of any kind."""
+    """Return the signing input of a header and claims, given as mappings or JSON text."""
     parts = (part if isinstance(part, bytes) else json.dumps(part).encode() for part in (header, claims))
     return ".".join(b64(part) for part in parts)
 
 
 def sign(header, claims, secret=SECRET, alg="HS256"):
-    """Sign whatever it is, as somebody who holds the key would."""
+    """Sign any header and claims with the key."""
     text = compact(header, claims)
     return f"{text}.{b64(hmac.digest(secret.encode(), text.encode(), HASHES[alg]))}"
 

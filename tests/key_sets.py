@@ -1,4 +1,4 @@
-"""Key sets for the tests: keys in every state, key sets in files, and applications on them."""
+"""Key sets for the tests: keys in every state, key set files, and applications with a key set."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ REFUSED = (401, "token_invalid")
 
 
 class KeySetFile:
-    """A key set in a file, and what one does to it."""
+    """A key set file and the changes of its keys."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -42,12 +42,12 @@ class KeySetFile:
 
 
 def new_key(alg: str, state: str = "signing", *, use: str = "sig") -> dict[str, Any]:
-    """A private key as it stands in a key set."""
+    """Return a new private key as a member of a key set."""
     return rotation.new_member(generate_key(alg), State(state), alg=alg, use=rotation.Use(use))
 
 
 def public(member: dict[str, Any]) -> dict[str, Any]:
-    """What a verifier holds of a key."""
+    """Return the public part of a key, for a verifier."""
     return {**public_part(member), "state": "staged" if member["state"] == "staged" else "verifying"}
 
 
@@ -58,7 +58,7 @@ def key_set_file(tmp_path: Path) -> KeySetFile:
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Let seconds pass, for what counts them by the monotonic clock."""
+    """Move the monotonic clock of the key reloader forward by seconds."""
     passed = 0.0
     clock = sources.monotonic
     monkeypatch.setattr(sources, "monotonic", lambda: clock() + passed)
@@ -71,34 +71,34 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def sign_in(app: Flask, username: str) -> str:
-    """Sign a person in at an application, and return their access token."""
+    """Sign a user in at an application, and return the access token."""
     answer = app.test_client().post("/api/v1/auth/login", json={"username": username, "password": PASSWORD})
     assert answer.status_code == 200, answer.text
     return str(answer.json["access_token"])
 
 
 def bearer(app: Flask, token: str) -> FlaskClient:
-    """A client of an application that sends a token."""
+    """Return a client of an application that sends a token."""
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
     return client
 
 
 def answer_to(app: Flask, token: str) -> tuple[int, str | None]:
-    """What an application says to the bearer of a token."""
+    """Return the status and the error code that an application responds to a token with."""
     answer = bearer(app, token).get("/api/v1/me")
     return answer.status_code, answer.json.get("code")
 
 
 @pytest.fixture
 def enter(new_person: Callable[..., str]) -> Callable[[Flask], str]:
-    """Sign a new person in."""
+    """Sign a new user in."""
     return lambda app: sign_in(app, new_person())
 
 
 @pytest.fixture
 def serve(make_app: AppFactory, key_set_file: KeySetFile) -> Callable[..., Flask]:
-    """Build an application on a key set of these keys."""
+    """Build an application with a key set of these keys."""
 
     def make(*members: dict[str, Any]) -> Flask:
         key_set_file.write(*members)
@@ -108,7 +108,7 @@ def serve(make_app: AppFactory, key_set_file: KeySetFile) -> Callable[..., Flask
 
 
 def pem(alg: str, *, private: bool = True) -> str:
-    """A new key as PEM."""
+    """Return a new key as PEM."""
     return pem_of(generate_key(alg), private=private)
 
 
