@@ -100,8 +100,13 @@ class ReadCursor(psycopg.ClientCursor[Any]):
         return self.execute_with(read_settings(), query, params)
 
     def execute_with(self, settings: Sequence[str], query: str, params: Any) -> Self:
-        """Run a statement with settings that end with it."""
-        super().execute("; ".join((*settings, query)), params)
+        """Run a statement with settings that end with it.
+
+        The parameters are put in first: the driver caches parsed SQL, and the settings differ from user to user.
+        """
+        if params is not None:
+            query = self.mogrify(query, params)
+        super().execute("; ".join((*settings, query)))
         for _ in settings:
             self.nextset()
         return self
