@@ -26,14 +26,14 @@ def due(task):
 
 
 @pytest.mark.parametrize("method", ["post", "patch"])
-def test_a_day_and_an_instant_together_are_refused(owner, task, method):
+def test_due_date_together_with_due_at_is_422(owner, task, method):
     url = TASKS if method == "post" else f"{TASKS}/{task['id']}"
     body = {"title": "Milk", "due_date": "2030-01-31", "due_at": "2030-01-31T09:00:00Z"}
     answer = getattr(owner, method)(url, json=body)
     assert (answer.status_code, list(answer.json["errors"]["json"])) == (422, ["due_at"])
 
 
-def test_a_change_that_names_one_clears_the_other(owner, add):
+def test_patch_of_due_date_or_due_at_clears_the_other(owner, add):
     url = add("2030-01-31")
     assert due(owner.patch(url, json={"due_at": "2030-02-01T09:00:00+01:00"}).json) == (None, "2030-02-01T08:00:00Z")
     assert due(owner.patch(url, json={"due_date": "2030-03-01"}).json) == ("2030-03-01", None)
@@ -41,7 +41,7 @@ def test_a_change_that_names_one_clears_the_other(owner, add):
     assert due(owner.patch(url, json={"due_date": None}).json) == (None, None)
 
 
-def test_a_day_sorts_behind_the_instants_in_it_and_none_comes_last(owner, add):
+def test_due_day_sorts_after_its_instants_and_no_due_is_last(owner, add):
     for moment in ("2030-02-01T00:00:00Z", "2030-01-31", EVENING, "2030-01-31T00:00:00Z"):
         add(moment)
     owner.post(TASKS, json={"title": "some day"})
@@ -61,7 +61,7 @@ def test_a_day_sorts_behind_the_instants_in_it_and_none_comes_last(owner, add):
         ({"due_after": "2030-02-01T00:00:00.000001Z"}, []),
     ],
 )
-def test_days_and_instants_are_borders_for_each_other(owner, add, query, found):
+def test_due_filters_compare_days_with_instants(owner, add, query, found):
     for moment in ("2030-01-30", "2030-01-31T00:00:00Z", EVENING, "2030-01-31", "2030-02-01T00:00:00Z"):
         add(moment)
     owner.post(TASKS, json={"title": "some day"})
@@ -69,7 +69,7 @@ def test_days_and_instants_are_borders_for_each_other(owner, add, query, found):
 
 
 @pytest.mark.parametrize("moment", ["9999-12-31", "9999-12-31T23:59:59.999999Z", "1970-01-01", "1970-01-01T00:00:00Z"])
-def test_a_task_due_at_either_end_of_time_is_still_due(owner, add, moment):
+def test_first_and_last_instants_are_due_dates(owner, add, moment):
     owner.post(TASKS, json={"title": "some day"})
     add(moment)
     owner.post(TASKS, json={"title": "some day"})
@@ -87,7 +87,7 @@ def test_a_task_due_at_either_end_of_time_is_still_due(owner, add, moment):
         ("America/Los_Angeles", "2030-02-01T07:59:59Z", "2030-02-01T08:00:00Z"),
     ],
 )
-def test_a_due_day_is_overdue_when_it_is_over_where_the_person_lives(owner, add, zone, last, over):
+def test_due_day_is_overdue_after_it_in_the_users_time_zone(owner, add, zone, last, over):
     owner.patch("/api/v1/me", json={"timezone": zone})
     add("2030-01-31")
     add("2030-01-30", status="done")
@@ -96,7 +96,7 @@ def test_a_due_day_is_overdue_when_it_is_over_where_the_person_lives(owner, add,
     assert overdue(owner, over) == (["2030-01-31"], 1)
 
 
-def test_a_due_instant_is_overdue_when_it_is_past(owner, add):
+def test_due_instant_is_overdue_when_it_is_past(owner, add):
     add("2030-01-31T09:00:00Z")
     assert overdue(owner, "2030-01-31T09:00:00Z") == ([], 0)
     assert overdue(owner, "2030-01-31T09:00:01Z") == (["2030-01-31T09:00:00Z"], 1)

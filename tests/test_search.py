@@ -20,7 +20,7 @@ def add(owner):
 
 
 @pytest.mark.parametrize("q", ["mil", "MILK", "ilk", "lk", "k", "m", "oat milk", "milk oat", "ilk oa", "Óat"])
-def test_a_word_is_found_by_any_part_of_it(owner, add, q):
+def test_search_finds_parts_of_words(owner, add, q):
     add("Oat milk")
     add("Bread", description="with butter")
     assert find(owner, q) == (["Oat milk"])
@@ -29,7 +29,7 @@ def test_a_word_is_found_by_any_part_of_it(owner, add, q):
 @pytest.mark.parametrize(
     "q", ['"', '"milk"', "milk*", "milk OR bread", "NEAR(milk)", "-milk", "words:milk", "'", "mi_k", "m%k"]
 )
-def test_what_other_languages_mean_by_a_sign_is_only_a_sign_here(owner, add, q):
+def test_search_takes_wildcards_literally(owner, add, q):
     add("Oat milk")
     add("Bread")
     assert find(owner, q) == []
@@ -38,7 +38,7 @@ def test_what_other_languages_mean_by_a_sign_is_only_a_sign_here(owner, add, q):
 @pytest.mark.parametrize(
     "title", ['Say "milk"', "100% milk", "a_b milk", "it's milk", "back\\slash milk", "牛奶买菜 milk"]
 )
-def test_signs_and_other_scripts_are_found_as_they_are(owner, add, title):
+def test_search_finds_signs_and_other_scripts(owner, add, title):
     add(title)
     assert find(owner, title) == [title]
     assert find(owner, title.split()[0]) == [title]
@@ -54,7 +54,7 @@ def test_signs_and_other_scripts_are_found_as_they_are(owner, add, title):
         ("zero\u00adwidth", "zerowidth"), ("❤️ it", "❤"), ("한글", "한글"), ("x\u200b", "X"),
     ],
 )  # fmt: skip
-def test_text_is_found_by_what_people_type(owner, add, title, q):
+def test_search_finds_text_by_its_typed_form(owner, add, title, q):
     add(title)
     add("Bread")
     assert find(owner, q) == [title]
@@ -62,14 +62,14 @@ def test_text_is_found_by_what_people_type(owner, add, title, q):
 
 
 @pytest.mark.parametrize("q", ["\u0301", "\u200b\u0308", "\ufe0f", " ", "\u3000\u0301"])
-def test_a_query_without_anything_to_search_for_is_422(owner, add, q):
+def test_search_for_blank_text_is_422(owner, add, q):
     add("Milk")
     answer = owner.get("/api/v1/tasks", query_string={"q": q})
     says = "Must have a character to search for. Spaces, accents and invisible characters do not count."
     assert (answer.status_code, answer.json["errors"]["query"]) == (422, {"q": [says]})
 
 
-def test_a_query_has_ten_words_at_most(owner, add):
+def test_search_has_at_most_10_words(owner, add):
     words = [f"w{letter}" for letter in "abcdefghijk"]
     add(" ".join(words))
     assert len(find(owner, " ".join(words[:10]))) == 1
@@ -78,7 +78,7 @@ def test_a_query_has_ten_words_at_most(owner, add):
     assert (answer.status_code, list(answer.json["errors"]["query"])) == (422, ["q"])
 
 
-def test_the_index_follows_every_change(owner, add):
+def test_search_index_follows_every_change(owner, add):
     task = add("Oat milk")
     url = f"/api/v1/tasks/{task}"
     owner.patch(url, json={"description": "with vanilla"})
@@ -95,14 +95,14 @@ def test_the_index_follows_every_change(owner, add):
     assert find(owner, "bread") == ["Bread again"]
 
 
-def test_nobody_finds_what_is_anothers(owner, add, signed_in):
+def test_search_finds_own_tasks_only(owner, add, signed_in):
     add("Oat milk")
     other = signed_in()
     other.post("/api/v1/tasks", json={"title": "Milk shake"})
     assert (find(owner, "milk"), find(other, "milk")) == (["Oat milk"], ["Milk shake"])
 
 
-def test_words_go_together_with_filters_and_pages(owner, add):
+def test_search_works_with_filters_and_pages(owner, add):
     for i in range(5):
         add(f"Milk {i}", status="done" if i % 2 else "todo")
     first = owner.get("/api/v1/tasks?q=milk&status=todo&sort=title&limit=2").json

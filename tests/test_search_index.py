@@ -17,7 +17,7 @@ def add(owner):
     return lambda title: owner.post("/api/v1/tasks", json={"title": title}).headers["Location"]
 
 
-def test_the_index_is_caught_up_each_time_that_somebody_comes_to_have_many_tasks(app, owner, add):
+def test_index_is_filled_when_a_user_gets_many_tasks(app, owner, add):
     oat, almond = add("Oat quark"), add("Almond quark")
     count_in(owner, FEW_TASKS - 2)
     assert (in_index(app, "quark"), find(owner, "quark")) == (0, ["Almond quark", "Oat quark"])
@@ -33,7 +33,7 @@ def test_the_index_is_caught_up_each_time_that_somebody_comes_to_have_many_tasks
     assert (in_index(app, "quark"), find(owner, "quark")) == (3, ["Goat's quark", "Cow's quark", "Soy quark"])
 
 
-def test_a_task_that_was_changed_before_it_came_into_the_index_is_in_it_as_it_is_then(app, owner, add):
+def test_index_has_the_current_text_of_tasks_changed_before(app, owner, add):
     oat, bread = add("Oat skyr"), add("Bread with skyr")
     owner.patch(oat, json={"title": "Soy skyr"})
     owner.delete(f"{bread}?permanent=true")
@@ -43,13 +43,13 @@ def test_a_task_that_was_changed_before_it_came_into_the_index_is_in_it_as_it_is
 
 
 @needs("transfer")
-def test_many_tasks_that_are_imported_at_once_are_in_the_index(app, owner):
+def test_index_has_many_imported_tasks(app, owner):
     assert bring(owner, [{"title": f"Kefir {i}"} for i in range(FEW_TASKS + 1)]).status_code == 200
     assert in_index(app, "kefir") == FEW_TASKS + 1
     assert find(owner, f"kefir {FEW_TASKS}") == [f"Kefir {FEW_TASKS}"]
 
 
-def test_who_leaves_leaves_no_word_in_the_index(app, owner, add):
+def test_index_has_no_words_of_deleted_users(app, owner, add):
     count_in(owner, FEW_TASKS)
     add("Buttermilk")
     assert in_index(app, "buttermilk") == 1

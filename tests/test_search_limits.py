@@ -35,7 +35,7 @@ def caller_id(client):
 
 
 @needs("transfer")
-def test_a_search_that_takes_too_long_is_stopped(owner, add, monkeypatch):
+def test_slow_search_is_stopped_with_503(owner, add, monkeypatch):
     texts = [{"title": "Long", "description": "milk and " * 2_200} for _ in range(300)]
     assert bring(owner, texts).status_code == 200
     monkeypatch.setattr(search, "SEARCH_SECONDS", 0)
@@ -47,7 +47,7 @@ def test_a_search_that_takes_too_long_is_stopped(owner, add, monkeypatch):
 
 
 @needs("transfer")
-def test_a_user_runs_two_searches_at_once(app, owner, other):
+def test_user_runs_at_most_two_searches_at_once(app, owner, other):
     other.post("/api/v1/tasks", json={"title": "Milk"})
     texts = [{"title": "Long", "description": "milk and " * 2_200} for _ in range(300)]
     assert bring(owner, texts).status_code == 200

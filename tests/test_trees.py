@@ -46,7 +46,7 @@ def patch(owner, task, **changes):
     return owner.patch(f"{TASKS}/{task['id']}", json=changes)
 
 
-def test_a_subtask_takes_the_project_of_its_parent_when_created(owner, tree, projects, add):
+def test_new_subtask_gets_the_project_of_its_parent(owner, tree, projects, add):
     assert [task["project_id"] for task in tree] == [projects[0]] * 3
     named = {"parent_id": tree[0]["id"], "project_id": projects[0]}
     assert add(**named)["project_id"] == add(**named | {"project_id": None})["project_id"] == projects[0]
@@ -55,7 +55,7 @@ def test_a_subtask_takes_the_project_of_its_parent_when_created(owner, tree, pro
     assert results[0]["data"]["project_id"] == projects[0]
 
 
-def test_a_subtask_cannot_name_another_project(owner, tree, projects):
+def test_subtask_with_another_project_is_422(owner, tree, projects):
     data = {"title": "Task", "parent_id": tree[0]["id"], "project_id": projects[1]}
     answers = [
         owner.post(TASKS, json=data),
@@ -67,7 +67,7 @@ def test_a_subtask_cannot_name_another_project(owner, tree, projects):
 
 
 @needs("changes")
-def test_subtasks_move_with_their_parent_and_show_in_the_change_feed(owner, tree, projects):
+def test_subtasks_move_with_their_parent_and_get_new_versions(owner, tree, projects):
     copy = Copy(owner).follow()
     trashed = tree[2]
     owner.delete(f"{TASKS}/{trashed['id']}")
@@ -85,7 +85,7 @@ def test_subtasks_move_with_their_parent_and_show_in_the_change_feed(owner, tree
     assert [show(owner, task)["project_id"] for task in tree] == [None] * 3
 
 
-def test_a_task_takes_the_project_of_its_new_parent_with_its_subtasks(owner, tree, projects, add):
+def test_task_and_subtasks_get_the_project_of_the_new_parent(owner, tree, projects, add):
     elsewhere = add(project_id=projects[1])
     moved = patch(owner, tree[1], parent_id=elsewhere["id"]).json
     assert (moved["project_id"], moved["parent_id"]) == (projects[1], elsewhere["id"])
@@ -93,7 +93,7 @@ def test_a_task_takes_the_project_of_its_new_parent_with_its_subtasks(owner, tre
     assert patch(owner, tree[1], parent_id=None).json["project_id"] == projects[1]
 
 
-def test_a_subtask_that_alone_goes_to_another_project_leaves_its_parent(owner, tree, projects):
+def test_subtask_that_changes_its_project_leaves_its_parent(owner, tree, projects):
     moved = patch(owner, tree[1], project_id=projects[1]).json
     assert (moved["project_id"], moved["parent_id"]) == (projects[1], None)
     assert show(owner, tree[2])["project_id"] == projects[1]
@@ -102,7 +102,7 @@ def test_a_subtask_that_alone_goes_to_another_project_leaves_its_parent(owner, t
     assert kept["parent_id"] == tree[1]["id"]
 
 
-def test_an_object_that_was_read_can_be_sent_back(owner, tree):
+def test_task_that_was_read_can_be_sent_back(owner, tree):
     for task in tree:
         sent = {name: task[name] for name in ("title", "description", "project_id", "parent_id", "labels", "status")}
         answer = patch(owner, task, **sent)
@@ -111,14 +111,14 @@ def test_an_object_that_was_read_can_be_sent_back(owner, tree):
 
 
 @pytest.mark.parametrize("query", ["", "?permanent=true"])
-def test_deleting_a_project_spares_a_tree_that_was_moved_out_of_it(owner, tree, projects, query):
+def test_deleted_project_leaves_a_tree_that_moved_out(owner, tree, projects, query):
     patch(owner, tree[0], project_id=projects[1])
     assert owner.delete(f"{PROJECTS}/{projects[0]}{query}").status_code == 204
     assert [show(owner, task)["deleted_at"] for task in tree] == [None] * 3
 
 
 @needs("transfer")
-def test_imported_subtasks_take_the_project_of_their_parents(owner):
+def test_imported_subtasks_get_the_project_of_their_parents(owner):
     rows = [{"title": "c", "id": "3", "parent_id": "2"}, {"title": "b", "id": "2", "parent_id": "1", "project": "p"}]
     rows += [{"title": "a", "id": "1", "project": "P"}]
     assert bring(owner, rows).status_code == 200
@@ -127,7 +127,7 @@ def test_imported_subtasks_take_the_project_of_their_parents(owner):
 
 
 @needs("transfer")
-def test_an_imported_subtask_cannot_name_another_project(owner):
+def test_imported_subtask_with_another_project_is_422(owner):
     rows = [{"title": "a", "id": "1"}, {"title": "b", "parent_id": "1", "project": "P"}]
     assert faults(bring(owner, rows)) == {"1": {"project": SAME}}
     assert faults(bring_csv(owner, "title,id,parent_id,project\na,1,,A\nb,2,1,a\nc,3,2,C\n")) == {
@@ -240,7 +240,7 @@ class TreeMachine(RuleBasedStateMachine):
 
 
 @needs("changes", "transfer")
-def test_every_tree_stays_in_one_project_whatever_is_done(signed_in):
+def test_every_tree_stays_in_one_project(signed_in):
     run_state_machine_as_test(
         lambda: TreeMachine(signed_in()), settings=settings(max_examples=25, stateful_step_count=30, deadline=None)
     )
