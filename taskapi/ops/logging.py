@@ -32,7 +32,6 @@ def init_logging(app: Flask, settings: Settings) -> None:
     logging.getLogger("werkzeug").setLevel(logging.INFO)
     logging.getLogger("werkzeug").addFilter(_no_access_line)
     app.logger.setLevel(level)
-    app.before_request(_start_clock)
     if level <= logging.INFO:
         app.after_request(partial(_log_request, render))
     for name in unknown_names():
@@ -72,10 +71,6 @@ def _handler(render: Render) -> _Handler:
         )
     )
     return handler
-
-
-def _start_clock() -> None:
-    current_g().started = time.perf_counter()
 
 
 def _log_request(render: Render, response: Response) -> Response:

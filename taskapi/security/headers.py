@@ -1,6 +1,7 @@
 """Request ids, security headers, CORS, host checks, and proxies."""
 
 import re
+import time
 from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from secrets import token_hex
@@ -49,8 +50,10 @@ HSTS = "max-age=31536000; includeSubDomains"
 
 
 def identify_request() -> None:
-    """Give the request an id: that of the client if it is valid."""
-    current_g().request_id = _id_of(current_request().environ)
+    """Give the request an id, that of the client if it is valid, and note its start for the log and the metrics."""
+    here = current_g()
+    here.started = time.perf_counter()
+    here.request_id = _id_of(current_request().environ)
 
 
 def _id_of(environ: "WSGIEnvironment") -> str:
