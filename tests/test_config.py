@@ -186,7 +186,7 @@ def test_other_encodings_are_refused_in_a_line(folder, setenv, data):
 
 def test_value_that_begins_with_a_byte_order_mark_is_refused(setenv):
     setenv(JWT_SECRET_KEY=f"\ufeff{STRONG}")
-    assert refusal() == "TASKAPI_JWT_SECRET_KEY: Begins with a byte order mark (U+FEFF), which is no part of a value."
+    assert refusal() == "TASKAPI_JWT_SECRET_KEY: Begins with a byte order mark (U+FEFF). Remove it."
 
 
 MODES = pytest.mark.parametrize(

@@ -27,7 +27,7 @@ JWT_ALGORITHMS = ("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256",
 
 
 class SettingsError(click.ClickException):
-    """The settings are not fit to start with; the message names each one and says why."""
+    """The settings are invalid. The message names each one and the reason."""
 
     exit_code = 78  # EX_CONFIG of sysexits.h: a service manager need not try again
 
@@ -43,7 +43,7 @@ class _List(fields.Field[tuple[str, ...]]):
 
 
 class _Boolean(fields.Boolean):
-    """`true` or `false`, and nothing that merely looks like one."""
+    """`true` or `false`, and no other spelling."""
 
     def __init__(self) -> None:
         super().__init__(truthy={"true", True}, falsy={"false", False})
@@ -51,7 +51,7 @@ class _Boolean(fields.Boolean):
 
 
 class _Whole(fields.Integer):
-    """A whole number in digits, and nothing that could be rounded to one."""
+    """A whole number in digits."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if type(value) is not int and not (isinstance(value, str) and _DIGITS.fullmatch(value)):
@@ -76,7 +76,7 @@ def _rate() -> fields.Field[Any]:
 
 
 def _is_database(url: str) -> None:
-    """Refuse what the engine would refuse, without repeating it: a URL may hold a password."""
+    """Refuse a URL that SQLAlchemy cannot parse. The message omits it, since it may contain a password."""
     try:
         make_url(url or "sqlite://")
     except (ArgumentError, ValueError):
@@ -84,7 +84,7 @@ def _is_database(url: str) -> None:
 
 
 def _is_redis(url: str) -> None:
-    """Refuse what the client would refuse, without repeating it."""
+    """Refuse a URL that the Redis client cannot parse. The message omits it."""
     try:
         Redis.from_url(url or "redis://")  # connects at the first command
     except ValueError:
@@ -95,8 +95,7 @@ def _are_origins(origins: tuple[str, ...]) -> None:
     for origin in origins:
         if not _ORIGIN.fullmatch(origin):
             raise ValidationError(
-                f"{origin} is not an origin as browsers send it: scheme and host in lower case, perhaps a port, and "
-                "nothing more."
+                f"{origin} is not an origin as browsers send it: scheme and host in lower case, and an optional port."
             )
 
 
@@ -138,7 +137,7 @@ class Settings:
     )
     database_transaction_seconds: int = setting(
         30,
-        "How long all changes of one request may take; then they are undone, and the response is 503.",
+        "How long all changes of one request may take; then they are rolled back, and the response is 503.",
         whole(1, 3600),
     )
     jwt_secret_key: str = setting(
@@ -157,11 +156,11 @@ class Settings:
         _text(),
     )
     jwt_keys_reload_seconds: int = setting(
-        60, "How often a key set in a secret store is read anew; files: each second.", whole(1, 3600)
+        60, "How often a key set in a secret store is read again; files: each second.", whole(1, 3600)
     )
     jwt_keys_max_age_seconds: int = setting(
         86400,
-        "For how long a key set that cannot be read anew is relied on; after that `/readyz` is 503.",
+        "How long a key set that can no longer be read stays in use; after that `/readyz` responds 503.",
         whole(60, 31536000),
     )
     jwt_algorithm: str = setting(
@@ -169,14 +168,16 @@ class Settings:
         "Algorithm of a key that has none of its own; empty: HS256, or what the key is.",
         _text(OneOf(["", *JWT_ALGORITHMS])),
     )
-    jwt_issuer: str = setting("taskapi", "The `iss` of our tokens.", _text(Length(1, 200)))
-    jwt_client_id: str = setting("taskapi", "The `client_id` of our tokens (RFC 9068).", _text(Length(1, 200)))
-    jwt_audience: str = setting("taskapi", "The `aud` of our tokens.", _text(Length(1, 200)))
-    access_token_seconds: int = setting(900, "Life of an access token.", whole(1, 86400))
-    refresh_token_seconds: int = setting(604800, "Life of a refresh token, from each use.", whole(60, 31536000))
-    session_max_seconds: int = setting(2592000, "Life of a session in all.", whole(60, 31536000))
+    jwt_issuer: str = setting("taskapi", "The `iss` of access tokens.", _text(Length(1, 200)))
+    jwt_client_id: str = setting("taskapi", "The `client_id` of access tokens (RFC 9068).", _text(Length(1, 200)))
+    jwt_audience: str = setting("taskapi", "The `aud` of access tokens.", _text(Length(1, 200)))
+    access_token_seconds: int = setting(900, "Lifetime of an access token.", whole(1, 86400))
+    refresh_token_seconds: int = setting(
+        604800, "Lifetime of a refresh token; each refresh issues a new one.", whole(60, 31536000)
+    )
+    session_max_seconds: int = setting(2592000, "Maximum lifetime of a session.", whole(60, 31536000))
     refresh_grace_seconds: int = setting(
-        10, "How long a spent refresh token still gets its unused successor; 0: never.", whole(0, 300)
+        10, "How long a used refresh token still returns its unused successor; 0: never.", whole(0, 300)
     )
     redis_url: str = setting(
         "",
@@ -185,14 +186,18 @@ class Settings:
         secret=True,
     )
     redis_prefix: str = setting(
-        "taskapi:", "What our keys in Redis begin with; one for each deployment that shares it.", _text(Length(1, 64))
+        "taskapi:",
+        "Prefix of the keys in Redis; each deployment that shares a Redis needs its own.",
+        _text(Length(1, 64)),
     )
     ratelimit_enabled: bool = setting(
-        True, "Whether too many requests are refused. The allowances of the audit log hold in any case.", _Boolean()
+        True, "Whether rate limits apply. The limits of the audit log always apply.", _Boolean()
     )
     ratelimit_login: str = setting("5/minute", "Sign-ins under one name from one address.", _rate())
     ratelimit_login_failed: str = setting(
-        "30/minute", "Failed sign-ins from one address; an IPv6 /56 may do 4 times, a /48 16 times as much.", _rate()
+        "30/minute",
+        "Failed sign-ins from one address; 4 times as many from an IPv6 /56, 16 times as many from a /48.",
+        _rate(),
     )
     ratelimit_login_address: str = setting(
         "300/minute", "Sign-ins from one address, failed or not; networks likewise.", _rate()
@@ -205,14 +210,16 @@ class Settings:
         "Failed sign-ins from a device on which the user signed in before; the limits above do not apply.",
         _rate(),
     )
-    ratelimit_register: str = setting("30/minute", "Accounts opened from one address; networks likewise.", _rate())
-    ratelimit_register_all: str = setting("10000/day", "Accounts opened from all addresses together.", _rate())
+    ratelimit_register: str = setting("30/minute", "Accounts created from one address; networks likewise.", _rate())
+    ratelimit_register_all: str = setting("10000/day", "Accounts created from all addresses together.", _rate())
     ratelimit_refresh: str = setting("120/minute", "Refreshes from one address; networks likewise.", _rate())
-    ratelimit_password: str = setting("5/minute", "Passwords that one signed-in user enters.", _rate())
+    ratelimit_password: str = setting("5/minute", "Password checks of one signed-in user.", _rate())
     ratelimit_password_address: str = setting(
-        "60/minute", "Passwords that signed-in users enter at one address; networks likewise.", _rate()
+        "60/minute", "Password checks of signed-in users from one address; networks likewise.", _rate()
     )
-    ratelimit_timezone: str = setting("20/hour", "Changes of the time zone by one user; each rewrites days.", _rate())
+    ratelimit_timezone: str = setting(
+        "20/hour", "Changes of the time zone by one user; each one updates the due days of tasks.", _rate()
+    )
     ratelimit_audit_address: str = setting(
         "100/hour", "Audit entries that requests without a token cause from one address; networks likewise.", _rate()
     )
@@ -248,17 +255,17 @@ class Settings:
     )
     password_workers: int = setting(
         1,
-        "Passwords that a process checks or hashes at once; each takes a core meanwhile.",
+        "Passwords that a process checks or hashes at the same time; each one uses a CPU core.",
         whole(1, 64),
     )
     password_queue: int = setting(
         3,
-        "Requests of a process that wait for a password to be checked, each with a thread; others get 503.",
+        "Requests of a process that wait for a password check, each in a thread; further ones get 503.",
         whole(0, 1000),
     )
-    password_min_length: int = setting(12, "Least number of characters in a password.", whole(8, 128))
-    registration_enabled: bool = setting(True, "Whether anybody may open an account.", _Boolean())
-    trusted_proxies: int = setting(0, "How many proxies in front set X-Forwarded-*.", whole(0, 16))
+    password_min_length: int = setting(12, "Minimum number of characters in a password.", whole(8, 128))
+    registration_enabled: bool = setting(True, "Whether anybody may create an account.", _Boolean())
+    trusted_proxies: int = setting(0, "Number of proxies in front of the service that set X-Forwarded-*.", whole(0, 16))
     trusted_hosts: tuple[str, ...] = setting(
         (), "Hosts served, in ASCII: `tasks.example.org`, `.example.org`, `[::1]`; required in production.", _List()
     )
@@ -269,7 +276,7 @@ class Settings:
         _text(
             Regexp(
                 r"\Z|(?!/(api|docs|problems|static)(/|\Z))(/[A-Za-z0-9._~-]+)+\Z",
-                error="Must begin with a slash, end without one, and not begin with a path of ours, such as /api.",
+                error="Must begin with a slash, not end with one, and not begin with a path such as /api.",
             )
         ),
     )
@@ -287,18 +294,18 @@ class Settings:
         whole(100),
     )
     max_sessions: int = setting(
-        100, "Sessions of one user; a sign-in beyond that ends the one that was used longest ago.", whole(1, 10000)
+        100, "Sessions of one user; a further sign-in ends the least recently used one.", whole(1, 10000)
     )
     max_refresh_tokens: int = setting(
         3000, "Spent refresh tokens that are kept for each session, so that their theft is noticed.", whole(1, 100000)
     )
     max_tasks: int = setting(
         1_000_000,
-        "How many tasks one user may have, the trash included. The largest task takes 0.3 MB of the database.",
+        "Tasks of one user, including the trash. The largest task takes 0.3 MB of the database.",
         whole(1),
     )
-    max_projects: int = setting(10_000, "How many projects one person may have, the trash included.", whole(1))
-    max_labels: int = setting(10_000, "How many labels one person may have, the trash included.", whole(1))
+    max_projects: int = setting(10_000, "Projects of one user, including the trash.", whole(1))
+    max_labels: int = setting(10_000, "Labels of one user, including the trash.", whole(1))
     max_tombstones: int = setting(
         100_000,
         "Permanently deleted rows of one user that the change feed still reports; beyond that the oldest are purged "
@@ -314,8 +321,10 @@ class Settings:
         whole(0),
     )
     trash_days: int = setting(30, "Days until `flask prune` empties the trash.", whole(1, 36500))
-    audit_days: int = setting(90, "Days until addresses and agents are taken out of the audit log.", whole(1, 36500))
-    audit_max_days: int = setting(365, "Days until `flask prune` removes entries of the audit log.", whole(1, 36500))
+    audit_days: int = setting(
+        90, "Days until addresses and user agents are removed from the audit log.", whole(1, 36500)
+    )
+    audit_max_days: int = setting(365, "Days until `flask prune` deletes entries of the audit log.", whole(1, 36500))
     log_level: str = setting(
         "info", "`debug`, `info`, `warning` or `error`.", _text(OneOf(["debug", "info", "warning", "error"]))
     )
@@ -326,7 +335,7 @@ class Settings:
 
     @property
     def production(self) -> bool:
-        """Whether real people are served."""
+        """Return whether this is a production deployment."""
         return self.env == "production"
 
     @property

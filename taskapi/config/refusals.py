@@ -1,4 +1,4 @@
-"""The refusal to start: settings that are each valid, and yet unfit."""
+"""Checks of settings that are valid alone, but unsafe or unusable together or in production."""
 
 import os
 import stat
@@ -28,7 +28,7 @@ GUESSES_LOG10 = 24  # 32 random hex digits have 30
 
 
 def refusals(settings: Settings) -> Iterator[Refusal]:
-    """Yield each setting that is unfit to start with, and why."""
+    """Yield each setting that prevents the start, and why."""
     yield from _unfit_anywhere(settings)
     if settings.production:
         yield from _unfit_for_production(settings)
@@ -37,7 +37,7 @@ def refusals(settings: Settings) -> Iterator[Refusal]:
 
 
 def exposure(path: Path) -> str | None:
-    """Return who else than the service may use a key file, and the command that ends this; None: nobody may.
+    """Return a message if others than the service may read a key file, or None.
 
     The rule is that of PostgreSQL for its key: nothing for group and others, or read access for the group if the file
     is root's and the service is not. Kubernetes hands secrets over in this way. Windows has no such modes.
@@ -47,7 +47,7 @@ def exposure(path: Path) -> str | None:
     try:
         status = path.stat()
     except OSError:
-        return None  # whoever reads it says why
+        return None  # reading the file reports the reason
     by_group = stat.S_IRGRP if status.st_uid == 0 and os.geteuid() != 0 else 0
     if not stat.S_IMODE(status.st_mode) & (stat.S_IRWXG | stat.S_IRWXO) & ~by_group:
         return None
@@ -57,7 +57,7 @@ def exposure(path: Path) -> str | None:
 def _unfit_anywhere(settings: Settings) -> Iterator[Refusal]:
     key = settings.jwt_secret_key
     if key.startswith("-----BEGIN"):
-        yield "JWT_SECRET_KEY", ["Is a PEM key, which is no HMAC secret."]
+        yield "JWT_SECRET_KEY", ["Is a PEM key, not an HMAC secret. Use JWT_PRIVATE_KEY."]
     elif key and len(key.encode()) < 32:
         yield "JWT_SECRET_KEY", ["Must have at least 32 bytes (RFC 7518, section 3.2)."]
     secure = settings.production if settings.cookie_secure is None else settings.cookie_secure
@@ -72,7 +72,7 @@ def _unfit_for_production(settings: Settings) -> Iterator[Refusal]:
     elif key and is_guessable(key):
         yield "JWT_SECRET_KEY", ["Is well known or easily guessed."]
     if settings.ratelimit_enabled and not settings.redis_url:
-        yield "REDIS_URL", ["Must be set in production: limits in memory would count for each process apart."]
+        yield "REDIS_URL", ["Must be set in production: limits in memory are counted by each process separately."]
     if not settings.trusted_hosts:
         yield "TRUSTED_HOSTS", ["Must be set in production, so that a forged Host header is refused."]
 
@@ -82,13 +82,13 @@ def _has_key(settings: Settings) -> bool:
 
 
 def is_guessable(key: str) -> bool:
-    """Tell whether a secret is well known, or was thought of by a person."""
+    """Return whether a secret is well known or easily guessed."""
     known = any(word in key.lower() for word in WELL_KNOWN)
     return known or float(zxcvbn(key[:72])["guesses_log10"]) < GUESSES_LOG10
 
 
 def _without_folder(path: Path) -> Iterator[Refusal]:
-    """Try it, rather than ask: permissions do not tell of a file system that is mounted read-only, or full."""
+    """Try to write: permissions do not show that a file system is read-only or full."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         TemporaryFile(dir=path).close()

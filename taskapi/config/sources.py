@@ -1,4 +1,4 @@
-"""Where settings come from: instance/config.py, .env, the environment, the factory's caller; the later one wins."""
+"""Sources of settings: instance/config.py, .env, the environment, the arguments of create_app; a later one wins."""
 
 import codecs
 import os
@@ -34,7 +34,7 @@ Errors = dict[str, list[str]]
 
 
 def load_settings(overrides: Mapping[str, Any], default_instance_path: str) -> Settings:
-    """Gather the settings, strongest last. Raises SettingsError, which tells all that is wrong at once."""
+    """Read the settings from all sources. Raises SettingsError, which reports all errors together."""
     errors: Errors = {}
     files: dict[str, Path] = {}
     given = {"INSTANCE_PATH": default_instance_path, **_from_environment(errors, files), **overrides}
@@ -42,7 +42,7 @@ def load_settings(overrides: Mapping[str, Any], default_instance_path: str) -> S
     given = {**_from_file(Path(given["INSTANCE_PATH"], "config.py"), errors), **given}
     for name, value in given.items():
         if isinstance(value, str) and value.startswith("\ufeff"):
-            errors[name] = ["Begins with a byte order mark (U+FEFF), which is no part of a value."]
+            errors[name] = ["Begins with a byte order mark (U+FEFF). Remove it."]
     settings = _validate({name: value for name, value in given.items() if value is not None}, errors)
     for name, why in refusals(settings):
         errors.setdefault(name, why)
@@ -55,7 +55,7 @@ def load_settings(overrides: Mapping[str, Any], default_instance_path: str) -> S
 
 
 def unknown_names() -> list[str]:
-    """Return the names in the environment and in .env that look like settings and are none."""
+    """Return the names in the environment and in .env that start like settings, but are unknown."""
     return sorted(name for name, value in _without_setting() if not _is_of_kubernetes(name, value))
 
 
@@ -65,7 +65,7 @@ def kubernetes_names() -> list[str]:
 
 
 def suggestion(name: str) -> str:
-    """Return a question that names the setting most like an unknown name, or nothing."""
+    """Return a suggestion of the setting whose name is most similar; empty if none is."""
     close = get_close_matches(name, [PREFIX + setting for setting in SETTINGS], n=1)
     return f"; is {close[0]} meant?" if close else ""
 
@@ -140,7 +140,7 @@ def _dotenv(errors: Errors) -> dict[str, str | None]:
 
 
 def _from_secret_file(name: str, path: Path, errors: Errors) -> dict[str, str]:
-    """Read TASKAPI_<NAME>_FILE, without the line's end that editors put behind a secret."""
+    """Read the file of TASKAPI_<NAME>_FILE, without the newline at its end."""
     try:
         return {name: decode_text(path.read_bytes()).rstrip("\r\n")}
     except OSError as error:
