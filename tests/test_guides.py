@@ -4,15 +4,17 @@ import re
 
 import pytest
 from guides import ADDRESS, PAGES, ROOT, follow, matches, steps_of
+from surface import needs
 
 from taskapi.security.keys import ALGORITHMS
 
 GUIDES = ["README.md", "docs/jwt.md", "docs/keys.md", "docs/exchange.md"]
 ELSEWHERE = {"docs/operations.md": "test_operations_doc.py"}  # beside what each of its commands needs
+USED = {"docs/jwt.md": ["admin"], "docs/exchange.md": ["transfer"]}  # extensions
 SERVER = {"TASKAPI_BCRYPT_ROUNDS": "4"}
 
 
-@pytest.fixture(scope="module", params=GUIDES)
+@pytest.fixture(scope="module", params=[pytest.param(page, marks=needs(*USED.get(page, []))) for page in GUIDES])
 def guide(request):
     return ROOT / request.param
 
