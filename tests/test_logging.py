@@ -4,6 +4,7 @@ import json
 
 import pytest
 from conftest import PASSWORD
+from flask.testing import FlaskClient
 
 from taskapi.api import public
 
@@ -16,7 +17,9 @@ def logged(app, make_app, capfd):
 
     def send(log_format, method="GET", url="/api/v1/me", **options):
         settings = {"LOG_FORMAT": log_format, "LOG_LEVEL": "info", "INSTANCE_PATH": app.instance_path}
-        client = make_app(**settings).test_client()
+        logging_app = make_app(**settings)
+        logging_app.test_client_class = FlaskClient  # it sends no request of its own
+        client = logging_app.test_client()
         capfd.readouterr()
         answer = client.open(url, method=method, **options)
         return answer, capfd.readouterr().err
