@@ -1,4 +1,4 @@
-# What a developer does, by name. Plain enough for make 3.81 (macOS) and any POSIX shell.
+# The commands of a developer. Works with make 3.81 (macOS) and any POSIX shell.
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -10,7 +10,7 @@ DEV = $(VENV)/requirements-dev.stamp
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help run test faults node cover check format docs lock bench bench-http build clean
+.PHONY: help run test test-slow test-all faults node cover check format docs lock bench bench-http build clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -20,40 +20,45 @@ run: $(RUNTIME) ## Serve the API on http://127.0.0.1:8000, or on PORT=…
 	|| { echo "Port $(PORT) is taken or not allowed; choose another: make run PORT=…" >&2; exit 1; }
 	@FLASK_SKIP_DOTENV=1 $(BIN)/flask --app wsgi run --host 127.0.0.1 --port $(PORT)
 
-test: $(DEV) ## Run the tests; some of them with ARGS='-k word'
-	@$(BIN)/pytest -n auto $(ARGS)
+test: $(DEV) ## Run the API tests on SQLite, in about a minute; select with ARGS='-k word'
+	@$(BIN)/pytest -n auto -m "not slow" $(ARGS)
 
-faults: $(DEV) ## Test what survives crashes, on servers of the tests' own
+test-slow: $(DEV) ## Run the tests that start servers, browsers, other services or many examples
+	@$(BIN)/pytest -n auto -m slow $(ARGS)
+
+test-all: test test-slow faults ## Run all tests; on PostgreSQL with TASKAPI_TEST_DATABASE_URL=postgresql:///name
+
+faults: $(DEV) ## Test crashes and restarts, on servers that the tests start
 	@$(BIN)/pytest tests/faults $(ARGS)
 
-node: node_modules/.package-lock.json ## Install what the tests of pages, recipes and the Postman collection need of npm
+node: node_modules/.package-lock.json ## Install the npm packages that the tests of pages, examples and clients need
 
 node_modules/.package-lock.json: package-lock.json
 	@npm ci --no-audit --no-fund --ignore-scripts
 
-cover: $(DEV) ## Run the tests and list the lines and branches that none of them reached
+cover: $(DEV) ## Run the tests and list the lines and branches that no test reached
 	@$(BIN)/pytest -n auto --cov $(ARGS)
 
-check: $(DEV) ## Lint, formatting, types, direction of imports
+check: $(DEV) ## Check lint, formatting, types and the direction of imports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-format: $(DEV) ## Format the code, and mend what can be mended by machine
+format: $(DEV) ## Format the code, and apply the fixes that ruff can make
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: $(RUNTIME) ## Write the documents that are made from the code
+docs: $(RUNTIME) ## Generate the documents that come from the code
 	@$(BIN)/python -m docs.generate
 
-bench: $(DEV) ## Measure list, get and create beside bare Flask, in process; on PostgreSQL with ARGS='--database postgresql://…'
+bench: $(DEV) ## Measure list, get and create against bare Flask, in process; on PostgreSQL with ARGS='--database postgresql://…'
 	@$(BIN)/python -m benchmarks.in_process $(ARGS)
 
-bench-http: $(DEV) ## The same over HTTP under the production server, loaded by wrk
+bench-http: $(DEV) ## Measure the same over HTTP under the production server, with wrk
 	@$(BIN)/python -m benchmarks.over_http $(ARGS)
 
-lock: $(DEV) ## Lock the dependencies anew; their newest versions with ARGS=--upgrade
+lock: $(DEV) ## Lock the dependencies again; the newest versions with ARGS=--upgrade
 	$(LOCK) $(ARGS) requirements.in --output-file requirements.txt
 	$(LOCK) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
 
@@ -61,14 +66,14 @@ build: $(DEV) ## Build the wheel and the source archive into dist/
 	@rm -rf dist
 	$(BIN)/python -m build --no-isolation
 
-clean: ## Remove the environment and everything made; instance/ stays
+clean: ## Remove the environment and all generated files; instance/ stays
 	@rm -rf $(VENV) node_modules dist *.egg-info .*_cache .coverage .hypothesis
 
-# An environment whose interpreter has gone, with an upgrade say, is none
+# Remove an environment whose interpreter no longer exists, for example after an upgrade of Python
 $(shell test -e $(BIN)/python || rm -rf $(VENV))
 
-# The stamps say which lock is installed. It names all there is: without --no-deps, pip 23.2 looks for newer
-# versions of what another package asks for with an extra, and finds no hash for them
+# The stamps record which lock file is installed. --no-deps because the lock file is complete; without it, pip 23.2 looks for
+# newer versions of packages that are required with an extra, and finds no hash for them
 $(RUNTIME): requirements.txt $(BIN)/python
 	$(install)
 	@touch $@
@@ -87,11 +92,11 @@ else \
 fi
 endef
 
-# Debian parts ensurepip from its python3, and the failure of venv itself is a page long
+# Debian ships ensurepip in a separate package, and the error message of venv itself is a page long
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	|| { echo "$(PYTHON) is not Python 3.11 or later; choose another: make $(MAKECMDGOALS) PYTHON=…" >&2; exit 1; }
 	@command -v uv >/dev/null || $(PYTHON) -c 'import ensurepip' 2>/dev/null \
-	|| { echo "$(PYTHON) cannot make environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	|| { echo "$(PYTHON) cannot create virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv --without-pip $(VENV)

@@ -12,6 +12,8 @@ from surface import needs
 
 from taskapi.security.rbac import GRANTS, Permission, Role
 
+pytestmark = pytest.mark.slow
+
 PAGE = (ROOT / "docs" / "authorization.md").read_text(encoding="utf-8")
 DIFF = re.search(r"```diff\n(.*?)```", PAGE, re.DOTALL)[1]
 TRIAL = """

@@ -11,6 +11,8 @@ from conftest import PASSWORD, close, flask_process
 from servers import wait_until
 from surface import needs
 
+pytestmark = pytest.mark.slow
+
 TASKS = "/api/v1/tasks"
 
 

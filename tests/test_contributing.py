@@ -11,6 +11,8 @@ from guides import ROOT, changed
 
 from tests.conftest import TEST_DATABASE_URL
 
+pytestmark = pytest.mark.slow
+
 PAGE = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
 ADDED = dict(re.findall(r"^```python (\S+/\S+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
 POLICY = re.search(r"^```python upgrade\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)[1]

@@ -8,12 +8,15 @@ from functools import cmp_to_key
 from zoneinfo import ZoneInfo
 
 import hypothesis.strategies as st
+import pytest
 import time_machine
 from conftest import PASSWORD
 from exchanging import bring
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from surface import needs
+
+pytestmark = pytest.mark.slow
 
 TASKS = "/api/v1/tasks"
 ZONES = [

@@ -20,6 +20,8 @@ from taskapi.security import denylist
 from taskapi.users.models import User, create_user
 from tests.forging import SECRET
 
+pytestmark = pytest.mark.slow
+
 ME, LOGOUT = "/api/v1/me", "/api/v1/auth/logout"
 
 

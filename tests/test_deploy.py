@@ -17,6 +17,8 @@ from taskapi.cli.serve import FINISH_SECONDS, serve
 from taskapi.config import SETTINGS
 from tests.servers import ROOT, free_port, wait_until
 
+pytestmark = pytest.mark.slow
+
 DEPLOY = ROOT / "deploy"
 UNITS = DEPLOY / "systemd"
 BIN = Path(sys.executable).parent

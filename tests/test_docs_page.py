@@ -8,6 +8,8 @@ import pytest
 from conftest import PASSWORD
 from playwright.sync_api import expect
 
+pytestmark = pytest.mark.slow
+
 PAGE = "/docs/"
 FILES = {
     "": "text/html; charset=utf-8",

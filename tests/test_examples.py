@@ -14,6 +14,8 @@ from surface import METHODS, collections, needs
 
 from taskapi.api import openapi_examples as cast
 
+pytestmark = pytest.mark.slow
+
 
 class Request(NamedTuple):
     """An example request, and its operation."""

@@ -13,6 +13,8 @@ import httpx
 import pytest
 from conftest import PASSWORD, node_package
 
+pytestmark = pytest.mark.slow
+
 # What is created for each PATCH of the document, with as many fields as there are, and the one field that is changed
 CASES = {
     "/api/v1/tasks/{task_id}": (

@@ -8,6 +8,8 @@ from surface import needs
 
 from taskapi.security.keys import ALGORITHMS
 
+pytestmark = pytest.mark.slow
+
 GUIDES = ["README.md", "docs/jwt.md", "docs/keys.md", "docs/exchange.md"]
 ELSEWHERE = {"docs/operations.md": "test_operations_doc.py"}  # beside what each of its commands needs
 USED = {"docs/jwt.md": ["admin"], "docs/exchange.md": ["transfer"]}  # extensions

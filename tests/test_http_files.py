@@ -10,6 +10,8 @@ from uuid import uuid4
 import pytest
 from conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 FILES = sorted((ROOT / "examples" / "http").glob("*.http"))
 REQUEST = re.compile(
     r"### (?P<title>.+) \((?P<status>\d{3})\)\n(?:# @name (?P<name>\w+)\n)?"

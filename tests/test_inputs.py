@@ -8,6 +8,8 @@ from surface import operations, routes, writable
 
 from taskapi.api.blueprint import declaration
 
+pytestmark = pytest.mark.slow
+
 JSON = "application/json"
 TASKS = "/api/v1/tasks"
 

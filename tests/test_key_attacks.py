@@ -21,6 +21,8 @@ from taskapi.security import base64url
 from tests.forging import assert_refused, b64, compact, opened
 from tests.key_sets import ASYMMETRIC, GOOD, KeySetFile, answer_to, bearer, new_key, public
 
+pytestmark = pytest.mark.slow
+
 HMACS = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
 
 

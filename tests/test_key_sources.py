@@ -7,6 +7,8 @@ from taskapi.security.keys import key_set
 from tests.conftest import AppFactory
 from tests.key_sets import GOOD, answer_to, new_key
 
+pytestmark = pytest.mark.slow
+
 
 def test_key_set_in_a_variable_is_used(make_app: AppFactory, enter, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("KEYS_OF_OURS", key_set.format_members([new_key("ES256")]))

@@ -14,6 +14,8 @@ from taskapi.security.keys.key import PYJWT_NAMES, generate_key
 from tests.conftest import PASSWORD, ROOT, AppFactory, node_package
 from tests.key_sets import ASYMMETRIC, GOOD, REFUSED, KeySetFile, answer_to, bearer, new_key, pem, public, sign_in
 
+pytestmark = pytest.mark.slow
+
 JWKS = "/.well-known/jwks.json"
 
 

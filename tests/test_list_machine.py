@@ -5,10 +5,13 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from taskapi.database.folding import fold
+
+pytestmark = pytest.mark.slow
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 STATUSES = ["todo", "in_progress", "done", "cancelled"]

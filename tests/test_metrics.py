@@ -7,6 +7,8 @@ import pytest
 import servers
 from conftest import PASSWORD
 
+pytestmark = pytest.mark.slow
+
 LOGIN = "/api/v1/auth/login"
 
 

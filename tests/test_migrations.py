@@ -18,6 +18,8 @@ from flask_migrate import check, downgrade, upgrade
 from taskapi.database import MIGRATIONS, db
 from taskapi.migrations import applied, check_migrations, history, is_newer
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 REVISIONS = [script.revision for script in ScriptDirectory(MIGRATIONS).walk_revisions()][::-1]  # of the core
 MORE = "9999"  # a revision that a test adds

@@ -16,6 +16,8 @@ from taskapi.config import SETTINGS
 from tests.proxy import SITE, Nginx
 from tests.servers import Redis, Server, free_port, wait_until
 
+pytestmark = pytest.mark.slow
+
 PRODUCTION = {
     "TASKAPI_ENV": "production",
     "TASKAPI_JWT_SECRET_KEY": "J7pd3mXkqKZz0wTQfR9uYbLhVs4nEcAi",

@@ -11,6 +11,8 @@ from schemathesis import GenerationMode
 from schemathesis.checks import load_all_checks
 from surface import collections
 
+pytestmark = pytest.mark.slow
+
 load_all_checks()
 EXAMPLES = 5
 ENDING = {"POST /api/v1/auth/logout", "DELETE /api/v1/auth/sessions", "PUT /api/v1/me/password", "DELETE /api/v1/me"}

@@ -26,6 +26,8 @@ from tests.conftest import PASSWORD, program, unavailable
 from tests.forging import SECRET
 from tests.servers import ROOT, Postgres, connects, free_port, wait_until
 
+pytestmark = pytest.mark.slow
+
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
 TASKS = "/api/v1/tasks"

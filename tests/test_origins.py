@@ -18,6 +18,8 @@ from werkzeug.serving import make_server
 from taskapi.database import db
 from tests.forging import SECRET, opened, sign
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PAGE = """<!doctype html><meta charset="utf-8"><title>Front end</title>
 <script type="module">

@@ -10,6 +10,8 @@ import pytest
 from conftest import PASSWORD
 from surface import needs
 
+pytestmark = pytest.mark.slow
+
 LOGIN = "/api/v1/auth/login"
 COST = 10  # of bcrypt: about 60 ms
 SLOW = {"BCRYPT_ROUNDS": COST, "PASSWORD_QUEUE": 2}

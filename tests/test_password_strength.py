@@ -12,6 +12,8 @@ from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from taskapi.security.passwords import SUBSTITUTIONS, characters_to_read, find_weakness
 
+pytestmark = pytest.mark.slow
+
 SYMBOLS = sorted({symbol for symbols in SUBSTITUTIONS.values() for symbol in symbols})
 COMMON = FREQUENCY_LISTS["passwords"]
 WORDS = [word for words in FREQUENCY_LISTS.values() for word in words]

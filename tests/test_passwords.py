@@ -8,6 +8,8 @@ import pytest
 from conftest import PASSWORD, close
 from flask_migrate import upgrade
 
+pytestmark = pytest.mark.slow
+
 LOGIN = "/api/v1/auth/login"
 REGISTER = "/api/v1/auth/register"
 HIGH, LOW = 11, 4  # 2^7 times the work

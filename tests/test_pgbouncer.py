@@ -16,7 +16,10 @@ from servers import AS_POSTGRES, connects, free_port, wait_until
 
 from taskapi.database import READER, db, reader, rls_user, set_rls_user
 
-pytestmark = pytest.mark.skipif(TEST_DATABASE_URL is None, reason="SQLite has no server to stand before")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(TEST_DATABASE_URL is None, reason="SQLite has no server to stand before"),
+]
 TASKS = "/api/v1/tasks"
 SERVERS = 2
 CONFIGURATION = """

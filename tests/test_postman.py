@@ -10,6 +10,8 @@ from conftest import ROOT, flask_process, node_package
 from docs import postman
 from docs.postman_requests import VARIABLES
 
+pytestmark = pytest.mark.slow
+
 FOLDER = ROOT / "postman"
 ADMIN = {"admin_username": "root", "admin_password": "analytical engine no 9"}
 

@@ -12,6 +12,8 @@ from taskapi.database import READER, PreparedStatement, db
 from taskapi.extensions import NAMES
 from taskapi.tasks.queries import FEW_TASKS
 
+pytestmark = pytest.mark.slow
+
 ID = "01890000-0000-7000-8000-000000000000"
 DAY, INSTANT = "2030-01-01", "2030-01-01T00:00:00Z"
 FILTERS = [

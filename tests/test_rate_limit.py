@@ -16,6 +16,8 @@ from taskapi.security import rate_limit
 from taskapi.users.models import create_user
 from tests.forging import SECRET
 
+pytestmark = pytest.mark.slow
+
 LOGIN = "/api/v1/auth/login"
 ADDRESSES = (f"2001:{n >> 16:x}:{n & 0xFFFF:x}::1" for n in count((0x1000 << 16) + secrets.randbelow(2**30)))
 

@@ -15,6 +15,8 @@ from examples.python.client import SignInRequired, TaskApi
 from tests.conftest import PASSWORD, node_package, program
 from tests.forging import SECRET, opened, sign
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 SCENARIOS = sorted((ROOT / "tests" / "recipes").glob("*.test.js"))
 

@@ -8,6 +8,8 @@ from conftest import unavailable
 from redis import Redis
 from servers import wait_until
 
+pytestmark = pytest.mark.slow
+
 CONFIGURABLE = ("--enable-protected-configs", "yes")
 LOGIN, LOGOUT, ME = "/api/v1/auth/login", "/api/v1/auth/logout", "/api/v1/me"
 

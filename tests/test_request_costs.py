@@ -16,7 +16,7 @@ from taskapi.database import db
 TASKS = "/api/v1/tasks"
 SECRET = "a secret of this test, long enough for HS256"
 ATTACKERS = 64
-pytestmark = needs("transfer")
+pytestmark = [pytest.mark.slow, needs("transfer")]
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,8 @@ from servers import Server
 from surface import routes
 from werkzeug.serving import make_server
 
+pytestmark = pytest.mark.slow
+
 TASKS = "/api/v1/tasks"
 KIB = 1024
 

@@ -15,6 +15,8 @@ from taskapi.database.folding import fold
 from taskapi.tasks.queries import FEW_TASKS
 from taskapi.tasks.search import MAX_WORDS, words_of
 
+pytestmark = pytest.mark.slow
+
 CASES = [str, str.upper, str.lower, str.swapcase]
 characters = st.one_of(
     st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]),

@@ -13,6 +13,8 @@ from taskapi.database import db, rls_user
 from taskapi.tasks import search
 from taskapi.tasks.models import MAX_FOLDED_LENGTH, Task
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def add(owner):

@@ -21,6 +21,8 @@ from servers import ROOT, Gunicorn, Server, connects, free_port, wait_until
 
 from taskapi.cli.serve import available_cpus
 
+pytestmark = pytest.mark.slow
+
 PRODUCTION = {
     "TASKAPI_ENV": "production",
     "TASKAPI_JWT_SECRET_KEY": "J7pd3mXkqKZz0wTQfR9uYbLhVs4nEcAi",

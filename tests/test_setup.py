@@ -16,6 +16,8 @@ from taskapi.config import SettingsError
 from taskapi.migrations import newest
 from tests.conftest import ROOT, flask_process
 
+pytestmark = pytest.mark.slow
+
 BIN = Path(sys.executable).parent
 
 

@@ -8,6 +8,8 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from surface import needs
 
+pytestmark = pytest.mark.slow
+
 PROJECTS = "/api/v1/projects"
 SAME = ["A subtask is in the project of its parent."]
 

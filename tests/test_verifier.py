@@ -19,6 +19,8 @@ from tests.forging import b64, compact, opened
 from tests.key_sets import KeySetFile, new_key
 from tests.servers import ROOT, connects, free_port, serving, wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def flask_server(app: str, environment: dict[str, str]) -> Iterator[str]:

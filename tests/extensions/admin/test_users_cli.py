@@ -9,6 +9,8 @@ import sys
 import pytest
 from conftest import PASSWORD, ROOT
 
+pytestmark = pytest.mark.slow
+
 LOGIN = "/api/v1/auth/login"
 ME = "/api/v1/me"
 

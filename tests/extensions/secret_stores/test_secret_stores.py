@@ -28,6 +28,8 @@ from taskapi.security.keys import key_set, rotation
 from tests.conftest import ROOT, AppFactory
 from tests.key_sets import GOOD, REFUSED, answer_to, new_key
 
+pytestmark = pytest.mark.slow
+
 SECRET_PATH = "/v1/secret/data/taskapi/keys"
 
 

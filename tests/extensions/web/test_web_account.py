@@ -2,9 +2,12 @@
 
 import secrets
 
+import pytest
 from conftest import PASSWORD
 from playwright.sync_api import expect
 from web_client import expire, row, saved, sign_in_by_cookies
+
+pytestmark = pytest.mark.slow
 
 NEW_PASSWORD = "an entirely new horse battery"
 

@@ -4,6 +4,8 @@ import pytest
 from playwright.sync_api import expect
 from web_client import add, row, saved
 
+pytestmark = pytest.mark.slow
+
 TASKS = "/api/v1/tasks"
 
 

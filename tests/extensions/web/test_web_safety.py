@@ -4,6 +4,8 @@ import pytest
 from conftest import PASSWORD, node_package
 from playwright.sync_api import expect
 
+pytestmark = pytest.mark.slow
+
 ATTACKS = (
     "<img src=x onerror=hit()>",
     "<script>hit()</script>",

@@ -14,6 +14,8 @@ from taskapi.resources.models import ChangeCounter
 from taskapi.tasks.models import Task
 from taskapi.users.models import User
 
+pytestmark = pytest.mark.slow
+
 TASKS = "/api/v1/tasks"
 
 

@@ -9,6 +9,8 @@ from playwright.sync_api import expect
 from servers import wait_until
 from web_client import add, row, saved
 
+pytestmark = pytest.mark.slow
+
 TASKS = "/api/v1/tasks"
 
 

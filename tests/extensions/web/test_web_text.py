@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from taskapi.extensions.web.routes import RELEASE
 
+pytestmark = pytest.mark.slow
+
 QUICK_ADD = "text/quick_add_parser.js"
 NOON = "2030-06-12T12:00:00Z"  # a Wednesday
 
