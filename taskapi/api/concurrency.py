@@ -1,56 +1,12 @@
-"""Limits on concurrent requests in this process, so that no user takes all of its threads."""
+"""Limits on concurrent requests of one kind in this process, so that no user takes all of its threads."""
 
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Condition, Lock
-from time import monotonic
+from threading import Lock
 from uuid import UUID
 
 from taskapi.api.errors import problem
-
-PATIENCE = 0.2  # seconds that a request waits for others of its user
-
-
-class ParallelRequests:
-    """The requests that run in this process, by user.
-
-    Every user may run one request. All further requests share `spare` threads. A request for which none is left waits
-    while the user's other requests are quick, and gets 429 once one of them has run for longer than PATIENCE.
-    """
-
-    def __init__(self, spare: int) -> None:
-        self._spare = spare
-        self._started: dict[UUID, list[float]] = {}
-        self._changed = Condition()
-
-    def start(self, user_id: UUID) -> float:
-        """Count a request in, and return the moment, which `stop` takes. Responds 429 if no thread is left."""
-        with self._changed:
-            moment = monotonic()
-            while (running := self._started.get(user_id)) and self._spare <= 0:
-                patience = min(running[0], moment) + PATIENCE - monotonic()
-                if patience <= 0 or not self._changed.wait(patience):
-                    detail = "Your other requests take long, and no thread is left for one more. Send fewer at once."
-                    problem("too_many_requests", detail, headers={"Retry-After": "1"})
-            moment = monotonic()
-            if running:
-                self._spare -= 1
-                running.append(moment)
-            else:
-                self._started[user_id] = [moment]
-            return moment
-
-    def stop(self, user_id: UUID, moment: float) -> None:
-        """Count a request out."""
-        with self._changed:
-            running = self._started[user_id]
-            running.remove(moment)
-            if running:
-                self._spare += 1
-            else:
-                del self._started[user_id]
-            self._changed.notify_all()
 
 
 class ConcurrencyLimit:

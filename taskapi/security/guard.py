@@ -12,14 +12,13 @@ from sqlalchemy.exc import IntegrityError, NoResultFound
 
 from taskapi.api import problem
 from taskapi.api.blueprint import PUBLIC, declaration
-from taskapi.api.concurrency import ParallelRequests
 from taskapi.api.errors import Problem, respond_to_unexpected_error
 from taskapi.config import settings
 from taskapi.context import current_application, current_g, current_request
 from taskapi.database import set_rls_user
 from taskapi.security.cookies import ACCESS, SAFE_METHODS, read_cookie, read_device, require_csrf
 from taskapi.security.denylist import is_revoked
-from taskapi.security.rate_limit import USER, Limit, count_by_address, enforce_limit, reject_exceeded
+from taskapi.security.rate_limit import USER, Limit, ParallelRequests, count_by_address, enforce_limit, reject_exceeded
 from taskapi.security.rbac import Permission, roles_with
 from taskapi.security.tokens import Caller, verify_token
 
