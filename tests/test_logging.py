@@ -76,6 +76,7 @@ def test_neither_token_nor_password_nor_cookie_nor_body_is_logged(logged, new_pe
 def test_what_goes_wrong_is_logged_under_the_request_id_that_the_client_was_told(make_app, capfd):
     app = make_app(LOG_FORMAT="json", LOG_LEVEL="info")
     app.add_url_rule("/broken", "broken", public(lambda: 1 / 0))
+    app.test_client_class = FlaskClient  # it sends no request of its own
     capfd.readouterr()
     answer = app.test_client().get("/broken")
     lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
