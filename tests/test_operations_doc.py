@@ -17,6 +17,7 @@ import yaml
 from dotenv import dotenv_values
 from prometheus_client.metrics import MetricWrapperBase
 from redis import Redis
+from surface import needs
 
 from taskapi import CHECKS
 from taskapi.cli.serve import serve
@@ -171,6 +172,7 @@ def test_the_line_for_cron_runs_as_cron_runs_it(run, checkout):
     assert len([*checkout.glob("tasks-20??-??-??.db")]) == 1
 
 
+@needs("admin")
 def test_accounts_are_managed_by_the_commands_that_are_shown(run):
     done = run(block("users delete grace"))
     assert done.returncode == 0, done.stderr
@@ -196,6 +198,7 @@ def test_the_embedded_database_is_backed_up_and_restored(run, checkout):
     assert len([*(checkout / "instance").glob("taskapi.db.*Z")]) == 1
 
 
+@needs("admin")
 def test_erased_accounts_are_listed_and_erased_again(run, checkout):
     for commands in (".venv/bin/flask seed ada", ".venv/bin/flask users delete ada --yes", block("erase-again")):
         done = run(commands)
