@@ -1,4 +1,4 @@
-"""What our commands have in common: the application's context, and failures told in a line."""
+"""The base of our commands: the application context, and errors on one line."""
 
 import sys
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
@@ -18,7 +18,7 @@ json_option: Callable[..., Any] = click.option("--json", "as_json", is_flag=True
 
 
 class Command(click.Command):
-    """A command whose failures are one line each, in the words of the API."""
+    """A command that prints an error on one line, with the message of the API."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run it."""
@@ -34,7 +34,7 @@ class Command(click.Command):
 
 
 class Group(AppGroup):
-    """Commands under one word; each has the application's context."""
+    """A group of commands that run in the application context."""
 
     command_class = Command
 
@@ -60,9 +60,9 @@ def _decode(data: bytes) -> str:
 
 
 def unusable(error: DBAPIError) -> str:
-    """Say in a line that the database did not do as it was asked, and what it said."""
+    """Return one line that reports the error of the database."""
     said = " ".join(str(error.orig).split())
-    return f"The database cannot be used: {said}. `flask doctor` looks closer."
+    return f"The database cannot be used: {said}. Run `flask doctor` for details."
 
 
 def _line(errors: Mapping[str, Any]) -> str:

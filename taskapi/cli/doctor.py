@@ -1,4 +1,4 @@
-"""flask doctor: whether all is well, in a line for each matter. Tells no secret."""
+"""flask doctor: check settings, services and keys, one line for each check. Shows no secret."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ from taskapi.ops.health import findings
 from taskapi.security.keys import current_key_set, key_reloader
 from taskapi.security.redis import eviction, redis
 
-Finding = tuple[str, str, str]  # the verdict, what it is about, and what there is to say
+Finding = tuple[str, str, str]  # the result, its subject, and a message
 OK, WARN, FAIL = "ok", "warn", "FAIL"
 _MAY_CHANGE_LOG = text(
     "SELECT has_table_privilege(oid, 'UPDATE, DELETE, TRUNCATE') OR pg_has_role(relowner, 'USAGE') "
@@ -27,7 +27,7 @@ _MAY_CHANGE_LOG = text(
 @click.command("doctor", cls=Command)
 @with_appcontext
 def doctor() -> None:
-    """Look at settings, database, migrations and keys; exit 1 on trouble. A warning is no trouble."""
+    """Check settings, database, migrations and keys. Exit with 1 if a check fails; a warning is no failure."""
     lines = [*_settings(), *_services(), *_eviction(), *_key_source(), *_row_security(), *_audit_log()]
     for verdict, matter, says in lines:
         click.echo(f"{verdict:5} {matter:12} {says}".rstrip())
@@ -69,7 +69,7 @@ def _eviction() -> Iterator[Finding]:
 
 
 def _row_security() -> Iterator[Finding]:
-    """In production a PostgreSQL whose role sees everybody's rows is a fault."""
+    """In production, fail if the role of PostgreSQL can see the rows of all users."""
     if check_database() is None:
         in_force, says = rls_status(reader())
         excused = not settings().production or reader().dialect.name == "sqlite"
@@ -77,7 +77,7 @@ def _row_security() -> Iterator[Finding]:
 
 
 def _audit_log() -> Iterator[Finding]:
-    """In production on PostgreSQL: tell whether the role that serves could change the audit log."""
+    """In production on PostgreSQL, warn if the role of the service can change the audit log."""
     if settings().production and check_database() is None and reader().dialect.name == "postgresql":
         may = reader().execute(_MAY_CHANGE_LOG).scalar()
         says = "the role can change it: let the owner migrate, and `flask db grant` another role to serve"

@@ -57,8 +57,8 @@ def serve(host: str, port: int, workers: int | None, threads: int, drain_seconds
     """Serve the API in production.
 
     SIGTERM: /readyz answers 503 at once, new connections are accepted for --drain-seconds more, then requests in
-    flight finish. A second SIGTERM skips the waiting. SIGHUP replaces the workers one by one, with the code and the
-    settings that are installed then.
+    flight finish. A second SIGTERM skips the waiting. SIGHUP replaces the workers one by one. New workers
+    load the current code, keys and instance/config.py; the environment stays the same.
     """
     _require_free_port(host, port)
     multiprocessing.set_start_method("spawn", force=True)  # a forked worker would keep the code that is loaded here
@@ -89,7 +89,7 @@ def serve(host: str, port: int, workers: int | None, threads: int, drain_seconds
 
 
 def _require_free_port(host: str, port: int) -> None:
-    """Refuse a port that another server uses: Granian's sockets would share it with that server."""
+    """Fail if another server uses the port. Granian would share the port with it."""
     try:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
@@ -97,7 +97,7 @@ def _require_free_port(host: str, port: int) -> None:
 
 
 def _drain_before_stopping(seconds: int, state: Path) -> None:
-    """Put the drain before what the server does on SIGTERM; called once the server's own handlers are in place."""
+    """Drain before the server's own handler of SIGTERM runs. Called after that handler is installed."""
     stop: Any = signal.getsignal(signal.SIGTERM)
     if not seconds or not hasattr(signal, "SIGALRM"):  # Windows has no timer signal
         return

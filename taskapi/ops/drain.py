@@ -1,6 +1,6 @@
-"""Draining: the server tells its workers by one shared byte that shutdown has begun.
+"""Draining: the server sets one shared byte, which tells its workers that shutdown has begun.
 
-From then on /readyz answers 503 and every response closes its connection, so that a proxy turns to another instance
+From then on /readyz answers 503 and every response closes its connection, so that a proxy uses another instance
 and keeps no idle connection that is about to be closed.
 """
 
@@ -22,14 +22,14 @@ MOST_UNREAD: Final = 20 * 1024 * 1024  # bytes of a body; more than any proxy le
 
 
 def create_state_file(folder: Path) -> Path:
-    """Create the byte in a folder that the workers see too; returns the file's path."""
+    """Create the file of the shared byte, and return its path."""
     path = folder / "drain"
     path.write_bytes(SERVING)
     return path
 
 
 def begin_drain(path: Path) -> None:
-    """Tell all workers that shutdown has begun. Writes in place: the workers have mapped the file."""
+    """Tell all workers that shutdown has begun. Writes the byte in place: the workers have mapped the file."""
     with path.open("r+b") as file:
         file.write(DRAINING)
 
@@ -60,7 +60,7 @@ def _with_rest_read(response: Iterable[bytes], body: Any) -> Iterator[bytes]:
 
 
 def init_drain(app: Flask) -> None:
-    """Let readiness and the connections depend on the byte, under a server that has one."""
+    """Make readiness and connections depend on the shared byte, if the server has created one."""
     name = os.environ.get(STATE_FILE)
     if not name or not Path(name).is_file():
         return

@@ -1,4 +1,4 @@
-"""/healthz and /readyz: whether the process lives, and whether what it needs does."""
+"""/healthz and /readyz: whether the process runs, and whether its dependencies work."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from marshmallow.validate import OneOf
 
 from taskapi.api import Blueprint, problem, public
 
-Check = Callable[[], str | None]  # why it is down; None: it is well
+Check = Callable[[], str | None]  # the reason why it is down; None if it works
 
 blp = Blueprint("health", __name__, description="For those who keep it running.")
 
@@ -33,13 +33,13 @@ class ReadinessSchema(HealthSchema):
 
 
 def init_health(app: Flask, checks: Mapping[str, Check], reports: Mapping[str, Check]) -> None:
-    """Keep what readiness depends on, and what is only reported, by name; a server may add to the first."""
+    """Store the checks that readiness depends on, and those that are only reported, by name."""
     app.extensions["taskapi-checks"] = dict(checks)
     app.extensions["taskapi-reports"] = dict(reports)
 
 
 def findings() -> dict[str, str | None]:
-    """Return, for each thing that the service uses, why it is down, or None."""
+    """Return the result of each check by its name: the reason why it is down, or None."""
     return {**_run("taskapi-checks"), **_run("taskapi-reports")}
 
 
@@ -49,7 +49,7 @@ def _run(kind: str) -> dict[str, str | None]:
 
 
 def _down(kind: str) -> list[str]:
-    """Return the names of what is down; the log says why."""
+    """Return the names of the failed checks, and log the reasons."""
     down = {name: why for name, why in _run(kind).items() if why}
     if down:
         current_app.logger.warning("down: %s", "; ".join(f"{name}: {why}" for name, why in down.items()))

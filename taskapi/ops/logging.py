@@ -1,6 +1,6 @@
-"""Logs: a line for each request, and what the service has to say; readable, or JSON in production.
+"""Logs: a line for each request, and messages of the service; as text, or as JSON in production.
 
-Nothing that a client made up is in a request's line: the route is our own, the request id is checked, the person is a
+A request line has no text that a client wrote: the route is a rule of ours, the request id is validated, the user is a
 verified `sub`. Bodies, queries, tokens and cookies are never logged.
 """
 
@@ -25,7 +25,7 @@ Render = Callable[[Any, str, Event], str]
 
 
 def init_logging(app: Flask, settings: Settings) -> None:
-    """Log from the level that is set, and name what in the environment only looks like a setting."""
+    """Set up logging, and warn about variables that look like settings and are unknown."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     render = _json if settings.logs_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     _replace_handler(_handler(render))
@@ -39,7 +39,7 @@ def init_logging(app: Flask, settings: Settings) -> None:
 
 
 class _Handler(logging.StreamHandler[Any]):
-    """Our own, told from those that others put beside it."""
+    """Our handler, so that it is replaced without removing others."""
 
 
 def _replace_handler(handler: _Handler) -> None:
@@ -50,7 +50,7 @@ def _replace_handler(handler: _Handler) -> None:
 
 
 class _Stderr:
-    """Standard error as it is now, not as it was when logging was set up."""
+    """The current standard error, which may differ from that at set-up."""
 
     @staticmethod
     def write(text: str) -> None:
@@ -74,7 +74,7 @@ def _handler(render: Render) -> _Handler:
 
 
 def _log_request(render: Render, response: Response) -> Response:
-    """Write the line of a request by hand: structlog's chain would be a tenth of many a request's time."""
+    """Write the line of a request without structlog's processors, which would take a tenth of a short request."""
     request, here = current_request(), current_g()
     who = here.get("caller")
     event = {

@@ -46,7 +46,7 @@ POOL = Gauge("taskapi_pool_connections_in_use", "Database connections in use.", 
 
 @contextmanager
 def counted(counter: Counter) -> Iterator[None]:
-    """Count what goes well as `ok`, and what is refused by the code of its problem."""
+    """Count success as `ok`, and a refusal by its error code."""
     try:
         yield
     except Problem as refusal:
@@ -61,7 +61,7 @@ pages = Blueprint("metrics", __name__)
 @pages.get("/metrics")
 @public
 def show_metrics() -> Response:
-    """Show what was counted, over all workers."""
+    """Show the metrics of all workers."""
     registry: CollectorRegistry = REGISTRY
     if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         _drop_gauges_of_dead_workers(Path(folder))
@@ -71,7 +71,7 @@ def show_metrics() -> Response:
 
 
 def _drop_gauges_of_dead_workers(folder: Path) -> None:
-    """Remove what workers that have ended still report as in use; what they counted stays."""
+    """Remove the gauges of workers that have ended. Their counters stay."""
     for pid in {int(path.stem.rpartition("_")[2]) for path in folder.glob("gauge_live*_*.db")}:
         try:
             os.kill(pid, 0)
@@ -80,7 +80,7 @@ def _drop_gauges_of_dead_workers(folder: Path) -> None:
 
 
 def init_metrics(app: Flask, _settings: Settings) -> None:
-    """Count every answer, and the database connections in use."""
+    """Count each response, and the database connections in use."""
     app.register_blueprint(pages)
     app.after_request(_count_request)
     with app.app_context():
