@@ -69,7 +69,7 @@ def of_tasks(database: str) -> Iterator[str]:
         app = subject.application(settings, BCRYPT_ROUNDS=4, RATELIMIT_ENABLED=False, MAX_TASKS=2 * TASKS[-1])
         clients = [filled(app, count) for count in TASKS]
         analyze(app)
-        yield from table("tasks of one person", TASKS, [questions(client) for client in clients])
+        yield from table("tasks of one user", TASKS, [questions(client) for client in clients])
 
 
 def of_people(database: str) -> Iterator[str]:
@@ -82,7 +82,7 @@ def of_people(database: str) -> Iterator[str]:
             crowd(app, count - 1)
             clients.append(filled(app, 25))
             analyze(app)
-        yield from table("people", PEOPLE, [questions(client) for client in clients])
+        yield from table("users", PEOPLE, [questions(client) for client in clients])
 
 
 def filled(app: Flask, count: int) -> FlaskClient:

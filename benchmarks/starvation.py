@@ -100,7 +100,7 @@ ATTACKS: dict[str, Callable[[int, list[str]], Request]] = {
     "large bodies": large_body,
     "search": search,
     "import": bring,
-    "stored answers": store,
+    "stored responses": store,
 }
 IMPORT = "/api/v1/tasks/import.json"
 LARGE = b"{" + b",".join(b'"field%d":1' % n for n in range(70_000)) + b"}"

@@ -56,9 +56,9 @@ doctor`. The variables that Kubernetes sets in each pod for a Service named `tas
 `flask …` are an exception for `.env`: Flask reads this file as UTF-8 before our code runs, and stops with a
 `UnicodeDecodeError` if it is UTF-16. Set `FLASK_SKIP_DOTENV=1`, as `make run` does, or save the file as UTF-8.
 
-`{PREFIX}ENV=production` is stricter: each refusal says what it asks for. A file that `JWT_KEYS`, `JWT_SECRET_KEY_FILE`
-or `JWT_PRIVATE_KEY_FILE` names must allow no access for group and others (mode 0600 or 0400). If its owner is root and
-the service runs as another user, the group may read it (0640).
+`{PREFIX}ENV=production` has more requirements. Each error message names the setting and the requirement. A file that
+`JWT_KEYS`, `JWT_SECRET_KEY_FILE` or `JWT_PRIVATE_KEY_FILE` names must allow no access for group and others (mode 0600
+or 0400). If its owner is root and the service runs as another user, the group may read it (0640).
 
 | `{PREFIX}…` | default | what it is |
 | --- | --- | --- |"""
