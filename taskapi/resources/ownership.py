@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, select
 from taskapi.api import problem
 from taskapi.config import settings
 from taskapi.database import db
-from taskapi.resources.models import ChangeCounter, Named, Owned, Trashable, name_key
-from taskapi.resources.versions import lock_owner
+from taskapi.resources.models import Named, Owned, Trashable, name_key
+from taskapi.resources.versions import counted, lock_owner
 from taskapi.security.tokens import caller
 
 T = TypeVar("T", bound=Owned)
@@ -50,11 +50,8 @@ def reserve_quota(model: type[Owned], count: int = 1) -> int:
     the counter has no quota.
     """
     table = model.__tablename__
-    if table not in ChangeCounter.__table__.columns:
-        return lock_owner(caller().id, count).value
-    most: int = getattr(settings(), f"max_{table}")
-    counter = lock_owner(caller().id, count, **{table: count})
-    if getattr(counter, table) > most:
+    counter = lock_owner(caller().id, count, **(added := counted(table, count)))
+    if added and getattr(counter, table) > (most := getattr(settings(), f"max_{table}")):
         problem("quota_exceeded", f"You may have {most} {table}, those in the trash included.")
     return counter.value
 

@@ -4,15 +4,16 @@ The statements bypass the session, so all entities expire.
 """
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Result, delete, func, insert, literal, select, update
 
 from taskapi.config import settings
-from taskapi.database import db, now
+from taskapi.database import Model, db, now
 from taskapi.resources.models import ChangeCounter, Owned, Tombstone, Trashable
-from taskapi.resources.versions import advance_counter
+from taskapi.resources.versions import advance_counter, counted
 
 _NO_SYNC = {"synchronize_session": False}
 
@@ -44,7 +45,7 @@ def delete_permanently(model: type[Owned], owner_id: UUID, condition: ColumnElem
     new = select(Tombstone.id).where(Tombstone.owner_id == owner_id, Tombstone.version > last)
     deletion = delete(model).where(model.owner_id == owner_id, model.id.in_(new))
     count = _count(db.session.execute(deletion, execution_options=_NO_SYNC))
-    counter = advance_counter(owner_id, count, tombstones=count, **{table: -count})
+    counter = advance_counter(owner_id, count, tombstones=count, **counted(model.__tablename__, -count))
     if counter.tombstones > settings().max_tombstones:
         _purge_tombstones(owner_id, settings().max_tombstones * 9 // 10)
     db.session.expire_all()
@@ -60,8 +61,16 @@ def purge(model: type[Trashable | Tombstone], owner_id: UUID, before: datetime) 
     if newest is None:
         return 0
     count = _count(db.session.execute(delete(model).where(*old), execution_options=_NO_SYNC))
-    _count_purged(owner_id, newest, **{model.__tablename__: -count})
+    _count_purged(owner_id, newest, **counted(model.__tablename__, -count))
     return count
+
+
+@cache
+def purged_models() -> tuple[type[Trashable | Tombstone], ...]:
+    """Return the models whose deleted rows are purged, each before those that it refers to."""
+    models = {mapper.class_.__table__: mapper.class_ for mapper in Model.registry.mappers}
+    tables = [table for table in reversed(Model.metadata.sorted_tables) if table in models]
+    return tuple(models[table] for table in tables if issubclass(models[table], Trashable | Tombstone))
 
 
 def _purge_tombstones(owner_id: UUID, kept: int) -> None:

@@ -47,6 +47,11 @@ def advance_counter(owner_id: UUID, versions: int, **added: int) -> Counter:
     return Counter(**statement.one(writer(), {"owner": owner_id, "by": versions, **added}))
 
 
+def counted(table: str, rows: int) -> dict[str, int]:
+    """Return how a number of rows changes the counter: not at all for a table without a column in it."""
+    return {table: rows} if table in ChangeCounter.__table__.columns else {}
+
+
 def take_version(owner_id: UUID, more: int = 1) -> int:
     """Return the next reserved version of this transaction. Reserves `more` if none is left."""
     version = next(_reserved().get(owner_id, iter(())), None)

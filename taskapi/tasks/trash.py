@@ -4,33 +4,23 @@
 """
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from taskapi.api import problem
 from taskapi.database import PreparedStatement, db, now, reader
-from taskapi.labels.models import Label
 from taskapi.projects.models import Project
 from taskapi.resources.idempotency import LIFETIME, StoredResponse
-from taskapi.resources.models import Tombstone
 from taskapi.resources.ownership import is_live, is_owned
-from taskapi.resources.trash import delete_permanently, purge, update_rows
+from taskapi.resources.trash import delete_permanently, purge, purged_models, update_rows
 from taskapi.resources.versions import lock_owner
 from taskapi.security.tokens import caller
 from taskapi.tasks.models import Task
 from taskapi.tasks.tree import with_subtasks
-
-PURGED = (Task, Project, Label, Tombstone)  # tasks before the projects that they refer to
-_OLD = [
-    exists().where(model.owner_id == bindparam("owner_id"), model.deleted_at < bindparam("before")) for model in PURGED
-]
-_OLD.append(
-    exists().where(StoredResponse.owner_id == bindparam("owner_id"), StoredResponse.created_at < bindparam("stored"))
-)
-_IS_DUE = PreparedStatement(select(or_(*_OLD).label("due")))
 
 
 def move_tasks_to_trash(roots: ColumnElement[bool], deleted_with: UUID, at: datetime) -> None:
@@ -82,11 +72,21 @@ def _same_owner(model: Any) -> ColumnElement[bool]:
 
 def is_due(owner_id: UUID, before: datetime) -> bool:
     """Return whether a user has rows or tombstones that were deleted before an instant, or old stored responses."""
-    found = _IS_DUE.one(reader(), {"owner_id": owner_id, "before": before, "stored": now() - LIFETIME})
+    found = _has_old_rows().one(reader(), {"owner_id": owner_id, "before": before, "stored": now() - LIFETIME})
     return bool(found["due"])
 
 
 def empty_trash(owner_id: UUID, before: datetime) -> int:
     """Purge the rows that a user deleted before an instant; return their number. Older cursors of the feed expire."""
     lock_owner(owner_id, 0)
-    return sum(purge(model, owner_id, before) for model in PURGED)
+    return sum(purge(model, owner_id, before) for model in purged_models())
+
+
+@cache
+def _has_old_rows() -> PreparedStatement:
+    owner_id: BindParameter[UUID] = bindparam("owner_id")
+    conditions = [
+        exists().where(model.owner_id == owner_id, model.deleted_at < bindparam("before")) for model in purged_models()
+    ]
+    stored = exists().where(StoredResponse.owner_id == owner_id, StoredResponse.created_at < bindparam("stored"))
+    return PreparedStatement(select(or_(stored, *conditions).label("due")))

@@ -19,14 +19,6 @@ client = create_app({"LOG_LEVEL": "error"}).test_client()
 assert client.get("/readyz").status_code == 200
 assert client.get("/openapi.json").status_code == 200
 """
-# The tests of all routes, settings, documents and of what the extensions extend; with all extensions gone: all tests
-FEW = [
-    f"tests/test_{name}.py"
-    for name in (
-        "architecture", "config", "docs", "document", "examples", "guard", "isolation", "labels", "matrix",
-        "migrations", "projects", "revisions", "row_security", "schemas", "sessions", "setup", "tasks",
-    )
-]  # fmt: skip
 
 
 @pytest.mark.parametrize("names", [[name] for name in NAMES] + [NAMES], ids="-".join)
@@ -39,8 +31,7 @@ def test_the_rest_works_without(names, tmp_path):
     run(folder, "-c", START)
     run(folder, "-m", "mypy")
     run(folder, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-cache")
-    tests = FEW if len(names) == 1 else ["tests"]
-    run(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
+    run(folder, "-m", "pytest", "-q", "-n", "auto", "-m", "not slow", "-p", "no:cacheprovider", "tests")
 
 
 def delete(folder, names):

@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, literal, literal_column, null, select, union_all
+from sqlalchemy import ColumnElement, Select, bindparam, case, literal, literal_column, null, or_, select, union_all
 
 from taskapi.api import problem
 from taskapi.database import JsonObject, PreparedJsonPage, PreparedStatement, reader
@@ -83,6 +83,8 @@ def _part(type_: Any, model: Any, data: ColumnElement[Any], most: ColumnElement[
     behind = select(change.label("change"), model.version.label("version")).where(
         model.owner_id == bindparam("owner_id"), model.version > bindparam("since")
     )
+    if model is Tombstone:
+        behind = behind.where(or_(*(Tombstone.type == name for name, *_ in SHOWN)))
     return select(behind.order_by(model.version).limit(most).subquery())
 
 
