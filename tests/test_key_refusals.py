@@ -24,9 +24,9 @@ ENCRYPTED = ec.generate_private_key(ec.SECP256R1()).private_bytes(
     [
         ({"JWT_SECRET_KEY": "s" * 32, "JWT_ALGORITHM": "HS512"}, "JWT_SECRET_KEY", "at least 64 bytes"),
         ({"JWT_SECRET_KEY": "s" * 32, "JWT_ALGORITHM": "ES256"}, "JWT_SECRET_KEY", "not of the kind that ES256"),
-        ({"JWT_SECRET_KEY": pem("ES256", private=False)}, "JWT_SECRET_KEY", "no HMAC secret"),
-        ({"JWT_SECRET_KEY": " \n" + pem("ES256", private=False)}, "JWT_SECRET_KEY", "no HMAC secret"),
-        ({"JWT_SECRET_KEY": json.dumps(generate_key("ES256"))}, "JWT_SECRET_KEY", "no HMAC secret"),
+        ({"JWT_SECRET_KEY": pem("ES256", private=False)}, "JWT_SECRET_KEY", "not an HMAC secret"),
+        ({"JWT_SECRET_KEY": " \n" + pem("ES256", private=False)}, "JWT_SECRET_KEY", "not an HMAC secret"),
+        ({"JWT_SECRET_KEY": json.dumps(generate_key("ES256"))}, "JWT_SECRET_KEY", "not an HMAC secret"),
         ({"JWT_PRIVATE_KEY": pem("ES256", private=False)}, "JWT_PRIVATE_KEY", "public key where a private one"),
         ({"JWT_PRIVATE_KEY": "s" * 64}, "JWT_PRIVATE_KEY", "not a PEM key"),
         ({"JWT_PRIVATE_KEY": ENCRYPTED.decode()}, "JWT_PRIVATE_KEY", "encrypted"),

@@ -251,6 +251,6 @@ def _check_signature(key: Key) -> None:
     try:
         jwt.decode(jwt.encode({}, key.private, key.alg), key.public, [key.alg])
     except jwt.InvalidKeyError:
-        raise InvalidKeyError("is a PEM, DER or JWK key, which is no HMAC secret") from None
+        raise InvalidKeyError("is a PEM, DER or JWK key, not an HMAC secret") from None
     except (jwt.PyJWTError, ValueError, TypeError):
         raise InvalidKeyError("does not verify what it signs") from None
