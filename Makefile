@@ -1,4 +1,4 @@
-# The commands of a developer. Works with make 3.81 (macOS) and any POSIX shell.
+# Commands for developers. Works with make 3.81 (macOS) and any POSIX shell.
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -31,15 +31,15 @@ test-all: test test-slow faults ## Run all tests; on PostgreSQL with TASKAPI_TES
 faults: $(DEV) ## Test crashes and restarts, on servers that the tests start
 	@$(BIN)/pytest tests/faults $(ARGS)
 
-node: node_modules/.package-lock.json ## Install the npm packages that the tests of pages, examples and clients need
+node: node_modules/.package-lock.json ## Install the npm packages for the tests of the web client, the examples and generated clients
 
 node_modules/.package-lock.json: package-lock.json
 	@npm ci --no-audit --no-fund --ignore-scripts
 
-cover: $(DEV) ## Run the tests and list the lines and branches that no test reached
+cover: $(DEV) ## Run the tests and list the lines and branches that no test covers
 	@$(BIN)/pytest -n auto --cov $(ARGS)
 
-check: $(DEV) ## Check lint, formatting, types and the direction of imports
+check: $(DEV) ## Check lint, formatting, types and import rules
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -49,16 +49,16 @@ format: $(DEV) ## Format the code, and apply the fixes that ruff can make
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: $(RUNTIME) ## Generate the documents that come from the code
+docs: $(RUNTIME) ## Generate the documents that are made from the code
 	@$(BIN)/python -m docs.generate
 
 bench: $(DEV) ## Measure list, get and create against bare Flask, in process; on PostgreSQL with ARGS='--database postgresql://…'
 	@$(BIN)/python -m benchmarks.in_process $(ARGS)
 
-bench-http: $(DEV) ## Measure the same over HTTP under the production server, with wrk
+bench-http: $(DEV) ## Measure the same requests over HTTP on the production server, with wrk
 	@$(BIN)/python -m benchmarks.over_http $(ARGS)
 
-lock: $(DEV) ## Lock the dependencies again; the newest versions with ARGS=--upgrade
+lock: $(DEV) ## Lock the dependencies; ARGS=--upgrade selects the newest versions
 	$(LOCK) $(ARGS) requirements.in --output-file requirements.txt
 	$(LOCK) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
 

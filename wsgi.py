@@ -1,4 +1,4 @@
-"""The application, as `flask`, Granian and gunicorn import it."""
+"""The WSGI application that `flask`, Granian and gunicorn import."""
 
 import click
 
@@ -9,6 +9,6 @@ try:
     app = create_app()
 except SettingsError as error:
     if click.get_current_context(silent=True):
-        raise  # a command tells it by itself
+        raise  # a command prints the message itself
     error.show()
-    raise SystemExit(4) from None  # by which gunicorn knows not to try again
+    raise SystemExit(4) from None  # gunicorn does not restart a worker that exits with this status

@@ -1,4 +1,4 @@
-"""Task API: a task manager's backend behind JSON Web Tokens."""
+"""Task API: the backend of a task manager, protected by JSON Web Tokens."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -51,11 +51,11 @@ ROUTES = (
 )
 
 CHECKS = {"database": check_database, "migrations": check_migrations, "signing_key": check_keys}
-REPORTS = {"redis": check_redis}  # the service works without it
+REPORTS = {"redis": check_redis}  # reported only: the service works without it
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
-    """Build the application. `overrides` are settings by name, stronger than any other source. Raises SettingsError."""
+    """Build the application. `overrides` are settings by name and win over all other sources. Raises SettingsError."""
     app = Flask(__name__, static_folder=None)
     settings = load_settings(overrides or {}, app.instance_path)
     app.instance_path = settings.instance_path

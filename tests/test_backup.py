@@ -152,7 +152,7 @@ def test_restore_names_deleted_accounts_and_they_are_erased_again_from_a_list(
     close(embedded)
     assert f"The account {user_id} was deleted after the backup, and exists again." in flask("restore", backed_up)[1]
     assert signed_in(embedded, "ada").get("/api/v1/me").json["id"] == user_id
-    assert flask("users", "erase-again", erased) == (0, f"Deleted {user_id} and everything that it owned.\n")
+    assert flask("users", "erase-again", erased) == (0, f"Deleted {user_id} and all its data.\n")
     assert flask("users", "erase-again", erased) == (0, "")
     erased.write_text("ada")
     assert flask("users", "erase-again", erased)[0] == 1
@@ -253,9 +253,9 @@ def make_it_another_database(file):
 
 MISHAPS = {
     "damaged": (damage, "is damaged: "),
-    "newer": (make_it_newer, "was written by a newer version; restore it with that."),
-    "of no version": (make_it_of_no_version, "is no backup of this service: it has no version."),
-    "another": (make_it_another_database, "is no backup of this service."),
+    "newer": (make_it_newer, "was written by a newer version; restore it with that version."),
+    "of no version": (make_it_of_no_version, "is not a backup of this service: it has no version."),
+    "another": (make_it_another_database, "is not a backup of this service."),
     "text": (lambda file: file.write_text("a diary " * 100), "cannot be used: file is not a database."),
     "none": (lambda file: file.unlink(), "cannot be used: unable to open database file."),
 }

@@ -34,7 +34,7 @@ def sign_in(client):
 @needs("admin")
 def test_an_account_made_on_the_command_line_signs_in_with_its_role(flask, sign_in):
     result = flask("users", "create", "Grace", "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
-    assert (result.exit_code, result.output) == (0, "Opened the account grace with the role admin.\n")
+    assert (result.exit_code, result.output) == (0, "Created the account grace with the role admin.\n")
     assert sign_in("grace", PASSWORD).get("/api/v1/me").json["roles"] == ["admin"]
 
 
@@ -117,7 +117,7 @@ def test_doctor_tells_a_misspelt_setting_and_which_was_meant(flask, monkeypatch)
     monkeypatch.setenv("TASKAPI_TRUSTED_HOST", "example.org")
     result = flask("doctor")
     assert result.exit_code == 1
-    assert "FAIL  settings     TASKAPI_TRUSTED_HOST is no setting; is TASKAPI_TRUSTED_HOSTS meant?" in result.output
+    assert "FAIL  settings     TASKAPI_TRUSTED_HOST is not a setting; is TASKAPI_TRUSTED_HOSTS meant?" in result.output
 
 
 @pytest.mark.parametrize("command", ["upgrade", "downgrade", "current", "check"])
@@ -144,7 +144,7 @@ def test_start_warns_of_a_misspelt_setting_and_not_of_what_kubernetes_sets(make_
     make_app()
     (line,) = [record.getMessage() for record in caplog.records if "TASKAPI_" in record.getMessage()]
     assert line == (
-        "TASKAPI_TRUSTED_HOST is no setting of this version and has no effect; is TASKAPI_TRUSTED_HOSTS meant?"
+        "TASKAPI_TRUSTED_HOST is not a setting of this version and has no effect; is TASKAPI_TRUSTED_HOSTS meant?"
     )
 
 

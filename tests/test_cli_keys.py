@@ -124,7 +124,7 @@ def test_imported_public_key_verifies_tokens(run, key_set_file: KeySetFile):
     ("text", "why"),
     [
         ("nonsense", "is neither a PEM key nor a JWK"),
-        ("[]", "is no JWK"),
+        ("[]", "is not a JWK"),
         ('{"kty": "oct", "k": "c2hvcnQ"}', "too short"),
         ("-----BEGIN PRIVATE KEY-----", "is not a PEM key"),
     ],

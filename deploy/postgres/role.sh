@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run once, when the database is created. The owner migrates and prunes; the service has a role that can change neither
+# Runs once, when the database is created. The owner migrates and prunes; the service has a role that can change neither
 # the schema nor the audit log. Neither is a superuser, because row-level security does not bind superusers.
 set -eu
 psql -v ON_ERROR_STOP=1 -U postgres -v owner_password="$(cat /run/secrets/owner_password)" \

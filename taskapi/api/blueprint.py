@@ -23,15 +23,15 @@ class Declaration:
     """What the decorators of a view declare. The guard, the parser and the OpenAPI document read it."""
 
     access: Any = None  # PUBLIC, or what @requires sets; without either the guard rejects every request
-    limits: tuple[Any, ...] = ()  # the rate limits by address
+    limits: tuple[Any, ...] = ()  # the rate limits per address
     accepts_query: bool = False
     idempotent: bool = False  # it accepts Idempotency-Key
     conditional: bool = False  # the response has an entity tag
-    errors: tuple[str, ...] = ()  # codes of the catalogue, besides those that the rest of the declaration implies
+    errors: tuple[str, ...] = ()  # codes of the catalogue, besides those that the other fields imply
 
 
 def declaration(view: Any) -> Declaration:
-    """Return the declaration of a view, to read it or to add to it. `functools.wraps` hands it on to wrappers."""
+    """Return the declaration of a view, to read it or to add to it. `functools.wraps` copies it to wrappers."""
     if not hasattr(view, "declaration"):
         view.declaration = Declaration()
     found: Declaration = view.declaration
@@ -39,7 +39,7 @@ def declaration(view: Any) -> Declaration:
 
 
 def public(view: View) -> View:
-    """Allow everybody to use a view."""
+    """Declare that a view needs no access token."""
     declaration(view).access = PUBLIC
     return view
 
@@ -67,7 +67,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
     ) -> Callable[..., Any]:
         """Load the body, or with `location="query"` the query, by `schema` into the next argument of the view.
 
-        `examples` are bodies by their summaries; the default is the shortest valid body.
+        `examples` are bodies by summary; the default is the shortest valid body.
         """
         loaded = schema() if isinstance(schema, type) else schema
         if location == "query":
@@ -80,7 +80,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
             return decorate
         documented = body_examples(loaded, examples) | {"required": not optional}
         if MERGE_PATCH in media_types:
-            # Not as a second media type: from two with one schema, generators make clients that do not compile
+            # Not as a second media type: for two with one schema, generators create clients that do not compile
             documented["description"] = f"`{MERGE_PATCH}` (RFC 7396) is accepted too, with the same meaning."
         return super().arguments(loaded, media_types=media_types, optional=optional, **documented)  # type: ignore[no-any-return]
 
@@ -96,8 +96,8 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
     ) -> Callable[..., Any]:
         """Respond with `status_code` and the fields of `schema`.
 
-        With `etag`, the response has an entity tag, and a GET is conditional. Only for the document: the names of
-        `headers`, the codes of `errors`, and `examples` of the response by their summaries.
+        With `etag`, the response has an entity tag, and a GET is conditional. `headers` (names), `errors` (codes) and
+        `examples` (by summary) only go to the OpenAPI document.
         """
         shown = schema() if isinstance(schema, type) else schema
         names = ("Cache-Control", *RATE_LIMIT_HEADERS, *(["ETag"] if etag else []), *headers)
@@ -126,5 +126,5 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
     def add_url_rule(
         self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any
     ) -> None:
-        """Register a route, with the group of its operations."""
+        """Register a route. Its operations are in the group `tag`."""
         super().add_url_rule(rule, endpoint, view_func, *args, **{**options, "tags": [self.tag]})

@@ -1,4 +1,4 @@
-"""Limits on concurrent requests of one kind in this process, so that no user takes all of its threads."""
+"""Limits on concurrent requests of one kind in this process, so that no user occupies all of its threads."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ class ConcurrencyLimit:
                 self._keys.add((user_id, key))
 
     def stop(self, user_id: UUID, key: str | None = None) -> None:
-        """Count a request that ends."""
+        """Count a request that has ended."""
         with self._lock:
             self._running[user_id] -= 1
             if not self._running[user_id]:

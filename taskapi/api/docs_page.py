@@ -1,4 +1,4 @@
-"""Pages for people: /docs/ with Swagger UI, whose files a package ships, and /problems/<code> with each error."""
+"""HTML pages: Swagger UI at /docs/, with the files of a package, and a page for each error at /problems/<code>."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -20,7 +20,7 @@ FILES = {
     "swagger-ui.css": _SWAGGER_UI / "swagger-ui.css",
     "favicon-32x32.png": _SWAGGER_UI / "favicon-32x32.png",
 }
-# Not from `mimetypes`: on Windows it reads the registry, which programs change
+# Not from `mimetypes`: on Windows it reads the registry, which other programs can change
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".png": "image/png"}
 _PROBLEM_PAGE = Markup(
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>{code}</title>'
@@ -32,7 +32,7 @@ problems = Blueprint("problems", __name__)
 
 
 def init_docs(app: Flask) -> None:
-    """Serve the pages."""
+    """Register the routes of the pages."""
     app.register_blueprint(docs)
     app.register_blueprint(problems)
 
@@ -40,7 +40,7 @@ def init_docs(app: Flask) -> None:
 @docs.get("/docs")
 @public
 def find_docs() -> Response:
-    """Redirect to the page, by a relative URL that does not depend on the Host."""
+    """Redirect to the page by a relative URL, which does not depend on the Host header."""
     return Response(status=308, headers={"Location": "docs/"})
 
 
@@ -54,7 +54,7 @@ def show_docs() -> Response:
 @docs.get("/docs/<name>")
 @public
 def show_docs_file(name: str) -> Response:
-    """Return a file of the page."""
+    """Return a file of Swagger UI."""
     return _file_response(FILES.get(name) or problem("not_found"), max_age=3600)
 
 
@@ -70,7 +70,7 @@ def _file_response(path: Path, max_age: int) -> Response:
 @problems.get("/problems/<code_name>")
 @public
 def show_problem(code_name: str) -> Response:
-    """Explain an error."""
+    """Show the page of an error."""
     entry = CATALOGUE.get(code_name) or problem("not_found")
     title = HTTP_STATUS_CODES[entry.status]
     page = _PROBLEM_PAGE.format(

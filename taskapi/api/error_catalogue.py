@@ -84,7 +84,7 @@ CATALOGUE = {
     ),
     "access_undeclared": Entry(
         403,
-        "This route does not declare who may use it, so nobody may.",
+        "This route does not declare its access, so every request is rejected.",
         "This is an error in the service: the view has neither @requires nor @public.",
     ),
     "permission_denied": Entry(
@@ -131,7 +131,7 @@ CATALOGUE = {
     "batch_too_large": Entry(
         409,
         "The batch is too large.",
-        "Send fewer operations at once. A single operation may change any number of subtasks.",
+        "Send fewer operations in one batch. A single operation may change any number of subtasks.",
     ),
     "answer_not_kept": Entry(
         409,
@@ -141,7 +141,7 @@ CATALOGUE = {
     "last_admin": Entry(
         409,
         "The last active administrator cannot be removed.",
-        "Give another user the role `admin` first.",
+        "Add the role `admin` to another user first.",
     ),
     "version_mismatch": Entry(
         412,
@@ -149,7 +149,7 @@ CATALOGUE = {
         "`current` is the current resource. Merge your changes, then send its `version` as If-Match.",
     ),
     "body_too_large": Entry(413, "The body is too large.", "Send a smaller body."),
-    "uri_too_long": Entry(414, "The URL is too long.", "Shorten the query."),
+    "uri_too_long": Entry(414, "The URL is too long.", "Send a shorter query."),
     "unsupported_media_type": Entry(
         415,
         "The body must be JSON.",

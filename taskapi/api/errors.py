@@ -12,8 +12,8 @@ from taskapi.api.error_catalogue import BY_STATUS, CATALOGUE
 from taskapi.context import current_request
 
 MEDIA_TYPE = "application/problem+json"
-# PostgreSQL's states before migration (no such table or column) and before a failover (read-only transaction). Its
-# other states of this kind are an OperationalError
+# PostgreSQL raises these before a migration (no such table or column) and during a failover (read-only transaction).
+# Its other errors of this kind are OperationalErrors
 NOT_READY_STATES = {"42P01", "42703", "25006"}
 
 
@@ -56,7 +56,7 @@ def problem(
 
 
 def init_errors(app: Flask) -> None:
-    """Give every error of the application the one format. Call it after flask-smorest, whose handler it replaces."""
+    """Register the error handlers. Call it after flask-smorest, whose handler it replaces."""
     app.register_error_handler(HTTPException, _respond_to_http_exception)
     app.register_error_handler(Exception, respond_to_unexpected_error)
 

@@ -1,4 +1,4 @@
-"""Fields and base schemas of bodies and queries. They reject what one of the databases would not store."""
+"""Fields and base schemas of bodies and queries. They reject values that one of the databases cannot store."""
 
 import re
 from collections.abc import Iterable
@@ -94,7 +94,7 @@ class Instant(fields.AwareDateTime):
         try:
             instant = datetime.fromisoformat(value.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
-            raise ValidationError("Must be a date and time that exist.") from None
+            raise ValidationError("Must be an existing date and time.") from None
         if instant < EARLIEST:
             raise ValidationError("Must be between 1970 and 9999.")
         return instant
@@ -112,14 +112,14 @@ class Day(fields.Date):
         try:
             day = date.fromisoformat(value)
         except ValueError:
-            raise ValidationError("Must be a day that exists.") from None
+            raise ValidationError("Must be an existing day.") from None
         if day < EARLIEST.date():
             raise ValidationError("Must be between 1970 and 9999.")
         return day
 
 
 class DayOrInstant(fields.Field[date | datetime]):
-    """A day or an instant; the form of the text decides."""
+    """A day or an instant, depending on the format of the text."""
 
     def __init__(self, description: str, **kwargs: Any) -> None:
         day = {"type": "string", "format": "date", "pattern": DAY_PATTERN}
@@ -189,9 +189,9 @@ class Switch(QueryFlag):
 
 @lru_cache(maxsize=1)
 def timezone_names() -> frozenset[str]:
-    """Return the IANA time zone names that an account can have: those that browsers know too.
+    """Return the IANA time zone names that an account can have. Browsers know all of them.
 
-    They come from the package tzdata, so that every machine accepts the same names.
+    The names come from the package tzdata, so that every machine accepts the same names.
     """
     return frozenset(files("tzdata").joinpath("zones").read_text().split()) - {"Factory"}
 
@@ -234,7 +234,7 @@ class BodySchema(Schema):
 
 
 class PatchSchema(BodySchema):
-    """A body that changes the fields it names. None of its fields may have a default: clients would send it."""
+    """A body that changes the fields that it names. No field may have a default: generated clients would send it."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(partial=True, **options)

@@ -32,11 +32,11 @@ DESCRIPTION = """A task manager. Each user has their own tasks, and requests nee
 2. Every other request has the header `Authorization: Bearer <access_token>`. On the page `/docs/`, signing in sets it.
 3. When a response has the code `token_expired`, call `POST /api/v1/auth/refresh` with the refresh token of the login.
 
-Bodies are UTF-8 JSON. Read-only fields of a resource (`id`, `version`, …) are accepted and ignored, so that an object
-that was read can be sent back. In text, CRLF and CR become LF; other control characters except the tab are rejected
-with 422. Unknown fields and query parameters are rejected with 422. An object with two members of one name is rejected
-with 400. In a query, an array is sent as `a=1&a=2` or as `a[]=1&a[]=2`, a boolean as `true` or `false`. An empty value
-means that the parameter is absent.
+Bodies are UTF-8 JSON. Read-only fields of a resource (`id`, `version`, …) are accepted and ignored, so that you can
+send back an object that you have read. In text, CRLF and CR become LF; other control characters except the tab are
+rejected with 422. Unknown fields and query parameters are rejected with 422. An object with two members of the same
+name is rejected with 400. In a query, an array is sent as `a=1&a=2` or as `a[]=1&a[]=2`, a boolean as `true` or
+`false`. An empty value means that the parameter is absent.
 
 Every error has the format of RFC 9457. Programs should check its `code`; its `type` is the URL of a page about the
 error. Errors must not be stored (`no-store`). A resource of another user returns 404, as if it did not exist."""
@@ -52,7 +52,7 @@ COMMON_ERRORS = (
 ERROR_HEADERS = {412: {"ETag"}, 429: {"Retry-After", *RATE_LIMIT_HEADERS}}  # besides those of the catalogue
 IF_MATCH = (
     "The `ETag` of the resource, or its `version` in quotes. If the resource has changed since, the response is 412. "
-    'Tags are compared strongly (RFC 9110): `W/"7"`, as a compressing proxy may make of `"7"`, matches no resource. A '
+    'Tags are compared strongly (RFC 9110): a weak tag never matches, such as the `W/"7"` of a compressing proxy. A '
     "value that is not a list of quoted tags is rejected with 400."
 )
 IDEMPOTENCY_KEY = "A request with the same key and body within 24 hours returns the first response and changes nothing."
@@ -67,7 +67,7 @@ routes = Blueprint("openapi", __name__)
 @routes.get("/openapi.json")
 @public
 def show_openapi() -> Response:
-    """Show this document."""
+    """Show the OpenAPI document."""
     body = current_app.extensions["taskapi-openapi"](request.script_root)
     response = Response(body, content_type="application/json")
     response.cache_control.public = True
@@ -78,7 +78,7 @@ def show_openapi() -> Response:
 
 
 class Api(SmorestApi):  # type: ignore[misc]
-    """flask-smorest's registry of blueprints, which makes the document. `Operations` adds the errors."""
+    """flask-smorest's registry of blueprints, which creates the document. `Operations` completes it."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None
 
@@ -206,7 +206,7 @@ def _add_header(operation: dict[str, Any], name: str, description: str, **schema
 
 
 def _document_access(operation: dict[str, Any], access: Any, method: str) -> None:
-    """Add who may use an operation: in its description, and as the scope of a token."""
+    """Document the access to an operation: in its description, and as its security scheme."""
     security: list[dict[str, list[str]]] = []
     description = "Needs no access token."
     if access not in {None, PUBLIC}:

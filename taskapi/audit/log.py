@@ -54,7 +54,7 @@ _BY_ANOTHER_USER = AuditEntry.actor_id != AuditEntry.subject_id
 def record(event: Event, *, actor_id: UUID | None = None, subject_id: UUID | None = None, **details: Any) -> None:
     """Add an entry in the current transaction. The values of `details` are stored as JSON.
 
-    Repeatable events beyond the allowance are left out and counted in a metric: see `_within_allowance`.
+    Repeatable events beyond the allowance are not recorded, only counted in a metric: see `_within_allowance`.
     """
     user_id = subject_id if event == Event.REFRESH_TOKEN_REPEATED else actor_id
     if event not in REPEATABLE or _within_allowance(user_id):
@@ -74,17 +74,17 @@ def _within_allowance(user_id: UUID | None) -> bool:
         return True
     if user_id is None:
         # Entries that exceed the allowance of their address do not use up the shared one
-        allowed = _has_room(count_by_address(AUDIT_ADDRESS)) and _has_room(count(AUDIT_STRANGERS, ()))
+        allowed = _is_within_quota(count_by_address(AUDIT_ADDRESS)) and _is_within_quota(count(AUDIT_STRANGERS, ()))
     elif "caller" in g and grants(g.caller.roles, Permission.USER_MANAGE):
         return True
     else:
-        allowed = _has_room(count(AUDIT_USER, (str(user_id),)))
+        allowed = _is_within_quota(count(AUDIT_USER, (str(user_id),)))
     if not allowed:
         AUDIT_OMITTED.labels("user" if user_id else "stranger").inc()
     return allowed
 
 
-def _has_room(usage: Usage | None) -> bool:
+def _is_within_quota(usage: Usage | None) -> bool:
     return usage is None or usage.remaining >= 0
 
 
@@ -105,16 +105,16 @@ def _clean(text: str | None, length: int) -> str | None:
 
 
 def init_audit(app: Flask) -> None:
-    """Record the refusals among the problems that the guard responds with. Call it after `init_guard`."""
+    """Record suspicious requests that the guard rejects. Call it after `init_guard`."""
     app.extensions["taskapi-refusals"] = {}
     app.register_error_handler(Problem, respond_and_record)
 
 
 def respond_and_record(problem: Problem) -> Response:
-    """Respond with a problem. Record a suspicious one once a minute for each user or address, route and code."""
+    """Respond with a problem. A suspicious one is recorded once a minute for each user or address, route and code."""
     response = respond_to_problem(problem)
     if _is_suspicious(problem) and _is_new(problem.code_name):
-        db.session.rollback()  # discard what the refused request had changed
+        db.session.rollback()  # discard the changes of the rejected request
         user_id = _caller_id()
         details = {"code": problem.code_name, "method": request.method, "path": request.path[:200]}
         record(Event.ACCESS_REFUSED, actor_id=user_id, subject_id=user_id, **details)
@@ -161,7 +161,7 @@ def find_activity(user_id: UUID, query: dict[str, Any]) -> dict[str, Any]:
 
 
 def select_activity() -> Select[Any]:
-    """Return the statement for entries as their subject may see them: without the address and agent of other users."""
+    """Return the statement for the entries that a user may see: without the address and user agent of other users."""
     columns = [
         case((_BY_ANOTHER_USER, None), else_=getattr(AuditEntry, name)).label(name)
         if name in {"ip", "user_agent"}
@@ -177,9 +177,9 @@ def _page(statement: Select[Any], filters: dict[str, Any], query: dict[str, Any]
 
 
 def prune_audit() -> tuple[int, int]:
-    """Delete entries older than `audit_max_days`; clear address and agent of those older than `audit_days`.
+    """Delete entries older than `audit_max_days`; clear address and user agent of those older than `audit_days`.
 
-    Returns the number of each. Commits after each batch, so that other writers do not wait long.
+    Returns both numbers of entries. Commits after each batch, so that other writers do not wait long.
     """
     return _in_batches(_delete_old), _in_batches(_clear_old_origins)
 

@@ -1,4 +1,4 @@
-"""Entries of the audit log. Triggers in the database refuse to change or delete them."""
+"""Entries of the audit log. Triggers in the database prevent changes and deletions."""
 
 from datetime import datetime
 from enum import StrEnum, auto
@@ -35,7 +35,7 @@ class Event(StrEnum):
 
 
 class AuditEntry(Model):
-    """An event that happened to a user (`subject_id`), and the user who caused it (`actor_id`, null: not signed in).
+    """An event that affects a user (`subject_id`), and the user who caused it (`actor_id`, null: not signed in).
 
     Neither is a foreign key: entries are kept when an account is deleted.
     """

@@ -11,7 +11,7 @@ EVENTS = [event.value for event in Event]
 
 
 class AuditEntrySchema(Schema):
-    """An event, the user it happened to, and the user who caused it."""
+    """An event, the user whom it affects, and the user who caused it."""
 
     id = fields.UUID(dump_only=True, metadata={"example": ENTRY_ID})
     at = Instant(dump_only=True)
@@ -19,18 +19,20 @@ class AuditEntrySchema(Schema):
     actor_id = fields.UUID(
         dump_only=True,
         allow_none=True,
-        metadata={"description": "The user who caused it; null: not signed in.", "example": USER_ID},
+        metadata={"description": "The user who caused the event; null: not signed in.", "example": USER_ID},
     )
     subject_id = fields.UUID(
         dump_only=True,
         allow_none=True,
-        metadata={"description": "The user it happened to.", "example": USER_ID},
+        metadata={"description": "The user whom the event affects.", "example": USER_ID},
     )
     ip = fields.String(dump_only=True, allow_none=True, metadata={"example": "203.0.113.7"})
     user_agent = fields.String(dump_only=True, allow_none=True, metadata={"example": "curl/8.5.0"})
     request_id = fields.String(dump_only=True, allow_none=True, metadata={"example": REQUEST_ID})
     details = fields.Dict(
-        keys=fields.String(), dump_only=True, metadata={"description": "Further values, by event.", "example": {}}
+        keys=fields.String(),
+        dump_only=True,
+        metadata={"description": "Other values of the event.", "example": {}},
     )
 
 
@@ -45,7 +47,7 @@ class AuditQuerySchema(PageSchema):
     """Filters of the audit log."""
 
     actor = fields.UUID(metadata={"description": "Events that this user caused, by id."})
-    subject = fields.UUID(metadata={"description": "Events that happened to this user, by id."})
+    subject = fields.UUID(metadata={"description": "Events that affect this user, by id."})
     event = Choice(EVENTS, metadata={"description": "Events of this kind."})
     after = Instant(metadata={"description": "Events at or after this instant."})
     before = Instant(metadata={"description": "Events before this instant."})

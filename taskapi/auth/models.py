@@ -11,9 +11,9 @@ from taskapi.database import Model, now
 
 
 class Session(Model):
-    """A session, from sign-in to sign-out. It expires at `expires_at` unless it is used before.
+    """A session, from sign-in to sign-out. It expires at `expires_at`; each refresh moves that instant.
 
-    `refreshed_…` is the origin of the last refresh, `repeated_…` that of the last use of a spent refresh token.
+    `refreshed_…` is the origin of the last refresh, `repeated_…` the origin of the last use of a spent refresh token.
     """
 
     __tablename__ = "sessions"

@@ -1,4 +1,4 @@
-"""Refresh a session: spend a refresh token for its successor, and end the session if a spent token is used again.
+"""Refresh a session: exchange a refresh token for its successor, and end the session if a spent token is used again.
 
 A refresh token has 256 random bits. Its successor is an HMAC of it, so that a client whose response was lost, or a
 second tab, gets the same successor again for a few seconds. The order of the steps matters: see each function.
@@ -45,7 +45,7 @@ def refresh_session(token: str) -> Grant:
 
 
 def _lock_session_of(token: str) -> None:
-    """Lock the session before its tokens. Whatever ends a session locks in this order; the other order deadlocks."""
+    """Lock the session before its tokens. Code that ends a session uses the same order, to avoid deadlocks."""
     session_id = select(RefreshToken.session_id).where(RefreshToken.digest == digest_of(token)).scalar_subquery()
     db.session.execute(select(Session.id).where(Session.id == session_id).with_for_update())
 
@@ -105,7 +105,7 @@ def _repeat_refresh(token: str, spent: RefreshToken, moment: datetime) -> Grant:
 def _is_elsewhere(session: Any) -> bool:
     """Tell whether both the network and the user agent differ from those of the session's last refresh.
 
-    One alone may change: a phone leaves the Wi-Fi, a browser shares its cookies with a service worker.
+    One of them may change on the same device: a phone leaves the Wi-Fi, or a service worker has another user agent.
     """
     origin = request_origin()
     known, current = session.refreshed_ip, origin["ip"]

@@ -84,8 +84,8 @@ def login(credentials: dict[str, Any]) -> Response:
     for a front end on another origin, and in two readable cookies. An unknown username gets the same response as a
     wrong password.
 
-    Every sign-in sets a device cookie. It is no credential, but sign-ins from this device have their own rate limit, so
-    that strangers who try the username cannot lock its user out.
+    Every sign-in sets a device cookie. It is not a credential, but sign-ins from this device have their own rate limit,
+    so that failed sign-ins of strangers do not block the user.
     """
     name = credentials["username"].lower()
     device = cookies.read_device()
@@ -230,8 +230,8 @@ def end_session(session_id: UUID) -> None:
 def end_sessions(query: dict[str, bool]) -> Response:
     """End all your sessions, and get a new one.
 
-    The current session ends too, so that nobody else can use it: use the tokens of the response from now on. They come
-    in cookies if the request's token did. With `include_current=true` you get no new session.
+    The current session ends too, so that nobody else can use it. Use the tokens of the response from now on. They
+    are in cookies if the token of the request was. With `include_current=true` you get no new session.
     """
     if query["include_current"]:
         sessions.end_sessions(caller().id, caller().id)
@@ -256,8 +256,8 @@ def end_sessions(query: dict[str, bool]) -> Response:
 def change_password(body: dict[str, str]) -> Response:
     """Change your password, end all your sessions, and get a new one.
 
-    The current session ends too, so that nobody else can use it: use the tokens of the response from now on. They come
-    in cookies if the request's token did.
+    The current session ends too, so that nobody else can use it. Use the tokens of the response from now on. They
+    are in cookies if the token of the request was.
     """
     enforce_limit(rate_limit.PASSWORD, str(caller().id))
     grant = service.change_password(body["current_password"], body["new_password"])
@@ -279,7 +279,7 @@ def tokens_response(grant: sessions.Grant, *, in_cookies: bool) -> Response:
 
 
 def _fresh_token_response(subject: TokenSubject, life: int) -> Response:
-    """Return a fresh access token, in a cookie if the caller's token came in one."""
+    """Return a fresh access token, in a cookie if the caller's token was in one."""
     csrf = secrets.token_urlsafe(CSRF_BYTES) if caller().csrf else None
     access = issue_token(subject, caller().session_id, fresh=True, csrf=csrf)
     body = {"expires_in": settings().access_token_seconds, "session_id": caller().session_id}

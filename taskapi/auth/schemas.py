@@ -22,7 +22,7 @@ from taskapi.users.schemas import Email, Username
 
 
 class Password(Text):
-    """A password; spaces at its ends count."""
+    """A password. Leading and trailing spaces are part of it."""
 
     def __init__(self, example: str = PASSWORD, **kwargs: Any) -> None:
         metadata = {"format": "password", "example": example}
@@ -94,7 +94,7 @@ class PasswordChangeSchema(Schema):
 
 
 class RefreshSchema(Schema):
-    """A refresh token. Leave it out if it is in its cookie."""
+    """A refresh token. Omit it if you send it as a cookie."""
 
     refresh_token = Text(1, 1024, trim=False, load_only=True, metadata={"example": REFRESH_TOKEN})
 
@@ -163,7 +163,8 @@ class SessionSchema(Schema):
     created_at = Instant(required=True)
     last_used_at = Instant(required=True)
     expires_at = Instant(
-        required=True, metadata={"description": "If it is not used before.", "example": "2030-02-07T09:00:00Z"}
+        required=True,
+        metadata={"description": "The expiry without a refresh.", "example": "2030-02-07T09:00:00Z"},
     )
     ip = fields.String(required=True, allow_none=True, metadata={"example": "203.0.113.7"})
     user_agent = fields.String(required=True, allow_none=True, metadata={"example": "curl/8.5.0"})

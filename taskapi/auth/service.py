@@ -58,7 +58,7 @@ def _lock_unchanged(user: Any) -> None:
 
 
 def current_subject() -> tuple[TokenSubject, int]:
-    """Return the caller as they are now, and the seconds until their session expires without use."""
+    """Return the current state of the caller, and the seconds until their session expires without use."""
     subject, session = session_subject(caller().session_id)
     return subject, int((session.expires_at - now()).total_seconds())
 
@@ -83,7 +83,7 @@ def change_password(current: str, new: str) -> Grant:
 
 
 def _reject_password(user_id: UUID | None) -> NoReturn:
-    """Record a failed sign-in and respond 401. An unknown name is not recorded: it may be a password."""
+    """Record a failed sign-in and respond 401. An unknown name is not recorded: it may be a mistyped password."""
     record(Event.SIGN_IN_FAILED, subject_id=user_id)
     db.session.commit()
     problem("invalid_credentials")

@@ -67,7 +67,7 @@ def create_session(subject: TokenSubject, started_at: datetime, *, fresh: bool) 
 
 
 def session_subject(session_id: UUID) -> tuple[TokenSubject, Any]:
-    """Return the user of a session as they are now, and the session's row. Responds 401 if either is gone."""
+    """Return the user and the row of a session. Responds 401 if either does not exist any more."""
     row = db.session.execute(
         select(*SUBJECT, Session.created_at, Session.expires_at, Session.refreshed_ip, Session.refreshed_user_agent)
         .join(Session, Session.user_id == User.id)
@@ -117,8 +117,7 @@ def end_sessions(user_id: UUID, actor_id: UUID | None) -> dict[UUID, datetime]:
 def end_caller_sessions() -> tuple[TokenSubject, datetime]:
     """End all sessions of the caller; return the caller as a subject, and when the current session started.
 
-    Responds 401 if the current session is gone: a request that was already running must not outlive the end of its
-    session.
+    Responds 401 if the current session has ended while the request ran.
     """
     require_signing_key()
     started_at = end_sessions(caller().id, caller().id).get(caller().session_id)
@@ -131,8 +130,8 @@ def end_caller_sessions() -> tuple[TokenSubject, datetime]:
 def replace_sessions() -> Grant:
     """End all sessions of the caller, the current one included, and create a new one.
 
-    Whoever shared the current session loses it, with its spent refresh tokens. No password was entered: the new session
-    ends when the old one would have, and its access token is not fresh.
+    Anybody who has tokens of the current session can no longer use them. No password was entered, so the new session
+    keeps the absolute end of the old one, and its access token is not fresh.
     """
     subject, started_at = end_caller_sessions()
     grant = create_session(subject, started_at, fresh=False)
@@ -185,7 +184,7 @@ def _to_item(row: Any) -> dict[str, Any]:
 
 
 def next_expiry(moment: datetime, started_at: datetime) -> datetime:
-    """Return when a session expires that is used now: without further use, or at its absolute end."""
+    """Return when a session that is used now expires: after a time without use, at the latest at its absolute end."""
     unused = moment + timedelta(seconds=settings().refresh_token_seconds)
     return min(unused, started_at + timedelta(seconds=settings().session_max_seconds))
 

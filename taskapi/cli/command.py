@@ -14,14 +14,14 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from taskapi.api.errors import Problem
 from taskapi.config.sources import decode_text
 
-json_option: Callable[..., Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
+json_option: Callable[..., Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
 class Command(click.Command):
     """A command that prints an error on one line, with the message of the API."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run it."""
+        """Run the command."""
         try:
             return super().invoke(ctx)
         except ValidationError as error:
@@ -42,7 +42,7 @@ class Group(AppGroup):
 def read_stdin_line() -> str:
     """Return the first line of standard input without its end and without a byte order mark."""
     data = sys.stdin.buffer.readline()
-    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):  # where such a line ends is known after decoding
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):  # the end of a UTF-16 line is known only after decoding
         data += sys.stdin.buffer.read()
     return StringIO(_decode(data), newline=None).readline().rstrip("\n")
 

@@ -27,7 +27,7 @@ _MAY_CHANGE_LOG = text(
 @click.command("doctor", cls=Command)
 @with_appcontext
 def doctor() -> None:
-    """Check settings, database, migrations and keys. Exit with 1 if a check fails; a warning is no failure."""
+    """Check settings, database, migrations and keys. Exit with 1 if a check fails; warnings do not count."""
     lines = [*_settings(), *_services(), *_eviction(), *_key_source(), *_row_security(), *_audit_log()]
     for verdict, matter, says in lines:
         click.echo(f"{verdict:5} {matter:12} {says}".rstrip())
@@ -40,14 +40,14 @@ def _settings() -> Iterator[Finding]:
     shown = ", ".join(name for name in changed if name not in {"ENV", "INSTANCE_PATH"})
     yield OK, "settings", f"{settings().env}; changed: {shown or 'none'}; instance folder {settings().instance_path}"
     for name in unknown_names():
-        yield FAIL, "settings", f"{name} is no setting{suggestion(name)}"
+        yield FAIL, "settings", f"{name} is not a setting{suggestion(name)}"
     if names := kubernetes_names():
-        says = "set by Kubernetes for a Service, and ignored; enableServiceLinks: false in the pod's spec avoids them"
+        says = "set by Kubernetes for a Service, and ignored; avoid them by enableServiceLinks: false in the pod's spec"
         yield WARN, "settings", f"{', '.join(names)}: {says}"
 
 
 def _key_source() -> Iterator[Finding]:
-    """Warn about a key file that others can read (production does not start with it), and what the source warns of."""
+    """Warn about a key file that others can read, which production refuses, and yield the warning of the source."""
     source = key_reloader().source
     if source.path and (why := exposure(source.path)):
         yield WARN, "signing_key", f"{source.path} {why}"
@@ -65,7 +65,7 @@ def _eviction() -> Iterator[Finding]:
     store = redis()
     policy = eviction(store)[0] if store else ""
     if policy:
-        yield WARN, "redis", f"once full it evicts counters: maxmemory-policy is {policy}, and should be noeviction"
+        yield WARN, "redis", f"evicts counters when full: maxmemory-policy is {policy}, and should be noeviction"
 
 
 def _row_security() -> Iterator[Finding]:
@@ -80,7 +80,7 @@ def _audit_log() -> Iterator[Finding]:
     """In production on PostgreSQL, warn if the role of the service can change the audit log."""
     if settings().production and check_database() is None and reader().dialect.name == "postgresql":
         may = reader().execute(_MAY_CHANGE_LOG).scalar()
-        says = "the role can change it: let the owner migrate, and `flask db grant` another role to serve"
+        says = "the role can change it: migrate as the owner, and let the service use a role of `flask db grant`"
         yield (WARN, "audit_log", says) if may else (OK, "audit_log", "append-only for this role")
 
 
@@ -91,16 +91,16 @@ def _database() -> str:
 
 def _migrations() -> str:
     at = applied()
-    return f"at {named(at)}" + (f", which is of a later version; this one knows {newest()}" if is_newer(at) else "")
+    return f"at {named(at)}" + (f", which is of a later version; this version knows {newest()}" if is_newer(at) else "")
 
 
 def _signing_key() -> str:
     key = current_key_set().signing
-    return f"{key.alg}, kid {key.kid}" if key else "none: this instance verifies tokens, and issues none"
+    return f"{key.alg}, kid {key.kid}" if key else "none: this instance verifies tokens, but issues none"
 
 
 def _redis() -> str:
-    return "it answers" if redis() else "none; each process counts rate limits in its own memory"
+    return "it responds" if redis() else "none; each process counts rate limits in its own memory"
 
 
 _DETAILS = {"database": _database, "migrations": _migrations, "signing_key": _signing_key, "redis": _redis}

@@ -1,4 +1,4 @@
-"""flask db grant: let a role serve that does not own the tables, with the privileges that it needs and no more."""
+"""flask db grant: give a role that does not own the tables the privileges that the service needs, and no others."""
 
 import click
 from flask.cli import with_appcontext
@@ -9,7 +9,7 @@ from taskapi.cli.command import Command
 from taskapi.database import db
 
 APPEND_ONLY = AuditEntry.__tablename__
-OWNERS_ONLY = AuditOpening.__tablename__  # with it `flask prune` changes and removes old entries of the audit log
+OWNERS_ONLY = AuditOpening.__tablename__  # `flask prune` uses it to change and delete old entries of the audit log
 _TABLES = text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename")
 _SCHEMA = text("SELECT current_schema()")
 _USER = text("SELECT current_user")
@@ -19,10 +19,10 @@ _USER = text("SELECT current_user")
 @click.argument("role")
 @with_appcontext
 def grant(role: str) -> None:
-    """Let the PostgreSQL role ROLE serve. Run it as the owner of the tables, after each `flask db upgrade`.
+    """Let the service use the PostgreSQL role ROLE. Run it as the owner of the tables after each `flask db upgrade`.
 
     ROLE may read and write all rows that row-level security shows it. Of the audit log it may read and add entries. It
-    may change neither the schema nor the entries, and cannot switch triggers or policies off.
+    may change neither the schema nor the entries, and cannot disable triggers or policies.
     """
     if db.engine.dialect.name != "postgresql":
         raise click.ClickException("Only PostgreSQL has roles.")
@@ -30,7 +30,7 @@ def grant(role: str) -> None:
         if role == connection.execute(_USER).scalar():
             raise click.ClickException(f"{role} owns the tables. Name the role that the service connects as.")
         _grant(connection, role)
-    click.echo(f"{role} may serve; of the audit log it may only read and add entries.")
+    click.echo(f"The service may use {role}. It may only read and add entries of the audit log.")
 
 
 def _grant(connection: Connection, role: str) -> None:

@@ -1,6 +1,6 @@
 """flask keys: list, create, rotate and revoke the keys that sign and verify tokens.
 
-Each change waits until it makes no valid token invalid, unless --now is given, and is written to the audit log.
+A change that would make valid tokens invalid is refused, unless --now is given. The audit log records each change.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ keys = Group("keys", help="The keys that sign and verify tokens.")
 kid_argument = click.argument("kid")
 alg_option = partial(click.option, "--alg", type=click.Choice(list(ALGORITHMS)), help="The algorithm of the key.")
 now_option = click.option("--now", is_flag=True, help="Do not wait. Tokens that are valid now may be refused.")
-ANY_KID = {"ignore_unknown_options": True}  # a kid may begin with a hyphen
+ANY_KID = {"ignore_unknown_options": True}  # a kid may start with a hyphen
 
 
 @keys.command("list")

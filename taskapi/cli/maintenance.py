@@ -23,7 +23,7 @@ from taskapi.security.denylist import revoke_everything
 from taskapi.tasks.trash import empty_trash, is_due
 from taskapi.users.service import iterate_user_ids
 
-# Versions that were used after the backup are not used again, and cursors from then are refused
+# Skip the versions that were used after the backup, so that cursors from that time expire
 DELETED = "SELECT subject_id FROM audit_entries WHERE event = 'deleted'"
 SKIP_NUMBERS = "UPDATE change_counters SET purged = value + 1000000000, value = value + 1000000000"
 file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
@@ -149,12 +149,12 @@ def _require_whole(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _require_ours(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse a file that is no backup of this service, or that a newer version wrote."""
+    """Refuse a file that is not a backup of this service, or that a newer version wrote."""
     _require_whole(connection, path)
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'change_counters'").fetchone():
-        raise click.ClickException(f"{path} is no backup of this service.")
+        raise click.ClickException(f"{path} is not a backup of this service.")
     at = [name for (name,) in connection.execute("SELECT version_num FROM alembic_version")]
     if not at:
-        raise click.ClickException(f"{path} is no backup of this service: it has no version.")
+        raise click.ClickException(f"{path} is not a backup of this service: it has no version.")
     if is_newer(at):
-        raise click.ClickException(f"{path} was written by a newer version; restore it with that.")
+        raise click.ClickException(f"{path} was written by a newer version; restore it with that version.")

@@ -41,7 +41,7 @@ def available_cpus() -> int:
 
 
 @click.command("serve", cls=Command)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0: all of IPv4.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0: any IPv4 address.")
 @click.option("--port", envvar="PORT", default=8000, show_default=True, type=click.IntRange(1, 65535), show_envvar=True)
 @click.option(
     "--workers", envvar="WEB_CONCURRENCY", type=click.IntRange(1, 256), show_envvar=True,
@@ -50,18 +50,18 @@ def available_cpus() -> int:
 @click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 256), help="Threads of each worker.")
 @click.option(
     "--drain-seconds", envvar="DRAIN_SECONDS", default=5, show_default=True, type=click.IntRange(0, 3600),
-    show_envvar=True, help="How long requests are still accepted after SIGTERM, while /readyz answers 503.",
+    show_envvar=True, help="How long requests are still accepted after SIGTERM, while /readyz responds 503.",
 )  # fmt: skip
 @with_appcontext
 def serve(host: str, port: int, workers: int | None, threads: int, drain_seconds: int) -> None:
     """Serve the API in production.
 
-    SIGTERM: /readyz answers 503 at once, new connections are accepted for --drain-seconds more, then requests in
-    flight finish. A second SIGTERM skips the waiting. SIGHUP replaces the workers one by one. New workers
+    SIGTERM: /readyz responds 503 at once, new connections are accepted for --drain-seconds more, then requests in
+    flight finish. A second SIGTERM ends the drain. SIGHUP replaces the workers one by one. New workers
     load the current code, keys and instance/config.py; the environment stays the same.
     """
     _require_free_port(host, port)
-    multiprocessing.set_start_method("spawn", force=True)  # a forked worker would keep the code that is loaded here
+    multiprocessing.set_start_method("spawn", force=True)  # a forked worker would keep the code of this process
     folder = Path(tempfile.mkdtemp(prefix="taskapi-", dir=IN_MEMORY if Path(IN_MEMORY).is_dir() else None))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     state = create_state_file(folder)

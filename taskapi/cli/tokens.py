@@ -1,4 +1,4 @@
-"""flask tokens: an access token taken apart, and what the API would say to it."""
+"""flask tokens: inspect an access token, and revoke all tokens."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from taskapi.security.denylist import is_revoked, revoke_everything
 from taskapi.security.keys import current_key_set
 from taskapi.security.tokens import CLAIMS, HEADER, Members, parse_token, verify_token
 
-tokens = Group("tokens", help="Access tokens, taken apart.")
+tokens = Group("tokens", help="Inspect an access token, or revoke all tokens.")
 
 TIMES: Final = ("iat", "nbf", "exp")
 LATEST: Final = 253_402_300_799  # the last second of the year 9999
@@ -33,7 +33,7 @@ UNVERIFIED: Final = ("token_malformed", "token_invalid")
 
 
 class Verdict(NamedTuple):
-    """What the API would answer, None where it lets the token in; and why."""
+    """The error code that the API would respond with, None if it accepts the token, and the reason."""
 
     code: str | None
     why: str
@@ -41,13 +41,13 @@ class Verdict(NamedTuple):
 
 @tokens.command("invalidate-all")
 def invalidate_all() -> None:
-    """Revoke every token and end every session, at once: after a restore, or when nobody knows what was stolen."""
+    """Revoke all tokens and end all sessions: after a restore, or after a theft of unknown extent."""
     for statement, parameters in revoke_everything():
         db.session.execute(text(statement), parameters)
     record(Event.TOKENS_INVALIDATED)
     db.session.commit()
     click.echo(
-        "Every token that was issued until now is revoked, and every session has ended. All users sign in again."
+        "All tokens that were issued until now are revoked, and all sessions have ended. All users must sign in again."
     )
 
 
@@ -55,12 +55,12 @@ def invalidate_all() -> None:
 @click.argument("token", required=False)
 @json_option
 def inspect(token: str | None, as_json: bool) -> None:
-    """Take TOKEN apart, and tell whether it is good, or why it is refused; exit 1 where it is.
+    """Show the parts of TOKEN, and whether the API accepts it. Exit with 1 if not.
 
-    TOKEN may also be the response to a sign-in or a refresh: then its access token is inspected.
+    TOKEN can also be the response to a sign-in or a refresh, whose access token is then inspected.
 
-    Without TOKEN it is read from standard input, or asked for, which is better: what stands on a command line stays in
-    the shell's history. Everybody who has a token can read it; only the signature needs a key. No key is shown.
+    Without TOKEN, the command reads it from standard input, or prompts for it. That is safer, because the shell's
+    history keeps command lines. Anybody who has a token can read its parts. The command shows no key.
     """
     text = (token or _read()).strip().removeprefix("Bearer ").strip()
     response = _sign_in_response(text)
@@ -108,47 +108,47 @@ def _parts(token: str) -> tuple[Members | None, Members | None]:
 
 
 def _judge(token: str) -> Verdict:
-    """Let the API's own verification speak; what stopped it is the exception that its refusal came from."""
+    """Verify a token as the API does. The reason is the exception that caused the refusal."""
     try:
         caller = verify_token(token)
     except Problem as refusal:
         return Verdict(refusal.code_name, str(refusal.__context__ or refusal.description))
     if is_revoked(caller):
         return Verdict("token_revoked", "the token, its session or its user is revoked")
-    return Verdict(None, "it is valid")
+    return Verdict(None, "the API accepts it")
 
 
 def _lines(header: Members | None, claims: Members | None, verdict: Verdict) -> Iterator[str]:
     if header is not None and claims is not None:
         yield "header"
-        yield from (_line(name, value, HEADER.get(name, "refused: not ours")) for name, value in header.items())
-        yield "claims" + (", which anybody could have written" if verdict.code in UNVERIFIED else "")
-        yield from (_line(name, value, _tells(name, value)) for name, value in claims.items())
+        yield from (_line(name, value, HEADER.get(name, "refused: unknown member")) for name, value in header.items())
+        yield "claims" + (", not verified" if verdict.code in UNVERIFIED else "")
+        yield from (_line(name, value, _meaning(name, value)) for name, value in claims.items())
         yield f"signature\n  {_signature(header, verdict)}"
-    yield f"verdict\n  {verdict.code or 'good'}: {verdict.why}"
+    yield f"verdict\n  {verdict.code or 'valid'}: {verdict.why}"
 
 
-def _line(name: str, value: Any, tells: str) -> str:
+def _line(name: str, value: Any, meaning: str) -> str:
     shown = value if isinstance(value, str) and value.isprintable() else json.dumps(value)
-    return f"  {name:9}  {shown:43}  {tells}".rstrip()
+    return f"  {name:9}  {shown:43}  {meaning}".rstrip()
 
 
-def _tells(name: str, value: Any) -> str:
+def _meaning(name: str, value: Any) -> str:
     meaning = CLAIMS[name].meaning if name in CLAIMS else ""
     is_time = name in TIMES and isinstance(value, int) and 0 <= value <= LATEST
     return f"{meaning}: {_moment(value)}" if is_time else meaning
 
 
 def _moment(instant: int) -> str:
-    """Say when it is, and how long ago or from now."""
+    """Return an instant as text, with the time until or since then."""
     left = instant - int(time.time())
     span = next((f"{abs(left) // size} {unit}s" for unit, size in UNITS if abs(left) >= 2 * size), "a second")
-    told = "now" if left == 0 else f"in {span}" if left > 0 else f"{span} ago"
-    return f"{datetime.fromtimestamp(instant, UTC):%Y-%m-%d %H:%M:%SZ}, {told}"
+    distance = "now" if left == 0 else f"in {span}" if left > 0 else f"{span} ago"
+    return f"{datetime.fromtimestamp(instant, UTC):%Y-%m-%d %H:%M:%SZ}, {distance}"
 
 
 def _signature(header: Members, verdict: Verdict) -> str:
     if verdict.code in UNVERIFIED:
         return f"not verified: {verdict.why}"
     key = current_key_set().keys[header["kid"]]
-    return f"verified by our key {key.kid} ({key.alg}, {key.state})"
+    return f"verified by the key {key.kid} ({key.alg}, {key.state})"

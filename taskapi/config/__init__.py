@@ -19,7 +19,7 @@ from taskapi.context import current_application
 Declared = TypeVar("Declared")
 VERSION = "0.1.0"
 PREFIX = "TASKAPI_"
-# A scheme that a browser or web view sends; a host by name, by IPv4 or by IPv6; a port
+# The scheme that a browser or web view sends, a host (name, IPv4 or IPv6), and a port
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?", re.ASCII)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _DIGITS = re.compile(r"-?\d{1,18}", re.ASCII)
@@ -29,7 +29,7 @@ JWT_ALGORITHMS = ("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256",
 class SettingsError(click.ClickException):
     """The settings are invalid. The message names each one and the reason."""
 
-    exit_code = 78  # EX_CONFIG of sysexits.h: a service manager need not try again
+    exit_code = 78  # EX_CONFIG of sysexits.h: a service manager need not restart the service
 
 
 class _List(fields.Field[tuple[str, ...]]):
@@ -43,7 +43,7 @@ class _List(fields.Field[tuple[str, ...]]):
 
 
 class _Boolean(fields.Boolean):
-    """`true` or `false`, and no other spelling."""
+    """`true` or `false`; other spellings are rejected."""
 
     def __init__(self) -> None:
         super().__init__(truthy={"true", True}, falsy={"false", False})
@@ -112,7 +112,7 @@ def whole(least: int, most: int = 2**31 - 1) -> fields.Field[Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings in force. Durations are seconds, sizes bytes; secrets stay out of `repr`."""
+    """The settings of an application. Durations are in seconds, sizes in bytes. `repr` omits secrets."""
 
     env: str = setting("development", "`development` or `production`.", _text(OneOf(["development", "production"])))
     database_url: str = setting(
@@ -129,7 +129,7 @@ class Settings:
     )
     database_pool_size: int = setting(
         8,
-        "Connections that a process keeps for reading, and as many for writing: one for each thread.",
+        "Connections that a process keeps open for reading, and as many for writing: one for each thread.",
         whole(1, 1000),
     )
     database_timeout_seconds: int = setting(
@@ -165,7 +165,7 @@ class Settings:
     )
     jwt_algorithm: str = setting(
         "",
-        "Algorithm of a key that has none of its own; empty: HS256, or what the key is.",
+        "Algorithm of a key that does not name one; empty: HS256, or the one that fits the key.",
         _text(OneOf(["", *JWT_ALGORITHMS])),
     )
     jwt_issuer: str = setting("taskapi", "The `iss` of access tokens.", _text(Length(1, 200)))
@@ -177,7 +177,7 @@ class Settings:
     )
     session_max_seconds: int = setting(2592000, "Maximum lifetime of a session.", whole(60, 31536000))
     refresh_grace_seconds: int = setting(
-        10, "How long a used refresh token still returns its unused successor; 0: never.", whole(0, 300)
+        10, "How long a spent refresh token still returns its unused successor; 0: never.", whole(0, 300)
     )
     redis_url: str = setting(
         "",
@@ -249,8 +249,8 @@ class Settings:
     )
     bcrypt_rounds: int = setting(
         12,
-        "bcrypt cost; each step doubles the time of a sign-in. A stored hash follows at the user's next sign-in, and a "
-        "wrong password costs as much as the highest cost still stored.",
+        "bcrypt cost; each step doubles the time of a sign-in. A stored hash is updated at the user's next sign-in. A "
+        "wrong password takes as long as the highest cost that is still stored.",
         whole(4, 18),
     )
     password_workers: int = setting(
@@ -260,7 +260,7 @@ class Settings:
     )
     password_queue: int = setting(
         3,
-        "Requests of a process that wait for a password check, each in a thread; further ones get 503.",
+        "Requests of a process that may wait for a password check, each in a thread; further requests get 503.",
         whole(0, 1000),
     )
     password_min_length: int = setting(12, "Minimum number of characters in a password.", whole(8, 128))
@@ -271,7 +271,7 @@ class Settings:
     )
     base_path: str = setting(
         "",
-        "The path under which a proxy serves us, such as `/tasks`; empty: the root of the host, or what `SCRIPT_NAME` "
+        "The path under which a proxy serves it, such as `/tasks`; empty: the root of the host, or what `SCRIPT_NAME` "
         "says.",
         _text(
             Regexp(
@@ -282,7 +282,7 @@ class Settings:
     )
     max_parallel_requests: int = setting(
         4,
-        "Each user runs one request at a time in a process. Requests beyond that share this many threads: set it to "
+        "Each user runs one request at a time in a process. Further requests share this many threads: set it to "
         "half of the threads. If none is left, a request waits for others of its user up to 0.2 s, then gets 429. Not "
         "limited without `TASKAPI_RATELIMIT_ENABLED`.",
         whole(1, 1000),
@@ -297,7 +297,7 @@ class Settings:
         100, "Sessions of one user; a further sign-in ends the least recently used one.", whole(1, 10000)
     )
     max_refresh_tokens: int = setting(
-        3000, "Spent refresh tokens that are kept for each session, so that their theft is noticed.", whole(1, 100000)
+        3000, "Spent refresh tokens that are kept for each session, so that their reuse is detected.", whole(1, 100000)
     )
     max_tasks: int = setting(
         1_000_000,
@@ -309,7 +309,7 @@ class Settings:
     max_tombstones: int = setting(
         100_000,
         "Permanently deleted rows of one user that the change feed still reports; beyond that the oldest are purged "
-        "before their time, and older cursors expire.",
+        "early, and older cursors expire.",
         whole(100),
     )
     max_answers: int = setting(
@@ -317,7 +317,7 @@ class Settings:
     )
     max_answer_bytes: int = setting(
         16 * 1024 * 1024,
-        "Responses to one user's requests with an `Idempotency-Key` that are kept, together; the oldest go first.",
+        "Total size of the stored responses to one user's requests with an `Idempotency-Key`; the oldest go first.",
         whole(0),
     )
     trash_days: int = setting(30, "Days until `flask prune` empties the trash.", whole(1, 36500))
@@ -345,7 +345,7 @@ class Settings:
 
     @property
     def embedded(self) -> bool:
-        """Whether the database is the one in the instance folder, migrated as the server starts."""
+        """Whether the database is the one in the instance folder, which the server migrates when it starts."""
         return not self.database_url
 
 

@@ -11,7 +11,7 @@ from zxcvbn import zxcvbn
 from taskapi.config import Settings
 
 Refusal = tuple[str, list[str]]
-# Words of example keys, and two keys that tutorials hand out ready for use; none comes up in a random key
+# Words of example keys, and two keys from tutorials; a random key contains none of them
 WELL_KNOWN = (
     "secret",
     "password",
@@ -28,7 +28,7 @@ GUESSES_LOG10 = 24  # 32 random hex digits have 30
 
 
 def refusals(settings: Settings) -> Iterator[Refusal]:
-    """Yield each setting that prevents the start, and why."""
+    """Yield each setting that prevents the start, and the reasons."""
     yield from _unfit_anywhere(settings)
     if settings.production:
         yield from _unfit_for_production(settings)
@@ -37,10 +37,10 @@ def refusals(settings: Settings) -> Iterator[Refusal]:
 
 
 def exposure(path: Path) -> str | None:
-    """Return a message if others than the service may read a key file, or None.
+    """Return a message if other users than that of the service may read a key file, or None.
 
-    The rule is that of PostgreSQL for its key: nothing for group and others, or read access for the group if the file
-    is root's and the service is not. Kubernetes hands secrets over in this way. Windows has no such modes.
+    The rule is that of PostgreSQL for its key: no access for group and others. The group may read a file of root if the
+    service does not run as root, because Kubernetes mounts secrets in this way. Windows has no such modes.
     """
     if os.name == "nt":
         return None

@@ -1,4 +1,4 @@
-"""Sources of settings: instance/config.py, .env, the environment, the arguments of create_app; a later one wins."""
+"""Sources of settings: instance/config.py, .env, the environment, the arguments of create_app; a later source wins."""
 
 import codecs
 import os
@@ -19,13 +19,13 @@ from taskapi.config import EXTENSION_SETTINGS, PREFIX, SETTINGS, Settings, Setti
 from taskapi.config.refusals import exposure, refusals
 
 BARE = ("DATABASE_URL", "REDIS_URL")  # hosting platforms set these two without a prefix
-NOT_SETTINGS = ("TEST_", "REQUIRE_SERVICES")  # these steer the test suite
+NOT_SETTINGS = ("TEST_", "REQUIRE_SERVICES")  # these configure the test suite
 KEYS: Final = ("JWT_SECRET_KEY", "JWT_PRIVATE_KEY")
 BYTE_ORDER_MARKS: Final = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
-}  # Windows PowerShell writes UTF-16 with `>`, and Notepad a mark before UTF-8
+}  # Windows PowerShell writes UTF-16 with `>`, and Notepad a byte order mark before UTF-8
 # Kubernetes sets these in every pod for a Service whose name begins with `taskapi`
 SERVICE: Final = re.compile(r"(.+_)?(SERVICE_(HOST|PORT(_.+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 SERVICE_PORT: Final = re.compile(r"(.+_)?PORT")
@@ -65,7 +65,7 @@ def kubernetes_names() -> list[str]:
 
 
 def suggestion(name: str) -> str:
-    """Return a suggestion of the setting whose name is most similar; empty if none is."""
+    """Return a suggestion of the setting with the most similar name; empty if there is none."""
     close = get_close_matches(name, [PREFIX + setting for setting in SETTINGS], n=1)
     return f"; is {close[0]} meant?" if close else ""
 
@@ -74,7 +74,7 @@ def decode_text(data: bytes) -> str:
     """Return the text of a file in UTF-8, or in UTF-16 with its byte order mark. Raises ValueError for any other."""
     encoding = next((name for mark, name in BYTE_ORDER_MARKS.items() if data.startswith(mark)), "utf-8")
     text = data.decode(encoding)
-    if "\0" in text:  # UTF-16 without its mark
+    if "\0" in text:  # UTF-16 without a byte order mark
         raise ValueError("it has a NUL character")
     return text
 
@@ -109,9 +109,11 @@ def _settings_type(*declared: type) -> type[Settings]:
 
 
 def _from_environment(errors: Errors, files: dict[str, Path]) -> dict[str, Any]:
-    """Read both names without prefix, then .env, then the environment proper; an empty value counts as none.
+    """Read names without prefix, then names with prefix, each in .env, then in the environment. The last value wins.
 
-    `files` gets the path of each setting that a file named by TASKAPI_<NAME>_FILE has decided.
+    An empty value is absent.
+
+    Adds the path of each setting whose value is from the file of TASKAPI_<NAME>_FILE to `files`.
     """
     sources = _dotenv(errors), os.environ
     found: dict[str, Any] = {name: source[name] for source in sources for name in BARE if source.get(name)}

@@ -56,7 +56,7 @@ def reader() -> Connection:
 
 @contextmanager
 def read_timeout(seconds: float) -> Iterator[None]:
-    """Stop a prepared statement of the reader that takes longer; it raises OperationalError."""
+    """Limit each prepared statement of the reader to `seconds`. A longer one raises OperationalError."""
     connection = reader()
     if connection.dialect.name == "postgresql":
         here = current_g()
@@ -68,7 +68,7 @@ def read_timeout(seconds: float) -> Iterator[None]:
         return
     driver: Any = connection.connection.driver_connection
     until = time.monotonic() + seconds
-    driver.set_progress_handler(lambda: time.monotonic() > until, 1_000)  # steps of its virtual machine
+    driver.set_progress_handler(lambda: time.monotonic() > until, 1_000)  # steps of SQLite's virtual machine
     try:
         yield
     finally:
@@ -77,7 +77,7 @@ def read_timeout(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def snapshot() -> Iterator[Connection]:
-    """Yield a connection for reading that sees all of the database as it is now, however long the reading takes."""
+    """Yield a connection whose reads all see the database as it is now, even if they take long."""
     with db.engines[READER].connect() as connection:
         if connection.dialect.name == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -89,7 +89,7 @@ def snapshot() -> Iterator[Connection]:
 
 
 def _return_connections(_error: BaseException | None) -> None:
-    """Return the connections of the context to their pools. What was not committed is rolled back."""
+    """Return the connections of the context to their pools. Uncommitted changes are rolled back."""
     here = current_g()
     if (connection := here.pop("reader", None)) is not None:
         connection.close()
@@ -102,25 +102,25 @@ def _return_connections(_error: BaseException | None) -> None:
 
 
 def init_database(app: Flask, settings: Settings) -> None:
-    """Bind the application to its database: one engine for units of work, one for reading."""
+    """Bind the application to its database: one engine for writing, one for reading."""
     url = make_url(settings.database_url or f"sqlite:///{Path(app.instance_path) / EMBEDDED}")
     kind = _kind(url)
     url, (writing, reading) = url.set(drivername=kind.DRIVER), kind.options(settings)
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     both = {"hide_parameters": True, "json_serializer": lambda value: orjson.dumps(value).decode()}
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {**both, **writing}
-    # What reads leaves no transaction behind, that would have to be undone
+    # A read leaves no transaction open, so its connection needs no rollback when it returns to the pool
     app.config["SQLALCHEMY_BINDS"] = {READER: {"url": url, "pool_reset_on_return": None, **both, **reading}}
     db.init_app(app)
     migrate.init_app(app, db)
     app.teardown_appcontext(_return_connections)
     with app.app_context():
         if settings.embedded:
-            Path(app.instance_path, EMBEDDED).touch(mode=0o600)  # what SQLite puts beside it is given the same mode
+            Path(app.instance_path, EMBEDDED).touch(mode=0o600)  # SQLite gives its other files the same mode
         kind.prepare(db.engine, db.engines[READER], settings)
 
 
 def _kind(url: URL) -> Any:
-    """Return the module of a kind of database. PostgreSQL's driver takes a tenth of a second to load."""
+    """Return the module for a database. Imported only if needed: PostgreSQL's driver takes 0.1 s to load."""
     name = "postgresql" if url.drivername.startswith("postgres") else "sqlite"
     return import_module(f"taskapi.database.{name}")

@@ -1,8 +1,8 @@
 # ruff: noqa: RUF001 - this module is about characters that look alike
-"""Fold text for search: without case and accents, and with the letters and signs that a keyboard has.
+"""Fold text for search: without case and accents, and with characters that a keyboard has.
 
 Each character is folded by itself, so that a part of a text folds to a part of the folded text. Folded text has no
-ASCII capitals: LIKE, which ignores their case on SQLite, then finds the same on every database.
+ASCII capitals. LIKE ignores their case on SQLite only, so it finds the same on every database.
 """
 
 import unicodedata
@@ -30,7 +30,7 @@ _TABLE: Final = str.maketrans(_LETTERS)
 
 
 def fold(text: str) -> str:
-    """Return text without case, accents and invisible characters, and with the letters and signs that people type."""
+    """Return text without case, accents and invisible characters, and with characters that a keyboard has."""
     if text.isascii():
         return text.lower().replace('"', "'").replace("`", "'")
     return text.translate({ord(each): _fold_character(each) for each in set(text)})
@@ -46,7 +46,7 @@ def _fold_character(character: str) -> str:
 
 
 def _is_mark(character: str) -> bool:
-    """Tell whether a character is an accent, a variation selector, or invisible as the soft hyphen is."""
+    """Tell whether a character is an accent, a variation selector, or invisible, such as the soft hyphen."""
     return (
         unicodedata.combining(character) != 0
         or unicodedata.category(character) == "Cf"

@@ -24,12 +24,12 @@ from taskapi.database.row_security import current_rls_statement, needs_rls
 from taskapi.database.statements import run_script
 
 DRIVER: Final = "postgresql+psycopg"
-IDLE_SECONDS: Final = 30  # how long a transaction of a request may stay idle, while it holds its locks
+IDLE_SECONDS: Final = 30  # how long a transaction of a request may be idle while it holds locks
 CANCEL_SECONDS: Final = 1
-MAX_PREPARED: Final = 100  # statements of a connection, each of which takes memory of the server
+MAX_PREPARED: Final = 100  # statements of a connection; each one uses memory of the server
 NAMES: Final = (f"taskapi_{number}" for number in count())
 STALE: Final = (FeatureNotSupported, InvalidSqlStatementName)  # raised when a table of a prepared statement has changed
-# A server that does not respond is given up soon; the database URL may override these, as in ?connect_timeout=2
+# Detect soon that a server does not respond. The database URL can override these: ?connect_timeout=2
 LIBPQ: Final = {
     "connect_timeout": 5,
     "keepalives_idle": 30,
@@ -42,8 +42,8 @@ LIBPQ: Final = {
 class BoundedConnection(psycopg.Connection[Any]):
     """A connection on which a request waits for the server at most `max_wait` seconds at a time.
 
-    `wait` is not in psycopg's documentation. No documented setting bounds the wait for a server that is frozen, or that
-    a network has cut off. requirements.in pins psycopg; tests/test_bounded_waiting.py fails if `wait` is not called.
+    `wait` is not in psycopg's documentation. No documented setting bounds the wait for a server that is frozen or
+    unreachable. requirements.in pins psycopg; tests/test_bounded_waiting.py fails if `wait` is not called.
     """
 
     max_wait: float
@@ -91,16 +91,16 @@ class BoundedConnection(psycopg.Connection[Any]):
 
 
 class ReadCursor(psycopg.ClientCursor[Any]):
-    """A cursor for single reads. It puts parameters into the SQL, since a message of several statements takes none."""
+    """A cursor for single reads. It puts parameters into the SQL: a message of several statements cannot have any."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
-        """Read as the user of this context. The driver's own queries are no text."""
+        """Read as the user of this context. The driver's own queries are not text."""
         if not self.connection.autocommit or not isinstance(query, str) or not needs_rls(query):
             return super().execute(query, params, **options)
         return self.execute_with(read_settings(), query, params)
 
     def execute_with(self, settings: Sequence[str], query: str, params: Any) -> Self:
-        """Run a statement with settings that end with it.
+        """Run a statement with settings that apply to it alone.
 
         The parameters are put in first: the driver caches parsed SQL, and the settings differ from user to user.
         """
@@ -143,7 +143,7 @@ class Form:
             raise
 
     def _read(self, driver: BoundedConnection, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        if driver.is_pooled:  # the next transaction may reach a server process that has prepared nothing
+        if driver.is_pooled:  # the next transaction may use another server process, without the prepared statement
             sql, values = self._client_sql, [parameters.get(name, value) for name, value in self._client_parameters]
         else:
             sql, values = f"EXECUTE {driver.prepare(self.sql)}{self._arguments}", self.values(parameters)
@@ -160,13 +160,13 @@ def _compile(statement: Any, dialect: Dialect, paramstyle: str) -> tuple[str, li
 def options(settings: Settings) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the options of the engine that writes, and of the one that reads."""
     size, seconds = settings.database_pool_size, settings.database_timeout_seconds
-    # An export reads on a connection of its own, beside the one of its request
+    # An export needs a second connection besides that of its request
     pool = {"pool_size": size, "max_overflow": size, "pool_timeout": seconds, "pool_use_lifo": True}
     return ({"isolation_level": "AUTOCOMMIT", **pool},) * 2
 
 
 def prepare(writer: Engine, reading: Engine, settings: Settings) -> None:
-    """Set up how the engines connect, check connections and begin."""
+    """Set up how the engines connect, check their connections and begin transactions."""
     seconds = settings.database_timeout_seconds
     event.listen(writer, "do_connect", partial(_connect, seconds, psycopg.Cursor))
     event.listen(reading, "do_connect", partial(_connect, seconds, ReadCursor))
@@ -195,13 +195,13 @@ def _connect(
 
 
 def _is_pooled(connection: BoundedConnection) -> bool:
-    """Return whether a pooler such as PgBouncer answers: each transaction may reach another server process."""
+    """Return whether this is a pooler such as PgBouncer, where each transaction may use another server process."""
     (process,) = connection.execute("SELECT pg_backend_pid()").fetchone() or (None,)
     return bool(process != connection.info.backend_pid)
 
 
 def _check(connection: BoundedConnection, _record: Any, _proxy: Any) -> None:
-    """Refuse a connection that the server closed while it was idle: then it is readable. Much cheaper than a ping."""
+    """Reject a connection that the server closed while it was idle; its socket is readable. Cheaper than a ping."""
     try:
         if _is_readable(connection.fileno()):
             connection.execute("")
@@ -218,7 +218,7 @@ def _is_readable(descriptor: int) -> bool:
 
 
 def _invalidate_if_stale(context: ExceptionContext) -> None:
-    """Give up a connection whose prepared statements are out of date."""
+    """Invalidate a connection whose prepared statements are out of date."""
     if isinstance(context.original_exception, STALE):
         context.is_disconnect = True
 
@@ -226,6 +226,6 @@ def _invalidate_if_stale(context: ExceptionContext) -> None:
 def _begin(limits: tuple[str, ...], connection: Connection) -> None:
     """Begin a unit of work, with its user and, in a request, its limits."""
     if "isolation_level" in connection.get_execution_options():
-        return  # a migration, which lets the driver begin
+        return  # a migration, where the driver begins the transaction
     settings = (current_rls_statement(), *(limits if has_request_context() else ()))
     run_script(connection, "; ".join(("BEGIN", *filter(None, settings))))

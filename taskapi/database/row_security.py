@@ -1,8 +1,8 @@
-"""Row-level security: PostgreSQL shows and accepts only the rows of the user that a transaction is set to.
+"""Row-level security: PostgreSQL shows and accepts only the rows of the user whose id the transaction sets.
 
 The policies of the migrations read two settings, `taskapi.user_id` and `taskapi.purpose`. SET LOCAL sets them until the
-transaction ends, so that they never reach the next user of a connection. Citus passes SET LOCAL on to its shards, but
-not `set_config`. On SQLite all of this has no effect.
+transaction ends, so that they never apply to the next request that uses the connection. Citus passes SET LOCAL on to
+its shards, but not `set_config`. On SQLite all of this has no effect.
 """
 
 from collections.abc import Iterator

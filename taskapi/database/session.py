@@ -1,4 +1,4 @@
-"""The base of all models, and the session that units of work are written by."""
+"""The base class of all models, and the session that writes."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ MIGRATIONS = str(Path(__file__).parents[1] / "migrations")
 
 
 class Base(DeclarativeBase):
-    """The base of all models."""
+    """The base class of all models."""
 
     registry = registry(
         metadata=MetaData(
@@ -43,8 +43,8 @@ class Base(DeclarativeBase):
 def writer() -> Connection:
     """Return this context's connection for writing, in a transaction that ends with `db.session.commit()`.
 
-    What the session does is in that transaction too; what needs no session is done without, in a third of the time.
-    Raises TimeoutError of SQLAlchemy when the transaction of a request has taken `database_transaction_seconds`.
+    The session uses the same transaction. Statements that need no session run on the connection, three times as fast.
+    Raises SQLAlchemy's TimeoutError if the transaction of a request takes longer than `database_transaction_seconds`.
     """
     here = current_g()
     connection: Connection | None = here.get("writer")
@@ -59,24 +59,24 @@ def writer() -> Connection:
 
 
 def active_writer() -> Connection | None:
-    """Return the connection for writing, where its transaction has begun."""
+    """Return the connection for writing if its transaction has begun, or None."""
     connection: Connection | None = current_g().get("writer")
     return connection if connection is not None and connection.in_transaction() else None
 
 
 class WriterSession(Session):
-    """A session that works in the writer's transaction."""
+    """A session that uses the connection and the transaction of the writer."""
 
     def get_bind(self, *_: Any, **__: Any) -> Connection:
-        """Return the writer."""
+        """Return the writer, for every model."""
         return writer()
 
 
 class Work(scoped_session[Session]):
-    """The context's session, and what is done without it in its transaction. None is made only to end that."""
+    """The session of the context. It commits and rolls back the writer too, even if no session was created."""
 
     def commit(self) -> None:
-        """Keep all that was done."""
+        """Commit the session and the writer, and return the writer to the pool."""
         try:
             if self.registry.has() and self().in_transaction():
                 super().commit()
@@ -85,29 +85,29 @@ class Work(scoped_session[Session]):
         except BaseException:
             with suppress(DBAPIError):
                 self._undo()
-            _give_up()
+            _invalidate_writer()
             raise
-        _give_back()
+        _release_writer()
 
     def rollback(self) -> None:
-        """Undo all that was done."""
+        """Roll back the session and the writer, and return the writer to the pool."""
         self._undo()
-        _give_back()
+        _release_writer()
 
     def _undo(self) -> None:
         if self.registry.has():
             super().rollback()
 
 
-def _give_up() -> None:
-    """Close the connection, whose transaction did not end: nobody else may find themselves in it."""
+def _invalidate_writer() -> None:
+    """Close the writer after a failed commit, so that no other request gets a connection with an open transaction."""
     if connection := current_g().pop("writer", None):
         connection.invalidate()
         connection.close()
 
 
-def _give_back() -> None:
-    """Leave the connection to others, until there is more to write."""
+def _release_writer() -> None:
+    """Return the writer to the pool, so that other requests can write."""
     if (connection := current_g().pop("writer", None)) is not None:
         connection.close()
 
@@ -123,5 +123,5 @@ else:
 
 
 def now() -> datetime:
-    """Return this instant, in UTC."""
+    """Return the current instant in UTC."""
     return datetime.now(UTC)

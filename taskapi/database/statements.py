@@ -121,10 +121,10 @@ class JsonPage(NamedTuple):
 class PreparedJsonPage(PreparedStatement):
     """A statement that returns all its rows as one text: a line of JSON for each row. Each row has a position.
 
-    One text is one step of the driver. SQLite's driver would let another thread run after each row.
+    One text is one step of the driver. SQLite's driver lets another thread run after each row.
 
     The number of rows is part of the statement. If it were a parameter, PostgreSQL would assume a tenth of the table,
-    and make a new plan for each call.
+    and plan each call again.
     """
 
     def __init__(self, json: ColumnElement[Any], position: ColumnElement[Any]) -> None:
@@ -166,7 +166,7 @@ def _raise_as_sqlalchemy(error: Any, connection: Connection, sql: str) -> NoRetu
     """Raise the driver's error as the class of the same name in `sqlalchemy.exc`."""
     is_lost = connection.dialect.is_disconnect(error, connection.connection.driver_connection, None)
     if is_lost:
-        with suppress(exc.DBAPIError):  # SQLAlchemy finds the connection broken, and invalidates it and its pool
+        with suppress(exc.DBAPIError):  # for a broken connection, SQLAlchemy invalidates it and its pool
             connection.exec_driver_sql("SELECT 1")
     names = (base.__name__ for base in type(error).__mro__)
     kind = next((getattr(exc, name) for name in names if hasattr(exc, name)), exc.DBAPIError)

@@ -9,13 +9,13 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-CODE_POINT_TEXT = Text().with_variant(Text(collation="C"), "postgresql")  # code points in order, as on SQLite
-INTERNAL = {"internal": True}  # a column's info: nothing that its owner would call theirs
+CODE_POINT_TEXT = Text().with_variant(Text(collation="C"), "postgresql")  # sorts by code point, as SQLite does
+INTERNAL = {"internal": True}  # a column's info: derived for an index, so no personal data of its owner
 NO_RLS = {"row_security": False}  # an owned table's info: it has no policy
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An instant, in UTC on every database; SQLite would drop the offset. A naive one is a ValueError."""
+    """An instant, in UTC on every database; SQLite would drop the offset. A naive one raises ValueError."""
 
     impl = SqlDateTime(timezone=True)
     cache_ok = True

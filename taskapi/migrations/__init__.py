@@ -38,7 +38,7 @@ def init_migrations(app: Flask, folders: Iterable[Path]) -> None:
 
 @migrate.configure
 def _locate_revisions(config: Any) -> Any:  # of type flask_migrate.Config, whose stubs lack its methods
-    """Tell Alembic all folders of revisions."""
+    """Set the folders of revisions in the configuration of Alembic."""
     core = Path(config.get_main_option("script_location", MIGRATIONS)) / "versions"
     folders = os.pathsep.join([str(core), *current_application().extensions["taskapi-revisions"]])
     config.set_main_option("version_locations", folders.replace("%", "%%"))
@@ -86,7 +86,7 @@ def check_database() -> str | None:
     try:
         reader().execute(text("SELECT 1"))
     except SQLAlchemyError as error:
-        return f"it does not answer: {' '.join(str(getattr(error, 'orig', type(error).__name__)).split())}"
+        return f"it does not respond: {' '.join(str(getattr(error, 'orig', type(error).__name__)).split())}"
     return None
 
 
@@ -106,12 +106,12 @@ def check_migrations() -> str | None:
 
 
 def named(revisions: Iterable[str]) -> str:
-    """Return revisions as a message names them."""
+    """Return revisions as text for a message."""
     return ", ".join(sorted(revisions))
 
 
 def applied() -> set[str]:
-    """Return the last revision of each branch that the database is at; none if it has no schema of ours."""
+    """Return the last applied revision of each branch; an empty set if the database has none."""
     try:
         return {*reader().execute(_APPLIED).scalars()}
     except (OperationalError, ProgrammingError):
@@ -125,7 +125,7 @@ def newest() -> str:
 
 
 def is_newer(revisions: Iterable[str]) -> bool:
-    """Return whether a revision is unknown, since a later version or an extension that was removed made it."""
+    """Return whether a revision is unknown, because it is from a later version or from a removed extension."""
     return not {script.revision for script in history().walk_revisions()} >= {*revisions}
 
 

@@ -14,29 +14,30 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from taskapi.cli.command import unusable
 from taskapi.database import UtcDateTime, db
 
-# Whoever waits for a table's lock has everybody else wait behind them: no longer than requests will
+# All later statements queue behind a migration that waits for a table lock, so it must give up before requests time out
 LOCK_SECONDS: Final = 2
 NO_LOCK: Final = "55P03"
 NO_PRIVILEGE: Final = "42501"
 RETRY: Final = (
-    f"A lock was not to be had within {LOCK_SECONDS} s: a long transaction holds it. Nothing was changed; try again."
+    f"A table lock was not available within {LOCK_SECONDS} s, because a long transaction holds it. "
+    "Nothing was changed; try again."
 )
 
 
 def _render(kind: str, thing: Any, autogen: Any) -> str | Literal[False]:
-    """Write an instant as the type it has in the database, so that old migrations need no code of ours."""
+    """Render UtcDateTime as its type in the database, so that migrations do not import it."""
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(thing, UtcDateTime) else False
 
 
 def _is_declared(name: str | None, _kind: str, _parents: Any) -> bool:
-    """Leave out the index of words: each database has its own kind, which no model could declare."""
+    """Exclude the full-text index, which only SQLite has and no model declares."""
     return not (name or "").startswith("task_search")
 
 
 def _revise(_context: Any, _revision: Any, directives: list[Any]) -> None:
     """Give a new revision the next number of its branch; `flask db migrate` writes none if the schema has not changed.
 
-    The first revision of an extension is called by the label of its branch: `notes_0001`.
+    The first revision of an extension has the label of its branch as a prefix: `notes_0001`.
     """
     if getattr(context.config.cmd_opts, "autogenerate", False) and directives[0].upgrade_ops.is_empty():
         directives.clear()
@@ -59,15 +60,15 @@ def _configure(**options: Any) -> None:
             "process_revision_directives": _revise,
             "transaction_per_migration": False,
             "transactional_ddl": True,
-            **current_app.extensions["migrate"].configure_args,  # what Migrate(…) was given
+            **current_app.extensions["migrate"].configure_args,  # the arguments of Migrate(…)
             **options,
         }
     )
 
 
 @contextmanager
-def _failures_in_a_line() -> Iterator[None]:
-    """On the command line, tell of a database that is out of reach, or that refuses the role, without a trace."""
+def _one_line_errors() -> Iterator[None]:
+    """On the command line, report an unreachable database or a missing privilege in one line, without a traceback."""
     try:
         yield
     except DBAPIError as error:
@@ -82,17 +83,17 @@ def _sqlstate(error: DBAPIError) -> str | None:
 
 
 def _run(connection: Connection) -> None:
-    """SQLite: a batch migration rebuilds tables, and with foreign keys on it would delete what points to them."""
+    """Run the migrations. On SQLite without foreign keys: to rebuild a table would delete the rows that refer to it."""
     sqlite = connection.dialect.name == "sqlite"
     if sqlite:
         connection.connection.execute("PRAGMA foreign_keys = OFF")
     try:
         _configure(connection=connection)
-        if sqlite:  # where nothing is built beside traffic, and processes that start together each migrate what is left
+        if sqlite:  # no concurrent index builds; processes that start together migrate one after the other
             context.get_context().autocommit_block = nullcontext  # type: ignore[assignment, method-assign]
         with context.begin_transaction():
             if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql("SET LOCAL row_security = off")  # rather refused than nobody's rows changed
+                connection.exec_driver_sql("SET LOCAL row_security = off")  # fail, instead of changing no rows
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
             context.run_migrations()
     except OperationalError as error:
@@ -109,7 +110,7 @@ if context.is_offline_mode():
     with context.begin_transaction():
         context.run_migrations()
 else:
-    with _failures_in_a_line(), db.engine.connect() as connection:
-        if connection.dialect.name == "postgresql":  # begin as the driver does, so that a step can do without
+    with _one_line_errors(), db.engine.connect() as connection:
+        if connection.dialect.name == "postgresql":  # the driver begins, so that a step can leave the transaction
             connection.execution_options(isolation_level="READ COMMITTED")
         _run(connection)

@@ -21,4 +21,4 @@ def each_owner() -> Iterator[UUID]:
         yield owner_id
     if guarded:
         op.execute("SET LOCAL taskapi.user_id = ''")
-        op.execute("SET LOCAL row_security = off")  # as env.py has it
+        op.execute("SET LOCAL row_security = off")  # as env.py sets it

@@ -1,1 +1,1 @@
-"""Health, for those who keep it running."""
+"""Operation: health checks, logs, metrics and the drain before a shutdown."""

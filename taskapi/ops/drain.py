@@ -1,6 +1,6 @@
 """Draining: the server sets one shared byte, which tells its workers that shutdown has begun.
 
-From then on /readyz answers 503 and every response closes its connection, so that a proxy uses another instance
+From then on /readyz responds 503 and every response closes its connection, so that a proxy uses another instance
 and keeps no idle connection that is about to be closed.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 STATE_FILE: Final = "DRAIN_STATE_FILE"  # set by the server for its workers
 SERVING, DRAINING = b"\0", b"\1"
-MOST_UNREAD: Final = 20 * 1024 * 1024  # bytes of a body; more than any proxy lets pass
+MOST_UNREAD: Final = 20 * 1024 * 1024  # bytes of a body; more than the limits of common proxies
 
 
 def create_state_file(folder: Path) -> Path:
@@ -34,10 +34,10 @@ def begin_drain(path: Path) -> None:
         file.write(DRAINING)
 
 
-def _read_to_the_end(application: "WSGIApplication") -> "WSGIApplication":
-    """Read what a response left of the request's body.
+def _read_whole_body(application: "WSGIApplication") -> "WSGIApplication":
+    """Wrap the application to read the rest of the request body after each response.
 
-    Granian would reset the connection of a client that is still sending. A proxy takes that for a broken instance.
+    Granian resets the connection of a client that is still sending. A proxy treats that as a failure of the instance.
     """
 
     def reading(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -45,14 +45,14 @@ def _read_to_the_end(application: "WSGIApplication") -> "WSGIApplication":
         has_body = environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ
         if not has_body:
             return response
-        rest_read = _with_rest_read(response, environ["wsgi.input"])
-        return ClosingIterator(rest_read, getattr(response, "close", None))
+        read_response = _then_read_rest(response, environ["wsgi.input"])
+        return ClosingIterator(read_response, getattr(response, "close", None))
 
     return reading
 
 
-def _with_rest_read(response: Iterable[bytes], body: Any) -> Iterator[bytes]:
-    """Yield a response, and end it when the body is read: the client has the response already."""
+def _then_read_rest(response: Iterable[bytes], body: Any) -> Iterator[bytes]:
+    """Yield a response, then read the rest of the request body. The client has the complete response before that."""
     yield from response
     left = MOST_UNREAD
     while left > 0 and (piece := body.read(65536)):
@@ -73,5 +73,5 @@ def init_drain(app: Flask) -> None:
         return response
 
     app.after_request(close_connection)
-    app.wsgi_app = _read_to_the_end(app.wsgi_app)  # type: ignore[method-assign,assignment]
+    app.wsgi_app = _read_whole_body(app.wsgi_app)  # type: ignore[method-assign,assignment]
     app.extensions["taskapi-checks"]["shutdown"] = lambda: "it has begun" if state[0] else None

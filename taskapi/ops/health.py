@@ -11,22 +11,22 @@ from taskapi.api import Blueprint, problem, public
 
 Check = Callable[[], str | None]  # the reason why it is down; None if it works
 
-blp = Blueprint("health", __name__, description="For those who keep it running.")
+blp = Blueprint("health", __name__, description="Health checks for operators.")
 
 
 class HealthSchema(Schema):
-    """All is well."""
+    """The process runs."""
 
     status = fields.String(validate=OneOf(["ok"]))
 
 
 class ReadinessSchema(HealthSchema):
-    """Requests can be served."""
+    """The service is ready."""
 
     degraded = fields.List(
         fields.String(),
         metadata={
-            "description": "What is down although requests can be served without it.",
+            "description": "Services that are down, but that requests do not need.",
             "example": ["redis"],
         },
     )
@@ -60,7 +60,7 @@ def _down(kind: str) -> list[str]:
 @blp.response(200, HealthSchema)
 @public
 def healthz() -> dict[str, str]:
-    """Say that the process lives."""
+    """Check that the process runs."""
     return {"status": "ok"}
 
 
@@ -68,9 +68,9 @@ def healthz() -> dict[str, str]:
 @blp.response(200, ReadinessSchema, errors=("unavailable",))
 @public
 def readyz() -> dict[str, Any]:
-    """Say that requests can be served, or name what is down; the log says why.
+    """Check that the service is ready. A 503 names what is down; the log has the reasons.
 
-    Redis counts rate limits and nothing else: without it each process counts for itself, and the service is ready.
+    Redis only counts rate limits. Without Redis each process counts in its own memory, and the service is ready.
     """
     if down := _down("taskapi-checks"):
         problem("unavailable", f"Not ready: {', '.join(down)}.", down=down)

@@ -35,7 +35,7 @@ def init_logging(app: Flask, settings: Settings) -> None:
     if level <= logging.INFO:
         app.after_request(partial(_log_request, render))
     for name in unknown_names():
-        app.logger.warning("%s is no setting of this version and has no effect%s", name, suggestion(name))
+        app.logger.warning("%s is not a setting of this version and has no effect%s", name, suggestion(name))
 
 
 class _Handler(logging.StreamHandler[Any]):
@@ -99,7 +99,7 @@ def _add_request_id(_logger: Any, _method: str, event: Event) -> Event:
 
 
 def _no_access_line(record: logging.LogRecord) -> bool:
-    """Tell the development server's own line for a request, which has a client's text in it, from what else it says."""
+    """Filter out the access log of the development server, which contains text from the client."""
     return " - - [" not in record.getMessage()
 
 

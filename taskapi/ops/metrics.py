@@ -30,15 +30,15 @@ from taskapi.database import db
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
-REQUESTS = Counter("taskapi_requests", "Requests answered.", ["method", "route", "status"])
-SECONDS = Histogram("taskapi_request_seconds", "Time to answer.", ["method", "route"], buckets=BUCKETS)
+REQUESTS = Counter("taskapi_requests", "Completed requests.", ["method", "route", "status"])
+SECONDS = Histogram("taskapi_request_seconds", "Time to respond.", ["method", "route"], buckets=BUCKETS)
 SIGN_INS = Counter("taskapi_sign_ins", "Sign-ins by result.", ["result"])
 REFRESHES = Counter("taskapi_refreshes", "Refreshes by result.", ["result"])
 DENYLIST = Counter("taskapi_denylist_lookups", "Look-ups in the denylist by result.", ["result"])
 AUDIT_OMITTED = Counter("taskapi_audit_omitted", "Entries beyond the allowances of the audit log.", ["by"])
 KEY_SET_READ = Gauge(
     "taskapi_key_set_read_timestamp_seconds",
-    "When the key set was last read with success; of several workers the oldest.",
+    "The last successful read of the key set; the oldest of all workers.",
     multiprocess_mode="livemin",
 )
 POOL = Gauge("taskapi_pool_connections_in_use", "Database connections in use.", ["engine"], multiprocess_mode="livesum")

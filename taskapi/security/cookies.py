@@ -1,10 +1,10 @@
 """Cookies: tokens for browsers with CSRF values (double submit, one for each token), and the device cookie.
 
-The device cookie tells a browser on which a user has signed in from strangers who try that user's name. Strangers can
-use up the limits of a name, of an address or of the password queue; the cookie lets the user in all the same. It is no
-credential: the password is still required, and failed attempts with one cookie have a limit of their own. It holds no
-name; a keyed hash binds it to one. A cookie for another name counts as none, so that the response to strangers is the
-same for every name.
+The device cookie marks a browser on which a user has signed in before. Strangers who try the username can exhaust the
+limits of the name, of an address or of the password queue. With the cookie, the user can sign in nevertheless. It is
+not a credential: the password is still required, and failed sign-ins with one cookie have their own limit. The cookie
+contains no username; a keyed hash binds it to one. A cookie for another username is ignored, so that the response to
+strangers is the same for every username.
 """
 
 import hmac
@@ -39,25 +39,25 @@ def are_secure() -> bool:
 
 
 def cookie_name(name: str) -> str:
-    """Return a cookie's full name. `__Host-` keeps other hosts of the domain from setting it; it requires `Secure`."""
+    """Return the full name. `__Host-` prevents other hosts of the domain from setting it. It requires `Secure`."""
     return f"__Host-{name}" if are_secure() else name
 
 
 def read_cookie(name: str) -> str | None:
     """Return the value of one of our cookies.
 
-    Responds 400 to two different values under one name: another host set one of them, and nothing tells which.
+    Responds 400 to two different values of one name: another host has set one of them, and it is unknown which.
     """
     values = set(request.cookies.getlist(cookie_name(name)))
     if len(values) > 1:
-        problem("malformed_request", f"The cookie {cookie_name(name)} came twice, with different values.")
+        problem("malformed_request", f"The cookie {cookie_name(name)} was sent twice, with different values.")
     return values.pop() if values else None
 
 
 def set_token_cookies(response: Response, tokens: dict[str, str], max_age: int) -> Response:
     """Put tokens and their CSRF values into cookies for `max_age` seconds.
 
-    The access token's cookie lives longer than the token, so that an expired token differs from a missing one.
+    The cookie of the access token lives longer than the token, so that an expired token differs from a missing one.
     """
     for name, value in tokens.items():
         _set_cookie(response, name, value, max_age, httponly=name in {ACCESS, REFRESH})
@@ -76,7 +76,7 @@ def clear_token_cookies(response: Response) -> Response:
 
 
 def clear_caller_cookies(response: Response) -> Response:
-    """Delete the token cookies if the caller's token came in one. Call it where the caller's session ends."""
+    """Delete the token cookies if the caller's token was in one. Call it when the caller's session ends."""
     return clear_token_cookies(response) if caller().csrf else response
 
 
@@ -127,7 +127,7 @@ def read_device() -> Device | None:
 
 
 def set_device_cookie(response: Response, username: str, device: Device | None) -> Response:
-    """Set the device cookie with the response to a sign-in. The id of a known device stays, and so does its limit."""
+    """Set the device cookie with the response to a sign-in. A known device keeps its id, and so its limit."""
     secret = current_key_set().secrets("device")[0]
     device_id = device.id if device else secrets.token_urlsafe(12)
     signed = f"{int(time.time()) + DEVICE_SECONDS}.{device_id}.{_name_hash(secret, username)}"

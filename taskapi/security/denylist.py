@@ -1,6 +1,6 @@
 """The denylist: access tokens that are revoked before they expire, by token, by session or by user.
 
-It is in the database, and written in the transaction that revokes. A request reads it in one statement. A user is
+The denylist is a table, written in the transaction that revokes. A request reads it in one statement. A user is
 revoked by their `epoch`: a token with a lower epoch is revoked, and so is the token of a user who does not exist.
 """
 
@@ -26,7 +26,7 @@ _GOOD, _REVOKED, _UNAVAILABLE = (DENYLIST.labels(result) for result in ("good", 
 class DenylistEntry(Model):
     """A revoked token (`subject` is its jti) or session (its id), kept until its tokens have expired.
 
-    Without row-level security: a policy that hides a row would let its token in.
+    Without row-level security: if a policy hid a row, its token would be accepted.
     """
 
     __tablename__ = "denylist"

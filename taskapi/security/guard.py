@@ -1,6 +1,6 @@
 """The guard: authenticates and authorizes each request by the declaration of its view, before the body is read.
 
-A view without a declaration is closed.
+It rejects every request to a view without a declaration.
 """
 
 from collections.abc import Callable
@@ -73,14 +73,14 @@ def authorize_request() -> None:
 
 
 def count_in(user_id: UUID) -> None:
-    """Count a request of a user while it runs, or respond 429."""
+    """Count a running request of a user, or respond 429."""
     if settings().ratelimit_enabled:
         requests: ParallelRequests = current_application().extensions["taskapi-requests"]
         current_g().counted_in = (user_id, requests.start(user_id))
 
 
 def count_out(_error: BaseException | None) -> None:
-    """Count out the request that was counted in."""
+    """Count the end of the request, if `count_in` counted its start."""
     if counted := current_g().pop("counted_in", None):
         current_application().extensions["taskapi-requests"].stop(*counted)
 

@@ -50,7 +50,7 @@ HSTS = "max-age=31536000; includeSubDomains"
 
 
 def identify_request() -> None:
-    """Give the request an id, that of the client if it is valid, and note its start for the log and the metrics."""
+    """Set the id of the request, from the client if it is valid, and its start time for the log and the metrics."""
     here = current_g()
     here.started = time.perf_counter()
     here.request_id = _id_of(current_request().environ)
@@ -73,11 +73,11 @@ def require_https() -> None:
 def common_headers(
     environ: "WSGIEnvironment", status: str, headers: list[tuple[str, str]]
 ) -> Iterator[tuple[str, str]]:
-    """Yield the headers to add to a response. A response without Cache-Control must not be stored."""
+    """Yield the headers to add to a response. Adds `no-store` if it has no Cache-Control."""
     present = {name.lower(): value for name, value in headers}
     yield from SECURITY_HEADERS
     yield "X-Request-ID", _id_of(environ)
-    if not status.startswith("304"):  # it would replace the policy of the cached page
+    if not status.startswith("304"):  # the header would replace the policy of the cached page
         is_page = present.get("content-type", "").startswith("text/html")
         yield "Content-Security-Policy", PAGE_POLICY if is_page else API_POLICY
     if environ["wsgi.url_scheme"] == "https":
@@ -122,7 +122,7 @@ def require_host(trusted: Collection[str]) -> None:
         problem("malformed_request", "The Host header is malformed.")
     name = found[1] if found else ""
     if trusted and not any(name == one or (one.startswith(".") and f".{name}".endswith(one)) for one in trusted):
-        problem("malformed_request", "This host is not served here.")
+        problem("malformed_request", "The service does not serve this host.")
 
 
 def _serve_under(base_path: str, application: "WSGIApplication") -> "WSGIApplication":
@@ -141,9 +141,9 @@ def _serve_under(base_path: str, application: "WSGIApplication") -> "WSGIApplica
 
 
 def _init_cors(app: Flask, settings: Settings) -> None:
-    """Open the API to the listed origins, with credentials, and `/.well-known/` to every origin, without.
+    """Allow the API to the listed origins with credentials, and `/.well-known/` to every origin without.
 
-    Flask-CORS treats an origin with brackets (IPv6) as a regular expression, so each becomes an exact one.
+    Flask-CORS treats an origin with brackets (IPv6) as a regular expression, so each is passed as an exact one.
     """
     resources: dict[str | re.Pattern[str], dict[str, Any]] = {
         re.compile(r"/\.well-known/"): {"origins": "*", "methods": ["GET", "HEAD"], "max_age": 86400}

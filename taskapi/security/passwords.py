@@ -1,8 +1,8 @@
 """Passwords: hashing with bcrypt, strength by zxcvbn, and the queue that bounds both.
 
 bcrypt reads 72 bytes at most, so it hashes a digest of the password. bcrypt and zxcvbn keep a core busy. A process runs
-`password_workers` of these jobs at once, `password_queue` requests more wait, each with a thread of the server, and all
-others get 503 with Retry-After at once, so that threads remain for other requests.
+`password_workers` of these jobs at once. `password_queue` more requests wait, each in a thread of the server. All other
+requests get 503 with Retry-After at once, so that threads remain for other work.
 """
 
 import base64
@@ -24,14 +24,14 @@ from taskapi.context import current_application
 MAX_LENGTH: Final = 128  # characters
 MIN_SCORE: Final = 2  # of zxcvbn, from 0 to 4
 RESERVED_PLACES: Final = 1  # in the queue, for users on a device with a device cookie
-MIN_READ: Final = 12  # characters that zxcvbn reads in any case
+MIN_READ: Final = 12  # characters that zxcvbn always reads
 MAX_READ: Final = 40
 MAX_COST: Final = 16_000  # of `_zxcvbn_cost`; about 15 ms
 SUBSTITUTIONS: Final = {  # as in zxcvbn, in its order
     "a": "4@", "b": "8", "c": "({[<", "e": "3", "g": "69", "i": "1!|", "l": "1|7", "o": "0", "s": "$5", "t": "+7",
     "x": "%", "z": "2",
 }  # fmt: skip
-_zxcvbn_lock = Lock()  # zxcvbn keeps the user's own words in a dictionary that all threads share
+_zxcvbn_lock = Lock()  # zxcvbn stores the user's own words in a dictionary that all threads share
 
 
 def hash_password(password: str) -> str:
@@ -41,7 +41,7 @@ def hash_password(password: str) -> str:
 
 
 def check_password(password: str, hashed: str | None, highest_cost: int = 0) -> bool:
-    """Tell whether a password is right. A wrong one takes the same time for every account, and without an account.
+    """Tell whether a password is right. A wrong password takes the same time for each account, and without an account.
 
     That time is one bcrypt of the highest cost in use: `highest_cost` of the stored hashes, or the configured cost. A
     hash of a lower cost is topped up: runs with the costs c, c, c+1 … n-1 take as long as one with the cost n.

@@ -27,11 +27,11 @@ View = TypeVar("View", bound=Callable[..., Any])
 SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 MAX_COUNTERS: Final = 50_000  # in memory for each limit and window; about 10 MB
 PATIENCE: Final = 0.2  # seconds that a request waits for others of its user
-SHARED_COUNTERS: Final = 4096  # which all further keys share
+SHARED_COUNTERS: Final = 4096  # shared by all further keys
 
 
 class Rate(NamedTuple):
-    """A quota of requests in each window of so many seconds."""
+    """A quota of requests in each window, whose length is in seconds."""
 
     quota: int
     seconds: int
@@ -79,7 +79,7 @@ class Counter(NamedTuple):
 
     @property
     def step(self) -> int:
-        """The numbers that a process takes from Redis at once: a hundredth, so that few requests wait for Redis."""
+        """The numbers that a process reserves in Redis at once: a hundredth, so that few requests wait for it."""
         return max(1, self.quota // 100)
 
     @property
@@ -111,13 +111,13 @@ class ParallelRequests:
         self._changed = Condition()
 
     def start(self, user_id: UUID) -> float:
-        """Count a request in, and return the moment, which `stop` takes. Responds 429 if no thread is left."""
+        """Count a request that starts, and return the time for `stop`. Responds 429 if no thread is free."""
         with self._changed:
             moment = monotonic()
             while (running := self._started.get(user_id)) and self._spare <= 0:
                 patience = min(running[0], moment) + PATIENCE - monotonic()
                 if patience <= 0 or not self._changed.wait(patience):
-                    detail = "Your other requests take long, and no thread is left for one more. Send fewer at once."
+                    detail = "Your other requests take long, and no thread is free for another one. Send fewer at once."
                     problem("too_many_requests", detail, headers={"Retry-After": "1"})
             moment = monotonic()
             if running:
@@ -128,7 +128,7 @@ class ParallelRequests:
             return moment
 
     def stop(self, user_id: UUID, moment: float) -> None:
-        """Count a request out."""
+        """Count a request that has ended."""
         with self._changed:
             running = self._started[user_id]
             running.remove(moment)
@@ -190,7 +190,7 @@ def count(limit: Limit, *keys: tuple[str, ...], shares: list[int] | None = None)
 
 
 def refund(*usages: Usage | None) -> None:
-    """Subtract what was counted: the request turned out not to be one that the limit is for."""
+    """Subtract what was counted, if the limit turns out not to apply to the request."""
     for usage in filter(None, usages):
         _counter_store().subtract(usage.counters)
         if not usage.limit.silent:
@@ -210,7 +210,7 @@ class CounterStore:
         self._redis = redis
         self._lock = Lock()
         self._in_memory: Windows = {}
-        self._reserved: Windows = {}  # numbers that were taken from Redis and not used yet
+        self._reserved: Windows = {}  # numbers that were reserved in Redis and not used yet
 
     def add(self, counters: list[Counter]) -> list[int]:
         """Add one to each counter, and return the new values."""
@@ -302,14 +302,14 @@ def _increment(prefix: str, changes: list[tuple[Counter, int]], pipeline: Any) -
 
 
 def _bounded_key(values: dict[str, Any], key: str) -> str:
-    """Return the key to count under. Beyond MAX_COUNTERS new keys share a few, so that memory is bounded."""
+    """Return the key of the counter. Beyond MAX_COUNTERS, new keys share SHARED_COUNTERS counters, to bound memory."""
     if key in values or len(values) < MAX_COUNTERS:
         return key
     return str(int(key, 16) % SHARED_COUNTERS)
 
 
 def _hash_key(key: tuple[str, ...]) -> str:
-    """Return a key of fixed length without names in clear text: people type passwords into the name field."""
+    """Return a key of fixed length without names in clear text: users type passwords into the name field by mistake."""
     return sha256("\0".join(key).encode()).hexdigest()[:32]
 
 

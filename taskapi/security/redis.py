@@ -1,4 +1,4 @@
-"""Redis, which counts rate limits and nothing else. While it accepts no writes, processes count in memory."""
+"""The Redis client, which only counts rate limits. While Redis accepts no writes, processes count in memory."""
 
 import time
 from collections.abc import Callable
@@ -23,7 +23,7 @@ Commands = Callable[[Any], object]
 
 
 class Store:
-    """A Redis server that may fail and recover. While it fails, one caller a second tries it; no other caller waits."""
+    """A Redis server that may fail and recover. While it fails, one request per second tries it; no other waits."""
 
     def __init__(self, app: Flask, url: str, prefix: str) -> None:
         waits = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}

@@ -33,7 +33,7 @@ jwt_manager = JWTManager()
 class Caller:
     """The user of a verified token. `valid_from` and `valid_until` are Unix seconds and include the leeway.
 
-    `sub`, `sid` and `jti` are the claims as text, so that no request formats an id again.
+    `sub`, `sid` and `jti` are the claims as text, so that requests need not format ids.
     """
 
     id: UUID
@@ -119,7 +119,7 @@ def caller() -> Caller:
 def issue_token(subject: TokenSubject, session_id: UUID, *, fresh: bool, csrf: str | None = None) -> str:
     """Return a new access token, with a CSRF value if it is for a cookie.
 
-    Key, `kid` and algorithm are read once, so that they belong together.
+    Reads the key once, so that key, `kid` and algorithm match.
     """
     key = require_signing_key()
     claims: dict[str, Any] = {"client_id": settings().jwt_client_id, "sid": str(session_id), "name": subject.name}
@@ -208,7 +208,7 @@ def _parse_object(data: bytes) -> Members:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> Members:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a member is given twice")
+        raise ValueError("it has a member twice")
     return members
 
 

@@ -1,4 +1,4 @@
-"""Finding people, and counting what there is."""
+"""Find users, and count users, sessions, tasks and sign-ins."""
 
 from datetime import timedelta
 from typing import Any
@@ -23,18 +23,18 @@ _ONE = PreparedJsonRow(_USERS.where(User.id == bindparam("id")))
 
 
 def find_user(user_id: UUID) -> JsonRow | None:
-    """Return an account as it is shown, or None."""
+    """Return an account as administrators see it, or None."""
     return _ONE.first(reader(), {"id": user_id})
 
 
 def find_users(query: dict[str, Any]) -> dict[str, Any]:
-    """Return a page of people, by username."""
-    statement = people(query)
+    """Return a page of users, sorted by username."""
+    statement = select_users(query)
     return find_page(lambda after, rows: select_page(statement, KEYS, after=after, rows=rows), KEYS, query)
 
 
-def people(query: dict[str, Any]) -> Select[Any]:
-    """Return the statement of the people that a query asks for: `q`, `role`, `active`."""
+def select_users(query: dict[str, Any]) -> Select[Any]:
+    """Return the statement that selects users by the filters `q`, `role` and `active`."""
     conditions = [User.words.contains(word, autoescape=True) for word in fold(query.get("q", "")).split()]
     if "role" in query:
         conditions.append(has_role(query["role"]))
@@ -44,7 +44,7 @@ def people(query: dict[str, Any]) -> Select[Any]:
 
 
 def stats() -> dict[str, Any]:
-    """Return the service in figures, each by an index or one look at a table."""
+    """Return the statistics of the service. Each number takes one query."""
     day = AuditEntry.at >= now() - timedelta(days=1)
     return {
         "users": _count(User),
@@ -58,7 +58,7 @@ def stats() -> dict[str, Any]:
 
 
 def _count_tasks() -> int:
-    """Add up what the counters say, since nobody may look at everybody's tasks."""
+    """Add up the change counters: row-level security hides the tasks of other users."""
     with rls_count_only():
         found: int = reader().execute(select(func.coalesce(func.sum(ChangeCounter.tasks), 0))).scalar_one()
     return found

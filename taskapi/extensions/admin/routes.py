@@ -1,4 +1,4 @@
-"""/admin: people, the audit log and figures."""
+"""/admin: users, the audit log and statistics."""
 
 from typing import Any
 from uuid import UUID
@@ -29,7 +29,7 @@ from taskapi.security.rbac import Permission
 from taskapi.security.tokens import caller
 from taskapi.users.models import User
 
-blp = Blueprint("admin", __name__, url_prefix="/api/v1/admin", description="People, the audit log and figures.")
+blp = Blueprint("admin", __name__, url_prefix="/api/v1/admin", description="Users, the audit log and statistics.")
 
 
 @blp.get("/users")
@@ -37,7 +37,7 @@ blp = Blueprint("admin", __name__, url_prefix="/api/v1/admin", description="Peop
 @blp.response(200, UserPageSchema, headers=("Link",))
 @requires(Permission.USER_READ)
 def list_users(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """List people by username."""
+    """List users, sorted by username."""
     page = queries.find_users(query)
     return page, next_link(page["next_cursor"])
 
@@ -47,8 +47,8 @@ def list_users(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 @blp.response(201, UserSchema, headers=("Location",), errors=("username_taken",))
 @requires(Permission.USER_MANAGE, fresh=True)
 def create_user(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
-    """Open an account for somebody."""
-    user = service.open_account(account, caller().id)
+    """Create an account for another user."""
+    user = service.create_account(account, caller().id)
     db.session.commit()
     return user, {"Location": f"/api/v1/admin/users/{user.id}"}
 
@@ -57,7 +57,7 @@ def create_user(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
 @blp.response(200, UserSchema)
 @requires(Permission.USER_READ)
 def show_user(user_id: UUID) -> JsonRow:
-    """Show a person."""
+    """Show a user."""
     return found_or_404(queries.find_user(user_id))
 
 
@@ -66,9 +66,10 @@ def show_user(user_id: UUID) -> JsonRow:
 @blp.response(200, UserSchema, errors=("last_admin",))
 @requires(Permission.USER_MANAGE, fresh=True)
 def update_user(changes: dict[str, Any], user_id: UUID) -> User:
-    """Change a person's name or roles, or shut them out and let them in again; it counts from their next request.
+    """Change the name or roles of a user, or activate or deactivate the account.
 
-    New roles come with the next refresh. Whoever is shut out is signed out everywhere. One active administrator stays.
+    A change of roles or of `active` revokes the user's access tokens; a refresh returns one with the new roles.
+    Deactivation ends all sessions of the user. The last active administrator keeps the role and stays active.
     """
     user = service.change_account(user_id, changes, caller().id)
     db.session.commit()
@@ -81,7 +82,7 @@ def update_user(changes: dict[str, Any], user_id: UUID) -> User:
 @blp.response(204, errors=("last_admin",))
 @requires(Permission.USER_MANAGE, fresh=True)
 def delete_user(user_id: UUID) -> None:
-    """Delete a person's account and everything that they own, for good."""
+    """Delete the account of a user and all their data permanently."""
     service.delete_account(user_id, caller().id)
     db.session.commit()
     if user_id == caller().id:
@@ -92,7 +93,7 @@ def delete_user(user_id: UUID) -> None:
 @blp.response(204)
 @requires(Permission.USER_MANAGE, fresh=True)
 def sign_out_user(user_id: UUID) -> None:
-    """Sign a person out on all their devices."""
+    """End all sessions of a user."""
     service.sign_out(user_id, caller().id)
     db.session.commit()
     if user_id == caller().id:
@@ -104,7 +105,7 @@ def sign_out_user(user_id: UUID) -> None:
 @blp.response(200, AuditPageSchema, headers=("Link",))
 @requires(Permission.AUDIT_READ)
 def list_audit_entries(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """List what happened to people, and who did it, the latest first."""
+    """List the entries of the audit log, the latest first."""
     page = find_entries(query)
     return page, next_link(page["next_cursor"])
 
@@ -113,5 +114,5 @@ def list_audit_entries(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str,
 @blp.response(200, StatsSchema)
 @requires(Permission.USER_READ)
 def show_stats() -> dict[str, Any]:
-    """Show the service in figures."""
+    """Show statistics of the service."""
     return queries.stats()

@@ -1,4 +1,4 @@
-"""What administrators see of people, and what they can change."""
+"""Schemas of /admin: users as administrators see and change them, and statistics."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from taskapi.users.schemas import ROLES, AccountSchema
 
 
 class Roles(fields.List[str]):
-    """At least one role, each once."""
+    """A list of roles, at least one."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(Choice(ROLES), validate=Length(1, len(ROLES)), **kwargs)
@@ -23,18 +23,18 @@ class Roles(fields.List[str]):
 class UserSchema(AccountSchema):
     """An account as administrators see it."""
 
-    active = fields.Boolean(dump_only=True, metadata={"description": "Whether they may sign in.", "example": True})
+    active = fields.Boolean(dump_only=True, metadata={"description": "Whether the user can sign in.", "example": True})
 
 
 class UserCreateSchema(RegisterSchema):
-    """An account for somebody else."""
+    """A new account for another user."""
 
     roles = Roles(load_default=lambda: [Role.EDITOR.value])
-    active = Flag(load_default=True, metadata={"description": "Whether they may sign in."})
+    active = Flag(load_default=True, metadata={"description": "Whether the user can sign in."})
 
 
 class UserPatchSchema(PatchSchema):
-    """What administrators change in an account: the fields that are named."""
+    """The changes of an account by an administrator. Fields that are not named keep their value."""
 
     read_only = tuple(UserSchema().dump_fields)
 
@@ -44,7 +44,7 @@ class UserPatchSchema(PatchSchema):
 
 
 OPENED = {
-    "The least": {**body_example(UserCreateSchema()), "username": GUEST},
+    "Only the required fields": {**body_example(UserCreateSchema()), "username": GUEST},
     "With a role": {
         **body_example(UserCreateSchema()),
         "username": GUEST,
@@ -54,37 +54,37 @@ OPENED = {
 }
 CHANGED = {
     "Another role": {"roles": ["viewer"]},
-    "Shut out": {"active": False},
+    "Deactivated": {"active": False},
     "Another name": {"name": "Ada King"},
 }
 
 
 class UserPageSchema(Schema):
-    """A page of people."""
+    """A page of users."""
 
     items = fields.List(fields.Nested(UserSchema))
     next_cursor = fields.String(allow_none=True, metadata={"description": "Null on the last page."})
 
 
 class UserQuerySchema(PageSchema):
-    """Which people."""
+    """The filters of a list of users."""
 
     q = Text(
-        1, 200, metadata={"description": "Words in username, name and address. Case and accents make no difference."}
+        1, 200, metadata={"description": "Words in the username, name or e-mail address, ignoring case and accents."}
     )
-    role = Choice(ROLES, metadata={"description": "Those who have this role."})
-    active = QueryFlag(metadata={"description": "Only those who may sign in, or may not."})
+    role = Choice(ROLES, metadata={"description": "Only users with this role."})
+    active = QueryFlag(metadata={"description": "`true`: only users who can sign in. `false`: only the others."})
 
 
 class StatsSchema(Schema):
-    """The service in figures."""
+    """Statistics of the service."""
 
     users = fields.Integer(metadata={"example": 42})
     active_users = fields.Integer(metadata={"example": 41})
     users_by_role = fields.Dict(
         keys=Choice(ROLES), values=fields.Integer(), metadata={"example": {"viewer": 3, "editor": 37, "admin": 2}}
     )
-    sessions = fields.Integer(metadata={"description": "Devices that are signed in.", "example": 57})
-    tasks = fields.Integer(metadata={"description": "Everybody's, those in the trash included.", "example": 1830})
-    sign_ins_today = fields.Integer(metadata={"description": "Within 24 hours.", "example": 19})
-    failed_sign_ins_today = fields.Integer(metadata={"description": "Within 24 hours.", "example": 2})
+    sessions = fields.Integer(metadata={"description": "Sessions that have not expired.", "example": 57})
+    tasks = fields.Integer(metadata={"description": "Tasks of all users, including the trash.", "example": 1830})
+    sign_ins_today = fields.Integer(metadata={"description": "In the last 24 hours.", "example": 19})
+    failed_sign_ins_today = fields.Integer(metadata={"description": "In the last 24 hours.", "example": 2})

@@ -1,6 +1,6 @@
-"""What administrators do to accounts, by HTTP or on the command line; the caller commits.
+"""Change accounts as an administrator, over HTTP or on the command line. The callers of these functions commit.
 
-`actor_id` is who does it; None: somebody at the command line.
+`actor_id` is the administrator, or None on the command line.
 """
 
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ from taskapi.users.models import User, create_user
 from taskapi.users.service import change_active, change_roles, delete_user, lock_account
 
 
-def open_account(account: Mapping[str, Any], actor_id: UUID | None = None) -> User:
-    """Open an account for somebody else; answers 422 for a weak password, 409 for a name that is taken."""
+def create_account(account: Mapping[str, Any], actor_id: UUID | None = None) -> User:
+    """Create an account for another user. Responds 422 to a weak password, and 409 if the username is taken."""
     require_strength(account["password"], own_words(**account))
     try:
         user = create_user(**account, actor_id=actor_id)
@@ -33,7 +33,7 @@ def open_account(account: Mapping[str, Any], actor_id: UUID | None = None) -> Us
 
 
 def require_free(username: str) -> None:
-    """Respond 409 if a username is taken. `open_account` still decides: another process may take it meanwhile."""
+    """Respond 409 if a username is taken. Another process may take it meanwhile, so `create_account` checks it too."""
     if reader().execute(select(User.id).where(User.username == username)).first():
         _refuse_taken(username)
 
@@ -43,7 +43,7 @@ def _refuse_taken(username: str) -> NoReturn:
 
 
 def change_account(user_id: UUID, changes: Mapping[str, Any], actor_id: UUID | None = None) -> User:
-    """Change somebody's `name`, `roles` or `active`; a person who is shut out is signed out everywhere."""
+    """Change the `name`, `roles` or `active` of a user. Deactivation ends all sessions of the user."""
     user = lock_account(user_id)
     if "name" in changes:
         user.apply({"name": changes["name"]})
@@ -58,23 +58,23 @@ def change_account(user_id: UUID, changes: Mapping[str, Any], actor_id: UUID | N
 
 
 def delete_account(user_id: UUID, actor_id: UUID | None = None) -> User:
-    """Delete an account and every row that it owns; return it as it was."""
+    """Delete an account and every row that it owns. Return the deleted account."""
     user = lock_account(user_id)
     delete_user(user, actor_id)
     return user
 
 
 def sign_out(user_id: UUID, actor_id: UUID | None = None) -> User:
-    """End all of a person's sessions."""
+    """End all sessions of a user."""
     user = lock_account(user_id)
     end_sessions(user.id, actor_id)
     return user
 
 
 def set_password(user_id: UUID, password: str, actor_id: UUID | None = None) -> User:
-    """Give a person another password, and end all their sessions."""
-    person = reader().execute(select(User.username, User.name, User.email).where(User.id == user_id)).mappings().first()
-    require_strength(password, own_words(**found_or_404(person)))
+    """Change the password of a user, and end all their sessions."""
+    row = reader().execute(select(User.username, User.name, User.email).where(User.id == user_id)).mappings().first()
+    require_strength(password, own_words(**found_or_404(row)))
     hashed = hash_password(password)  # slow, so before the lock
     user = lock_account(user_id)
     user.password_hash = hashed

@@ -10,7 +10,7 @@ EXTENSION = Extension(
     errors={
         "cursor_expired": Entry(
             410,
-            "The changes since this cursor are no longer known in full.",
+            "Some changes since this cursor have been purged.",
             "Start again without `since`, and replace the whole copy.",
         ),
     },

@@ -34,7 +34,7 @@ _COUNTER = PreparedStatement(
 
 
 class Position(NamedTuple):
-    """The position of a copy: it has all changes up to `version`; changes up to `start` were purged before it began."""
+    """The position of a copy: all changes up to `version`. Those up to `start` were purged before it began."""
 
     version: int
     start: int
@@ -44,7 +44,7 @@ class Position(NamedTuple):
 
 
 def find_changes(query: dict[str, Any]) -> dict[str, Any]:
-    """Return the changes after a cursor, or respond 410 where some of them are purged. After `now` there are none."""
+    """Return the changes after a cursor, or respond 410 if some of them are purged. After `now` there are none."""
     if query.get("since") == NOW:
         counter = _COUNTER.one(reader(), {"owner_id": caller().id})
         return {"changes": [], "cursor": str(counter["value"]), "has_more": False}

@@ -10,7 +10,7 @@ TYPES = ("task", "project", "label")
 
 
 class SinceSchema(Schema):
-    """Where the page starts, and its size."""
+    """The start and the size of a page of changes."""
 
     since = Text(
         1,
@@ -21,7 +21,7 @@ class SinceSchema(Schema):
             "current cursor.",
         },
     )
-    limit = Whole(1, 100, load_default=100, metadata={"description": "The largest number of changes."})
+    limit = Whole(1, 100, load_default=100, metadata={"description": "The maximum number of changes."})
 
 
 class ChangeSchema(Schema):

@@ -1,4 +1,4 @@
-"""Clients of secret stores. Each needs an extra of the package, and is configured as the vendor's client documents."""
+"""Clients of secret stores. Each needs an extra of the package, and reads the configuration of the vendor's client."""
 
 import json
 import logging
@@ -26,17 +26,17 @@ def read_aws(name: str) -> str:
         connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 2}
     )
     try:
-        answer = boto3.client("secretsmanager", config=config).get_secret_value(SecretId=name)
+        response = boto3.client("secretsmanager", config=config).get_secret_value(SecretId=name)
     except (exceptions.BotoCoreError, exceptions.ClientError) as error:
         raise SourceError(f"cannot be read: {error}") from None
-    return str(answer["SecretString"]) if "SecretString" in answer else bytes(answer["SecretBinary"]).decode()
+    return str(response["SecretString"]) if "SecretString" in response else bytes(response["SecretBinary"]).decode()
 
 
 class Vault:
     """A field of a secret in Vault's KV version 2, named mount/path#field.
 
-    The token is VAULT_TOKEN, renewed at half of its life for as long as Vault allows, or comes from an AppRole
-    (VAULT_ROLE_ID, VAULT_SECRET_ID), signed in again when it ends.
+    The token is VAULT_TOKEN, or that of an AppRole (VAULT_ROLE_ID, VAULT_SECRET_ID). It is renewed after
+    half of its life, as long as Vault allows. An AppRole signs in again when its token expires.
     """
 
     def __init__(self, name: str) -> None:
@@ -47,29 +47,29 @@ class Vault:
         self._warning: str | None = None
 
     def warning(self) -> str | None:
-        """Return why the token will end without a successor, or None."""
+        """Return why the token will expire without renewal, or None."""
         return self._warning
 
     def read(self) -> str:
-        """Return the field."""
+        """Return the value of the field."""
         hvac, requests = _client("hvac", "vault"), _client("requests", "vault")
         try:
             try:
-                answer = self._ask(hvac)
-            except hvac.exceptions.Forbidden:  # of a token that has ended; an AppRole gets another one
+                response = self._read_secret(hvac)
+            except hvac.exceptions.Forbidden:  # the token has expired; an AppRole can sign in again
                 if "VAULT_ROLE_ID" not in os.environ:
                     raise
                 self._token = None
-                answer = self._ask(hvac)
-            value = answer["data"]["data"][self._field]
+                response = self._read_secret(hvac)
+            value = response["data"]["data"][self._field]
         except KeyError:
             raise SourceError(f"has no field {self._field!r}") from None
         except (hvac.exceptions.VaultError, requests.RequestException) as error:
             raise SourceError(f"cannot be read: {type(error).__name__}: {error}") from None
         return value if isinstance(value, str) else json.dumps(value)
 
-    def _ask(self, hvac: Any) -> Any:
-        """Ask over a connection of its own: a process shares none with the one that it was forked from."""
+    def _read_secret(self, hvac: Any) -> Any:
+        """Read the secret over a new connection: a forked process must not share one with its parent."""
         client = hvac.Client(timeout=READ_SECONDS, namespace=os.environ.get("VAULT_NAMESPACE"), token=self._token)
         if self._token is None:
             self._sign_in(client, hvac)
@@ -79,24 +79,24 @@ class Vault:
         return kv.read_secret_version(self._path, mount_point=self._mount, raise_on_deleted_version=True)
 
     def _sign_in(self, client: Any, hvac: Any) -> None:
-        """Get a token, and note when it is to be renewed."""
+        """Get a token, and store when to renew it."""
         if role := os.environ.get("VAULT_ROLE_ID"):
             mount = os.environ.get("VAULT_APPROLE_MOUNT", "approle")
             auth = client.auth.approle.login(role, os.environ.get("VAULT_SECRET_ID"), mount_point=mount)["auth"]
-            self._note(auth["lease_duration"], auth["renewable"])
+            self._set_renewal(auth["lease_duration"], auth["renewable"])
         else:
-            with suppress(hvac.exceptions.VaultError):  # a policy may let it read, and tell nothing of itself
+            with suppress(hvac.exceptions.VaultError):  # a policy may forbid a token to look itself up
                 token = client.auth.token.lookup_self()["data"]
-                self._note(token["ttl"], token["renewable"])
+                self._set_renewal(token["ttl"], token["renewable"])
                 if token["ttl"] and not token["renewable"]:
-                    self._warning = f"the Vault token is not renewable and ends in {token['ttl']} s"
+                    self._warning = f"the Vault token is not renewable and expires in {token['ttl']} s"
         self._token = client.token
 
     def _renew(self, client: Any, hvac: Any) -> None:
-        """Renew the token. Where it cannot be, an AppRole gets another; else it is used for as long as it lives."""
+        """Renew the token. If that fails, sign in again with an AppRole, or else use the token until it expires."""
         try:
             auth = client.auth.token.renew_self()["auth"]
-            self._note(auth["lease_duration"], auth["renewable"])
+            self._set_renewal(auth["lease_duration"], auth["renewable"])
             self._warning = None
         except hvac.exceptions.VaultError as error:
             if "VAULT_ROLE_ID" in os.environ:
@@ -106,12 +106,12 @@ class Vault:
             self._warning = f"the Vault token cannot be renewed: {error}"
             _log.warning("%s", self._warning)
 
-    def _note(self, seconds: int, renewable: bool) -> None:
+    def _set_renewal(self, seconds: int, renewable: bool) -> None:
         self._renew_at = monotonic() + seconds / 2 if renewable and seconds else inf
 
 
 def read_azure(name: str, **options: Any) -> str:
-    """Return a secret of Azure Key Vault; `name` is vault/secret, and the vault a host name or its first part."""
+    """Return a secret of Azure Key Vault; `name` is vault/secret, where vault is a host name or its first part."""
     secrets, core = _client("azure.keyvault.secrets", "azure"), _client("azure.core.exceptions", "azure")
     vault, _, secret = name.partition("/")
     host = vault if "." in vault else f"{vault}.vault.azure.net"

@@ -27,7 +27,7 @@ _IS_NEW = "WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 
 @click.option("--apply", "is_applied", is_flag=True, help="Also run the SQL. Stop all writers first.")
 @with_appcontext
 def shard(is_applied: bool) -> None:
-    """Print the SQL that distributes the tables on Citus. After an interruption, run it again from its start."""
+    """Print the SQL that distributes the tables on Citus. If it is interrupted, run all of it again."""
     if is_applied:
         _refuse_unfit()
     for statement in statements():
@@ -37,7 +37,7 @@ def shard(is_applied: bool) -> None:
 
 
 def statements() -> Iterator[str]:
-    """Yield the statements. Each is its own transaction."""
+    """Yield the statements. Each one is a transaction."""
     owned = [table.name for table in owned_tables()]
     guarded = [table.name for table in rls_tables()]
     yield from (_text(DropConstraint(key, if_exists=True)) for key in _keys())
@@ -54,7 +54,7 @@ def statements() -> Iterator[str]:
 
 
 def _keys() -> list[ForeignKeyConstraint]:
-    """Return the foreign keys from or to tables that move: Citus moves no table that has one."""
+    """Return the foreign keys from or to distributed tables: Citus distributes no table that has one."""
     moving = {*owned_tables(), User.__table__}
     return [
         key
@@ -70,11 +70,11 @@ def _text(change: AddConstraint | DropConstraint) -> str:
 
 
 def _refuse_unfit() -> None:
-    """Refuse a database without Citus, or with the tables of another version."""
+    """Refuse a database without Citus, or with the schema of another version."""
     if db.engine.dialect.name != "postgresql" or not reader().execute(_HAS_CITUS).scalar_one():
-        raise click.ClickException("There is no Citus in this database; nothing was changed. docs/scaling.md has more.")
+        raise click.ClickException("This database does not have Citus; nothing was changed. See docs/scaling.md.")
     if not reader().execute(_PASSES_SETTINGS_ON).scalar():
         first = f"ALTER DATABASE {db.engine.url.database} SET citus.propagate_set_commands = 'local'"
-        raise click.ClickException(f"Policies would hide every row; first: {first}. Nothing was changed.")
+        raise click.ClickException(f"Row-level security would hide every row. Nothing was changed; first run: {first}")
     if why := check_migrations():
         raise click.ClickException(f"{why[0].upper()}{why[1:]}; nothing was changed.")

@@ -1,7 +1,7 @@
-"""Account exports: everything that is stored of a user, as one JSON document.
+"""Account exports: all data of a user, as one JSON document.
 
-The tables are found by the column that names their owner, so that a new table is included. Left out are columns
-marked `info=INTERNAL`, which only repeat others for an index, and bytes, which are digests.
+The export finds tables by the column of their owner, so that it includes new tables. It omits columns with
+`info=INTERNAL`, which only repeat others for an index, and columns of bytes, which are digests.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _ACCOUNT = select(*(getattr(User, name) for name in ACCOUNT.dump_fields)).where(
 
 
 def export_account(user_id: UUID) -> Iterator[bytes]:
-    """Yield the document in pieces, a few rows at a time."""
+    """Yield the document in pieces of a few rows."""
     with snapshot() as connection:
         account = connection.execute(_ACCOUNT, {"id": user_id}).mappings().first()
         yield b'{"exported_at":' + to_json(now())

@@ -1,8 +1,9 @@
 """Tasks as CSV (RFC 4180), which people open in spreadsheets.
 
-A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula. Where `;` or a tab separates cells, as
-in many European locales, a cell may begin inside of one of ours. So an apostrophe is written before every such
-character at the start of a cell or after `;`, a tab or a line break, and removed again when the file comes back.
+A spreadsheet treats a cell that starts with `=`, `+`, `-` or `@` as a formula. Programs that separate cells by `;` or a
+tab, as in many European locales, may find the start of a cell inside one of these cells. So the export writes an
+apostrophe before each such character at the start of a cell and after `;`, a tab or a line break. The import removes
+the apostrophe.
 """
 
 import csv
@@ -21,14 +22,14 @@ from taskapi.extensions.transfer.upload import MOST_ROW_CHARACTERS, Pieces, open
 
 CSV = "text/csv"
 _SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"  # the last four are = + - @ in full width
-# Quotes may lie between: of the cell `a;"=1"`, a program that splits at `;` reads `""=1""`, whose value begins with `=`
+# Quotes may come between: from `a;"=1"`, a program that splits at `;` reads `""=1""`, whose value starts with `=`
 _FORMULA = re.compile(f"^(?=[\"']*[{_SIGNS}\t\r\n])|[;\t\r\n](?=[\"']*[{_SIGNS}])")
 _APOSTROPHE = re.compile(f"^'(?=[\"']*[{_SIGNS}\t\r\n])|(?<=[;\t\r\n])'(?=[\"']*[{_SIGNS}])")
 MOST_LISTED = 100
 
 
 def write_csv(chunks: Chunks) -> Iterator[bytes]:
-    """Yield a header and a line for each task."""
+    """Yield the CSV: a header, and a row for each task."""
     yield _lines([NAMES])
     for rows in chunks:
         yield _lines([_cell(value) for value in row] for row in rows)
@@ -49,7 +50,7 @@ def _cell(value: Any) -> Any:
 
 
 def read_csv(pieces: Pieces) -> Iterator[dict[str, Any]]:
-    """Yield what each row says by its columns' names. Responds 400 or 422 if it is not a table of tasks."""
+    """Yield the values of each row by column name. Responds 400 or 422 if the file is not a table of tasks."""
     lines = _Lines(pieces)
     rows = csv.reader(lines, strict=True)
     try:
@@ -65,7 +66,7 @@ def read_csv(pieces: Pieces) -> Iterator[dict[str, Any]]:
 
 
 class _Lines:
-    """The lines of a body. Raises csv.Error when a row, which may have several, has too many characters."""
+    """The lines of a body. Raises csv.Error if a row, which may have several lines, is too long."""
 
     def __init__(self, pieces: Pieces) -> None:
         self.characters = 0
@@ -91,7 +92,7 @@ def _header(cells: list[str]) -> list[str]:
 
 
 def _values(header: list[str], row: list[str]) -> dict[str, Any]:
-    """Return what the cells of a row say; an empty one says nothing."""
+    """Return the values of a row by column name, without empty cells."""
     cells = islice(zip_longest(header, row, fillvalue=""), len(header) + MOST_LISTED)
     return {name: _value(name, cell) for name, cell in cells if cell}
 
@@ -102,7 +103,7 @@ def _value(name: str, cell: str) -> Any:
 
 
 def _names(text: str) -> list[str] | str:
-    """Return the names in a cell, which is a line of CSV by itself; one that is none stays as it is, to be refused."""
+    """Return the names in a cell, which is a row of CSV. Returns invalid text unchanged, for the schema to reject."""
     try:
         [names] = csv.reader([text], skipinitialspace=True, strict=True)
     except (csv.Error, ValueError):

@@ -1,4 +1,4 @@
-"""Files to download: written to a temporary file first, so that a slow client holds no transaction open."""
+"""Downloads: a temporary file is written first, so that a slow client does not keep a transaction open."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -15,8 +15,8 @@ from taskapi.api.errors import problem
 from taskapi.config import setting, settings_of, whole
 
 EXPORTS: Final = ConcurrencyLimit("exports", per_user=1, per_process=4, retry_seconds=5)
-SEND_SECONDS: Final = 600  # to send a whole file; then the connection is closed
-MEMORY_BYTES: Final = 1024 * 1024  # of a file; what is longer goes to disk
+SEND_SECONDS: Final = 600  # maximum time to send a file; after that the connection is closed
+MEMORY_BYTES: Final = 1024 * 1024  # of a file in memory; a larger file is on disk
 PIECE_BYTES: Final = 64 * 1024
 
 
@@ -35,12 +35,12 @@ class TransferSettings:
 def download(user_id: UUID, name: str, content_type: str, pieces: Iterable[bytes]) -> Response:
     """Return a response that sends `pieces` as a file.
 
-    All pieces are read before this returns, for HEAD none. Responds 409 if the file is too large, and 429 or 503 if too
-    many files are being sent; the place is held until the file is sent, or the response closed.
+    Reads all pieces before it returns, or none for HEAD. Responds 409 if the file is too large, and 429 or 503 if too
+    many files are being sent. The file counts until it is sent or the response is closed.
     """
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     if request.method == "HEAD":
-        return Response(iter(()), headers=headers, content_type=content_type)  # without a length, as for GET
+        return Response(iter(()), headers=headers, content_type=content_type)  # without Content-Length, as for GET
     with ExitStack() as stack:
         stack.enter_context(EXPORTS.hold(user_id))
         file = stack.enter_context(SpooledTemporaryFile(MEMORY_BYTES))
@@ -57,13 +57,13 @@ def _write(pieces: Iterable[bytes], file: IO[bytes]) -> None:
     for piece in pieces:
         written += len(piece)
         if written > most:
-            problem("quota_exceeded", f"The file is larger than {most} bytes. Read page by page instead.")
+            problem("quota_exceeded", f"The file is larger than {most} bytes. Read the list page by page instead.")
         file.write(piece)
     file.seek(0)
 
 
 def _send(file: IO[bytes], held: ExitStack) -> Iterator[bytes]:
-    """Yield the file. Raises TimeoutError for a client that is too slow, so that its file does not look complete."""
+    """Yield the file. Raises TimeoutError if the client is too slow, so that the file does not look complete."""
     until = time.monotonic() + SEND_SECONDS
     with held:
         while piece := file.read(PIECE_BYTES):

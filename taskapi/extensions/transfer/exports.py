@@ -1,4 +1,4 @@
-"""Exports: the caller's tasks as a file, streamed. Memory holds one chunk of rows, however many tasks there are."""
+"""Exports: the caller's tasks as a file, streamed. Only one chunk of rows is in memory at a time."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -27,19 +27,19 @@ _SHOWN = [_project.label(name) if name == "project" else getattr(Task, name).lab
 
 
 class Format(NamedTuple):
-    """A file format: its content type, and what writes the tasks that `read_chunks` reads."""
+    """A file format: its content type, and the function that writes the tasks."""
 
     content_type: str
     write: Callable[[Connection], Iterator[bytes]]
 
 
 def count_tasks() -> int:
-    """Return how many tasks the caller has, without the trash."""
+    """Return the number of the caller's tasks, without the trash."""
     return reader().execute(select(func.count()).select_from(Task).where(_live(Task))).scalar_one()
 
 
 def export(form: str) -> Generator[bytes]:
-    """Yield the caller's tasks as a file in that format, the oldest first, without the trash."""
+    """Yield the caller's tasks as a file in the format `form`, the oldest first, without the trash."""
     with snapshot() as connection:
         yield from FORMATS[form].write(connection)
 
@@ -63,7 +63,7 @@ def _chunks(connection: Connection, statement: Select[Any]) -> Chunks:
 
 
 def _write_json(connection: Connection) -> Iterator[bytes]:
-    """Yield one JSON document, a row on each line."""
+    """Yield one JSON document with one row per line."""
     parts = {"projects": _named(Project, "projects"), "labels": _named(Label, "labels"), "tasks": _tasks()}
     start = b"{"
     for name, statement in parts.items():

@@ -1,4 +1,4 @@
-"""Tasks as iCalendar to-dos (RFC 5545, section 3.6.2), for calendars to show."""
+"""Tasks as iCalendar to-dos (RFC 5545, section 3.6.2)."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -9,7 +9,7 @@ from sqlalchemy import Row
 from taskapi.extensions.transfer.schemas import Chunks
 from taskapi.tasks.models import Priority, Status
 
-OCTETS = 75  # the longest that a line may be without its end
+OCTETS = 75  # of a line without its line break (section 3.1)
 STATUSES = {
     Status.TODO: "NEEDS-ACTION",
     Status.IN_PROGRESS: "IN-PROCESS",
@@ -45,7 +45,7 @@ def _lines(task: Row[Any]) -> Iterator[str]:
 
 
 def _properties(task: Row[Any]) -> Iterator[str]:
-    """Yield what every task has."""
+    """Yield the properties that every task has."""
     yield f"UID:{task.id}"
     yield f"DTSTAMP:{_instant(task.updated_at)}"
     yield f"CREATED:{_instant(task.created_at)}"
@@ -72,7 +72,7 @@ def _text(text: str) -> str:
 
 
 def _fold(line: str) -> bytes:
-    """Return a line in as many as its length takes (section 3.1), no character torn apart."""
+    """Return a line folded into lines of at most OCTETS bytes (section 3.1), without splitting a character."""
     octets = line.encode()
     lines = []
     start, end = 0, OCTETS

@@ -1,4 +1,4 @@
-"""Adds the tasks of a file, all in one transaction."""
+"""Add the tasks of a file, in one transaction."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from taskapi.api import problem
 from taskapi.database import db, writer
-from taskapi.extensions.transfer.reading import File, Values, from_top
+from taskapi.extensions.transfer.reading import File, Values, in_tree_order
 from taskapi.labels.models import Label
 from taskapi.projects.models import Project
 from taskapi.resources.ownership import is_owned, reserve_quota
@@ -28,11 +28,10 @@ Ids = dict[str, UUID]  # of projects or labels, by the keys of their names
 def add_file(file: File) -> dict[str, int]:
     """Add the tasks of a file with their projects and labels, and return how many of each are new.
 
-    Projects and labels that the caller has already are used as they are. Responds 409 if an archived one of these
-    projects would get a task.
+    Existing projects and labels of the caller stay as they are. Responds 409 if an archived project would get a task.
     """
     lock_owner(caller().id, 0)
-    order = from_top(file.tasks)
+    order = in_tree_order(file.tasks)
     _refuse_archived({project for _, _, project in order if project})
     projects, new_projects = _find_or_create(Project, file.projects)
     labels, new_labels = _find_or_create(Label, file.labels)
@@ -51,7 +50,7 @@ def _refuse_archived(wanted: set[str]) -> None:
 
 
 def _find_or_create(model: type[Project | Label], wanted: dict[str, Values]) -> tuple[Ids, int]:
-    """Return the ids of the caller's rows of these names, and how many of them had to be created."""
+    """Return the ids of the caller's rows with these names, and the number of rows that were created."""
     live = select(model.name_key, model.id).where(is_owned(model), model.deleted_at.is_(None))
     ids: Ids = dict(db.session.execute(live).all()) if wanted else {}
     new = {key: values for key, values in wanted.items() if key not in ids}
@@ -67,7 +66,7 @@ def _find_or_create(model: type[Project | Label], wanted: dict[str, Values]) -> 
 
 
 def _insert(file: File, order: list[tuple[int, int | None, str | None]], projects: Ids, labels: Ids) -> None:
-    """Insert the tasks with ids and versions of their own, the ids in the order of the file."""
+    """Insert the tasks with new ids and versions; the ids are in the order of the file."""
     owner_id, ids = caller().id, sorted(uuid7() for _ in order)
     version = reserve_quota(Task, len(order)) - len(order)
     zone = timezone_of(owner_id, writer())
@@ -90,7 +89,7 @@ def _insert(file: File, order: list[tuple[int, int | None, str | None]], project
 def _chunks(
     file: File, order: list[tuple[int, int | None, str | None]]
 ) -> Iterator[list[tuple[int, int | None, str | None]]]:
-    """Yield a few tasks at a time, since those that are unpacked take ten times the memory."""
+    """Yield a few tasks at a time, because unpacked tasks take ten times the memory."""
     chunk: list[tuple[int, int | None, str | None]] = []
     size = 0
     for place in order:

@@ -1,4 +1,4 @@
-"""Reads and checks a file of tasks: each row by itself, then how the rows refer to each other."""
+"""Read and check a file of tasks: first each row, then the references between rows."""
 
 import pickle
 from collections.abc import Iterator, Sequence
@@ -18,12 +18,12 @@ from taskapi.tasks.models import new_row
 from taskapi.tasks.tree import MAX_DEPTH, OTHER_PROJECT
 
 Values = dict[str, Any]
-TAKEN_OVER: Final = ("title", "description", "status", "priority", "due_date", "due_at", "completed_at")
+IMPORTED_FIELDS: Final = ("title", "description", "status", "priority", "due_date", "due_at", "completed_at")
 ById = dict[str | None, int]
 
 
 class FileTask(NamedTuple):
-    """A task of a file: what it refers to, and its columns and labels, packed to a tenth of the memory."""
+    """A task of a file: its references, and its columns and labels, packed to a tenth of the memory."""
 
     packed: bytes
     id: str | None
@@ -31,33 +31,33 @@ class FileTask(NamedTuple):
     project: str | None
 
     def unpack(self) -> tuple[dict[str, Any], list[str]]:
-        """Return its columns, and the names of its labels."""
+        """Return the columns of the task, and the names of its labels."""
         row, labels = pickle.loads(self.packed)  # noqa: S301 - packed by this process, a moment ago
         return row, labels
 
 
 def pack(row: dict[str, Any], labels: list[str]) -> bytes:
-    """Return the columns of a task and the names of its labels in little memory."""
+    """Return the columns of a task and the names of its labels as bytes."""
     return pickle.dumps((row, labels), protocol=5)
 
 
 @dataclass
 class File:
-    """A file of tasks. Projects and labels are by the key of their names; each has at least a name."""
+    """A file of tasks. Projects and labels are stored by name key, and have at least a name."""
 
     tasks: list[FileTask] = field(default_factory=list)
     projects: dict[str, Values] = field(default_factory=dict)
     labels: dict[str, Values] = field(default_factory=dict)
 
     def add(self, kind: str, values: Values, moment: datetime) -> None:
-        """Add what a row says. Raises ValidationError if another row has its name."""
+        """Add a row. Raises ValidationError if another row has its name."""
         if kind == "tasks":
             self._add_task(values, moment)
             return
         known: dict[str, Values] = getattr(self, kind)
         key = name_key(values["name"])
         if "given" in known.get(key, ()):
-            raise ValidationError("Another row has it too.", "name")
+            raise ValidationError("Another row has the same one.", "name")
         known[key] = {**values, "given": True}
 
     def _add_task(self, values: Values, moment: datetime) -> None:
@@ -68,8 +68,8 @@ class File:
         if project:
             self.projects.setdefault(name_key(project), {"name": project})
         row = new_row(
-            {name: values.get(name) for name in TAKEN_OVER},
-            UTC_ZONE,  # until the owner is locked, whose time zone decides
+            {name: values.get(name) for name in IMPORTED_FIELDS},
+            UTC_ZONE,  # replaced once the owner is locked, because the time zone may change before that
             created_at=values.get("created_at") or moment,
             updated_at=moment,
         )
@@ -78,7 +78,7 @@ class File:
 
 
 def read_file(form: str, pieces: Pieces, moment: datetime) -> File:
-    """Return what the file says. Responds 400, or 422 with what is wrong with each row."""
+    """Return the parsed file. Responds 400, or 422 with the errors of each row."""
     file, faults, index = File(), Faults(form), 0
     for kind, row in _rows(form, pieces):
         if row is BEGIN:
@@ -93,7 +93,7 @@ def read_file(form: str, pieces: Pieces, moment: datetime) -> File:
                 file.add(kind, values, moment)
         except ValidationError as error:
             faults.add(kind, index, error.normalized_messages())  # type: ignore[no-untyped-call]
-            file = File()  # nothing of it will be kept
+            file = File()  # frees memory: an invalid file is not imported
     faults.refuse()
     for index, messages in check_links(file.tasks):
         faults.add("tasks", index, messages)
@@ -102,7 +102,7 @@ def read_file(form: str, pieces: Pieces, moment: datetime) -> File:
 
 
 def _rows(form: str, pieces: Pieces) -> Iterator[tuple[str, Any]]:
-    """Yield the rows of the file, each with the kind that it is of."""
+    """Yield the rows of the file, each with its kind: tasks, projects or labels."""
     if form == "csv":
         yield "tasks", BEGIN
         yield from (("tasks", row) for row in read_csv(pieces))
@@ -116,7 +116,7 @@ def _rows(form: str, pieces: Pieces) -> Iterator[tuple[str, Any]]:
 
 
 class Faults:
-    """What is wrong with the rows of a file. The first are listed; all are counted."""
+    """The errors of the rows of a file. The first MOST_LISTED rows are listed; all are counted."""
 
     def __init__(self, form: str) -> None:
         self.count = 0
@@ -124,26 +124,26 @@ class Faults:
         self._listed: dict[Any, Any] = {}
 
     def add(self, kind: str, index: int, messages: Any) -> None:
-        """Add a row: a task by its index from 0, a project or label by its kind and index."""
+        """Add the messages of a row, by its kind and its index from 0."""
         self.count += 1
         if self.count <= MOST_LISTED:
             listed = self._listed if kind == "tasks" else self._listed.setdefault(kind, {})
             listed[index] = messages
 
     def refuse(self) -> None:
-        """Respond 422 if there is any."""
+        """Respond 422 if there are errors."""
         if self.count:
             invalid(self._form, self._listed, invalid_rows=self.count)
 
 
 def check_links(tasks: Sequence[FileTask]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield each task that refers to another in a wrong way, and what is wrong with it."""
+    """Yield the index of each task with an invalid reference, and the messages."""
     by_id: ById = {}
     repeated = False
     for index, task in enumerate(tasks):
         if task.id is not None and by_id.setdefault(task.id, index) != index:
             repeated = True
-            yield index, {"id": ["Another row has it too."]}
+            yield index, {"id": ["Another row has the same one."]}
     if repeated:
         return
     faulty = False
@@ -158,8 +158,8 @@ def check_links(tasks: Sequence[FileTask]) -> Iterator[tuple[int, dict[str, Any]
             yield index, {"project": [OTHER_PROJECT]}
 
 
-def from_top(tasks: Sequence[FileTask]) -> list[tuple[int, int | None, str | None]]:
-    """Return the tasks by their indexes, each after its parent, with the parent's index and the project of the tree."""
+def in_tree_order(tasks: Sequence[FileTask]) -> list[tuple[int, int | None, str | None]]:
+    """Return the index of each task, of its parent, and the project of its tree. A parent comes before its subtasks."""
     by_id: ById = {task.id: index for index, task in enumerate(tasks) if task.id is not None}
     chains = sorted((_chain(index, tasks, by_id) for index in range(len(tasks))), key=len)
     return [(chain[0], chain[1] if len(chain) > 1 else None, tasks[chain[-1]].project) for chain in chains]
@@ -167,7 +167,7 @@ def from_top(tasks: Sequence[FileTask]) -> list[tuple[int, int | None, str | Non
 
 def _fault(index: int, tasks: Sequence[FileTask], by_id: ById) -> str | None:
     if tasks[index].parent_id not in by_id:
-        return "There is no such row in the file."
+        return "The file has no such row."
     above = _chain(index, tasks, by_id)[1:]
     if index in above:
         return "A task cannot be its own ancestor."
@@ -175,7 +175,7 @@ def _fault(index: int, tasks: Sequence[FileTask], by_id: ById) -> str | None:
 
 
 def _chain(index: int, tasks: Sequence[FileTask], by_id: ById) -> list[int]:
-    """Return a task and the tasks above it, up to as many as make it too deep."""
+    """Return the indexes of a task and its ancestors; at most one more than the allowed depth."""
     chain = [index]
     while len(chain) <= MAX_DEPTH and (parent := by_id.get(tasks[chain[-1]].parent_id or "")) is not None:
         chain.append(parent)

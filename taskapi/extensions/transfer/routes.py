@@ -38,7 +38,7 @@ TABLE: dict[str, Any] = {CSV: TEXT | {"example": TABLE_EXAMPLE}}
 CALENDAR: dict[str, Any] = {"text/calendar": TEXT | {"example": CALENDAR_EXAMPLE}}
 UPLOAD: dict[str, Any] = {FORM: {"schema": UploadSchema, "example": {"file": TABLE_EXAMPLE}}}
 IMPORTS = ConcurrencyLimit("imports", per_user=1, retry_seconds=5)  # from the first byte of the body
-WORKING_IMPORTS = ConcurrencyLimit("imports", per_process=2, retry_seconds=5)  # that are read, checked or written
+WORKING_IMPORTS = ConcurrencyLimit("imports", per_process=2, retry_seconds=5)  # while the file is parsed and stored
 
 blp = Blueprint("transfer", __name__, url_prefix="/api/v1/tasks", tag="tasks")
 me = Blueprint("account_export", __name__, url_prefix="/api/v1/me", tag="me")
@@ -50,8 +50,8 @@ me = Blueprint("account_export", __name__, url_prefix="/api/v1/me", tag="me")
 def export_tasks_json() -> Response:
     """Export your tasks, projects and labels as JSON, without the trash.
 
-    `POST /tasks/import.json` takes the file. Ids, versions and the times of projects and labels are not kept. You may
-    have one export at a time on each server process (429 otherwise).
+    `POST /tasks/import.json` accepts the file, but does not keep ids, versions, and the times of projects and labels.
+    You may run one export at a time on each server process (429 otherwise).
     """
     return _export("json")
 
@@ -63,8 +63,8 @@ def export_tasks_json() -> Response:
 def export_tasks_csv() -> Response:
     """Export your tasks as CSV, without the trash.
 
-    `POST /tasks/import.csv` takes the file. It has the names of projects and labels, and nothing else of them. An
-    apostrophe is written before what a spreadsheet would take for a formula.
+    `POST /tasks/import.csv` accepts the file. Of projects and labels it contains only the names. An apostrophe precedes
+    text that a spreadsheet would treat as a formula.
     """
     return _export("csv")
 
@@ -74,7 +74,7 @@ def export_tasks_csv() -> Response:
 @blp.response(200, headers=("Content-Disposition",), errors=("quota_exceeded",))
 @requires(Permission.TASK_READ)
 def export_tasks_ics() -> Response:
-    """Export your tasks as iCalendar to-dos, for calendars to show, without the trash. Projects are left out."""
+    """Export your tasks as iCalendar to-dos, without the trash and without projects."""
     return _export("ics")
 
 
@@ -90,7 +90,7 @@ def _recorded_export(form: str) -> Iterator[bytes]:
 
 
 def _imports(content: dict[str, Any], *codes: str) -> Callable[[Any], Any]:
-    """Declare what the two imports have in common."""
+    """Declare what both imports share."""
 
     def decorate(view: Any) -> Any:
         errors = ("quota_exceeded", "project_archived", "idempotency_key_in_use", *codes)
@@ -107,10 +107,9 @@ def _imports(content: dict[str, Any], *codes: str) -> Callable[[Any], Any]:
 def import_tasks_json(query: dict[str, Any]) -> Response:
     """Add the tasks, projects and labels of a JSON file: all of them, or none.
 
-    Of the file, `tasks` must be there. A project or label that you have already is used as it is; the others are
-    created as the file describes them. Errors are listed by row. A file has up to 16 MiB, and up to 20,000 tasks,
-    20,000 projects and 20,000 labels. You may have one import under way: 429 for another one, 409 for one with the same
-    `Idempotency-Key`.
+    The file must have `tasks`. Projects and labels that you already have do not change; the others are created as the
+    file describes them. Errors are listed by row. A file has up to 16 MiB, and up to 20,000 tasks, 20,000 projects and
+    20,000 labels. You may run one import at a time: another one gets 429, or 409 if it has the same `Idempotency-Key`.
     """
     return _import("json", JSON, dry_run="dry_run" in query)
 
@@ -120,24 +119,24 @@ def import_tasks_json(query: dict[str, Any]) -> Response:
 def import_tasks_csv(query: dict[str, Any]) -> Response:
     """Add the tasks of a CSV file: all of them, or none.
 
-    The CSV of the export, or a table of your own with a column `title`; as the body, or as the one file of a form.
+    Send the CSV of the export, or your own table with a column `title`, as the body or as the only file of a form.
     Projects and labels that do not exist are created. Errors are listed by row. A file has up to 16 MiB and 20,000
-    rows. You may have one import under way: 429 for another one, 409 for one with the same `Idempotency-Key`.
+    rows. You may run one import at a time: another one gets 429, or 409 if it has the same `Idempotency-Key`.
     """
     return _import("csv", CSV, FORM, dry_run="dry_run" in query)
 
 
 def _import(form: str, *media_types: str, dry_run: bool) -> Response:
-    """Import the file that the request brings. A dry run keeps nothing, so it has no use for an Idempotency-Key."""
+    """Import the file of the request. A dry run stores nothing, so it ignores the Idempotency-Key."""
     with IMPORTS.hold(caller().id, request_key()):
         pieces = receive(*media_types)
         content = digest(pieces)
-        if not dry_run and (answer := _answered(content)):
-            return answer
+        if not dry_run and (stored := _stored_response(content)):
+            return stored
         with WORKING_IMPORTS.hold(caller().id):
             file = read_file(form, pieces, now())
-            if not dry_run and (answer := find_stored_response(content)):  # another process was quicker
-                return answer
+            if not dry_run and (stored := find_stored_response(content)):  # another process has imported it meanwhile
+                return stored
             created = add_file(file)
             response = json_response({**created, "dry_run": dry_run}, 200, {}, etag=False)
             if dry_run:
@@ -149,18 +148,18 @@ def _import(form: str, *media_types: str, dry_run: bool) -> Response:
             return response
 
 
-def _answered(content: bytes) -> Response | None:
-    """Return the answer to the same request, and leave the owner unlocked while the file is read."""
-    answer = find_stored_response(content)
+def _stored_response(content: bytes) -> Response | None:
+    """Return the stored response of the same request. Unlocks the owner: parsing must not block other requests."""
+    stored = find_stored_response(content)
     db.session.rollback()
-    return answer
+    return stored
 
 
 @me.get("/export")
 @me.response(200, ExportSchema, headers=("Content-Disposition",), errors=("quota_exceeded",))
 @requires(Permission.ACCOUNT_READ)
 def export_account() -> Response:
-    """Export everything that is stored of you, as one JSON document."""
+    """Export all data of your account as one JSON document."""
     return download(caller().id, "taskapi-export.json", "application/json", _recorded_account())
 
 

@@ -1,4 +1,4 @@
-"""What tasks, projects and labels look like in a file."""
+"""The schemas of tasks, projects and labels in a file, and of imports and exports."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -20,14 +20,17 @@ MOST_ROWS = 20_000
 
 
 class FileTaskSchema(BodySchema, TaskSchema):
-    """A task in a file. It belongs to a project by its name, and to another task by that one's id in the file."""
+    """A task in a file. It names its project by name, and its parent by the `id` in the file."""
 
     read_only = ("project_id", "deleted_at", "version")
 
     id = Text(  # type: ignore[assignment]
         1,
         64,
-        metadata={"description": "What other rows call this one. An import gives ids of its own.", "example": "1"},
+        metadata={
+            "description": "The id in the file, for `parent_id`. An import creates new ids.",
+            "example": "1",
+        },
     )
     project = Text(
         1,
@@ -42,23 +45,23 @@ class FileTaskSchema(BodySchema, TaskSchema):
         1, 64, allow_none=True, metadata={"description": "The id of another row of the file."}
     )
     created_at = Instant(allow_none=True)
-    updated_at = Instant(allow_none=True, metadata={"description": "For you to read; an import leaves it aside."})
-    completed_at = Instant(allow_none=True, metadata={"description": "Of a task that is done."})
+    updated_at = Instant(allow_none=True, metadata={"description": "For information; an import ignores it."})
+    completed_at = Instant(allow_none=True, metadata={"description": "Only with the status `done`."})
 
     class Meta:
         exclude = ("project_id", "deleted_at", "version")
 
     @validates_schema
     def completed_when_done(self, task: dict[str, Any], **_: Any) -> None:
-        """Refuse a completion of what is not done."""
+        """Reject a completion time of a task that is not done."""
         if task.get("completed_at") and task.get("status") != Status.DONE:
-            raise ValidationError("Only a task that is done has one.", "completed_at")
+            raise ValidationError("Only a task with the status done can have it.", "completed_at")
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def project_by_name(self, _task: dict[str, Any], original: Any, **_: Any) -> None:
-        """Refuse a project that only its id names: the task would lose it."""
+        """Reject a `project_id` without `project`, because the task would lose its project."""
         if isinstance(original, dict) and original.get("project_id") is not None and not original.get("project"):
-            raise ValidationError("A file names a project by its name, in `project`.", "project_id")
+            raise ValidationError("Name the project in `project` instead.", "project_id")
 
 
 FILE_TASK = FileTaskSchema()
@@ -71,12 +74,12 @@ class FileProjectSchema(BodySchema):
 
     read_only = tuple(PROJECT.fields)
 
-    name = Text(1, 100, required=True, metadata={"example": "Balcony", "description": "Unique, in any case."})
+    name = Text(1, 100, required=True, metadata={"example": "Balcony", "description": "Unique, ignoring case."})
     description = Text(
         0, 2000, multiline=True, allow_none=True, load_default="", metadata={"example": "Pots and tubs."}
     )
     color = Color(allow_none=True)
-    archived = Flag(load_default=False, metadata={"description": "The tasks of the file are added to it even so."})
+    archived = Flag(load_default=False, metadata={"description": "An import adds tasks to it even if true."})
 
 
 class FileLabelSchema(BodySchema):
@@ -84,16 +87,16 @@ class FileLabelSchema(BodySchema):
 
     read_only = tuple(LABEL.fields)
 
-    name = Text(1, 50, required=True, metadata={"example": "home", "description": "Unique, in any case."})
+    name = Text(1, 50, required=True, metadata={"example": "home", "description": "Unique, ignoring case."})
     color = Color(allow_none=True)
 
 
 class FileSchema(Schema):
     """A file of tasks, with the projects and labels that they are in.
 
-    `projects` and `labels` may be left out: a name that only a task gives is created without other properties.
-    Fields that a task, project or label shows elsewhere (`version`, `task_counts`, …) are accepted and ignored; so is
-    `project_id` if it is null or `project` names the project.
+    `projects` and `labels` may be left out: a project or label that only tasks name is created with this name alone.
+    Fields that a task, project or label shows elsewhere (`version`, `task_counts`, …) are accepted and ignored.
+    `project_id` is ignored too, if it is null or the task has a `project`.
     """
 
     projects = fields.List(fields.Nested(FileProjectSchema), validate=Length(0, MOST_ROWS))
@@ -128,24 +131,24 @@ class UploadSchema(Schema):
 
 
 class ImportQuerySchema(Schema):
-    """Whether to keep what the import does."""
+    """The options of an import."""
 
     dry_run = Switch(
-        metadata={"description": "Check the file and report what would be created, and keep nothing of it."}
+        metadata={"description": "Check the file and report what an import would create, but store nothing."}
     )
 
 
 class ImportedSchema(Schema):
-    """What an import has made, or would make."""
+    """What an import has created, or would create."""
 
-    created = fields.Integer(metadata={"description": "How many tasks.", "example": 2})
-    projects = fields.Integer(metadata={"description": "How many projects that there were not yet.", "example": 1})
-    labels = fields.Integer(metadata={"description": "How many labels that there were not yet.", "example": 0})
+    created = fields.Integer(metadata={"description": "The number of new tasks.", "example": 2})
+    projects = fields.Integer(metadata={"description": "The number of new projects.", "example": 1})
+    labels = fields.Integer(metadata={"description": "The number of new labels.", "example": 0})
     dry_run = fields.Boolean()
 
 
 class ExportSchema(Schema):
-    """Everything that is stored of you: your account, and under its name each table that has rows of yours."""
+    """All data of your account: the account, and each table with your rows under the name of the table."""
 
     class Meta:
         """Allow other members: one for each table."""

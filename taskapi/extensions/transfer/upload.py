@@ -1,6 +1,6 @@
-"""The body of an import: received in pieces, and read row by row, so that memory never holds it twice.
+"""The body of an import, received in pieces and parsed row by row.
 
-Each piece is dropped as soon as its rows are read.
+Each piece is freed once its rows are parsed, so that memory never holds the body twice.
 """
 
 import re
@@ -20,9 +20,9 @@ from taskapi.api.parsing import CHUNK_BYTES, MAX_MEMBERS, read_chunks, read_valu
 from taskapi.config import settings
 
 MOST_BYTES: Final = 16 * 1024 * 1024
-MOST_ROW_CHARACTERS: Final = 512 * 1024  # of JSON or CSV: the longest row that is valid has 300,000, each one escaped
+MOST_ROW_CHARACTERS: Final = 512 * 1024  # of JSON or CSV; a valid row has at most 300,000, if all are escaped
 FORM: Final = "multipart/form-data"
-FORM_BYTES: Final = 64 * 1024  # of what a form has besides its file
+FORM_BYTES: Final = 64 * 1024  # of a form, besides its file
 ROWS_DEPTH: Final = 2  # rows are in an array in an object
 BEGIN: Final = object()
 _BLANK = re.compile(r"[ \t\n\r]*")
@@ -31,7 +31,7 @@ Pieces = deque[bytes]
 
 
 def receive(*media_types: str) -> Pieces:
-    """Return the file that the request brings, as its body or in a form. Responds 413, 415, 422 or 400 otherwise."""
+    """Return the file of the request, from its body or from a form. Responds 400, 413, 415 or 422."""
     most = max(MOST_BYTES, settings().max_body_bytes)
     if request.mimetype == FORM and FORM in media_types and not request.content_encoding:
         return _file_of_form(most)
@@ -40,7 +40,7 @@ def receive(*media_types: str) -> Pieces:
 
 
 def digest(pieces: Pieces) -> bytes:
-    """Return what identifies the content of a file, whether it came in a form or not."""
+    """Return a digest of the file, the same with and without a form."""
     hashed = sha256()
     for piece in pieces:
         hashed.update(piece)
@@ -48,7 +48,7 @@ def digest(pieces: Pieces) -> bytes:
 
 
 def _file_of_form(most: int) -> Pieces:
-    """Return the one file of a form."""
+    """Return the only file of a form. Responds 400, 413 or 422."""
     _, options = parse_options_header(request.headers.get("Content-Type", ""))
     body: Any = BufferedReader(_PieceReader(read_chunks(most + FORM_BYTES)))
     parser = FormDataParser(
@@ -60,7 +60,7 @@ def _file_of_form(most: int) -> Pieces:
     try:
         _, fields, files = parser.parse(body, FORM, None, options)
     except (ValueError, OSError):
-        problem("malformed_request", "The form cannot be read.")
+        problem("malformed_request", "The form is malformed.")
     faults = {name: ["Unknown field."] for name in fields}
     found = [file for _, file in files.items(multi=True)]
     if len(found) != 1:
@@ -74,18 +74,18 @@ def _file_of_form(most: int) -> Pieces:
 
 
 class _PieceReader(RawIOBase):
-    """A stream of bytes that drops each piece as it is read."""
+    """A stream of bytes that frees each piece once it is read."""
 
     def __init__(self, pieces: Pieces) -> None:
         self._pieces = pieces
         self._rest = memoryview(b"")
 
     def readable(self) -> bool:
-        """Return whether it can be read: always."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer as far as one piece goes; returns how many bytes."""
+        """Copy bytes of one piece to a buffer, and return their number."""
         if not self._rest and self._pieces:
             self._rest = memoryview(self._pieces.popleft())
         size = min(len(buffer), len(self._rest))
@@ -95,12 +95,12 @@ class _PieceReader(RawIOBase):
 
 
 def open_text(pieces: Pieces) -> TextIOWrapper:
-    """Return the text of a file, to be read line by line."""
+    """Return a stream of the text of a file."""
     return TextIOWrapper(BufferedReader(_PieceReader(pieces)), "utf-8-sig", newline="")
 
 
 class JsonText:
-    """JSON text that is decoded as it is read: always as much ahead as a row may have."""
+    """JSON text that is decoded while it is parsed. It decodes ahead by the maximum length of a row."""
 
     def __init__(self, pieces: Pieces) -> None:
         self._pieces = pieces
@@ -110,7 +110,7 @@ class JsonText:
         self._ended = False
 
     def peek(self) -> str:
-        """Return the next character that is not blank; nothing at the end."""
+        """Return the next character after white space without consuming it; empty at the end."""
         while True:
             self._fill()
             self._at = _BLANK.match(self._text, self._at).end()  # type: ignore[union-attr]
@@ -118,14 +118,14 @@ class JsonText:
                 return self._text[self._at : self._at + 1]
 
     def take(self, *expected: str) -> str:
-        """Return the next character that is not blank, and go behind it. Responds 400 unless it is expected."""
+        """Consume and return the next character after white space. Responds 400 if it is not expected."""
         if (found := self.peek()) not in expected:
             problem("malformed_json")
         self._at += 1
         return found
 
     def value(self, depth: int = 0) -> Any:
-        """Return the next value, and go behind it. Responds 400 if there is none, or one longer than a row may be."""
+        """Consume and return the next value. Responds 400 if it is malformed or too long."""
         self.peek()
         self._fill()
         value, end = read_value(self._text, self._at, depth)
@@ -147,9 +147,9 @@ class JsonText:
 
 
 def read_lists(pieces: Pieces, names: frozenset[str]) -> Iterator[tuple[str, Any]]:
-    """Yield the items of the lists that an object of JSON has, each with the name of its list, as they come.
+    """Yield the items of the lists in a JSON object, each with the name of its list.
 
-    The name with BEGIN says that a list begins. Responds 400 if it is not JSON, and 422 if it has other members.
+    A list starts with its name and BEGIN. Responds 400 to malformed JSON, and 422 to other members.
     """
     text = JsonText(pieces)
     if text.peek() != "{":
@@ -178,7 +178,7 @@ def read_lists(pieces: Pieces, names: frozenset[str]) -> Iterator[tuple[str, Any
 
 
 def _member_name(text: JsonText, seen: set[str]) -> str:
-    """Return the name of the next member, add it to the names seen before, and go behind its colon."""
+    """Consume the name and the colon of the next member. Add the name to `seen`, and return it."""
     name = text.value()
     if not isinstance(name, str):
         problem("malformed_json")

@@ -1,4 +1,4 @@
-"""The browser client at /: static files that know the API by HTTP alone, and the routes that serve them."""
+"""The browser client at /: static files that use the API over HTTP, and the routes that serve them."""
 
 from taskapi.extensions import Extension
 from taskapi.extensions.web.routes import init_web

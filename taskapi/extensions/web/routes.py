@@ -1,7 +1,7 @@
-"""/: the browser client's page, and under /static/ what the page is made of.
+"""/: the page of the browser client, and its files under /static/.
 
-The address of a file has the digest of all of them in it. A module imports its neighbours by relative address, so a
-page runs on the files of one release, and a browser may keep each for ever.
+The URL of a file contains a digest of all files. Modules import each other by relative URLs, so a page uses the files
+of one release only, and browsers may cache each file permanently.
 """
 
 from hashlib import sha256
@@ -23,7 +23,7 @@ pages = Blueprint("web", __name__)
 
 
 def _page(template: str) -> bytes:
-    """Return the page with the addresses of this release; it names all modules, to be fetched at once."""
+    """Return the page with the URLs of this release, and with preloads of all modules."""
     preloads = [f'<link rel="modulepreload" href="static/{name}">' for name in FILES if name.endswith(".js")]
     return template.replace("<!-- modules -->", "\n".join(preloads)).replace("static/", f"static/{RELEASE}/").encode()
 
@@ -43,7 +43,7 @@ def show_client() -> Response:
 @pages.get("/static/<release>/<path:name>")
 @public
 def show_file(release: str, name: str) -> Response:
-    """Show one of the client's files; those of another release are not here."""
+    """Show a file of the client. Responds 404 for a file of another release."""
     if release != RELEASE or name not in FILES:
         raise NotFound
     response = Response(FILES[name], content_type=TYPES[Path(name).suffix])
@@ -54,12 +54,12 @@ def show_file(release: str, name: str) -> Response:
 
 
 def init_web(app: Flask, _settings: Settings) -> None:
-    """Serve the client."""
+    """Serve the browser client."""
     app.register_blueprint(pages)
 
 
 def _conditional(response: Response) -> Response:
-    """Return the response under its tag, or 304 where the browser has it already."""
+    """Return the response with an entity tag, or 304 if the browser has the same version."""
     response.add_etag()
     response.make_conditional(request)
     return response

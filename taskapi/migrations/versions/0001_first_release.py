@@ -61,8 +61,8 @@ CREATE TRIGGER audit_entries_keep_all BEFORE TRUNCATE ON audit_entries
     FOR EACH STATEMENT EXECUTE FUNCTION audit_entries_keep();
 """
 
-# SQLite's full-text index of task words (FTS5, trigrams). An FTS5 row has a number for its key, and task_search_rows
-# gives each task its number. Only owners with more than 500 tasks are indexed: below that a scan is as fast, and the
+# SQLite's full-text index of task words (FTS5, trigrams). The key of an FTS5 row is a number, and task_search_rows
+# has the number of each task. Only owners with more than 500 tasks are indexed: below that a scan is as fast, and the
 # index would add a quarter to the time of an insert. The tasks of an owner are added when the counter passes 500.
 # A later batch migration of tasks or change_counters rebuilds the table, and must create its triggers again.
 SEARCH_ON_SQLITE = (
@@ -110,7 +110,7 @@ SEARCH_ON_SQLITE = (
     """,
 )
 
-# PostgreSQL shows and accepts only the rows of the user whom a transaction acts for. FORCE subjects the owner of the
+# PostgreSQL shows and accepts only the rows of the user whose id the transaction sets. FORCE subjects the owner of the
 # tables too. A later migration that changes rows of these tables sees none of them until it lifts FORCE.
 RLS_TABLES = ("change_counters", "tombstones", "idempotency_keys", "projects", "labels", "tasks", "task_labels")
 IS_OWNER = "owner_id = nullif(current_setting('taskapi.user_id', true), '')::uuid"

@@ -42,12 +42,12 @@ DEFAULT_ALG: Final = "HS256"
 
 
 def check_keys() -> str | None:
-    """Return why no token can be verified, or that the key set was not read for too long; or None."""
+    """Return why no token can be verified, or how long ago the key set was read if that is too long; else None."""
     if not current_key_set().keys:
         return "no key verifies tokens"
     reloader, max_age = key_reloader(), settings().jwt_keys_max_age_seconds
     if reloader.age() > max_age:
-        reloader.reload_for_unknown_kid()  # there may have been no request for a while
+        reloader.reload_for_unknown_kid()  # without recent requests, nothing has reloaded the key set
     return f"the key set was last read {reloader.age():.0f} s ago" if reloader.age() > max_age else None
 
 
@@ -70,7 +70,7 @@ def init_keys(app: Flask, settings: Settings) -> None:
     if signing and settings.jwt_algorithm not in {"", signing.alg}:
         raise SettingsError(
             f"{PREFIX}JWT_ALGORITHM: The signing key is for {signing.alg}, and the key decides. "
-            f"Leave this setting out; `flask keys rotate --alg {settings.jwt_algorithm}` brings another key."
+            f"Remove this setting, or replace the key by `flask keys rotate --alg {settings.jwt_algorithm}`."
         )
     app.extensions["taskapi-keys"] = reloader
 
@@ -115,4 +115,4 @@ def _read_own_sealing_key(app: Flask, path: Path) -> Key:
             create_file(path, [new_sealing_key()])
         return read_key(parse_members(path.read_bytes())[0])
     except OSError as error:
-        raise SourceError(f"has no sealing key, and none can be kept in {path}: {error.strerror}") from None
+        raise SourceError(f"has no sealing key, and none can be written to {path}: {error.strerror}") from None

@@ -57,11 +57,11 @@ MAX_KID_LENGTH: Final = 128
 
 
 class InvalidKeyError(ValueError):
-    """A key does not fit its algorithm or its place. The message says why and contains no part of the key."""
+    """A key is invalid for its algorithm or its use. The message says why and contains no part of the key."""
 
 
 class State(StrEnum):
-    """The states of a key, in order: published, signing, only verifying what it signed, out of use."""
+    """The states of a key, in order: published, signing, only verifying, out of use."""
 
     STAGED = "staged"
     SIGNING = "signing"
@@ -169,7 +169,7 @@ def load_jwk(data: bytes) -> Jwk:
     except ValueError:
         raise InvalidKeyError("is neither a PEM key nor a JWK") from None
     if not isinstance(jwk, dict):
-        raise InvalidKeyError("is no JWK")
+        raise InvalidKeyError("is not a JWK")
     read_key(jwk)
     return jwk
 
@@ -219,13 +219,13 @@ def _read_material(jwk: Jwk, alg: str) -> tuple[Any, bytes]:
     try:
         return jwt.PyJWK(jwk, PYJWT_NAMES.get(alg, alg)).key, base64url.decode(jwk.get("k") or jwk.get("d", ""))
     except (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError):
-        raise InvalidKeyError(f"is no valid {jwk['kty']} key") from None
+        raise InvalidKeyError(f"is not a valid {jwk['kty']} key") from None
 
 
 def _read_kid(jwk: Jwk) -> str:
     kid = jwk.get("kid") or thumbprint(jwk)
     if not isinstance(kid, str) or len(kid) > MAX_KID_LENGTH or not kid.isprintable():
-        raise InvalidKeyError(f"has a kid that is no text of up to {MAX_KID_LENGTH} characters")
+        raise InvalidKeyError(f"has a kid that is not text of up to {MAX_KID_LENGTH} characters")
     return kid
 
 
@@ -233,7 +233,7 @@ def _read_word(words: type[Word], word: Any) -> Word:
     try:
         return words(word)
     except ValueError:
-        raise InvalidKeyError(f"is marked {word!r}; possible are {', '.join(words)}") from None
+        raise InvalidKeyError(f"has the value {word!r}; allowed are {', '.join(words)}") from None
 
 
 def _check_length(key: Key) -> None:
@@ -245,7 +245,7 @@ def _check_length(key: Key) -> None:
 
 
 def _check_signature(key: Key) -> None:
-    """Sign and verify once, so that a private and a public half that do not match are found before a sign-in."""
+    """Sign and verify once, to find a private and a public part that do not match before the first sign-in."""
     if key.private is None:
         return
     try:
@@ -253,4 +253,4 @@ def _check_signature(key: Key) -> None:
     except jwt.InvalidKeyError:
         raise InvalidKeyError("is a PEM, DER or JWK key, not an HMAC secret") from None
     except (jwt.PyJWTError, ValueError, TypeError):
-        raise InvalidKeyError("does not verify what it signs") from None
+        raise InvalidKeyError("does not verify its own signature") from None

@@ -25,7 +25,7 @@ class KeySet:
     """The keys in use. A key set never changes; a new one replaces it.
 
     `signing` is None if this instance only verifies; `keys` verify tokens, by `kid`; the first of `sealing` is current.
-    `verified` caches the callers of verified tokens and `derived` the derived secrets; both end with the key set.
+    `verified` caches the callers of verified tokens, and `derived` the derived secrets, until the key set is replaced.
     """
 
     signing: Key | None
@@ -49,7 +49,7 @@ class KeySet:
         ]
 
     def secrets(self, purpose: str) -> list[bytes]:
-        """Return 32-byte secrets for `purpose`: the first is current, the others may have made values still in use."""
+        """Return 32-byte secrets for `purpose`: the first is current, the others made values that may be in use."""
         derived: list[bytes] | None = self.derived.get(purpose)
         if derived is None:
             derived = self.derived[purpose] = [key.derive(purpose) for key in self.sealing]
@@ -61,13 +61,13 @@ def parse_key_set(text: str | bytes) -> KeySet:
     keys = [_read_member(jwk) for jwk in parse_members(text) if jwk["state"] != State.RETIRED]
     by_kid = {key.kid: key for key in keys}
     if len(by_kid) < len(keys):
-        raise InvalidKeyError("has two keys of the same kid")
+        raise InvalidKeyError("has two keys with the same kid")
     tokens = {kid: key for kid, key in by_kid.items() if key.use == Use.SIG}
     signing = _find_signing(tokens.values())
     if not tokens:
         raise InvalidKeyError("has no key for tokens")
     if signing is None and any(key.private for key in tokens.values()):
-        raise InvalidKeyError("has no key that is marked as signing")
+        raise InvalidKeyError("has no key with the state signing")
     _find_signing(key for key in keys if key.use == Use.SEAL)
     sealing = sorted(
         (key for key in keys if key.private), key=lambda key: (key.state != State.SIGNING, key.use != Use.SEAL)
@@ -101,9 +101,7 @@ def _read_member(jwk: Jwk) -> Key:
 def _find_signing(keys: Iterable[Key]) -> Key | None:
     found = [key for key in keys if key.state == State.SIGNING]
     if len(found) > 1:
-        raise InvalidKeyError(
-            f"has {len(found)} keys that are marked as signing: {', '.join(key.kid for key in found)}"
-        )
+        raise InvalidKeyError(f"has {len(found)} keys with the state signing: {', '.join(key.kid for key in found)}")
     return found[0] if found else None
 
 

@@ -29,7 +29,7 @@ MODE: Final = 0o600
 
 
 def new_members(alg: str) -> Members:
-    """Return the keys of a new key set: one that signs, and a sealing key that outlives it."""
+    """Return the keys of a new key set: one that signs, and a sealing key, which is not rotated with it."""
     return [new_member(generate_key(alg), State.SIGNING, alg=alg), new_sealing_key()]
 
 
@@ -88,7 +88,7 @@ def promote_key(members: Members, kid: str) -> Jwk:
 
 
 def retire_key(members: Members, kid: str) -> Jwk:
-    """Take a key out of use, and erase its secret part."""
+    """Retire a key, and erase its secret part."""
     jwk = find_key(members, kid)
     if jwk["state"] not in {State.STAGED, State.VERIFYING}:
         raise InvalidKeyError(f"has the key {kid_of(jwk)} as {jwk.get('state')}; promote another first")
@@ -148,7 +148,7 @@ def write_new_file(path: Path, members: Members) -> None:
 def rewrite_file(path: Path, change: Callable[[Members], Jwk]) -> Jwk:
     """Change the keys of a file, and return the key that `change` returns.
 
-    Raises InvalidKeyError if the result is no key set, another process is writing, or the file changed meanwhile.
+    Raises InvalidKeyError if the result is not a key set, another process is writing, or the file changed meanwhile.
     """
     path = path.resolve()
     before = path.read_bytes()

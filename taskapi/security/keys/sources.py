@@ -24,13 +24,13 @@ _STORE_URL: Final = re.compile(r"([a-z][a-z0-9-]+)://(.+)", re.DOTALL)
 
 
 class SourceError(Exception):
-    """A key source cannot be read. The message says why and follows the name of the place, as "cannot be read"."""
+    """A key source cannot be read. The message follows the name of the source: "cannot be read"."""
 
 
 class Source(NamedTuple):
     """A place that the key set is read from. A file has a `path` and can be written.
 
-    A `remote` source is read in the background. `warning` returns what an operator should know of it, or None.
+    A `remote` source is read in the background. `warning` returns a message for the operator, or None.
     """
 
     place: str
@@ -54,7 +54,7 @@ def open_source(location: str) -> Source:
         return Source(location, partial(_read_variable, location.removeprefix("env:")))
     if found := _STORE_URL.fullmatch(location):
         if found[1] not in _STORES:
-            raise SourceError(f"is no place that we know: {found[1]}://")
+            raise SourceError(f"has an unknown scheme: {found[1]}://")
         return _STORES[found[1]](location)
     path = Path(location)
     return Source(location, partial(_read_file, path), path)
@@ -85,7 +85,7 @@ def _read_variable(name: str) -> str:
 class KeyReloader:
     """The current key set of an application, reloaded without a restart and shared by its threads.
 
-    A source that cannot be read, or holds no valid key set, leaves the last one in use. Raises SourceError and
+    A source that cannot be read, or has no valid key set, leaves the last one in use. Raises SourceError and
     InvalidKeyError at the first reading.
     """
 

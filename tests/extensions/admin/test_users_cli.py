@@ -104,17 +104,17 @@ def test_the_last_role_is_not_revoked(users, person):
 
 def test_a_person_is_shut_out_and_let_in_again(users, person, client):
     name = person.username
-    assert users("deactivate", name) == (0, f"{name} is shut out, and signed out everywhere.\n")
+    assert users("deactivate", name) == (0, f"{name} is deactivated. All its sessions have ended.\n")
     assert person.get(ME).json["code"] == "token_revoked"
     assert not enters(client, name)
-    assert users("activate", name) == (0, f"{name} may sign in.\n")
+    assert users("activate", name) == (0, f"{name} can sign in.\n")
     assert enters(client, name)
 
 
 def test_a_password_is_set_and_all_sessions_end(users, person, client):
     other = "another horse altogether"
     code, output = users("set-password", person.username, "--password-stdin", stdin=f"{other}\n")
-    assert (code, output) == (0, f"{person.username} has another password, and is signed out everywhere.\n")
+    assert (code, output) == (0, f"{person.username} has a new password. All its sessions have ended.\n")
     assert person.get(ME).json["code"] == "token_revoked"
     assert not enters(client, person.username)
     assert enters(client, person.username, other)
@@ -128,14 +128,14 @@ def test_a_password_set_for_somebody_has_the_rules_of_the_api(users, person, cli
 
 
 def test_a_person_is_signed_out(users, person, client):
-    assert users("sign-out", person.username) == (0, f"{person.username} is signed out everywhere.\n")
+    assert users("sign-out", person.username) == (0, f"All sessions of {person.username} have ended.\n")
     assert person.get(ME).json["code"] == "token_revoked"
     assert enters(client, person.username)
 
 
 def test_password_is_asked_for_twice_and_not_shown(terminal, client):
-    prompts = ("Password:", PASSWORD), ("The same again:", "something else")
-    typed = [*prompts, prompts[0], ("The same again:", PASSWORD)]
+    prompts = ("Password:", PASSWORD), ("Repeat the password:", "something else")
+    typed = [*prompts, prompts[0], ("Repeat the password:", PASSWORD)]
     code, output = terminal("create", "katherine", typed=typed)
     assert (code, "do not match" in output, PASSWORD in output) == (0, True, False), output
     assert enters(client, "katherine")
@@ -205,12 +205,12 @@ def test_without_terminal_delete_names_the_option_that_confirms(users, person):
 
 
 def test_a_person_is_deleted_when_that_is_confirmed(users, terminal, person, client):
-    prompt = f"Delete {person.username} and everything that they own, for good? [y/N]:"
+    prompt = f"Delete {person.username} and all its data permanently? [y/N]:"
     code, _ = terminal("delete", person.username, typed=[(prompt, "n")])
     assert code == 1
     assert person.get(ME).status_code == 200
     code, output = users("delete", person.username, "--yes")
-    assert (code, output) == (0, f"Deleted {person.username} and everything that they owned.\n")
+    assert (code, output) == (0, f"Deleted {person.username} and all its data.\n")
     assert not enters(client, person.username)
     assert person.get(ME).json["code"] == "token_revoked"
 
@@ -234,7 +234,7 @@ def test_each_command_shows_the_account_in_json_if_so_asked(users, person, words
 @pytest.mark.parametrize("words", [["grant", "admin"], ["deactivate"], ["sign-out"], ["set-password"], ["delete"]])
 def test_nobody_by_that_name_is_said_in_a_line(users, words):
     command, *rest = words
-    assert users(command, "nobody-at-all", *rest) == (1, "Error: There is no account nobody-at-all.\n")
+    assert users(command, "nobody-at-all", *rest) == (1, "Error: The account nobody-at-all does not exist.\n")
 
 
 def test_what_is_done_at_a_terminal_is_recorded_without_an_actor(users, signed_in, person):

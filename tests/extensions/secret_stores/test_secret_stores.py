@@ -147,7 +147,7 @@ def test_doctor_warns_about_a_vault_token_that_is_not_renewable(make_app: AppFac
     vault.data, vault.period, vault.renewable = {"keys": key_set_text(new_key("EdDSA"))}, 3600.0, renewable
     runner = make_app(JWT_KEYS="vault://secret/taskapi/keys#keys").test_cli_runner()
     output = runner.invoke(args=["doctor"]).output
-    assert ("warn  signing_key  the Vault token is not renewable and ends in 3600" in output) is not renewable
+    assert ("warn  signing_key  the Vault token is not renewable and expires in 3600" in output) is not renewable
 
 
 def test_doctor_warns_about_a_vault_token_that_could_not_be_renewed(

@@ -106,7 +106,7 @@ def test_what_was_broken_off_is_run_again(citus):
 def test_without_citus_it_is_refused_and_nothing_changed(scratch):
     result = shard(scratch, "--apply")
     assert result.exit_code == 1
-    assert result.output.startswith("Error: There is no Citus in this database; nothing was changed.")
+    assert result.output.startswith("Error: This database does not have Citus; nothing was changed.")
 
 
 @postgresql

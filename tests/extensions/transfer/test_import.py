@@ -105,7 +105,7 @@ def test_tasks_projects_and_labels_that_were_read_can_be_imported(owner, other):
 def test_task_whose_project_only_an_id_names_is_refused_with_the_way_to_name_it(owner):
     project_id = owner.post("/api/v1/projects", json={"name": "Garden"}).json["id"]
     task = owner.post(TASKS, json={"title": "Water", "project_id": project_id}).json
-    says = {"project_id": ["A file names a project by its name, in `project`."]}
+    says = {"project_id": ["Name the project in `project` instead."]}
     assert faults(bring(owner, [task, {**task, "title": ""}])) == {
         "0": says,
         "1": says | {"title": ["Must have 1 to 200 characters."]},
@@ -141,7 +141,7 @@ def test_the_first_hundred_bad_rows_are_told_and_all_are_counted(owner):
 
 def test_an_id_may_come_once(owner):
     rows = [{"title": "a", "id": "x"}, {"title": "b"}, {"title": "c"}, {"title": "d", "id": "x"}]
-    assert faults(bring(owner, rows)) == {"3": {"id": ["Another row has it too."]}}
+    assert faults(bring(owner, rows)) == {"3": {"id": ["Another row has the same one."]}}
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])
@@ -160,7 +160,7 @@ def test_rows_that_lie_too_deep_are_refused(owner):
 def test_an_id_of_a_task_that_is_not_in_the_file_is_no_ones(owner, other, task):
     for client in (owner, other):
         answer = bring(client, [{"title": "Mine", "parent_id": task["id"]}])
-        assert faults(answer) == {"0": {"parent_id": ["There is no such row in the file."]}}
+        assert faults(answer) == {"0": {"parent_id": ["The file has no such row."]}}
     bring(other, [{"title": "Mine", "id": task["id"]}])
     assert owner.get(f"{TASKS}/{task['id']}").json == task
 
