@@ -1,1 +1,1 @@
-"""/labels: the words on your tasks."""
+"""/labels: the labels of your tasks."""

@@ -10,7 +10,7 @@ from taskapi.resources.models import Named
 
 
 class Label(Named, Model):
-    """A label: a word that any number of tasks may carry. While it is in the trash, none shows it."""
+    """A label of any number of tasks. While it is in the trash, no task shows it."""
 
     __tablename__ = "labels"
 
@@ -23,4 +23,4 @@ class Label(Named, Model):
     )
 
     if TYPE_CHECKING:
-        task_count: Mapped[int]  # mapped in taskapi.tasks.models, which knows the tasks
+        task_count: Mapped[int]  # mapped in taskapi.tasks.models, to avoid an import cycle

@@ -40,15 +40,15 @@ class Labels(Resource[Label]):
         super().apply(row, changes)
 
     def after_trash(self, row: Label, _moment: datetime) -> None:
-        """Take the label off its tasks."""
+        """Update the tasks with the label, which no longer show it."""
         update_labelled_tasks(row.id)
 
     def after_restore(self, row: Label) -> None:
-        """Put the label back on its tasks."""
+        """Update the tasks with the label, which show it again."""
         update_labelled_tasks(row.id)
 
     def before_permanent_deletion(self, row: Label) -> None:
-        """Take the label off its tasks, if it is not in the trash."""
+        """Update the tasks with the label, unless it is in the trash, where no task shows it."""
         if row.deleted_at is None:
             update_labelled_tasks(row.id)
 

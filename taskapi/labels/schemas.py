@@ -10,7 +10,7 @@ from taskapi.resources.pagination import PageSchema
 class LabelSchema(Schema):
     """A label."""
 
-    derived = True  # it shows counts of tasks beside its row
+    derived = True  # it also shows the number of its tasks
 
     id = fields.UUID(dump_only=True, metadata={"example": LABEL_ID})
     name = Text(
@@ -29,7 +29,7 @@ class LabelSchema(Schema):
     deleted_at = Instant(dump_only=True, allow_none=True, metadata={"description": "When it was moved to the trash."})
     version = fields.Integer(
         dump_only=True,
-        metadata={"description": "The number of your last change of it, which is its version.", "example": 7},
+        metadata={"description": "The number of the last change, which is its version.", "example": 7},
     )
 
 
@@ -44,12 +44,12 @@ class LabelPatchSchema(PatchSchema, LabelSchema):
 class LabelRestoreSchema(BodySchema):
     """The restoration of a label from the trash, optionally with a new name.
 
-    The other fields of a label are accepted and ignored, so that one that was read can be sent back.
+    The other fields of a label are accepted and ignored, so that you can send back a label that you have read.
     """
 
     read_only = tuple(LabelSchema().fields)
 
-    name = Text(1, 50, metadata={"example": "old home", "description": "A new name, if another one has its name now."})
+    name = Text(1, 50, metadata={"example": "old home", "description": "A new name, if another label has the old one."})
 
 
 LABEL = LabelSchema()

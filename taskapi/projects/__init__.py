@@ -1,1 +1,1 @@
-"""/projects: what your tasks are gathered in."""
+"""/projects: groups of your tasks."""

@@ -10,7 +10,7 @@ from taskapi.resources.models import Named
 
 
 class Project(Named, Model):
-    """A project: tasks of one owner's that belong together, and go to the trash together."""
+    """A group of tasks of one owner. They move to the trash together with the project."""
 
     __tablename__ = "projects"
 
@@ -30,4 +30,4 @@ class Project(Named, Model):
         self.description = self.description or ""
 
     if TYPE_CHECKING:
-        task_counts: Mapped[dict[str, int]]  # mapped in taskapi.tasks.models, which knows the tasks
+        task_counts: Mapped[dict[str, int]]  # mapped in taskapi.tasks.models, to avoid an import cycle

@@ -33,7 +33,7 @@ from taskapi.tasks.trash import delete_tasks_permanently, move_tasks_to_trash, r
 
 
 class Projects(Resource[Project]):
-    """Projects. The tasks of a project go to the trash with it, and come back with it."""
+    """Projects. The tasks of a project move to the trash and are restored with it."""
 
     def conditions(self, filters: frozenset[str]) -> list[ColumnElement[bool]]:
         """Return the conditions of a list; `archived` is one of the filters."""
@@ -45,7 +45,7 @@ class Projects(Resource[Project]):
         move_tasks_to_trash(Task.project_id == row.id, row.id, moment)
 
     def after_restore(self, row: Project) -> None:
-        """Restore the tasks that went to the trash with the project."""
+        """Restore the tasks that moved to the trash with the project."""
         restore_tasks(row.id)
 
     def before_permanent_deletion(self, row: Project) -> None:

@@ -19,7 +19,7 @@ class TaskCountsSchema(Schema):
 class ProjectSchema(Schema):
     """A project."""
 
-    derived = True  # it shows counts of tasks beside its row
+    derived = True  # it also shows the numbers of its tasks
 
     id = fields.UUID(dump_only=True, metadata={"example": PROJECT_ID})
     name = Text(
@@ -32,8 +32,8 @@ class ProjectSchema(Schema):
     color = Color(allow_none=True)
     archived = Flag(
         metadata={
-            "description": "An archived project takes no new tasks (409 `project_archived`). Its tasks can still be "
-            "changed, but lists and counts leave them out unless `archived=true` or the project is asked for."
+            "description": "An archived project accepts no new tasks (409 `project_archived`). Its tasks can still be "
+            "changed, but lists and counts leave them out unless `archived=true` or `project_id` names the project."
         },
     )
     task_counts = fields.Nested(TaskCountsSchema, dump_only=True)
@@ -42,7 +42,7 @@ class ProjectSchema(Schema):
     deleted_at = Instant(dump_only=True, allow_none=True, metadata={"description": "When it was moved to the trash."})
     version = fields.Integer(
         dump_only=True,
-        metadata={"description": "The number of your last change of it, which is its version.", "example": 7},
+        metadata={"description": "The number of the last change, which is its version.", "example": 7},
     )
 
 
@@ -57,7 +57,7 @@ class ProjectPatchSchema(PatchSchema, ProjectSchema):
 class ProjectRestoreSchema(BodySchema):
     """The restoration of a project from the trash, optionally with a new name.
 
-    The other fields of a project are accepted and ignored, so that one that was read can be sent back.
+    The other fields of a project are accepted and ignored, so that you can send back a project that you have read.
     """
 
     read_only = tuple(ProjectSchema().fields)
@@ -65,7 +65,7 @@ class ProjectRestoreSchema(BodySchema):
     name = Text(
         1,
         100,
-        metadata={"example": "Garden, the old one", "description": "A new name, if another one has its name now."},
+        metadata={"example": "Garden, the old one", "description": "A new name, if another project has the old one."},
     )
 
 

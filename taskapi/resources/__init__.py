@@ -1,1 +1,1 @@
-"""What tasks, projects and labels share: pages of a list, and responses that are stored under an Idempotency-Key."""
+"""The code that tasks, projects and labels share: CRUD, ownership, versions, pages, trash and Idempotency-Key."""

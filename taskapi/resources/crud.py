@@ -31,7 +31,7 @@ R = TypeVar("R", bound=Owned)
 
 
 class Resource(Generic[R]):
-    """One kind of owned rows, under a URL, as `schema` shows them. A subclass adds what follows from a change."""
+    """One kind of owned rows, under a URL, as `schema` shows them. A subclass adds the side effects of changes."""
 
     def __init__(self, url: str, model: type[R], schema: Schema, sort: tuple[SortKey, ...]) -> None:
         self.url = url
@@ -90,7 +90,7 @@ class Resource(Generic[R]):
             self.after_trash(row, moment)
 
     def restore(self, row_id: UUID, changes: dict[str, Any]) -> R:
-        """Take a row out of the trash, and return it. `changes` may have a new name; 409 if the name is taken."""
+        """Restore a row from the trash, and return it. `changes` may have a new name; 409 if the name is taken."""
         row = self.lock(row_id)
         if not isinstance(row, Trashable) or row.deleted_at is None:
             return row
@@ -113,13 +113,13 @@ class Resource(Generic[R]):
         return [self.model.deleted_at.is_not(None) if "deleted" in filters else self.model.deleted_at.is_(None)]
 
     def after_trash(self, row: R, moment: datetime) -> None:
-        """Change what follows from the move of a row to the trash at a moment."""
+        """Apply the side effects after a row was moved to the trash at `moment`."""
 
     def after_restore(self, row: R) -> None:
-        """Change what follows from the restoration of a row."""
+        """Apply the side effects after a row was restored."""
 
     def before_permanent_deletion(self, row: R) -> None:
-        """Change what follows from the permanent deletion of a row."""
+        """Apply the side effects before a row is deleted permanently."""
 
     def _saved(self, row: R) -> R:
         save(row)

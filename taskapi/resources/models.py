@@ -15,7 +15,7 @@ from taskapi.database import CODE_POINT_TEXT, INTERNAL, Model
 class ChangeCounter(Model):
     """The counter of an owner: the last version, the highest purged version, and the numbers of rows.
 
-    It is no part of the account, so that it can be on the shard of its owner's rows.
+    It is not part of the account, so that it can be on the shard of its owner's rows.
     """
 
     __tablename__ = "change_counters"
@@ -43,7 +43,7 @@ class Owned:
     version: Mapped[int] = mapped_column(BigInteger)
 
     def apply(self, changes: dict[str, Any]) -> None:
-        """Set the fields that `changes` names, and what follows from them."""
+        """Set the fields that `changes` names, and the columns that depend on them."""
         for name, value in changes.items():
             setattr(self, name, value)
 
@@ -55,7 +55,7 @@ class Trashable(Owned):
 
 
 class Named(Trashable):
-    """A row whose name is unique among its owner's rows outside the trash, in any case."""
+    """A row whose name is unique among its owner's rows outside the trash, ignoring case."""
 
     name: Mapped[str] = mapped_column(String(100))
     name_key: Mapped[str] = mapped_column(CODE_POINT_TEXT, info=INTERNAL)

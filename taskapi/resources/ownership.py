@@ -1,4 +1,4 @@
-"""Ownership: the caller's own rows, and nobody else's. Every owned row is reached through here."""
+"""Ownership: queries and checks that are limited to the rows of the caller."""
 
 from typing import TypeVar
 from uuid import UUID
@@ -44,7 +44,7 @@ def refuse_in_trash(row: Trashable) -> None:
 
 
 def reserve_quota(model: type[Owned], count: int = 1) -> int:
-    """Count new rows of the caller's, and reserve a version for each. Responds 409 beyond the quota of the model.
+    """Count new rows of the caller, and reserve a version for each. Responds 409 beyond the quota of the model.
 
     Locks the caller's rows until the transaction ends. Returns the last reserved version. A model without a column in
     the counter has no quota.
@@ -57,7 +57,7 @@ def reserve_quota(model: type[Owned], count: int = 1) -> int:
 
 
 def refuse_taken_name(model: type[Named], name: str, but: UUID | None = None) -> None:
-    """Respond 409 if another row outside the trash has the name, in any case."""
+    """Respond 409 if another row outside the trash has the name, ignoring case."""
     taken = select(model.id).where(is_owned(model), model.deleted_at.is_(None), model.name_key == name_key(name))
     if db.session.execute(taken).scalar() not in {None, but}:
         problem("name_taken")

@@ -1,1 +1,1 @@
-"""/tasks: your own tasks, and nobody else's."""
+"""/tasks: the tasks of the caller."""

@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-NEVER: Final = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)  # the sort key of no instant, ascending
-ALWAYS: Final = datetime(1970, 1, 1, tzinfo=UTC)  # the same, descending
+NEVER: Final = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)  # the ascending sort key of a missing instant
+ALWAYS: Final = datetime(1970, 1, 1, tzinfo=UTC)  # the descending sort key of a missing instant
 TICK: Final = timedelta(microseconds=1)
 ONE_DAY: Final = timedelta(days=1)
 UTC_ZONE: Final = ZoneInfo("UTC")
@@ -40,7 +40,7 @@ def end_of_day(day: date, zone: ZoneInfo) -> datetime:
 
 
 def day_of(moment: datetime, zone: ZoneInfo) -> date:
-    """Return the day that an instant lies in."""
+    """Return the day that contains an instant."""
     day = _local(moment, zone).date()
     if day < date.max and start_of_day(day + ONE_DAY, zone) <= moment:
         return day + ONE_DAY  # clocks were set back over midnight: the next day has started before
@@ -48,12 +48,12 @@ def day_of(moment: datetime, zone: ZoneInfo) -> date:
 
 
 def instant_key(instant: datetime) -> datetime:
-    """Return the sort key of an instant: itself, between the two keys that mean that there is none."""
+    """Return the sort key of an instant: the instant, limited to values between ALWAYS and NEVER."""
     return min(max(instant, ALWAYS + TICK), NEVER - TICK)
 
 
 def due_keys(due_date: date | None, due_at: datetime | None, zone: ZoneInfo) -> dict[str, datetime]:
-    """Return the sort keys of a task. A due day counts as its last microsecond where its owner lives."""
+    """Return the sort keys of a task. A due day counts as its last microsecond in the time zone of the owner."""
     due = due_at or (end_of_day(due_date, zone) if due_date else None)
     return _keys("due", due)
 
@@ -64,7 +64,7 @@ def completed_keys(completed_at: datetime | None) -> dict[str, datetime]:
 
 
 def _keys(name: str, instant: datetime | None) -> dict[str, datetime]:
-    """Return the ascending and the descending sort key of an instant; without one, both come last."""
+    """Return the ascending and the descending sort key of an instant. Without an instant, both sort last."""
     if instant is None:
         return {f"{name}_first": NEVER, f"{name}_last": ALWAYS}
     return dict.fromkeys((f"{name}_first", f"{name}_last"), instant_key(instant))

@@ -45,7 +45,7 @@ def add_task(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def insert_tasks(rows: list[dict[str, Any]]) -> None:
-    """Insert tasks, whose columns `new_row` returned, without the session, which would take several times as long."""
+    """Insert tasks with the columns that `new_row` returns. Bypasses the session, which takes several times as long."""
     if len(rows) == 1:
         _INSERT.all(writer(), rows[0])
     elif rows:
@@ -72,13 +72,13 @@ def change_task(task: Task, changes: dict[str, Any]) -> None:
 
 
 def _new_place(task: Task, changes: dict[str, Any]) -> dict[str, Any]:
-    """Return the project and the parent of a task after these changes. Responds 422 or 409 if it cannot have them."""
+    """Return the project and the parent of a task after these changes. Responds 422 or 409 if they are invalid."""
     if not changes.keys() & {"project_id", "parent_id"}:
         return {}
     project_id = changes.get("project_id", task.project_id)
     parent_id = changes.get("parent_id", task.parent_id)
     if "parent_id" not in changes and project_id != task.project_id:
-        parent_id = None  # a subtask that moves to another project alone leaves its parent
+        parent_id = None  # a subtask that moves to another project loses its parent
     elif parent_id:
         under = task.project_id if parent_id == task.parent_id else _project_under(task.id, parent_id)
         project_id = _refuse_other_project(changes.get("project_id"), under)
@@ -122,7 +122,7 @@ def _refuse_bad_project(project_id: UUID) -> None:
 def _unlabel(task: Task, room: int) -> None:
     """Remove the labels of a task, except those in the trash, which the task gets back when they are restored.
 
-    At most `room` of these stay, the last deleted first, so that no task gets more labels than it may have.
+    At most `room` of these stay, the most recently deleted first, so that no task exceeds the limit of labels.
     """
     mine = (TaskLabel.owner_id == task.owner_id, TaskLabel.task_id == task.id)
     kept = (

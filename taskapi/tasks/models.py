@@ -1,4 +1,4 @@
-"""A task, and the labels on it."""
+"""The models of tasks and of their labels."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -79,7 +79,7 @@ class Task(Trashable, Model):
     `due_first` and `due_last` are the due instant, or the last microsecond of the due day in the owner's time zone;
     without a due date they are the last and the first instant, so that such tasks come last in both directions.
     `completed_first` and `completed_last` are the same for completion. `deleted_with` is the task or project whose
-    deletion moved it to the trash: itself, its parent or its project. `labels` are the names of its labels.
+    deletion moved it to the trash: the task, an ancestor or its project. `labels` are the names of its labels.
     """
 
     __tablename__ = "tasks"
@@ -124,7 +124,7 @@ class Task(Trashable, Model):
         labels: Mapped[list[str]]
 
     def set_fields(self, changes: dict[str, Any], zone: ZoneInfo) -> None:
-        """Set the fields that `changes` names, and what follows from them. `zone` is the owner's time zone."""
+        """Set the fields that `changes` names, and the columns that depend on them. `zone` is the owner's time zone."""
         if changes.get("due_date"):
             changes.setdefault("due_at", None)
         if changes.get("due_at"):

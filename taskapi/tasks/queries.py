@@ -45,7 +45,15 @@ BORDERS = {
     "due_after", "due_before", "created_after", "created_before", "updated_after", "completed_after", "completed_before"
 }  # fmt: skip
 LABELS = ("label", "exclude_label")
-OTHERWISE = {"limit", "cursor", "sort", "q", "without", *LABELS, *CHOICES}  # parameters of the query under other names
+OTHERWISE = {
+    "limit",
+    "cursor",
+    "sort",
+    "q",
+    "without",
+    *LABELS,
+    *CHOICES,
+}  # renamed in the statement
 SHOWN_WHEN_ARCHIVED = {"archived", "deleted", "project_id", "parent_id"}  # filters that include archived projects
 
 
@@ -187,9 +195,9 @@ def _has_label(name: str) -> ColumnElement[bool]:
 def _words(words: list[str]) -> dict[str, str]:
     """Return the parameters of a search: a LIKE pattern for each word, and the phrases for the index of SQLite.
 
-    SQLite indexes only the tasks of users who have many, and no words of under three characters. The index compares
-    case by its own rules, so it only reduces the rows: LIKE decides, as on PostgreSQL. PostgreSQL has no such index,
-    because row-level security checks its policies before LIKE.
+    SQLite indexes only users with more than FEW_TASKS tasks, and only words of three characters or more. The index
+    compares case by its own rules, so it only reduces the rows: LIKE decides, as on PostgreSQL. PostgreSQL has no such
+    index, because row-level security checks its policies before LIKE.
     """
     long = [word for word in words if len(word) >= 3]
     indexed = bool(long) and db.engine.dialect.name == "sqlite" and _count_tasks() > FEW_TASKS

@@ -61,7 +61,7 @@ class TaskSchema(Schema):
     deleted_at = Instant(dump_only=True, allow_none=True, metadata={"description": "When it was moved to the trash."})
     version = fields.Integer(
         dump_only=True,
-        metadata={"description": "The number of your last change of it, which is its ETag.", "example": 7},
+        metadata={"description": "The number of the last change, which is its ETag.", "example": 7},
     )
 
     @validates_schema

@@ -24,7 +24,7 @@ NOTHING_TO_FIND: Final = "Must have a character to search for. Spaces, accents a
 
 
 def words_of(query: str) -> list[str]:
-    """Return the folded words of a query, without words that are part of another word."""
+    """Return the folded words of a query, without words that are part of another one."""
     words = [*dict.fromkeys(fold(query).split())]
     return [word for word in words if not any(word in other for other in words if other != word)]
 

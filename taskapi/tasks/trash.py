@@ -1,4 +1,4 @@
-"""The trash of tasks: a task goes there with its subtasks, and comes back with those that went there with it.
+"""The trash of tasks: a task moves there with its subtasks, and is restored with those that moved with it.
 
 `flask prune` empties the trash of all models, one owner at a time, because row-level security hides other owners' rows.
 """
@@ -54,7 +54,7 @@ def restore_tasks(deleted_with: UUID) -> None:
 
 
 def _held_back(deleted_with: UUID) -> Select[UUID, UUID]:
-    """Return the tasks whose project or parent stays in the trash, and what that was deleted with."""
+    """Return the tasks whose project or parent stays in the trash, and the `deleted_with` of that."""
     parent = aliased(Task)
     return (
         select(Task.id, func.coalesce(Project.id, parent.deleted_with))

@@ -29,7 +29,7 @@ def with_subtasks(roots: ColumnElement[bool]) -> CTE:
 
 
 def refuse_bad_parent(task_id: UUID, parent_id: UUID) -> None:
-    """Respond 422 if the task cannot have that parent. Call it with the owner locked, so that it stays true."""
+    """Respond 422 if the task cannot have that parent. Call it with the owner locked: the tree must not change."""
     if not is_live(Task, parent_id):
         _refuse("There is no such task.")
     above = _chain(parent_id)

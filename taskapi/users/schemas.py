@@ -15,7 +15,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 
 
 class Username(Text):
-    """3 to 64 of `a-z 0-9 . _ -`, case-folded."""
+    """A username: 3 to 64 of the characters `a-z 0-9 . _ -`, case-folded."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(3, 64, metadata={"pattern": "^[A-Za-z0-9._-]+$", "example": USERNAME}, **kwargs)

@@ -37,8 +37,8 @@ def iterate_user_ids() -> Iterator[UUID]:
 def lock_account(user_id: UUID) -> User:
     """Lock an account for a change, or respond 404.
 
-    All administrators are locked with it, in one order: if two demote each other, the second waits, and then sees that
-    no other administrator is left. The lock does not block rows that refer to the accounts.
+    All administrators are locked with it, in one order: if two demote each other, the second waits, and then finds no
+    other administrator. The lock does not block rows that refer to the accounts.
     """
     statement = select(User).where(or_(User.id == user_id, _ACTIVE_ADMIN)).order_by(User.id)
     locked = db.session.scalars(
