@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from surface import needs
+
 ROOT = Path(__file__).parents[1]
 # In a process of its own, because a model stays registered
 RESOURCE = """
@@ -87,6 +89,7 @@ assert [client.delete(draft).status_code for draft in (first, second, third)] ==
 """
 
 
+@needs("changes")
 def test_trashable_resource_needs_no_column_in_the_counter(tmp_path):
     environment = {"PYTHONPATH": str(ROOT), "TASKAPI_INSTANCE_PATH": str(tmp_path)}
     ran = subprocess.run(

@@ -6,6 +6,7 @@ from threading import Thread
 import pytest
 from conftest import PASSWORD
 from playwright.sync_api import expect
+from surface import needs
 from web_client import add, row, saved
 from werkzeug.serving import make_server
 
@@ -86,6 +87,7 @@ def test_openapi_document_carries_the_prefix(send):
     assert all(link.startswith(f"{PREFIX}/problems/") for link in links)
 
 
+@needs("web")
 def test_pages_have_no_path_from_the_root_of_the_host(send):
     for path in ("/", "/docs/"):
         page = send("GET", path)
@@ -125,6 +127,7 @@ def based_site(based):
     server.server_close()
 
 
+@needs("web")
 def test_browser_client_works_below_the_prefix(based_site, context, new_person):
     page = context.new_page()
     outside = []

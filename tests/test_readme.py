@@ -3,10 +3,12 @@
 import re
 
 from guides import ROOT
+from surface import needs
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+@needs("admin")
 def test_the_commands_named_are_there(app):
     named = set(re.findall(r"`flask ([a-z]+)(?: [^`]*)?`", README))
     assert len(named) > 2
