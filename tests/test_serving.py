@@ -139,7 +139,7 @@ def test_requests_are_answered_until_the_port_closes(serve):
             try:
                 with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
                     statuses.append(status_of_healthz(connection))
-            except ConnectionRefusedError:
+            except (ConnectionRefusedError, ConnectionResetError):  # reset: the port closed during the handshake
                 return
 
     with serve(DRAIN_SECONDS="1", WEB_CONCURRENCY="2") as server:
