@@ -33,6 +33,7 @@ class Extension:
     """What an extension adds to the application. An extension declares it as EXTENSION in its package."""
 
     name: str
+    requires: tuple[str, ...] = ()  # other extensions whose routes it uses
     blueprints: tuple[Blueprint, ...] = ()  # routes of the API, which the OpenAPI document describes
     init: Callable[[Flask, Settings], None] | None = None  # called once the core is initialized
     commands: tuple[click.Command, ...] = ()  # `flask …`
@@ -58,6 +59,10 @@ class Extension:
 
 def _load(name: str) -> Extension:
     extension: Extension = import_module(f"{__name__}.{name}").EXTENSION
+    if missing := set(extension.requires) - set(NAMES):
+        raise LookupError(
+            f"The extension {name} requires the extensions {sorted(missing)}: add them, or remove it too."
+        )
     CATALOGUE.update(extension.errors)
     for scheme, open_store in extension.key_stores.items():
         register_store(scheme, open_store)

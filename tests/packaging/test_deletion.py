@@ -1,7 +1,6 @@
 """Extensions can be deleted: without one, or without all of them, the rest migrates, starts and passes its tests."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -9,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from taskapi.extensions import EXTENSIONS, NAMES
+
 ROOT = Path(__file__).parents[2]
-EXTENSIONS = Path("taskapi", "extensions", "__init__.py")
-NAMES = re.findall(r'^    "(\w+)",$', (ROOT / EXTENSIONS).read_text(encoding="utf-8"), re.MULTILINE)
+LIST = Path("taskapi", "extensions", "__init__.py")
 LEFT_OUT = shutil.ignore_patterns(".*_cache", ".git", ".venv", "node_modules", "__pycache__", ".hypothesis", "instance")
 START = """
 from taskapi import create_app
@@ -19,9 +19,11 @@ client = create_app({"LOG_LEVEL": "error"}).test_client()
 assert client.get("/readyz").status_code == 200
 assert client.get("/openapi.json").status_code == 200
 """
+# An extension with those that require it
+CASES = [[name, *(other.name for other in EXTENSIONS if name in other.requires)] for name in NAMES] + [list(NAMES)]
 
 
-@pytest.mark.parametrize("names", [[name] for name in NAMES] + [NAMES], ids="-".join)
+@pytest.mark.parametrize("names", CASES, ids="-".join)
 def test_the_rest_works_without(names, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
@@ -36,12 +38,12 @@ def test_the_rest_works_without(names, tmp_path):
 
 def delete(folder, names):
     """Delete extensions from a copy as their READMEs say."""
-    text = (folder / EXTENSIONS).read_text(encoding="utf-8")
+    text = (folder / LIST).read_text(encoding="utf-8")
     for name in names:
         shutil.rmtree(folder / "taskapi" / "extensions" / name)
         shutil.rmtree(folder / "tests" / "extensions" / name)
         text = text.replace(f'    "{name}",\n', "")
-    (folder / EXTENSIONS).write_text(text, encoding="utf-8")
+    (folder / LIST).write_text(text, encoding="utf-8")
 
 
 def run(folder, *words):
