@@ -169,7 +169,7 @@ def test_doctor_reports_a_redis_with_eviction(app, client, redis):
     redis.client.config_set("maxmemory", "100mb")
     redis.client.config_set("maxmemory-policy", "volatile-lru")
     result = app.test_cli_runner().invoke(args=["doctor"])
-    assert "warn  redis        once full it evicts counters: maxmemory-policy is volatile-lru, and" in result.output
+    assert "warn  redis        evicts counters when full: maxmemory-policy is volatile-lru, and" in result.output
     redis.client.config_set("maxmemory", int(redis.client.info("memory")["used_memory"] * 1.02))
     assert client.get("/readyz").json["degraded"] == ["redis"]
     result = app.test_cli_runner().invoke(args=["doctor"])
