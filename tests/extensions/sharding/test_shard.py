@@ -122,4 +122,4 @@ def test_a_cluster_that_would_not_pass_settings_on_is_refused(make_app, new_data
     app = make_app(DATABASE_URL=new_database())
     execute(app, CITUS)
     result = shard(app, "--apply")
-    assert (result.exit_code, "first: ALTER DATABASE" in result.output) == (1, True)
+    assert (result.exit_code, "first run: ALTER DATABASE" in result.output) == (1, True)
