@@ -1,4 +1,4 @@
-"""Measure what an import takes of a worker's memory, for files of 16 MiB. Linux only.
+"""Measure the memory that an import of 16 MiB adds to a worker. Linux only.
 
 python -m benchmarks.import_memory                                # SQLite
 python -m benchmarks.import_memory --database postgresql:///name  # an empty database of your own
@@ -16,7 +16,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.export_memory import MIB, memory, person, post, sign_in
+from benchmarks.export_memory import MIB, credentials_of, memory, post, sign_in
 from tests import servers
 
 BYTES = 16 * MIB
@@ -26,18 +26,18 @@ PROSE = "Twice a week, more in summer. "
 
 
 def prose(number: int) -> dict[str, object]:
-    """Return a row such as users have: 20,000 of them make a file."""
-    words = {"title": f"Water plant number {number}", "description": PROSE * 17}
-    return words | {"project": f"Room {number % 50}", "labels": ["home", f"shelf {number % 20}"], "priority": "low"}
+    """Return a typical row. A file of the maximum size has 20,000 of them."""
+    texts = {"title": f"Water plant number {number}", "description": PROSE * 17}
+    return texts | {"project": f"Room {number % 50}", "labels": ["home", f"shelf {number % 20}"], "priority": "low"}
 
 
 def short(number: int) -> dict[str, object]:
-    """Return a row with a title alone."""
+    """Return a row with only a title."""
     return {"title": f"Task {number}"}
 
 
 def long(text: str) -> Rows:
-    """Return rows with as long a description as there may be."""
+    """Return rows with a description of the maximum length, made of `text`."""
     return lambda number: {"title": f"Task {number}", "description": (text * 20_000)[:20_000]}
 
 
@@ -55,24 +55,24 @@ FILES: dict[str, tuple[Rows, int]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--database", default="", help="postgresql://…; SQLite without")
+    parser.add_argument("--database", default="", help="postgresql://…; the default is SQLite")
     options = parser.parse_args()
-    print("| file | MiB | status | seconds | MiB more at most | times the file |\n|---|---|---|---|---|---|")
+    print("| file | MiB | status | seconds | MiB added | times the file |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         settings = {"TASKAPI_INSTANCE_PATH": folder, "TASKAPI_RATELIMIT_ENABLED": "false", "TASKAPI_BCRYPT_ROUNDS": "4"}
         settings["TASKAPI_DATABASE_URL"] = options.database
         if options.database:
             subprocess.run([sys.executable, "-m", "flask", "db", "upgrade"], env=os.environ | settings, check=True)
-        for number, (said, (row, most)) in enumerate(FILES.items()):
+        for number, (description, (row, max_rows)) in enumerate(FILES.items()):
             with servers.Server(settings, Path(folder), "--workers", "1") as server:
-                measure(server, number, said, file_of(row, most))
+                measure(server, number, description, file_of(row, max_rows))
 
 
-def file_of(row: Rows, most: int) -> bytes:
-    """Return a file of so many rows, or as many as there is room for."""
+def file_of(row: Rows, max_rows: int) -> bytes:
+    """Return a file with `max_rows` rows, or with as many as fit into 16 MiB."""
     rows: list[bytes] = []
     size = 20
-    for number in range(most):
+    for number in range(max_rows):
         text = json.dumps(row(number), ensure_ascii=False).encode()
         size += len(text) + 1
         if size > BYTES:
@@ -81,23 +81,24 @@ def file_of(row: Rows, most: int) -> bytes:
     return b'{"tasks":[' + b",".join(rows) + b"]}"
 
 
-def measure(server: servers.Server, number: int, said: str, body: bytes) -> None:
-    """Import a small file a few times, then the large one, in a worker that did no more before."""
+def measure(server: servers.Server, number: int, description: str, body: bytes) -> None:
+    """Import a small file a few times, then the large one, in a new worker."""
     address, (pid,) = server.address, server.workers()
-    post(address, "auth/register", person(number))
+    post(address, "auth/register", credentials_of(number))
     token = sign_in(address, number)
     for _ in range(3):
         post(address, "tasks/import.json", {"tasks": [prose(0)] * 10}, token)
     before = memory(pid, "VmRSS")
     Path(f"/proc/{pid}/clear_refs").write_text("5")  # reset the peak
-    began = time.perf_counter()
+    started = time.perf_counter()
     status = send(address, body, token)
-    seconds = time.perf_counter() - began
-    more, size = memory(pid, "VmHWM") - before, len(body) / MIB
-    print(f"| {said} | {size:.1f} | {status} | {seconds:.1f} | {more:.1f} | {more / size:.1f} |", flush=True)
+    seconds = time.perf_counter() - started
+    added, size = memory(pid, "VmHWM") - before, len(body) / MIB
+    print(f"| {description} | {size:.1f} | {status} | {seconds:.1f} | {added:.1f} | {added / size:.1f} |", flush=True)
 
 
 def send(address: str, body: bytes, token: str) -> int:
+    """Import a file, and return the status."""
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
     request = urllib.request.Request(f"{address}/api/v1/tasks/import.json", body, headers)
     try:

@@ -1,14 +1,12 @@
-"""Transfer: users export and import their tasks as files, and export their whole account."""
+"""Imports: users add the tasks of a JSON or CSV file."""
 
 from taskapi.api.error_catalogue import Entry
 from taskapi.extensions import Extension
-from taskapi.extensions.transfer.downloads import TransferSettings
-from taskapi.extensions.transfer.routes import blp, me
+from taskapi.extensions.imports.routes import blp
 
 EXTENSION = Extension(
-    name="transfer",
-    blueprints=(blp, me),
-    settings=TransferSettings,
+    name="imports",
+    blueprints=(blp,),
     errors={
         "malformed_csv": Entry(
             400,

@@ -13,21 +13,22 @@ from flask import Response, request
 from taskapi.api.concurrency import ConcurrencyLimit
 from taskapi.api.errors import problem
 from taskapi.config import setting, settings_of, whole
+from taskapi.security.rate_limit import Kind, slow_requests
 
-EXPORTS: Final = ConcurrencyLimit("exports", per_user=1, per_process=4, retry_seconds=5)
+EXPORTS: Final = ConcurrencyLimit("exports", per_user=1, per_process=2, retry_seconds=5)
 SEND_SECONDS: Final = 600  # maximum time to send a file; after that the connection is closed
 MEMORY_BYTES: Final = 1024 * 1024  # of a file in memory; a larger file is on disk
 PIECE_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransferSettings:
+class ExportSettings:
     """The settings of this extension."""
 
     max_export_bytes: int = setting(
         1024 * 1024 * 1024,
         "Largest file of an export. It is written to the folder of temporary files (`TMPDIR`) before it is sent; at "
-        "most 4 in each process.",
+        "most 2 in each process.",
         whole(1024, 2**53),
     )
 
@@ -43,6 +44,7 @@ def download(user_id: UUID, name: str, content_type: str, pieces: Iterable[bytes
         return Response(iter(()), headers=headers, content_type=content_type)  # without Content-Length, as for GET
     with ExitStack() as stack:
         stack.enter_context(EXPORTS.hold(user_id))
+        stack.enter_context(slow_requests().hold(Kind.READ))
         file = stack.enter_context(SpooledTemporaryFile(MEMORY_BYTES))
         _write(pieces, file)
         held = stack.pop_all()
@@ -52,12 +54,12 @@ def download(user_id: UUID, name: str, content_type: str, pieces: Iterable[bytes
 
 
 def _write(pieces: Iterable[bytes], file: IO[bytes]) -> None:
-    most = settings_of(TransferSettings).max_export_bytes
+    max_bytes = settings_of(ExportSettings).max_export_bytes
     written = 0
     for piece in pieces:
         written += len(piece)
-        if written > most:
-            problem("quota_exceeded", f"The file is larger than {most} bytes. Read the list page by page instead.")
+        if written > max_bytes:
+            problem("quota_exceeded", f"The file is larger than {max_bytes} bytes. Read the list page by page instead.")
         file.write(piece)
     file.seek(0)
 

@@ -1,4 +1,4 @@
-"""/tasks/export: whole, of one moment, and without harm to whoever else is served."""
+"""Exports of tasks: complete, of one moment, and limited in number and time."""
 
 import socket
 import threading
@@ -6,68 +6,65 @@ from contextlib import ExitStack
 from uuid import uuid4
 
 import pytest
-from exchanging import EXPORT, TASKS, bring, events, exported, live
 from prometheus_client import REGISTRY
 from servers import wait_until
+from task_files import EXPORT, TASKS, add_examples, add_tasks, events, export_tasks
 from werkzeug.serving import make_server
 
-from taskapi.extensions.transfer.downloads import EXPORTS
-from taskapi.extensions.transfer.exports import FORMATS, Format
+from taskapi.extensions.exports.downloads import EXPORTS
+from taskapi.extensions.exports.tasks import FORMATS, Format
 
 
 def in_use():
-    """Return how many connections for reading are."""
+    """Return the number of connections for reading that are in use."""
     return REGISTRY.get_sample_value("taskapi_pool_connections_in_use", {"engine": "reader"})
 
 
-def test_an_export_holds_what_is_not_in_the_trash_the_oldest_first(owner):
-    live(owner)
-    tasks = exported(owner)
-    assert [task["title"] for task in tasks] == ["Plants", "Water", "Call", "=1+1"]
+def test_export_has_the_tasks_outside_the_trash_with_subtasks_last(owner):
+    add_examples(owner)
+    tasks = export_tasks(owner)
+    assert [task["title"] for task in tasks] == ["Plants", "Call", "=1+1", "Water"]
     assert (tasks[0]["project"], tasks[0]["labels"]) == ("Garden", ["green", "Home, sweet"])
-    assert tasks[1]["parent_id"] == tasks[0]["id"]
-    shown = owner.get(f"{TASKS}/{tasks[1]['id']}").json
-    assert {name: shown[name] for name in shown.keys() & tasks[1].keys()} == {
-        name: tasks[1][name] for name in shown.keys() & tasks[1].keys()
+    assert tasks[3]["parent_id"] == tasks[0]["id"]
+    shown = owner.get(f"{TASKS}/{tasks[3]['id']}").json
+    assert {name: shown[name] for name in shown.keys() & tasks[3].keys()} == {
+        name: tasks[3][name] for name in shown.keys() & tasks[3].keys()
     }
 
 
-def test_a_file_has_every_field_that_a_task_has(owner, task):
-    [row] = exported(owner)
-    assert row.keys() == task.keys() - {"project_id", "deleted_at", "version"} | {"project"}
+def test_export_has_every_field_of_a_task(owner, task):
+    [row] = export_tasks(owner)
+    assert row.keys() == task.keys() - {"project_id", "position", "deleted_at", "version"} | {"project"}
 
 
-def test_an_export_is_a_download_that_nobody_stores(owner, task):
-    answer = owner.get(f"{EXPORT}.json")
-    assert answer.headers["Content-Type"] == "application/json"
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="tasks.json"'
-    assert answer.headers["Cache-Control"] == "no-store"
+def test_export_is_a_download_that_caches_do_not_store(owner, task):
+    response = owner.get(f"{EXPORT}.json")
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.headers["Content-Disposition"] == 'attachment; filename="tasks.json"'
+    assert response.headers["Cache-Control"] == "no-store"
 
 
-def test_an_export_of_more_rows_than_are_read_at_once_is_whole(owner, monkeypatch):
-    monkeypatch.setattr("taskapi.extensions.transfer.exports.ROWS_AT_ONCE", 2)
+def test_export_of_several_chunks_is_complete(owner, monkeypatch):
+    monkeypatch.setattr("taskapi.extensions.exports.tasks.ROWS_AT_ONCE", 2)
     made = [owner.post(TASKS, json={"title": f"Task {i}"}).json["id"] for i in range(5)]
-    assert [task["id"] for task in exported(owner)] == made
+    assert [task["id"] for task in export_tasks(owner)] == made
 
 
-def test_an_export_of_nothing_is_a_file_all_the_same(owner, other):
-    assert exported(owner) == []
-    assert bring(other, []).json == {
-        "created": 0, "projects": 0, "labels": 0, "dry_run": False,
-    }  # fmt: skip
+def test_export_without_tasks_has_empty_lists(owner):
+    assert owner.get(f"{EXPORT}.json").json == {"projects": [], "labels": [], "tasks": []}
 
 
-def test_asking_for_the_head_of_an_export_is_no_export(owner, task):
-    answer = owner.head(f"{EXPORT}.json")
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+def test_head_request_is_not_recorded_as_an_export(owner, task):
+    response = owner.head(f"{EXPORT}.json")
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "application/json")
     assert "exported" not in events(owner)
 
 
-def test_an_export_shows_one_moment_however_long_it_takes(owner, monkeypatch):
-    monkeypatch.setattr("taskapi.extensions.transfer.exports.ROWS_AT_ONCE", 2)
+def test_export_omits_changes_made_while_it_is_written(owner, monkeypatch):
+    monkeypatch.setattr("taskapi.extensions.exports.tasks.ROWS_AT_ONCE", 2)
     rows = [{"title": f"Task {i}"} for i in range(20)]
-    bring(owner, rows)
-    before = exported(owner)
+    add_tasks(owner, rows)
+    before = export_tasks(owner)
     last = owner.get(f"{TASKS}?limit=1").json["items"][0]
     write = FORMATS["json"].write
 
@@ -75,18 +72,18 @@ def test_an_export_shows_one_moment_however_long_it_takes(owner, monkeypatch):
         pieces = write(connection)
         yield next(pieces) + next(pieces)
         owner.patch(f"{TASKS}/{last['id']}", json={"title": "Changed"})
-        bring(owner, rows)
+        add_tasks(owner, rows)
         yield from pieces
 
     monkeypatch.setitem(FORMATS, "json", Format("application/json", change_meanwhile))
-    assert exported(owner) == before
+    assert export_tasks(owner) == before
 
 
 def test_export_holds_no_connection_while_it_is_sent(owner):
-    bring(owner, [{"title": f"Task {i}"} for i in range(1000)])
+    add_tasks(owner, [{"title": f"Task {i}"} for i in range(1000)])
     held = in_use()
-    with owner.get(f"{EXPORT}.json") as answer:
-        next(answer.iter_encoded())
+    with owner.get(f"{EXPORT}.json") as response:
+        next(response.iter_encoded())
         assert in_use() == held
     assert owner.post(TASKS, json={"title": "Next"}).status_code == 201
 
@@ -110,26 +107,26 @@ def test_process_has_few_exports_at_a_time(owner):
             running.enter_context(EXPORTS.hold(uuid4()))
         refused = owner.get(f"{EXPORT}.json")
         assert (refused.status_code, refused.json["code"], refused.headers["Retry-After"]) == (503, "unavailable", "5")
-    assert exported(owner) == []
+    assert export_tasks(owner) == []
 
 
 def test_client_that_reads_an_export_slowly_is_cut_off(owner, receive, monkeypatch):
-    monkeypatch.setattr("taskapi.extensions.transfer.downloads.SEND_SECONDS", 0)
-    bring(owner, [{"title": f"Task {i}", "description": "x" * 15_000} for i in range(100)])
+    monkeypatch.setattr("taskapi.extensions.exports.downloads.SEND_SECONDS", 0)
+    add_tasks(owner, [{"title": f"Task {i}", "description": "x" * 15_000} for i in range(100)])
     connection = receive("json")
-    answer = b"".join(iter(lambda: connection.recv(65536), b""))
-    assert not answer.endswith(b"0\r\n\r\n")
+    response = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert not response.endswith(b"0\r\n\r\n")
     wait_until(lambda: not EXPORTS.running)
 
 
 @pytest.mark.parametrize("form", ["xml", "JSON", ""])
-def test_an_export_in_an_unknown_format_is_404(owner, form):
+def test_export_in_an_unknown_format_is_404(owner, form):
     assert owner.get(f"{EXPORT}.{form}").status_code == 404
 
 
 @pytest.fixture
 def receive(app, owner):
-    """Send the owner's request for an export to a server of its own; returns the connection."""
+    """Send a request of the owner for an export to a new server. Returns a function that returns the connection."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -146,8 +143,8 @@ def receive(app, owner):
     server.server_close()
 
 
-def test_a_client_that_hangs_up_lets_its_connection_go(owner, receive):
-    bring(owner, [{"title": f"Task {i}", "description": "x" * 15_000} for i in range(1000)])
+def test_client_that_disconnects_releases_the_export(owner, receive):
+    add_tasks(owner, [{"title": f"Task {i}", "description": "x" * 15_000} for i in range(1000)])
     held = in_use()
     connection = receive("json")
     assert connection.recv(1000).startswith(b"HTTP/1.1 200")
@@ -157,7 +154,7 @@ def test_a_client_that_hangs_up_lets_its_connection_go(owner, receive):
 
 
 @pytest.mark.parametrize("form", ["json", "csv", "ics"])
-def test_an_export_that_fails_on_its_way_is_an_error(owner, monkeypatch, form):
+def test_export_that_fails_later_is_500(owner, monkeypatch, form):
     def fail(*_):
         yield b"a"
         raise RuntimeError("on the way")
@@ -167,7 +164,7 @@ def test_an_export_that_fails_on_its_way_is_an_error(owner, monkeypatch, form):
     assert not EXPORTS.running
 
 
-def test_an_export_that_fails_at_once_is_an_error(owner, monkeypatch):
+def test_export_that_fails_at_once_is_500(owner, monkeypatch):
     monkeypatch.setitem(FORMATS, "json", Format("text/plain", lambda _: 1 / 0))
     held = in_use()
     assert owner.get(f"{EXPORT}.json").status_code == 500

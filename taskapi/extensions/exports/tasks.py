@@ -1,4 +1,4 @@
-"""Exports: the caller's tasks as a file, streamed. Only one chunk of rows is in memory at a time."""
+"""The caller's tasks as a file, streamed. Only one chunk of rows is in memory at a time."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
 
 from taskapi.api.responses import to_json
-from taskapi.database import reader, snapshot
-from taskapi.extensions.transfer.csv_file import CSV, write_csv
-from taskapi.extensions.transfer.icalendar import write_ics
-from taskapi.extensions.transfer.schemas import FILE_SCHEMAS, NAMES, Chunks
+from taskapi.database import OWNER, reader, snapshot
+from taskapi.extensions.exports.csv_file import write_csv
+from taskapi.extensions.exports.icalendar import write_ics
+from taskapi.extensions.exports.schemas import LABEL_FIELDS, PROJECT_FIELDS, TASK_FIELDS
 from taskapi.labels.models import Label
 from taskapi.projects.models import Project
 from taskapi.security.tokens import caller
@@ -19,11 +19,11 @@ ROWS_AT_ONCE = 500
 
 _project = (
     select(Project.name)
-    .where(Project.owner_id == Task.owner_id, Project.id == Task.project_id)
+    .where(Project.owner_id == OWNER, Project.id == Task.project_id)
     .correlate(Task)
     .scalar_subquery()
 )
-_SHOWN = [_project.label(name) if name == "project" else getattr(Task, name).label(name) for name in NAMES]
+_SHOWN = [_project.label(name) if name == "project" else getattr(Task, name).label(name) for name in TASK_FIELDS]
 
 
 class Format(NamedTuple):
@@ -38,10 +38,10 @@ def count_tasks() -> int:
     return reader().execute(select(func.count()).select_from(Task).where(_live(Task))).scalar_one()
 
 
-def export(form: str) -> Generator[bytes]:
-    """Yield the caller's tasks as a file in the format `form`, the oldest first, without the trash."""
+def export(file_format: str) -> Generator[bytes]:
+    """Yield the caller's tasks as a file in the format `file_format`, without the trash."""
     with snapshot() as connection:
-        yield from FORMATS[form].write(connection)
+        yield from FORMATS[file_format].write(connection)
 
 
 def _live(model: type[Task | Project | Label]) -> ColumnElement[bool]:
@@ -49,22 +49,23 @@ def _live(model: type[Task | Project | Label]) -> ColumnElement[bool]:
 
 
 def _tasks() -> Select[Any]:
-    return select(*_SHOWN).where(_live(Task)).order_by(Task.created_at, Task.id)
+    """Select the tasks in their manual order. An import keeps the order of the file, so the next export has it too."""
+    return select(*_SHOWN).where(_live(Task)).order_by(Task.position, Task.id)
 
 
-def _named(model: type[Project | Label], name: str) -> Select[Any]:
-    columns = (getattr(model, field) for field in FILE_SCHEMAS[name].fields)
+def _named(model: type[Project | Label], fields: tuple[str, ...]) -> Select[Any]:
+    columns = (getattr(model, field) for field in fields)
     return select(*columns).where(_live(model)).order_by(model.name_key)
 
 
-def _chunks(connection: Connection, statement: Select[Any]) -> Chunks:
+def _chunks(connection: Connection, statement: Select[Any]) -> Iterator[Sequence[Row[Any]]]:
     with connection.execute(statement, execution_options={"yield_per": ROWS_AT_ONCE}) as rows:
         yield from rows.partitions()
 
 
 def _write_json(connection: Connection) -> Iterator[bytes]:
     """Yield one JSON document with one row per line."""
-    parts = {"projects": _named(Project, "projects"), "labels": _named(Label, "labels"), "tasks": _tasks()}
+    parts = {"projects": _named(Project, PROJECT_FIELDS), "labels": _named(Label, LABEL_FIELDS), "tasks": _tasks()}
     start = b"{"
     for name, statement in parts.items():
         yield start + to_json(name).strip() + b":["
@@ -82,6 +83,8 @@ def _json_rows(chunks: Iterable[Sequence[Row[Any]]]) -> Iterator[bytes]:
 
 FORMATS = {
     "json": Format("application/json", _write_json),
-    "csv": Format(f"{CSV}; charset=utf-8; header=present", lambda connection: write_csv(_chunks(connection, _tasks()))),
+    "csv": Format(
+        "text/csv; charset=utf-8; header=present", lambda connection: write_csv(_chunks(connection, _tasks()))
+    ),
     "ics": Format("text/calendar; charset=utf-8", lambda connection: write_ics(_chunks(connection, _tasks()))),
 }

@@ -1,12 +1,11 @@
 """Tasks as iCalendar to-dos (RFC 5545, section 3.6.2)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
 
-from taskapi.extensions.transfer.schemas import Chunks
 from taskapi.tasks.models import Priority, Status
 
 OCTETS = 75  # of a line without its line break (section 3.1)
@@ -20,7 +19,7 @@ PRIORITIES = {Priority.NONE: 0, Priority.LOW: 9, Priority.MEDIUM: 5, Priority.HI
 ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
 
 
-def write_ics(chunks: Chunks) -> Iterator[bytes]:
+def write_ics(chunks: Iterable[Sequence[Row[Any]]]) -> Iterator[bytes]:
     """Yield a calendar with a to-do for each task."""
     yield b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Task API//Tasks//EN\r\n"
     for rows in chunks:

@@ -48,9 +48,10 @@ def _is_internal(column: Column[Any]) -> bool:
 
 def _rows(connection: Connection, statement: Select[Any]) -> Iterator[bytes]:
     comma = b""
-    for some in connection.execute(statement, execution_options={"yield_per": ROWS_AT_ONCE}).partitions():
-        yield comma + b",".join(to_json(dict(row._mapping)) for row in some)
-        comma = b","
+    with connection.execute(statement, execution_options={"yield_per": ROWS_AT_ONCE}) as rows:
+        for some in rows.partitions():
+            yield comma + b",".join(to_json(dict(row._mapping)) for row in some)
+            comma = b","
 
 
 def _tables_of_users() -> dict[Table, Column[Any]]:

@@ -1,0 +1,76 @@
+"""The schemas and examples of exports."""
+
+from marshmallow import INCLUDE, Schema, fields
+
+from taskapi.api.fields import Instant
+from taskapi.api.openapi_examples import MOMENT, TASK_ID
+from taskapi.audit.schemas import AuditEntrySchema
+from taskapi.labels.schemas import LabelSchema
+from taskapi.projects.schemas import ProjectSchema
+from taskapi.tasks.schemas import TaskSchema
+from taskapi.users.schemas import AccountSchema
+
+
+class ExportedTaskSchema(TaskSchema):
+    """A task in an exported file."""
+
+    project = fields.String(allow_none=True, metadata={"description": "The name of its project.", "example": "Garden"})
+
+    class Meta:
+        exclude = ("project_id", "position", "deleted_at", "version")
+
+
+class ExportedProjectSchema(ProjectSchema):
+    """A project in an exported file."""
+
+    class Meta:
+        fields = ("name", "description", "color", "archived")
+
+
+class ExportedLabelSchema(LabelSchema):
+    """A label in an exported file."""
+
+    class Meta:
+        fields = ("name", "color")
+
+
+class ExportedFileSchema(Schema):
+    """Your tasks, projects and labels. An import accepts the file."""
+
+    projects = fields.List(fields.Nested(ExportedProjectSchema))
+    labels = fields.List(fields.Nested(ExportedLabelSchema))
+    tasks = fields.List(fields.Nested(ExportedTaskSchema))
+
+
+class ExportSchema(Schema):
+    """All data of your account: the account, and each table with your rows under the name of the table."""
+
+    class Meta:
+        """Allow other members: one for each table."""
+
+        unknown = INCLUDE
+
+    exported_at = Instant(dump_only=True)
+    account = fields.Nested(AccountSchema)
+    activity = fields.List(fields.Nested(AuditEntrySchema))
+
+
+TASK_FIELDS = tuple(ExportedTaskSchema().fields)
+PROJECT_FIELDS = tuple(ExportedProjectSchema().fields)
+LABEL_FIELDS = tuple(ExportedLabelSchema().fields)
+CSV_EXAMPLE = f"""{",".join(TASK_FIELDS)}
+{TASK_ID},Water the plants,Those on the balcony too.,todo,high,2030-06-01,,,home,{MOMENT},{MOMENT},,Garden
+"""
+CALENDAR_EXAMPLE = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//Task API//Tasks//EN
+BEGIN:VTODO
+UID:01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03
+DTSTAMP:20300131T090000Z
+SUMMARY:Water the plants
+STATUS:NEEDS-ACTION
+PRIORITY:3
+DUE;VALUE=DATE:20300601
+END:VTODO
+END:VCALENDAR
+"""

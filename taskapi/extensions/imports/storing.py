@@ -1,0 +1,94 @@
+"""Add the tasks of a file, in one transaction."""
+
+import pickle
+from collections.abc import Iterator
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import insert, select
+from uuid_utils.compat import uuid7
+
+from taskapi.api import problem
+from taskapi.database import db, writer
+from taskapi.extensions.imports.task_file import TaskFile, Values
+from taskapi.labels.models import Label
+from taskapi.projects.models import Project
+from taskapi.resources.ownership import is_owned, lock_owner, reserve_quota, save
+from taskapi.security.tokens import caller
+from taskapi.tasks.edit import insert_tasks
+from taskapi.tasks.models import Task, TaskLabel, due_keys
+from taskapi.users.service import timezone_of
+
+ROWS_AT_ONCE: Final = 500
+BYTES_AT_ONCE: Final = 1024 * 1024  # of pickled rows
+Ids = dict[str, UUID]  # of projects or labels, by the keys of their names
+
+
+def add_file(file: TaskFile) -> dict[str, int]:
+    """Add the tasks of a file with their projects and labels, and return how many of each are new.
+
+    Existing projects and labels of the caller stay as they are. Responds 409 if an archived project would get a task.
+    """
+    lock_owner(caller().id, 0)
+    _refuse_archived({task.project for task in file.tasks})
+    projects, new_projects = _find_or_create(Project, file.projects)
+    labels, new_labels = _find_or_create(Label, file.labels)
+    if file.tasks:
+        _insert(file, projects, labels)
+    return {"created": len(file.tasks), "projects": new_projects, "labels": new_labels}
+
+
+def _refuse_archived(wanted: set[str | None]) -> None:
+    live = select(Project.name_key, Project.name).where(is_owned(Project), Project.deleted_at.is_(None))
+    for key, name in db.session.execute(live.where(Project.archived.is_(True))):
+        if key in wanted:
+            problem("project_archived", f"The project {name!r} is archived.")
+
+
+def _find_or_create(model: type[Project | Label], wanted: dict[str, Values]) -> tuple[Ids, int]:
+    """Return the ids of the caller's rows with these names, and the number of rows that were created."""
+    live = select(model.name_key, model.id).where(is_owned(model), model.deleted_at.is_(None))
+    ids: Ids = dict(db.session.execute(live).all()) if wanted else {}
+    new = {key: values for key, values in wanted.items() if key not in ids}
+    if new:
+        reserve_quota(model, len(new))
+    rows = [model(id=uuid7(), owner_id=caller().id) for _ in new]
+    for row, values in zip(rows, new.values(), strict=True):
+        row.apply(values)
+    save(*rows)
+    return ids | {row.name_key: row.id for row in rows}, len(rows)
+
+
+def _insert(file: TaskFile, projects: Ids, labels: Ids) -> None:
+    """Insert the tasks with new ids and versions; the ids are in the order of the file."""
+    owner_id, ids = caller().id, sorted(uuid7() for _ in file.tasks)
+    version = reserve_quota(Task, len(ids)) - len(ids)
+    zone = timezone_of(owner_id, writer())
+    for chunk in _chunks(file):
+        rows, labelled = list[Values](), list[Values]()
+        for index, *above in chunk:
+            row, names = pickle.loads(file.tasks[index].pickled)  # noqa: S301 - pickled by this process, a moment ago
+            version += 1
+            project = file.tasks[above[-1] if above else index].project  # that of the tree
+            row |= due_keys(row["due_date"], row["due_at"], zone)
+            row |= {"id": ids[index], "position": ids[index].hex, "owner_id": owner_id, "version": version}
+            row |= {"parent_id": ids[above[0]] if above else None, "project_id": projects[project] if project else None}
+            rows.append(row)
+            labelled += [{"owner_id": owner_id, "task_id": ids[index], "label_id": labels[name]} for name in names]
+        insert_tasks(rows)
+        if labelled:
+            db.session.execute(insert(TaskLabel), labelled)
+
+
+def _chunks(file: TaskFile) -> Iterator[list[list[int]]]:
+    """Yield the chains of a few tasks at a time, parents first. A row takes ten times the memory of a pickled row."""
+    chunk: list[list[int]] = []
+    size = 0
+    for chain in sorted(file.chains, key=len):
+        chunk.append(chain)
+        size += len(file.tasks[chain[0]].pickled)
+        if len(chunk) >= ROWS_AT_ONCE or size >= BYTES_AT_ONCE:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
