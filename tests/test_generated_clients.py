@@ -1,4 +1,4 @@
-"""Clients that are generated from the OpenAPI document change what they are told to change, and nothing else."""
+"""Clients that are generated from the OpenAPI document change the given fields, and no others."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import httpx
 import pytest
 from conftest import PASSWORD, node_package
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 # What is created for each PATCH of the document, with as many fields as there are, and the one field that is changed
 CASES = {
@@ -55,27 +55,27 @@ def document(address, tmp_path_factory):
 
 
 @pytest.fixture
-def admin(address, new_person):
-    """A client of the server, signed in as an administrator with a whole profile."""
-    person = new_person("admin", name="Ada", email="ada@example.org", timezone="Europe/Berlin")
+def admin(address, new_user):
+    """A client of the server, signed in as an administrator with all profile fields."""
+    user = new_user("admin", name="Ada", email="ada@example.org", timezone="Europe/Berlin")
     with httpx.Client(base_url=address) as client:
-        tokens = client.post("/api/v1/auth/login", json={"username": person, "password": PASSWORD}).json()
+        tokens = client.post("/api/v1/auth/login", json={"username": user, "password": PASSWORD}).json()
         client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
         yield client
 
 
 @pytest.fixture
 def resources(admin, document):
-    """What each PATCH of the document is tried on: its path, its address, how it was, and the change."""
+    """For each PATCH of the document: its path, the URL of a resource, the resource, and the change."""
     assert CASES.keys() == {path for path, item in document[0]["paths"].items() if "patch" in item}
     found = []
     for path, (body, change) in CASES.items():
         url = path
         if body:
-            unique = {"username": f"person-{secrets.token_hex(6)}"} if "password" in body else {}
-            answer = admin.post(path.rpartition("/")[0], json=body | unique)
-            assert answer.status_code == 201, answer.text
-            url = answer.headers["Location"]
+            unique = {"username": f"user-{secrets.token_hex(6)}"} if "password" in body else {}
+            response = admin.post(path.rpartition("/")[0], json=body | unique)
+            assert response.status_code == 201, response.text
+            url = response.headers["Location"]
         found.append((path, url, admin.get(url).json(), change))
     return found
 
