@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 from conftest import PASSWORD
-from jsonschema import Draft202012Validator
-from surface import METHODS, collections, needs
+from jsonschema_rs import Draft202012Validator
+from surface import METHODS, collections, declared, needs
 
 from taskapi.api import openapi_examples as cast
 
@@ -25,6 +25,12 @@ class Request(NamedTuple):
     operation: dict[str, Any]
     media_type: str | None = None
     body: Any = None
+
+
+@pytest.fixture(scope="module")
+def app(make_app):
+    """The application with the settings that the examples of extensions need."""
+    return make_app(**declared("EXAMPLE_SETTINGS"))
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +81,8 @@ def make_world(app, signed_in):
         rows = sorted(collections(app), key=lambda one: one.id_name != "task_id")  # an example has version 1
         return admin, {
             **{collection.example_id: collection.add(admin) for collection in rows},
+            **{f"<{name}>": make(admin) for name, make in declared("MAKERS").items()},
+            **{example: make(admin) for example, make in declared("EXAMPLES").items()},
             cast.USER_ID: signed_in().get("/api/v1/me").json["id"],
             cast.SESSION_ID: elsewhere["session_id"],
             cast.REFRESH_TOKEN: elsewhere["refresh_token"],
@@ -101,7 +109,7 @@ def data_of(request, text):
 
 def test_every_example_request_is_accepted_as_documented(app, document, make_world, subtests):
     ids = {collection.id_name: collection.example_id for collection in collections(app)}
-    ids |= {"user_id": cast.USER_ID, "session_id": cast.SESSION_ID}
+    ids |= {"user_id": cast.USER_ID, "session_id": cast.SESSION_ID} | {name: f"<{name}>" for name in declared("MAKERS")}
     for request in requests(document):
         with subtests.test(operation=request.operation["operationId"], body=request.body):
             client, names = make_world(request.operation)
@@ -127,7 +135,7 @@ def test_every_example_request_is_accepted_as_documented(app, document, make_wor
             answer.close()
 
 
-@needs("transfer")
+@needs("exports")
 @pytest.mark.parametrize("form", ["csv", "ics"])
 def test_exported_file_begins_like_its_example(document, owner, task, form):
     path = f"/api/v1/tasks/export.{form}"
@@ -163,11 +171,13 @@ def test_every_example_is_valid_by_its_schema(document, subtests):
 
 
 def test_every_error_example_equals_the_response(app, document, subtests):
-    shape = held_to(document, document["components"]["schemas"]["Problem"])
-    for code, example in document["components"]["examples"].items():
-        with subtests.test(code=code):
-            shape.validate(example["value"])
-            assert example["value"]["code"] == code
+    for name, response in document["components"]["responses"].items():
+        content = response["content"]["application/problem+json"]
+        for code, example in content["examples"].items():
+            with subtests.test(response=name, code=code):
+                value = (document["components"]["examples"][code] if "$ref" in example else example)["value"]
+                held_to(document, content["schema"]).validate(value)
+                assert value["code"] == code
     answer = app.test_client().get("/nowhere").json
     example = document["components"]["examples"]["not_found"]["value"]
     assert answer | {"request_id": None} == example | {"request_id": None}
