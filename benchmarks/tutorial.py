@@ -1,6 +1,6 @@
-"""A peer: the task API that tutorials end with. `jwt_required`, the ORM with labels loaded eagerly, marshmallow's dump.
+"""A task API as tutorials build it, for comparison: `jwt_required`, the ORM with eagerly loaded labels, marshmallow.
 
-It has neither revocation nor limits, pages nor filters, logs nor metrics.
+It has no revocation, rate limits, pages, filters, logs or metrics.
 """
 
 import secrets
@@ -15,8 +15,8 @@ from sqlalchemy import Column, ForeignKey, Table
 from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
 
 db = SQLAlchemy()
-labelling = Table(
-    "labelling",
+task_labels = Table(
+    "task_labels",
     db.metadata,
     Column("task_id", ForeignKey("task.id"), primary_key=True),
     Column("label_id", ForeignKey("label.id"), primary_key=True),
@@ -38,17 +38,17 @@ class Task(db.Model):
     title: Mapped[str]
     priority: Mapped[str]
     due_date: Mapped[date | None]
-    labels: Mapped[list[Label]] = relationship(secondary=labelling)
+    labels: Mapped[list[Label]] = relationship(secondary=task_labels)
 
 
 class LabelSchema(Schema):
-    """A label, as it is shown."""
+    """A label in a response."""
 
     name = fields.String()
 
 
 class TaskSchema(Schema):
-    """A task, as it is shown."""
+    """A task in a response."""
 
     id = fields.Integer(dump_only=True)
     title = fields.String(required=True)
@@ -71,8 +71,9 @@ def create_app(folder: Path) -> Flask:
         labels = [Label(name=name) for name in ("home", "garden", "work")]
         due = date(2030, 6, 1)
         for i in range(60):
-            label = labels[i % 2 : i % 2 + 2]
-            db.session.add(Task(owner="ada", title="Water the plants", priority="high", due_date=due, labels=label))
+            task = Task(owner="ada", title="Water the plants", priority="high", due_date=due)
+            task.labels = labels[i % 2 : i % 2 + 2]
+            db.session.add(task)
         db.session.commit()
         app.config["TOKEN"] = create_access_token("ada")
     return app

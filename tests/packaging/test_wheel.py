@@ -1,4 +1,4 @@
-"""The wheel in an environment of its own, made by the oldest pip that people have. Needs a package index: `.ci/run`."""
+"""The wheel in a new environment, installed by the oldest supported pip. Needs a package index: `.ci/run`."""
 
 import os
 import subprocess
@@ -17,8 +17,8 @@ client = taskapi.create_app().test_client()
 body = {"username": "ada", "password": "correct horse battery staple"}
 assert client.post("/api/v1/auth/register", json=body).status_code == 201
 token = client.post("/api/v1/auth/login", json=body).json["access_token"]
-answer = client.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})
-assert answer.json["username"] == "ada", answer.text
+response = client.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})
+assert response.json["username"] == "ada", response.text
 print(taskapi.__file__)
 """
 
@@ -34,7 +34,7 @@ def run(*command, cwd, **environment):
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """The interpreter of an environment that has the wheel, and what pip found that it needs."""
+    """The interpreter of an environment with the wheel, and the dependencies that pip found."""
     folder = tmp_path_factory.mktemp("wheel")
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder / "dist"), cwd=ROOT)
     (wheel,) = (folder / "dist").glob("*.whl")

@@ -1,0 +1,96 @@
+"""A service with a login and signed tokens."""
+
+import hmac
+import json
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+from flask import Flask, request
+from werkzeug.security import check_password_hash, generate_password_hash
+
+app = Flask(__name__)
+app.config["KEY"] = secrets.token_bytes(32)  # as long as a SHA-256 hash; a new one at each start
+
+USERS = {
+    "ada": {"password_hash": generate_password_hash("analytical engine"), "role": "editor"},
+    "grace": {"password_hash": generate_password_hash("nanoseconds of wire"), "role": "admin"},
+}
+
+
+class Unauthorized(Exception):
+    """The request has no valid token, or a login has no valid password."""
+
+
+@app.errorhandler(Unauthorized)
+def respond_unauthorized(error):
+    """Respond 401, and name the scheme that the service accepts (RFC 9110, section 11.6.1)."""
+    return {"error": str(error)}, 401, {"WWW-Authenticate": "Bearer"}
+
+
+def encode(data):
+    """Return bytes in base64url without padding (RFC 7515, section 2)."""
+    return urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def decode(text):
+    """Return the bytes of a text in base64url. Raises ValueError."""
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def sign_hs256(text):
+    """Return the HMAC of a text with SHA-256 and the key of the service."""
+    return hmac.digest(app.config["KEY"], text.encode(), "sha256")
+
+
+# The algorithms of RFC 7518 that need no library
+ALGORITHMS = {"HS256": sign_hs256, "none": lambda _text: b""}
+
+
+def issue_token(claims):
+    """Return a signed token in three parts: header, claims, signature."""
+    header = {"alg": "HS256", "typ": "JWT"}
+    text = f"{encode(json.dumps(header).encode())}.{encode(json.dumps(claims).encode())}"
+    return f"{text}.{encode(sign_hs256(text))}"
+
+
+def read_token(token):
+    """Return the claims of a token with a valid signature. Raises ValueError."""
+    text, _, signature = token.rpartition(".")
+    header, claims = (json.loads(decode(part)) for part in text.split("."))
+    if not isinstance(header, dict) or not isinstance(claims, dict) or not {"sub", "role"} <= claims.keys():
+        raise ValueError("not the header and the claims of a token")
+    sign = ALGORITHMS.get(str(header.get("alg")))
+    if sign is None or not hmac.compare_digest(sign(text), decode(signature)):
+        raise ValueError("the signature is wrong")
+    return claims
+
+
+def current_claims():
+    """Return the claims of the token in the header Authorization. Without a valid token the response is 401."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthorized("Send a token in the header Authorization.")
+    try:
+        return read_token(token)
+    except (ValueError, RecursionError):
+        raise Unauthorized("The token is not valid.") from None
+
+
+@app.post("/login")
+def login():
+    """Return a token for a username and a password."""
+    body = request.get_json(silent=True)
+    username, password = (body.get("username"), body.get("password")) if isinstance(body, dict) else (None, None)
+    if not isinstance(username, str) or not isinstance(password, str):
+        return {"error": "Send a JSON object with username and password."}, 400
+    user = USERS.get(username)
+    if user is None or not check_password_hash(user["password_hash"], password):
+        raise Unauthorized("The username or the password is wrong.")
+    return {"token": issue_token({"sub": username, "role": user["role"]})}
+
+
+@app.get("/me")
+def show_me():
+    """Show the current user."""
+    claims = current_claims()
+    return {"username": claims["sub"], "role": claims["role"]}
