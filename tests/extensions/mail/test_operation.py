@@ -1,0 +1,125 @@
+"""How an operator and a developer see mail: commands, readiness, the sender of a server, and the console."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from threading import Event
+
+import sqlalchemy as sa
+from test_sending import later
+
+from taskapi.database import db
+from taskapi.extensions.mail import console, service
+from taskapi.extensions.mail.models import OutgoingMail
+from tests.extensions.mail.sending import outbox_of, run_mail_server
+from tests.servers import ROOT, wait_until
+
+__all__ = ["outbox_of", "run_mail_server"]  # fixtures
+
+FLASK_WITH_TEST_MAIL = """
+from flask.cli import main
+from taskapi.extensions.mail.outbox import RENDERERS, Message
+RENDERERS["test"] = lambda data: Message(**data)
+main()
+"""
+
+
+def test_status_shows_what_waits_and_the_last_error(run_mail_server, outbox_of):
+    outbox = outbox_of(run_mail_server("defer").url)
+    run = outbox.app.test_cli_runner().invoke
+    assert run(args=["mail", "status"]).stdout == "0 waiting. 0 failed.\n"
+    outbox.ask()
+    outbox.send()
+    shown = run(args=["mail", "status"]).stdout
+    assert re.fullmatch(
+        r"1 waiting, the oldest since [-\d]{10} [:\d]{8} UTC\. 0 failed\. Last error: SMTPRecipientsRefused 451\.\n",
+        shown,
+    )
+
+
+def test_readiness_and_doctor_report_mail_that_waits_too_long(run_mail_server, outbox_of):
+    outbox = outbox_of(run_mail_server("defer").url)
+    client, run = outbox.app.test_client(), outbox.app.test_cli_runner().invoke
+    outbox.ask()
+    outbox.send()
+    assert client.get("/readyz").json["degraded"] == []
+    with later(minutes=service.LATE_MINUTES + 1):
+        assert client.get("/readyz").json["degraded"] == ["mail"]
+        assert re.search(r"FAIL  mail .*1 mails wait, .*: SMTPRecipientsRefused 451", run(args=["doctor"]).stdout)
+
+
+def test_readiness_reports_that_no_sender_runs(outbox_of):
+    outbox = outbox_of("smtp://mail.example.org")
+    outbox.ask()
+    with later(minutes=service.LATE_MINUTES + 1):
+        assert "does `flask mail send --watch` run?" in outbox.app.test_cli_runner().invoke(args=["doctor"]).stdout
+
+
+def test_watching_sender_sends_and_stops_at_sigterm(run_mail_server, outbox_of, database_url):
+    box = run_mail_server("slow")
+    outbox = outbox_of(box.url)
+    environment = {
+        "TASKAPI_MAIL_URL": box.url,
+        "TASKAPI_MAIL_FROM": "tasks@example.org",
+        "TASKAPI_DATABASE_URL": database_url,
+    }
+    command = [sys.executable, "-c", FLASK_WITH_TEST_MAIL, "--app", "wsgi", "mail", "send", "--watch"]
+    sender = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stderr=subprocess.PIPE, text=True)
+    try:
+        outbox.ask()
+        wait_until(lambda: attempts(outbox) == [1])
+        sender.send_signal(signal.SIGTERM)  # while the mail is sent, which is then finished
+        _, errors = sender.communicate(timeout=30)
+    finally:
+        sender.kill()
+    assert (sender.returncode, errors) == (0, "")
+    assert (len(box.all()), attempts(outbox)) == (1, [])
+
+
+def attempts(outbox):
+    with outbox.app.app_context():
+        found = db.session.scalars(sa.select(OutgoingMail.attempts)).all()
+        db.session.rollback()
+        return found
+
+
+def fail(_is_stopped):
+    raise sa.exc.OperationalError("", {}, Exception())
+
+
+def test_sender_continues_after_an_error_of_the_database(run_mail_server, outbox_of, monkeypatch, caplog):
+    outbox = outbox_of(run_mail_server().url)
+    outbox.ask()
+    send_due = service.send_due
+    turns = iter([fail, send_due])
+    stop = Event()
+
+    def take_turn(is_stopped):
+        return next(turns, lambda _: stop.set())(is_stopped)
+
+    monkeypatch.setattr(service, "POLL_SECONDS", 0)
+    monkeypatch.setattr(service, "send_due", take_turn)
+    service.send_forever(outbox.app, stop)
+    assert "the outbox cannot be used: OperationalError" in caplog.text
+    assert outbox.status()["waiting"] == 0
+
+
+def test_console_shows_mail_to_this_machine_only(outbox_of, monkeypatch):
+    monkeypatch.setattr(console, "SHOWN", console.SHOWN.copy())
+    outbox = outbox_of("console:")
+    client = outbox.app.test_client()
+    outbox.ask(text="<script>alert(1)</script> http://127.0.0.1:8000/#/reset-password/abc\n")
+    result = outbox.app.test_cli_runner().invoke(args=["mail", "send"])
+    assert result.stdout == "1 sent\n"
+    assert "To: ada@example.org\nSubject: Hello\n" in result.stderr
+    page = client.get("/mail/")
+    assert "&lt;script&gt;" in page.text
+    assert '<a href="http://127.0.0.1:8000/#/reset-password/abc">' in page.text
+    assert client.get("/mail/", environ_base={"REMOTE_ADDR": "203.0.113.7"}).status_code == 404
+
+
+def test_page_of_mail_exists_only_with_the_console(run_mail_server, outbox_of, client):
+    assert client.get("/mail/").status_code == 404
+    assert outbox_of(run_mail_server().url).app.test_client().get("/mail/").status_code == 404
