@@ -1,0 +1,130 @@
+"""Create, list and delete personal tokens, and store their last use."""
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from flask import current_app
+from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from uuid_utils.compat import uuid7
+
+from taskapi.api import invalid, problem
+from taskapi.api.errors import Problem
+from taskapi.audit import Event, record
+from taskapi.config import settings_of
+from taskapi.database import db, now, reader
+from taskapi.extensions.personal_tokens.models import PersonalToken
+from taskapi.extensions.personal_tokens.schemas import MAX_DAYS, PersonalTokenSettings
+from taskapi.extensions.personal_tokens.secret import HINT_LENGTH, digest_of, new_secret
+from taskapi.resources.pagination import decode_cursor, encode_cursor
+from taskapi.security.rate_limit import Kind, Limit, enforce_limit, slow_requests
+from taskapi.security.rbac import Permission, grants
+from taskapi.security.tokens import caller
+from taskapi.users.models import User
+
+DEFAULT_DAYS: Final = 30
+EXPIRED_DAYS: Final = 30  # that an expired token is listed, so that its user sees why a script fails
+USE_STORED: Final = timedelta(minutes=1)  # between two changes of `last_used_at`
+CREATION: Final = Limit("personal-tokens", lambda _: "60/hour", always_on=True)  # each one adds two audit entries
+SHOWN: Final = (
+    PersonalToken.id, PersonalToken.name, PersonalToken.permissions, PersonalToken.hint, PersonalToken.created_at,
+    PersonalToken.expires_at, PersonalToken.last_used_at,
+)  # fmt: skip
+
+
+def create_token(values: dict[str, Any]) -> dict[str, Any]:
+    """Create a token of the caller; return it with its secret. Responds 409, 422 or 429.
+
+    Locks the account, so that parallel requests do not exceed the quota.
+    """
+    enforce_limit(CREATION, caller().sub)
+    moment = now()
+    expires_at = _expiry(values, moment)
+    lock = select(User.roles, User.epoch, User.active).where(User.id == caller().id)
+    user = db.session.execute(lock.with_for_update(key_share=True)).first()
+    if user is None or not user.active:
+        problem("token_revoked")
+    permissions = [each.value for each in Permission if each.value in values["permissions"]]
+    if missing := [name for name in permissions if not grants(user.roles, Permission(name))]:
+        invalid("json", {"permissions": [f"Your role does not grant {', '.join(missing)}."]})
+    _reserve_place(moment)
+    secret = new_secret()
+    token = {
+        "id": uuid7(),
+        "name": values["name"],
+        "permissions": permissions,
+        "hint": secret[:HINT_LENGTH],
+        "created_at": moment,
+        "expires_at": expires_at,
+        "last_used_at": None,
+    }
+    db.session.execute(
+        insert(PersonalToken).values(token | {"user_id": caller().id, "digest": digest_of(secret), "epoch": user.epoch})
+    )
+    _record(Event.TOKEN_CREATED, token["id"], permissions=permissions, expires_at=expires_at.isoformat())
+    return {**token, "token": secret}
+
+
+def _expiry(values: dict[str, Any], moment: datetime) -> datetime:
+    """Return the expiry of a new token, or respond 422."""
+    if "expires_at" not in values:
+        return moment + timedelta(days=values.get("expires_in_days", DEFAULT_DAYS))
+    expires_at: datetime = values["expires_at"]
+    if "expires_in_days" in values:
+        invalid("json", {"expires_at": ["Must not be set together with expires_in_days."]})
+    if not moment < expires_at <= moment + timedelta(days=MAX_DAYS):
+        invalid("json", {"expires_at": [f"Must be in the future, in at most {MAX_DAYS} days."]})
+    return expires_at
+
+
+def _reserve_place(moment: datetime) -> None:
+    """Delete the caller's tokens that expired long ago. Responds 409 if there are still too many."""
+    mine = PersonalToken.user_id == caller().id
+    old = moment - timedelta(days=EXPIRED_DAYS)
+    db.session.execute(delete(PersonalToken).where(mine, PersonalToken.expires_at < old))
+    count = db.session.execute(select(func.count()).select_from(PersonalToken).where(mine)).scalar_one()
+    if count >= settings_of(PersonalTokenSettings).max_personal_tokens:
+        problem("quota_exceeded", f"You have {count} personal tokens. Delete one first.")
+
+
+def list_tokens(limit: int, cursor: str | None) -> dict[str, Any]:
+    """Return a page of the caller's tokens, the latest first."""
+    statement = select(*SHOWN).where(PersonalToken.user_id == caller().id)
+    if cursor:
+        statement = statement.where(PersonalToken.id < UUID(decode_cursor(cursor, "personal_tokens")[0]))
+    rows = reader().execute(statement.order_by(PersonalToken.id.desc()).limit(limit + 1)).mappings().all()
+    items = [dict(row) for row in rows[:limit]]
+    more = len(rows) > limit
+    return {"items": items, "next_cursor": encode_cursor([items[-1]["id"]], "personal_tokens") if more else None}
+
+
+def delete_tokens(token_id: UUID | None = None) -> int:
+    """Delete a token of the caller, or all of them; return how many."""
+    statement = delete(PersonalToken).where(PersonalToken.user_id == caller().id)
+    if token_id:
+        statement = statement.where(PersonalToken.id == token_id)
+    deleted = db.session.scalars(statement.returning(PersonalToken.id)).all()
+    for each in deleted:
+        _record(Event.TOKEN_DELETED, each)
+    return len(deleted)
+
+
+def record_use(row: Any, moment: datetime) -> None:
+    """Store the time of the last use, at most once a minute. If the database is busy, the next request stores it."""
+    if row.last_used_at is not None and row.last_used_at > moment - USE_STORED:
+        return
+    is_old = or_(PersonalToken.last_used_at.is_(None), PersonalToken.last_used_at <= moment - USE_STORED)
+    statement = update(PersonalToken).where(PersonalToken.id == row.id, is_old).values(last_used_at=moment)
+    with suppress(Problem), slow_requests().hold(Kind.WRITE, patience=0):
+        try:
+            db.session.execute(statement, execution_options={"synchronize_session": False})
+            db.session.commit()
+        except SQLAlchemyError as error:
+            db.session.rollback()
+            current_app.logger.warning("the use of a personal token cannot be stored: %s", error)
+
+
+def _record(event: Event, token_id: UUID, **details: Any) -> None:
+    record(event, actor_id=caller().id, subject_id=caller().id, token_id=str(token_id), **details)
