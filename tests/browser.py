@@ -65,3 +65,10 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 def page(context: BrowserContext) -> Page:
     """A page of the context."""
     return context.new_page()
+
+
+def violations(page: Page, rules: list[str] | None = None) -> list[tuple[str, list[str]]]:
+    """Return the accessibility errors that axe finds; a script of the context has loaded axe."""
+    only = {"runOnly": {"type": "rule", "values": rules}} if rules else {}
+    result = page.evaluate("options => axe.run(document, options)", {"resultTypes": ["violations"], **only})
+    return [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in result["violations"]]

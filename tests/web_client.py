@@ -2,18 +2,20 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Thread
 from typing import Any
 
 import pytest
 from conftest import PASSWORD, POOLS, AppFactory, SignIn
+from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 from servers import wait_until
 from werkzeug.serving import make_server
 
 from taskapi.database import db
-from tests.forging import SECRET, opened, sign
+from tests.forging import SECRET, decode_token, sign
 
 Visit = Callable[..., Page]
 # A toast with an undo button disappears after 8 seconds, which is too short for a busy machine
@@ -26,10 +28,16 @@ window.setTimeout = (run, delay, ...values) => originalSetTimeout(run, delay ===
 @pytest.fixture(scope="session")
 def site(make_app: AppFactory) -> Iterator[str]:
     """Serve the application with a known key on a free port; returns its URL."""
-    app = make_app(JWT_SECRET_KEY=SECRET)
+    with serve(make_app(JWT_SECRET_KEY=SECRET)) as url:
+        yield url
+
+
+@contextmanager
+def serve(app: Flask) -> Iterator[str]:
+    """Serve an application on a free port; yields its URL."""
     with app.app_context():
         own = {*db.engines.values()}
-    POOLS[:] = [pool for pool in POOLS if pool not in own]  # a tab may still ask for something as its test ends
+    POOLS[:] = [pool for pool in POOLS if pool not in own]  # a tab may still send requests when its test ends
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = Thread(target=server.serve_forever)
     thread.start()
@@ -89,7 +97,7 @@ def add(page: Page, line: str) -> None:
 def expire(context: BrowserContext) -> None:
     """Replace the access token of a browser by one that expired."""
     cookie = next(each for each in context.cookies() if each["name"] == "access_token")
-    header, claims = opened(cookie["value"])
+    header, claims = decode_token(cookie["value"])
     older = {name: claims[name] - 3600 for name in ("iat", "nbf", "exp")}
     context.add_cookies([{**cookie, "value": sign(header, {**claims, **older})}])
 

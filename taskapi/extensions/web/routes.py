@@ -6,26 +6,37 @@ of one release only, and browsers may cache each file permanently.
 
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-from flask import Blueprint, Flask, Response, request
+from flask import Blueprint, Flask, Response, current_app, json, request
+from markupsafe import escape
 from werkzeug.exceptions import NotFound
 
 from taskapi.api import public
-from taskapi.config import Settings
+from taskapi.config import Settings, settings
 
 FOLDER = Path(__file__).parent / "static"
 TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 FILES = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in sorted(FOLDER.rglob("*.*"))}
 RELEASE = sha256(b"".join(FILES.values())).hexdigest()[:16]
+OPTIONAL_ROUTES = (  # of other extensions; the client hides what uses a route that does not exist
+    "/admin/users",
+    "/me/export",
+    "/me/tokens",
+    "/tasks/export.csv",
+    "/tasks/export.ics",
+    "/tasks/import.csv",
+    "/tasks/import.json",
+)
 A_YEAR = 365 * 24 * 3600
 
 pages = Blueprint("web", __name__)
 
 
-def _page(template: str) -> bytes:
+def _page(template: str) -> str:
     """Return the page with the URLs of this release, and with preloads of all modules."""
     preloads = [f'<link rel="modulepreload" href="static/{name}">' for name in FILES if name.endswith(".js")]
-    return template.replace("<!-- modules -->", "\n".join(preloads)).replace("static/", f"static/{RELEASE}/").encode()
+    return template.replace("<!-- modules -->", "\n".join(preloads)).replace("static/", f"static/{RELEASE}/")
 
 
 PAGE = _page(FILES.pop("index.html").decode())
@@ -35,7 +46,8 @@ PAGE = _page(FILES.pop("index.html").decode())
 @public
 def show_client() -> Response:
     """Show the browser client."""
-    response = Response(PAGE, content_type="text/html; charset=utf-8")
+    facts = escape(json.dumps(_facts()))
+    response = Response(PAGE.replace("<!-- server -->", facts), content_type="text/html; charset=utf-8")
     response.cache_control.no_cache = True
     return _conditional(response)
 
@@ -56,6 +68,17 @@ def show_file(release: str, name: str) -> Response:
 def init_web(app: Flask, _settings: Settings) -> None:
     """Serve the browser client."""
     app.register_blueprint(pages)
+
+
+def _facts() -> dict[str, Any]:
+    """Return what the client must know of this server, as `static/api/server.js` reads it."""
+    rules = {rule.rule for rule in current_app.url_map.iter_rules()}
+    return {
+        "registration": settings().registration_enabled,
+        "trash_days": settings().trash_days,
+        "mail": "/api/v1/me/email" in rules and bool(getattr(settings(), "mail_url", "")),  # of the extension `mail`
+        "routes": [path for path in OPTIONAL_ROUTES if f"/api/v1{path}" in rules],
+    }
 
 
 def _conditional(response: Response) -> Response:

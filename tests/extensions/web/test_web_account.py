@@ -5,9 +5,10 @@ import secrets
 import pytest
 from conftest import PASSWORD
 from playwright.sync_api import expect
+from surface import needs
 from web_client import expire, row, saved, sign_in_by_cookies
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 NEW_PASSWORD = "an entirely new horse battery"
 
@@ -101,6 +102,7 @@ def test_due_dates_follow_the_profile_time_zone(user, visit):
     expect(row(page, "Call")).to_contain_text("2 Mar 2031, 08:30")
 
 
+@needs("exports")
 def test_account_data_can_be_downloaded(visit):
     page = visit("account")
     with page.expect_download() as download:
@@ -132,17 +134,17 @@ def test_admin_finds_a_user_and_changes_the_roles(signed_in, visit, context, sit
     admin, other = signed_in("admin"), signed_in(name="Charles")
     page = visit("admin/users", who=admin)
     page.get_by_label("Find users").fill(other.username)
-    people = page.get_by_role("list", name="Users").get_by_role("listitem")
-    expect(people).to_have_count(1)
+    users = page.get_by_role("list", name="Users").get_by_role("listitem")
+    expect(users).to_have_count(1)
     expire(context)  # a refreshed token is not fresh, so the page asks for the password
-    people.get_by_role("button", name="Edit").click()
+    users.get_by_role("button", name="Edit").click()
     page.get_by_label("editor").uncheck()
     page.get_by_label("viewer").check()
     page.get_by_role("button", name="Save").click()
     dialog = page.get_by_role("dialog", name="Enter your password")
     dialog.get_by_label("Password").fill(PASSWORD)
     dialog.get_by_role("button", name="Continue").click()
-    expect(people).to_contain_text("viewer")
+    expect(users).to_contain_text("viewer")
     assert other.get("/api/v1/me").json["code"] == "token_revoked"
 
 
@@ -172,7 +174,7 @@ def test_next_user_of_the_browser_sees_no_data_of_the_first(signed_in, visit, co
     context.clear_cookies()
     other = signed_in()
     page = visit("all", who=other)
-    expect(page.get_by_text("No tasks yet.")).to_be_visible()
+    expect(page.get_by_role("region", name="Three things to try")).to_be_visible()
     assert other.get("/api/v1/tasks").json["items"] == []
     context.clear_cookies()
     sign_in_by_cookies(context, site, user.username)
@@ -204,16 +206,16 @@ def test_user_dialog_sends_only_changed_fields(signed_in, visit):
     path = f"/api/v1/admin/users/{other.get('/api/v1/me').json['id']}"
     page = visit("admin/users", who=admin)
     page.get_by_label("Find users").fill(other.username)
-    people = page.get_by_role("list", name="Users").get_by_role("listitem")
-    expect(people).to_have_count(1)
-    people.get_by_role("button", name="Edit").click()
+    users = page.get_by_role("list", name="Users").get_by_role("listitem")
+    expect(users).to_have_count(1)
+    users.get_by_role("button", name="Edit").click()
     assert admin.patch(path, json={"roles": ["viewer"], "active": False}).status_code == 200
     page.get_by_role("dialog").get_by_label("Name").fill("Charles B.")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     now = admin.get(path).json
     assert (now["name"], now["roles"], now["active"]) == ("Charles B.", ["viewer"], False)
-    people.get_by_role("button", name="Edit").click()
+    users.get_by_role("button", name="Edit").click()
     page.get_by_label("Active").check()
     page.get_by_label("editor").check()
     page.get_by_role("button", name="Save").click()

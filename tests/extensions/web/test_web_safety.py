@@ -1,10 +1,11 @@
 """The web client: user input is never executed, and all views are accessible on all screens."""
 
 import pytest
+from browser import violations
 from conftest import PASSWORD, node_package
 from playwright.sync_api import expect
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 ATTACKS = (
     "<img src=x onerror=hit()>",
@@ -113,6 +114,35 @@ def test_dialog_is_accessible(context, visit):
     assert violations(page) == []
 
 
+def test_first_page_and_samples_are_accessible(context, page, site, visit):
+    context.add_init_script(path=node_package("axe-core") / "axe.min.js")
+    page.emulate_media(reduced_motion="reduce")
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(site)
+    page.get_by_role("button", name="Try the demo").click()
+    page.get_by_role("dialog", name="Your demo account").wait_for()
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    context.clear_cookies()
+    page = visit("all")
+    page.get_by_role("region", name="Three things to try").wait_for()
+    assert violations(page) == []
+
+
+def test_filters_and_selection_are_accessible(context, visit, filled):
+    context.add_init_script(path=node_package("axe-core") / "axe.min.js")
+    page = visit("all?priority=urgent&priority=none&sort=title", who=filled)
+    page.get_by_role("button", name="Sort and filter").click()
+    page.get_by_role("button", name="Select tasks").click()
+    page.get_by_role("button", name="Select all").click()
+    for scheme, width in (("light", 360), ("dark", 1280)):
+        page.set_viewport_size({"width": width, "height": 740})
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(REPEATED_IDS) == []
+
+
 def test_quick_add_is_accessible(context, visit):
     context.add_init_script(path=node_package("axe-core") / "axe.min.js")
     page = visit("all")
@@ -137,10 +167,3 @@ def test_dialog_over_a_form_repeats_no_id(context, visit, filled):
     page.get_by_role("button", name="Create account").click()
     page.get_by_role("dialog", name="Sign in again").wait_for()
     assert page.evaluate(REPEATED_IDS) == []
-
-
-def violations(page, rules=None):
-    """Return the violations that axe finds."""
-    only = {"runOnly": {"type": "rule", "values": rules}} if rules else {}
-    result = page.evaluate("options => axe.run(document, options)", {"resultTypes": ["violations"], **only})
-    return [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in result["violations"]]

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from servers import wait_until
 from web_client import add, row, saved
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 TASKS = "/api/v1/tasks"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from taskapi.extensions.web.routes import RELEASE
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 QUICK_ADD = "text/quick_add_parser.js"
 NOON = "2030-06-12T12:00:00Z"  # a Wednesday

@@ -11,13 +11,15 @@ import * as changeFeed from "./data/change_feed.js";
 import * as outbox from "./data/outbox.js";
 import * as syncQueue from "./data/sync_queue.js";
 import { setZone } from "./text/dates.js";
+import { followMailLink } from "./ui/account_mail.js";
 import { currentUser, setCurrentUser } from "./ui/current_user.js";
 import { h, setChildren } from "./ui/dom.js";
 import { listenToKeys } from "./ui/keyboard.js";
 import { showShell } from "./ui/shell.js";
-import { confirmPassword, reloadOnSignOut, showSignInPage, signInAgain } from "./ui/sign_in.js";
+import { confirmPassword, reloadOnSignOut, signInAgain } from "./ui/sign_in.js";
 import { applyTheme } from "./ui/theme.js";
 import { showError } from "./ui/toast.js";
+import { showWelcomePage } from "./ui/welcome.js";
 
 const appRoot = document.querySelector("#app");
 
@@ -27,8 +29,9 @@ await startClient();
 
 async function startClient() {
   authPrompts.password = confirmPassword;
-  authPrompts.signIn = () => showSignInPage(appRoot);
-  if (!hasSession()) await showSignInPage(appRoot);
+  authPrompts.signIn = () => showWelcomePage(appRoot);
+  await followMailLink(appRoot);
+  if (!hasSession()) await showWelcomePage(appRoot);
   try {
     await openSession(await account.show());
   } catch (problem) {

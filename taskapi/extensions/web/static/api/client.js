@@ -4,6 +4,9 @@ import { readCookie, request, send } from "./http.js";
 
 const requestData = async (...call) => (await request(...call)).data;
 
+/** The formats of files that can be imported, and their media types. */
+const IMPORT_TYPES = { csv: "text/csv", json: "application/json" };
+
 const ifMatch = (version) => (version === undefined ? {} : { "If-Match": `"${version}"` });
 
 export const account = {
@@ -13,6 +16,17 @@ export const account = {
     requestData("PUT", "/me/password", { body: { current_password: current, new_password: wanted } }),
   activity: (cursor) => requestData("GET", "/me/activity", { query: { cursor } }),
   remove: () => requestData("DELETE", "/me"),
+};
+
+/** The operations that need a mail server. `server.mail` tells whether there is one. */
+export const accountMail = {
+  show: () => requestData("GET", "/me/email"),
+  change: (email) => requestData("POST", "/me/email", { body: { email } }),
+  remove: () => requestData("DELETE", "/me/email"),
+  confirm: (token) => send("POST", "/auth/email-verification/confirm", { body: { token } }),
+  requestReset: (login) => send("POST", "/auth/password-reset", { body: { login } }),
+  resetPassword: (token, wanted) =>
+    send("POST", "/auth/password-reset/confirm", { body: { token, new_password: wanted } }),
 };
 
 export const session = {
@@ -25,14 +39,29 @@ export const session = {
   endOthers: () => requestData("DELETE", "/auth/sessions"),
 };
 
+export const personalTokens = {
+  list: (cursor) => requestData("GET", "/me/tokens", { query: { cursor } }),
+  create: (values) => requestData("POST", "/me/tokens", { body: values }),
+  remove: (id) => requestData("DELETE", `/me/tokens/${id}`),
+};
+
 export const tasks = {
   list: (query) => requestData("GET", "/tasks", { query }),
   show: (id) => requestData("GET", `/tasks/${id}`),
   summary: () => requestData("GET", "/tasks/summary"),
+  subtaskCounts: async (ids) => (await requestData("GET", "/tasks/subtask-counts", { query: { task_id: ids } })).items,
   create: (values, key) => requestData("POST", "/tasks", { body: values, headers: { "Idempotency-Key": key } }),
   update: (id, changes, version) => requestData("PATCH", `/tasks/${id}`, { body: changes, headers: ifMatch(version) }),
-  remove: (id, query) => requestData("DELETE", `/tasks/${id}`, { query }),
+  remove: (id, query, version) => requestData("DELETE", `/tasks/${id}`, { query, headers: ifMatch(version) }),
   restore: (id) => requestData("POST", `/tasks/${id}/restore`),
+  move: (id, place) => requestData("POST", `/tasks/${id}/move`, { body: place }),
+  importFile: (form, file, { dryRun = false, key = null }) =>
+    requestData("POST", `/tasks/import.${form}`, {
+      file,
+      query: { dry_run: dryRun ? "true" : null },
+      headers: { "Content-Type": IMPORT_TYPES[form], ...(key && { "Idempotency-Key": key }) },
+    }),
+  batch: async (operations) => (await requestData("POST", "/tasks/batch", { body: { operations } })).results,
 };
 
 const collection = (path) => ({

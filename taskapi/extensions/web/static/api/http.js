@@ -51,8 +51,8 @@ export async function request(method, path, options = {}) {
   }
 }
 
-/** Send a request once, without refreshing the token. */
-export async function send(method, path, { body, query, headers = {} } = {}, csrf = "") {
+/** Send a request once, without refreshing the token. A `file` is sent as it is; `headers` has its Content-Type. */
+export async function send(method, path, { body, file, query, headers = {} } = {}, csrf = "") {
   const isSafe = method === "GET";
   const options = {
     method,
@@ -61,7 +61,7 @@ export async function send(method, path, { body, query, headers = {} } = {}, csr
       ...(isSafe ? {} : { "X-CSRF-TOKEN": csrf }),
       ...headers,
     },
-    body: body && JSON.stringify(body),
+    body: file ?? (body && JSON.stringify(body)),
   };
   const response = await fetch(buildUrl(path, query), options).catch(() => {
     throw new Unreachable();

@@ -12,6 +12,7 @@ const POLL_MS = 10_000;
 export const changeFeed = new EventTarget();
 
 let cursor = null;
+let firstCursor = null;
 let isReachable = true;
 let polling = null;
 let pollAgain = false;
@@ -47,6 +48,11 @@ export function poll() {
   return document.visibilityState === "hidden" ? polling : pollNow();
 }
 
+/** Whether the account had never had a task, project or label when the page was loaded. */
+export function isNewAccount() {
+  return firstCursor === "0";
+}
+
 /** Whether the server responded to the last request. */
 export function isServerReachable() {
   return isReachable;
@@ -65,6 +71,7 @@ function pollNow() {
 async function readChanges() {
   try {
     cursor ??= await readCurrentCursor();
+    firstCursor ??= cursor;
     for (let hasMore = true; hasMore;) hasMore = await readPage();
     setReachable(true);
   } catch (problem) {

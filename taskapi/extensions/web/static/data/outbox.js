@@ -1,8 +1,9 @@
 /** The outbox: changes that the server does not have yet. It survives reloads, and is sent in order.
  *
- * An operation is `{key, kind, id, base, changes, failure?}`. `kind` is create, update, remove or restore; `base` is
- * the task when the edit began. Each operation has its own key in localStorage, so that tabs do not overwrite each
- * other. Operations contain user input, but no tokens.
+ * An operation is `{key, kind, id, base, changes, beside?, group?, failure?}`. `kind` is create, update, move, remove
+ * or restore; `base` is the task when the edit began. A move is `beside` another task: `{after: id}` or `{before: id}`.
+ * Operations of one `group` are sent together, if possible. Each operation has its own key in localStorage, so that
+ * tabs do not overwrite each other. Operations contain user input, but no tokens.
  */
 
 import { remainingChanges, withoutField } from "./merge.js";
@@ -36,10 +37,10 @@ export function serverId(id) {
 }
 
 /** Add an operation and request to send it. Returns the id of its task. */
-export function enqueue(kind, taskId, { base = null, changes = {} } = {}) {
+export function enqueue(kind, taskId, { base = null, changes = {}, ...options } = {}) {
   const key = newKey();
   const id = serverId(taskId) ?? `new-${key}`;
-  saveOperation({ key, kind, id, base, changes });
+  saveOperation({ key, kind, id, base, changes, ...options });
   emit("due");
   return id;
 }
@@ -62,8 +63,10 @@ export function applyResult({ id }, task) {
   for (const operation of pendingOperations()) {
     const changes =
       operation.changes.parent_id === id ? { ...operation.changes, parent_id: task.id } : operation.changes;
-    if (operation.id === id) saveOperation({ ...operation, id: task.id, changes, base: operation.base && task });
-    else if (changes !== operation.changes) saveOperation({ ...operation, changes });
+    const beside = operation.beside && replaceValue(operation.beside, id, task.id);
+    const updated = { ...operation, changes, beside };
+    if (operation.id === id) saveOperation({ ...updated, id: task.id, base: operation.base && task });
+    else if (changes !== operation.changes || beside) saveOperation(updated);
   }
 }
 
@@ -89,11 +92,20 @@ export function retryOperation(operation) {
   emit("due");
 }
 
+/** Return the name of a new group of operations. */
+export function newGroup() {
+  return newKey();
+}
+
 /** Return a unique key that sorts after all earlier ones. */
 function newKey() {
   keyCount += 1;
   const randomParts = [...crypto.getRandomValues(new Uint32Array(2))].map((number) => number.toString(36));
   return [Date.now().toString(36), String(keyCount).padStart(6, "0"), ...randomParts].join("-");
+}
+
+function replaceValue(values, from, to) {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value === from ? to : value]));
 }
 
 function emit(type) {

@@ -7,6 +7,7 @@ import { applyResult, outboxEvents, pendingOperations, removeOperations, saveOpe
 
 const FIRST_RETRY_MS = 1000;
 const MAX_RETRY_MS = 60_000;
+const MAX_BATCH_SIZE = 100;
 
 /** Event: `sent` with `{operation, task}`; `task` is the response of the server. */
 export const syncEvents = new EventTarget();
@@ -14,6 +15,8 @@ export const syncEvents = new EventTarget();
 let retryDelay = FIRST_RETRY_MS;
 let retryTimer = 0;
 let isBlocked = false;
+/** Groups of which the server rejected an operation. */
+const rejectedGroups = new Set();
 
 /** Start to send operations. */
 export function startSync() {
@@ -37,7 +40,8 @@ async function sendPending() {
   for (let next = nextOperation(); next; next = nextOperation()) {
     const restore = findUndoing(next);
     if (restore) removeOperations(next, restore);
-    else await send(joinUpdates(next));
+    else if (isMovedAgain(next)) removeOperations(next);
+    else if (!(await sendGroup(next))) await send(joinUpdates(next));
     retryDelay = FIRST_RETRY_MS;
     isBlocked = false;
   }
@@ -58,6 +62,12 @@ function findUndoing({ kind, id, key }) {
   return kind === "remove" && next?.kind === "restore" ? next : null;
 }
 
+/** Whether the next operation of all is another move of the same task: this one has no effect. */
+function isMovedAgain({ kind, id, key }) {
+  const next = pendingOperations().find((each) => each.key > key);
+  return kind === "move" && next?.kind === "move" && next.id === id;
+}
+
 /** Merge consecutive updates of a task into one, so that a conflict shows all its fields at once. */
 function joinUpdates(operation) {
   if (operation.kind !== "update") return operation;
@@ -70,12 +80,49 @@ function joinUpdates(operation) {
   return merged;
 }
 
+/** Send the operations of a group in one request. Returns false if each has to be sent by itself.
+ *
+ * The server applies all operations or none. If it rejects one, each is sent by itself, so that the others are saved
+ * and a conflict is reported at its task. A repeated request has no further effect: updates contain versions.
+ */
+async function sendGroup({ group }) {
+  if (!group || rejectedGroups.has(group)) return false;
+  const operations = sendableOperations(group).map(joinUpdates);
+  if (operations.length < 2) return false;
+  try {
+    const results = await tasks.batch(operations.map(batchOperation));
+    operations.forEach((operation, index) => finish(operation, results[index].data));
+    return true;
+  } catch (problem) {
+    if (problem.isRetryable) throw problem;
+    rejectedGroups.add(group);
+    return false;
+  }
+}
+
+/** Return the operations of a group that can be sent now: no earlier operation of the same task waits. */
+function sendableOperations(group) {
+  const pending = pendingOperations();
+  const isFirst = (operation) => pending.find(({ id }) => id === operation.id) === operation;
+  return pending
+    .filter((each) => each.group === group && !each.failure && isFirst(each) && !findUndoing(each))
+    .slice(0, MAX_BATCH_SIZE);
+}
+
+function batchOperation({ kind, id, base, changes }) {
+  return kind === "remove" ? { op: "delete", id } : { op: "update", id, if_match: base.version, data: changes };
+}
+
+/** Apply the response to an operation, and remove the operation. A removal has no task in its response. */
+function finish(operation, task) {
+  if (task) applyResult(operation, task);
+  syncEvents.dispatchEvent(new CustomEvent("sent", { detail: { operation, task } }));
+  removeOperations(operation);
+}
+
 async function send(operation) {
   try {
-    const task = await REQUESTS[operation.kind](operation);
-    if (task) applyResult(operation, task);
-    syncEvents.dispatchEvent(new CustomEvent("sent", { detail: { operation, task } }));
-    removeOperations(operation);
+    finish(operation, await REQUESTS[operation.kind](operation));
   } catch (problem) {
     if (problem.isRetryable) throw problem;
     handleRejection(operation, problem);
@@ -89,6 +136,7 @@ const REQUESTS = {
     await tasks.remove(id).catch(ignoreNotFound);
   },
   restore: ({ id }) => tasks.restore(id),
+  move: ({ id, beside }) => tasks.move(id, beside),
 };
 
 function ignoreNotFound(problem) {

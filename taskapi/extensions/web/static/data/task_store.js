@@ -3,6 +3,7 @@
 import { tasks as api } from "../api/client.js";
 import { findConflicts } from "./merge.js";
 import * as outbox from "./outbox.js";
+import { positionBetween, unsavedPosition } from "./positions.js";
 import { syncEvents } from "./sync_queue.js";
 
 /** Events: `change` when a task or the outbox changed; `renamed` with `{from, to}` when a task gets its id. */
@@ -51,7 +52,7 @@ export function findTask(taskId) {
   const id = outbox.serverId(taskId);
   const operations = outbox.pendingOperations().filter((each) => each.id === id);
   const created = operations.find((each) => each.kind === "create");
-  const row = serverTasks.get(id) ?? (created && { ...NEW_TASK, id, ...created.changes });
+  const row = serverTasks.get(id) ?? (created && newTask(created));
   return row && operations.reduce(applyOperation, row);
 }
 
@@ -75,10 +76,22 @@ export function addTask(values) {
 }
 
 /** Change a task. `base` is the task when the edit began; conflicts are detected against it. */
-export function updateTask(id, changes, base = findTask(id)) {
+export function updateTask(id, changes, base = findTask(id), group = null) {
   const row = serverTasks.get(id);
   const isUnchanged = row && !findConflicts(base, changes, row).length;
-  outbox.enqueue("update", id, { base: isUnchanged ? row : base, changes });
+  outbox.enqueue("update", id, { base: isUnchanged ? row : base, changes, ...(group && { group }) });
+}
+
+/** Change several tasks together: pairs of an id and the changes. */
+export function updateTasks(pairs) {
+  const group = outbox.newGroup();
+  for (const [id, changes] of pairs) updateTask(id, changes, findTask(id), group);
+}
+
+/** Move several tasks to the trash together. */
+export function deleteTasks(ids) {
+  const group = outbox.newGroup();
+  for (const id of ids) outbox.enqueue("remove", id, { group });
 }
 
 /** Move a task to the trash. */
@@ -91,6 +104,14 @@ export function restoreTask(id) {
   outbox.enqueue("restore", id);
 }
 
+/** Move a task in the manual order. `beside` is `{after: id}` or `{before: id}`. The task is shown at `position`, or
+ * between `low` and `high`.
+ */
+export function moveTask(id, { beside, low, high, position = positionBetween(low, high) }) {
+  const [[side, other]] = Object.entries(beside);
+  outbox.enqueue("move", id, { changes: { position }, beside: { [side]: outbox.serverId(other) } });
+}
+
 /** Complete a task, or reopen it. */
 export function toggleDone(id) {
   updateTask(id, { status: findTask(id).status === "done" ? "todo" : "done" });
@@ -99,6 +120,10 @@ export function toggleDone(id) {
 /** Load a task from the server. */
 export async function loadTask(id) {
   storeTasks([await api.show(id)]);
+}
+
+function newTask({ key, id, changes }) {
+  return { ...NEW_TASK, id, position: unsavedPosition(key), ...changes };
 }
 
 function renameTask(from, to) {

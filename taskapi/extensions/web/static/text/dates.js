@@ -65,6 +65,11 @@ export function daysBetween(first, last) {
   return (Date.parse(last) - Date.parse(first)) / DAY_MS;
 }
 
+/** Return a number of days as text: "1 day", "30 days". */
+export function countDays(count) {
+  return count === 1 ? "1 day" : `${count} days`;
+}
+
 /** Return the instant of a local time on a day; the first one when the local time occurs twice.
  *
  * A skipped local time moves forward by the length of the gap: 2:30 becomes 3:30, and a day without a midnight starts

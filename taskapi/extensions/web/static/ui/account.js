@@ -1,21 +1,31 @@
-/** The account page: profile, sessions, password, exports, activity, deletion. */
+/** The account page: profile, sessions, password, exports and imports, activity, deletion. */
 
 import { account, session } from "../api/client.js";
 import { hasSession } from "../api/http.js";
+import { hasRoute, server } from "../api/server.js";
 import { reloadEverything } from "../data/change_feed.js";
 import { updateAccount } from "../data/edit.js";
 import { pendingOperations } from "../data/outbox.js";
 import { describeInstant, isKnownZone, listZones, setZone } from "../text/dates.js";
-import { currentUser, setCurrentUser } from "./current_user.js";
+import { emailSettings } from "./account_mail.js";
+import { canWrite, currentUser, setCurrentUser } from "./current_user.js";
 import { confirm } from "./dialog.js";
 import { h } from "./dom.js";
 import { actionButton, blanksToNull, form, formField } from "./form.js";
 import { activityEntry, describeBrowser } from "./format.js";
+import { importButton } from "./import_file.js";
 import { pagedList } from "./paged_list.js";
+import { personalTokenList } from "./personal_tokens.js";
 import { passwordField, signOut } from "./sign_in.js";
 import { showError, showToast } from "./toast.js";
 
 const UNKNOWN_ZONE = "This browser does not know your time zone. Dates are shown in UTC. Choose another time zone.";
+
+const EXPORTS = {
+  "/me/export": "All data as JSON",
+  "/tasks/export.csv": "Tasks as CSV",
+  "/tasks/export.ics": "Tasks as iCalendar",
+};
 
 /** Return the page. */
 export function accountPage() {
@@ -35,9 +45,11 @@ export function accountPage() {
       actionButton({}, confirmSignOut, showError, "Sign out"),
     ),
     pageSection("Profile", profileForm()),
+    server.mail && pageSection("Email address", emailSettings()),
     pageSection("Signed-in devices", sessionList()),
     pageSection("Password", passwordForm()),
-    pageSection("Your data", exportLinks()),
+    hasRoute("/me/tokens") && pageSection("Personal tokens", ...personalTokenList()),
+    dataSection(),
     pageSection("Account activity", pagedList("Activity", account.activity, activityEntry)),
     pageSection("Delete account", deleteAccount()),
   );
@@ -45,6 +57,11 @@ export function accountPage() {
 
 function pageSection(title, ...contents) {
   return h("section", {}, h("h2", {}, title), ...contents);
+}
+
+function dataSection() {
+  const parts = [exportLinks(), canWrite() && importButton()].filter(Boolean);
+  return parts.length ? pageSection("Your data", ...parts) : null;
 }
 
 function profileForm() {
@@ -62,16 +79,17 @@ function profileForm() {
         "Name",
         h("input", { name: "name", autocomplete: "name", maxlength: 100, value: currentUser().name ?? "" }),
       ),
-      formField(
-        "Email",
-        h("input", {
-          name: "email",
-          type: "email",
-          autocomplete: "email",
-          maxlength: 254,
-          value: currentUser().email ?? "",
-        }),
-      ),
+      !server.mail &&
+        formField(
+          "Email",
+          h("input", {
+            name: "email",
+            type: "email",
+            autocomplete: "email",
+            maxlength: 254,
+            value: currentUser().email ?? "",
+          }),
+        ),
       formField(
         "Time zone",
         zone,
@@ -147,16 +165,14 @@ function sessionEntry(device, reload) {
   );
 }
 
+/** Return the downloads that the server offers, or null if there are none. */
 function exportLinks() {
-  const downloadButton = (path, words) =>
-    h("button", { class: "link", on: { click: () => download(path).catch(showError) } }, words);
-  return h(
-    "div",
-    { class: "row-links" },
-    downloadButton("api/v1/me/export", "All data as JSON"),
-    downloadButton("api/v1/tasks/export.csv", "Tasks as CSV"),
-    downloadButton("api/v1/tasks/export.ics", "Tasks as iCalendar"),
-  );
+  const links = Object.entries(EXPORTS)
+    .filter(([path]) => hasRoute(path))
+    .map(([path, words]) =>
+      h("button", { class: "link", on: { click: () => download(`api/v1${path}`).catch(showError) } }, words),
+    );
+  return links.length ? h("div", { class: "row-links" }, links) : null;
 }
 
 /** Download a file. A request before it refreshes an expired token, which a link cannot do. */

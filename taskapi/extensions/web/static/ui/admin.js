@@ -26,6 +26,8 @@ const EVENTS = [
   "keys_changed",
   "tokens_invalidated",
   "access_refused",
+  "token_created",
+  "token_deleted",
 ];
 const TABS = { users: ["Users", usersTab], audit: ["Audit log", auditTab], statistics: ["Statistics", statisticsTab] };
 

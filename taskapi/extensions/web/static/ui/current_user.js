@@ -1,5 +1,7 @@
 /** The signed-in user and the permissions of their roles. The server decides; the page only hides what it rejects. */
 
+import { hasRoute } from "../api/server.js";
+
 let user = null;
 
 /** Set the signed-in user. */
@@ -17,7 +19,7 @@ export function canWrite() {
   return user.roles.some((role) => role !== "viewer");
 }
 
-/** Whether the user may manage users. */
+/** Whether the user may manage users, and the server has the routes for it. */
 export function isAdmin() {
-  return user.roles.includes("admin");
+  return user.roles.includes("admin") && hasRoute("/admin/users");
 }

@@ -34,11 +34,12 @@ export function setChildrenIfChanged(element, value, build) {
 /** Render a list with one keyed element for each item, so that the focus survives changes of the list.
  *
  * `make(item)` creates an element, `update(element, item)` updates it. When the focused element is removed, the element
- * at its position gets the focus.
+ * at its position gets the focus. An element that is inserted elsewhere loses the focus, and gets it back.
  */
 export function reconcile(parent, items, { key, make, update }) {
   const existing = new Map([...parent.children].map((child) => [child.dataset.key, child]));
-  const focusedIndex = [...parent.children].findIndex((child) => child.contains(document.activeElement));
+  const focused = document.activeElement;
+  const focusedIndex = [...parent.children].findIndex((child) => child.contains(focused));
   const wantedElements = items.map((item) => {
     const element = existing.get(key(item)) ?? make(item);
     existing.delete(key(item));
@@ -50,8 +51,9 @@ export function reconcile(parent, items, { key, make, update }) {
   wantedElements.forEach((element, index) => {
     if (parent.children[index] !== element) parent.insertBefore(element, parent.children[index] ?? null);
   });
-  if (focusedIndex >= 0 && !parent.contains(document.activeElement))
-    focusFirst(parent.children[Math.min(focusedIndex, wantedElements.length - 1)]);
+  if (focusedIndex < 0 || parent.contains(document.activeElement)) return;
+  if (parent.contains(focused)) focused.focus();
+  else focusFirst(parent.children[Math.min(focusedIndex, wantedElements.length - 1)]);
 }
 
 /** Focus the first link in an element, or else its first control. */

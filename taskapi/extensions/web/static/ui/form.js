@@ -120,7 +120,7 @@ function showFieldErrors(element, problem) {
   const errors = Object.entries(errorsByField ?? {});
   const shown = errors.filter(([name, messages]) => {
     const input = element.elements.namedItem(name);
-    if (!input) return false;
+    if (!(input instanceof Element)) return false; // none, or several checkboxes
     input.setAttribute("aria-invalid", "true");
     element.querySelector(`#${input.id}-says`).textContent = [messages].flat().join(" ");
     return true;

@@ -1,14 +1,20 @@
 /** Keyboard shortcuts, active outside of text fields. */
 
+import { VIEWS } from "../data/views.js";
+import { deleteSelected, endSelection } from "./bulk_actions.js";
+import { canWrite } from "./current_user.js";
 import { showHelp } from "./help.js";
+import { moveFocusedTask } from "./manual_order.js";
 import { focusQuickAdd } from "./quick_add.js";
 import { currentRoute, navigate } from "./router.js";
+import { isSelecting, selectedIds, toggleSelected } from "./selection.js";
 import { focusSearch, leaveSearch } from "./sidebar.js";
 import { deleteTask, editTitle, toggleTask } from "./task_actions.js";
 import { closeTaskDetail, focusTaskDetail } from "./task_detail.js";
 import { findRow, listedTaskIds } from "./task_list.js";
 import { undoLast } from "./toast.js";
 
+const MOVE_KEYS = { ArrowUp: -1, ArrowDown: 1 }; // with Alt
 const VIEW_KEYS = { i: "inbox", t: "today", u: "upcoming", a: "all", c: "completed" };
 const VIEW_KEY_MS = 1200;
 
@@ -17,12 +23,13 @@ const KEY_ACTIONS = {
   ArrowDown: () => moveFocus(1),
   k: () => moveFocus(-1),
   ArrowUp: () => moveFocus(-1),
-  " ": withFocusedTask(toggleTask),
-  x: withFocusedTask(toggleTask),
+  " ": withFocusedTask((id) => (isSelecting() ? toggleSelected(id) : toggleTask(id))),
+  x: withListedTask((id) => toggleSelected(id)),
+  X: withListedTask((id) => toggleSelected(id, { range: true })),
   e: withFocusedTask(editFocusedTask),
   F2: withFocusedTask(editFocusedTask),
-  Delete: withFocusedTask(deleteTask),
-  Backspace: withFocusedTask(deleteTask),
+  Delete: withFocusedTask(deleteFocused),
+  Backspace: withFocusedTask(deleteFocused),
   n: focusQuickAdd,
   "/": focusSearch,
   "?": showHelp,
@@ -38,14 +45,11 @@ export function listenToKeys() {
 }
 
 function handleKey(event) {
-  if (
-    event.defaultPrevented ||
-    event.ctrlKey ||
-    event.metaKey ||
-    event.altKey ||
-    document.querySelector("dialog[open]")
-  )
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
+  if (event.altKey) {
+    if (MOVE_KEYS[event.key] && moveFocusedTask(MOVE_KEYS[event.key])) event.preventDefault();
     return;
+  }
   if (isTextField(event.target) && event.key !== "Escape") return;
   const action = findAction(event);
   if (action && action() !== false) event.preventDefault();
@@ -73,6 +77,21 @@ function withFocusedTask(action) {
   };
 }
 
+/** Select only where tasks can be selected: in a list outside the trash. */
+function withListedTask(action) {
+  return () => {
+    const id = document.activeElement.closest(".row")?.dataset.id;
+    if (!id || !canWrite() || VIEWS[currentRoute().view]?.isTrash) return false;
+    action(id);
+    return true;
+  };
+}
+
+function deleteFocused(id) {
+  if (selectedIds().length) deleteSelected();
+  else deleteTask(id);
+}
+
 /** Edit the title where the focus is: in the list or in the detail pane. */
 function editFocusedTask(id) {
   if (document.activeElement.closest(".detail")) focusTaskDetail();
@@ -91,6 +110,7 @@ function moveFocus(offset) {
 function goBack() {
   const focused = document.activeElement;
   if (document.querySelector("#sidebar[data-open]")) document.querySelector("#menu").click();
+  else if (isSelecting() && !focused.closest(".detail")) endSelection();
   else if (focused.closest(".detail") || currentRoute().task) closeTaskDetail();
   else if (!leaveSearch()) focused.blur();
 }

@@ -1,14 +1,23 @@
 /** The header of a list: title, note, and actions on the project or label. */
 
 import { catalogEvents, findProject } from "../data/catalog.js";
-import { canShowDone, findLabelByName, VIEWS } from "../data/views.js";
+import { announceChange } from "../data/change_feed.js";
+import { emptyTrash } from "../data/trash.js";
+import { canShowDone, chosenOptions, findLabelByName, VIEWS } from "../data/views.js";
 import { canWrite } from "./current_user.js";
+import { confirm } from "./dialog.js";
 import { h, icon, setChildrenIfChanged } from "./dom.js";
+import { actionButton } from "./form.js";
+import { linkedText } from "./linked_text.js";
+import { controlsButton } from "./list_controls.js";
 import { deleteProjectOrLabel, editLabel, editProject } from "./project_label_forms.js";
 import { currentRoute, updateRoute } from "./router.js";
+import { isSelecting, selectionEvents, startSelecting, stopSelecting } from "./selection.js";
+import { showError, showToast } from "./toast.js";
 
 const element = h("header", { class: "heading" });
 catalogEvents.addEventListener("change", draw);
+selectionEvents.addEventListener("change", draw);
 
 /** Return the header of the current list. */
 export function listHeader() {
@@ -25,13 +34,17 @@ function draw() {
   document.title = `${title} · Tasks`;
   const collection = view === "project" ? findProject(param) : view === "label" ? findLabelByName(param) : null;
   const focusedLabel = element.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
-  setChildrenIfChanged(element, [view, title, note, done, collection?.version], () => [
-    h("div", {}, h("h1", { tabindex: "-1" }, title), note && h("p", { class: "note" }, note)),
+  const options = chosenOptions(currentRoute());
+  setChildrenIfChanged(element, [view, title, note, done, options, isSelecting(), collection?.version], () => [
+    h("div", {}, h("h1", { tabindex: "-1" }, title), note && h("p", { class: "note" }, linkedText(note))),
     h(
       "div",
       { class: "actions" },
+      controlsButton(),
+      canWrite() && !definition.isTrash && selectButton(),
       canShowDone(view) && showCompletedButton(done),
       canWrite() && collection && editButtons(view, collection),
+      canWrite() && definition.isTrash && emptyTrashButton(),
     ),
   ]);
   if (focusedLabel === null) element.querySelector("h1").focus();
@@ -51,6 +64,36 @@ function showCompletedButton(done) {
     icon("done"),
     h("span", {}, "Completed"),
   );
+}
+
+function selectButton() {
+  return h(
+    "button",
+    {
+      class: "toggle",
+      "aria-pressed": String(isSelecting()),
+      "aria-label": "Select tasks",
+      title: "Select tasks (x)",
+      on: { click: () => (isSelecting() ? stopSelecting() : startSelecting()) },
+    },
+    icon("select"),
+    h("span", {}, "Select"),
+  );
+}
+
+function emptyTrashButton() {
+  return actionButton({}, confirmEmptyTrash, showError, icon("trash"), "Empty trash");
+}
+
+async function confirmEmptyTrash() {
+  const isConfirmed = await confirm(
+    "Empty the trash?",
+    "All tasks in the trash and their subtasks are deleted permanently. You cannot undo this.",
+    { action: "Empty trash" },
+  );
+  if (!isConfirmed) return;
+  await emptyTrash().finally(announceChange);
+  showToast("The trash is empty.");
 }
 
 function editButtons(view, collection) {

@@ -14,7 +14,7 @@ import {
 } from "../data/catalog.js";
 import { announceChange } from "../data/change_feed.js";
 import * as taskStore from "../data/task_store.js";
-import { VIEWS } from "../data/views.js";
+import { passesFilters, VIEWS } from "../data/views.js";
 import { describeDue } from "../text/dates.js";
 import { completeWord, EXAMPLE, findWordAt, parseQuickAdd, PRIORITIES } from "../text/quick_add_parser.js";
 import { h, icon, setChildrenIfChanged } from "./dom.js";
@@ -70,6 +70,14 @@ export function focusQuickAdd() {
   input.focus();
 }
 
+/** Put a line into quick add and focus it. */
+export function fillQuickAdd(line) {
+  input.value = line;
+  keptWords = [];
+  input.focus();
+  draw();
+}
+
 async function submit(event) {
   event.preventDefault();
   const { project, understood, ...values } = parseQuickAdd(input.value, keptWords);
@@ -86,7 +94,8 @@ async function submit(event) {
     input.value = "";
     keptWords = [];
     draw();
-    if (VIEWS[currentRoute().view]?.matches?.(task) === false) showToast(`Task added. Due: ${describeDue(task)}.`);
+    if (!passesFilters(task, currentRoute())) showToast("Task added. The filters hide it.");
+    else if (VIEWS[currentRoute().view]?.matches?.(task) === false) showToast(`Task added. Due: ${describeDue(task)}.`);
   } catch (problem) {
     showError(problem);
   }

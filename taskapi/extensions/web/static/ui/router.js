@@ -1,20 +1,36 @@
-/** Hash routes: `#/project/<id>?task=<id>` is a view, its parameter and its options. */
+/** Hash routes: `#/project/<id>?task=<id>` is a view, its parameter and its options.
+ *
+ * The options are the open task, whether completed tasks are shown, the sort order, and the filters of the list.
+ */
+
+/** The options that are lists of values, and those that are one value. */
+const LISTS = ["status", "priority"];
+const VALUES = ["task", "sort", "label"];
 
 /** Event: `change` after a navigation. */
 export const routerEvents = new EventTarget();
 
-/** Return the current route: `{view, param, task, done}`. */
+/** Return the current route: `{view, param, task, done, sort, label, status, priority}`. */
 export function currentRoute() {
   const [path, query] = (location.hash.slice(1) || "/today").split("?");
   const [, view, param = ""] = path.split("/").map(decodePart);
   const params = new URLSearchParams(query);
-  return { view, param, task: params.get("task"), done: params.has("done") };
+  return {
+    view,
+    param,
+    done: params.has("done"),
+    ...Object.fromEntries(VALUES.map((name) => [name, params.get(name)])),
+    ...Object.fromEntries(LISTS.map((name) => [name, params.getAll(name)])),
+  };
 }
 
 /** Return the URL of a route. */
-export function routeUrl({ view, param = "", task = null, done = false }) {
+export function routeUrl({ view, param = "", done = false, ...options }) {
   const path = [view, param].filter(Boolean).map(encodeURIComponent).join("/");
-  const query = new URLSearchParams({ ...(task && { task }), ...(done && { done: "1" }) });
+  const query = new URLSearchParams(done ? { done: "1" } : {});
+  for (const name of [...VALUES, ...LISTS]) {
+    for (const value of [options[name] ?? []].flat()) query.append(name, value);
+  }
   return `#/${path}${query.size ? `?${query}` : ""}`;
 }
 

@@ -1,46 +1,14 @@
-/** Sign-in: a page for new visitors, and a dialog over the page when a session ends, so that no input is lost. */
+/** Sign-in and registration. When a session ends, a dialog asks for the password, so that no input is lost. */
 
-import { account, session } from "../api/client.js";
+import { account, accountMail, session } from "../api/client.js";
+import { server } from "../api/server.js";
 import { browserZone } from "../text/dates.js";
 import { showDialog } from "./dialog.js";
-import { h, setChildren } from "./dom.js";
+import { h } from "./dom.js";
 import { form, formField } from "./form.js";
 
 const sessionChannel = new BroadcastChannel("taskapi.session");
 let signInPrompt = null;
-
-/** Show the sign-in page. Resolves after the user has signed in. */
-export function showSignInPage(root) {
-  return new Promise((resolve) => {
-    const page = h("main", { class: "welcome" });
-    const draw = (isRegistering) => {
-      setChildren(
-        page,
-        h(
-          "header",
-          {},
-          h("img", { src: new URL("../icon.svg", import.meta.url).href, alt: "", width: 48, height: 48 }),
-          h("h1", {}, isRegistering ? "Create your account" : "Sign in"),
-          h("p", {}, "Your private task list."),
-        ),
-        isRegistering ? registerForm(resolve) : signInForm(resolve),
-        h(
-          "p",
-          { class: "switch" },
-          isRegistering ? "Already have an account? " : "No account yet? ",
-          h(
-            "button",
-            { class: "link", on: { click: () => draw(!isRegistering) } },
-            isRegistering ? "Sign in" : "Create an account",
-          ),
-        ),
-      );
-      page.querySelector("input").focus();
-    };
-    draw(false);
-    setChildren(root, page);
-  });
-}
 
 /** Ask the user to sign in again in a dialog, after the session has ended. */
 export function signInAgain(user) {
@@ -98,7 +66,8 @@ export function passwordField(autocomplete, label, name = "password", hint = nul
   return formField(label, h("input", { type: "password", name, autocomplete, required: true }), hint);
 }
 
-function signInForm(done, username = "") {
+/** Create the sign-in form; `done` runs after it. */
+export function signInForm(done, username = "") {
   return form({
     submitLabel: "Sign in",
     children: [usernameField(username), passwordField("current-password", "Password")],
@@ -110,17 +79,25 @@ function signInForm(done, username = "") {
   });
 }
 
-function registerForm(done) {
+/** Create the form for a new account, which also signs in; `done` runs after it. */
+export function registerForm(done) {
   return form({
     submitLabel: "Create account",
     children: [
       usernameField(),
       formField("Name (optional)", h("input", { name: "name", autocomplete: "name", maxlength: 100 })),
+      server.mail &&
+        formField(
+          "Email (optional)",
+          h("input", { name: "email", type: "email", autocomplete: "email", maxlength: 254 }),
+          "For a new password if you forget yours.",
+        ),
       passwordField("new-password", "Password", "password", "12 to 128 characters, for example a few random words."),
     ],
-    send: async ({ username, name, password }) => {
-      await session.register({ username, password, ...(name && { name }) });
+    send: async ({ username, name, email, password }) => {
+      await session.register({ username, password, ...(name && { name }), ...(email && { email }) });
       await session.signIn(username, password);
+      if (email) await accountMail.change(email).catch(() => {}); // the account page offers it again
       await account.change({ timezone: browserZone() }).catch(() => {}); // the server may not know this time zone
       done();
     },

@@ -2,10 +2,12 @@
 
 import { changeFeed } from "../data/change_feed.js";
 import { serverId } from "../data/outbox.js";
+import { comparePositions } from "../data/positions.js";
 import { TaskQuery } from "../data/task_query.js";
 import * as taskStore from "../data/task_store.js";
 import { canWrite } from "./current_user.js";
 import { h, reconcile } from "./dom.js";
+import { allowMoves, isDragging, updateHandle } from "./manual_order.js";
 import { currentRoute, routeUrl } from "./router.js";
 import { doneCheckbox, updateDoneCheckbox } from "./task_row.js";
 
@@ -14,6 +16,7 @@ let open = null; // {id, query, rows, progress}
 /** Return the subtasks of a task, with a form to add one. */
 export function subtasks(id) {
   const rows = h("ul", { class: "subtasks" });
+  allowMoves(rows, { isOrdered: () => true, draw });
   const progress = h("span", { class: "count" });
   const input = h("input", {
     name: "subtask",
@@ -22,7 +25,7 @@ export function subtasks(id) {
     "aria-label": "Add a subtask",
     autocomplete: "off",
   });
-  open = { id, rows, progress, query: new TaskQuery({ parent_id: id, sort: "created_at" }) };
+  open = { id, rows, progress, query: new TaskQuery({ parent_id: id, sort: "position" }) };
   const add = (event) => {
     event.preventDefault();
     const title = input.value.trim();
@@ -50,17 +53,12 @@ async function refresh() {
 }
 
 function draw() {
-  if (!open?.rows.isConnected) return;
+  if (!open?.rows.isConnected || isDragging()) return;
   const known = open.query.ids
     .map(taskStore.findTask)
     .filter((task) => task && !task.removed && task.parent_id === open.id);
-  const subtaskList = [
-    ...known,
-    ...taskStore
-      .unsavedTasks()
-      .reverse()
-      .filter((task) => task.parent_id === open.id),
-  ];
+  const unsaved = taskStore.unsavedTasks().filter((task) => task.parent_id === open.id);
+  const subtaskList = [...known, ...unsaved].sort(comparePositions);
   reconcile(open.rows, subtaskList, { key: taskStore.stableKey, make, update });
   open.progress.textContent = subtaskList.length
     ? `${subtaskList.filter((task) => task.status === "done").length} of ${subtaskList.length}`
@@ -72,9 +70,10 @@ function make() {
 }
 
 function update(element, task) {
-  element.dataset.status = task.status;
+  Object.assign(element.dataset, { id: task.id, status: task.status });
   updateDoneCheckbox(element.firstChild, task);
-  const link = element.lastChild;
+  updateHandle(element, canWrite());
+  const link = element.querySelector("a");
   link.textContent = task.title;
   link.href = routeUrl({ ...currentRoute(), task: task.id });
 }

@@ -7,8 +7,10 @@ import { dueDay, instantOf, timeOf } from "../text/dates.js";
 import { PRIORITIES } from "../text/quick_add_parser.js";
 import { h, setChildren, setChildrenIfChanged } from "./dom.js";
 import { labelsField } from "./labels_field.js";
+import { withLinks } from "./linked_text.js";
 
-const STATUSES = { todo: "To do", in_progress: "In progress", done: "Done", cancelled: "Cancelled" };
+/** The statuses of a task, by their names in the API. */
+export const STATUSES = { todo: "To do", in_progress: "In progress", done: "Done", cancelled: "Cancelled" };
 
 /** Return the fields, each `{label, element, read(), write(task)}`; `read` returns values of the API by name. */
 export function taskFields() {
@@ -72,11 +74,13 @@ function descriptionField() {
     placeholder: "Add a description",
     "aria-label": "Description",
   });
+  const links = withLinks(element, "Links");
   return {
-    element,
+    element: links.element,
     read: () => ({ description: element.value }),
     write: (task) => {
       element.value = task.description;
+      links.update();
     },
   };
 }

@@ -1,10 +1,15 @@
 /** A row of the task list: checkbox, title, and chips for the other fields. */
 
 import { catalog, findProject } from "../data/catalog.js";
-import { DATE_LANGUAGE, describeDue, dueDay, isOverdue, today } from "../text/dates.js";
+import { subtaskCounts } from "../data/subtask_counts.js";
+import { daysLeft } from "../data/trash.js";
+import { isInManualOrder } from "../data/views.js";
+import { countDays, DATE_LANGUAGE, describeDue, dueDay, isOverdue, today } from "../text/dates.js";
 import { canWrite } from "./current_user.js";
 import { h, icon, setChildrenIfChanged } from "./dom.js";
+import { updateHandle } from "./manual_order.js";
 import { currentRoute, routeUrl } from "./router.js";
+import { isSelected, isSelecting, toggleSelected } from "./selection.js";
 import { restoreTask, toggleTask } from "./task_actions.js";
 
 /** Create the row of a task. */
@@ -13,7 +18,7 @@ export function createRow() {
     "li",
     { class: "row" },
     doneCheckbox(),
-    h("a", { class: "title", data: { part: "title" } }),
+    h("a", { class: "title", data: { part: "title" }, on: { click: handleTitleClick } }),
     h("div", { class: "about" }),
   );
 }
@@ -27,11 +32,41 @@ export function updateRow(row, task) {
   detailsElement.id = `about-${id}`;
   setChildrenIfChanged(
     detailsElement,
-    [task, currentRoute().view, findProject(task.project_id), today(), isOverdue(task)],
+    [task, subtaskCounts(id), currentRoute().view, findProject(task.project_id), today(), isOverdue(task)],
     () => rowDetails(task),
   );
   updateDoneCheckbox(row.querySelector(".circle"), task);
+  updateSelectCheckbox(row, task);
   updateTitleLink(row.querySelector(".title"), task);
+  updateHandle(row, canWrite() && isInManualOrder(currentRoute()) && !isSelecting());
+}
+
+/** While the user selects tasks, a checkbox that selects the task replaces the round one. */
+function updateSelectCheckbox(row, task) {
+  const circle = row.querySelector(".circle");
+  let box = row.querySelector(".select");
+  circle.hidden = isSelecting();
+  if (!isSelecting()) box?.remove();
+  else if (!box) {
+    box = h("input", { type: "checkbox", class: "select", data: { part: "select" }, on: { click: handleSelectClick } });
+    circle.after(box);
+  }
+  row.toggleAttribute("data-selected", isSelecting() && isSelected(task.id));
+  if (!isSelecting()) return;
+  box.checked = isSelected(task.id);
+  box.setAttribute("aria-label", `Select “${task.title}”`);
+}
+
+function handleSelectClick(event) {
+  toggleSelected(event.currentTarget.closest(".row").dataset.id, { range: event.shiftKey });
+}
+
+/** While the user selects tasks, a click on a row selects it. Enter still opens the task. */
+function handleTitleClick(event) {
+  const isKey = event.detail === 0;
+  if (!isSelecting() || isKey || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  toggleSelected(event.currentTarget.closest(".row").dataset.id, { range: event.shiftKey });
 }
 
 /** Create the round checkbox that completes a task. */
@@ -71,11 +106,13 @@ function rowDetails(task) {
     task.priority !== "none" &&
       h("span", { class: "chip priority", data: { priority: task.priority } }, icon("flag"), task.priority),
     task.parent_id && h("span", { class: "chip" }, "Subtask"),
+    progressChip(subtaskCounts(task.id)),
     task.labels.map((name) =>
       h("span", { class: "chip label" }, withColor(h("i", { class: "dot" }), labelColor(name)), name),
     ),
     projectChip(task),
     dueChip(task),
+    task.deleted_at && h("span", { class: "chip" }, describeDaysLeft(daysLeft(task))),
     task.deleted_at &&
       canWrite() &&
       h("button", { class: "link", data: { part: "restore" }, on: { click: () => restoreTask(task.id) } }, "Restore"),
@@ -92,9 +129,27 @@ function labelColor(name) {
   return catalog.labels.find((each) => each.name === name)?.color;
 }
 
+function describeDaysLeft(days) {
+  return days === 0 ? "Deleted soon" : `${countDays(days)} left`;
+}
+
 /** Whether the heading above the task names its due day. */
 function isUnderOwnHeading({ due_date: day }) {
+  if (currentRoute().sort) return false; // a list in another order has no headings
   return currentRoute().view === "upcoming" || (currentRoute().view === "today" && day === today());
+}
+
+function progressChip(counts) {
+  if (!counts) return null;
+  const { done, total } = counts;
+  const text = h("span", { "aria-hidden": "true" }, `${done}/${total}`);
+  return h(
+    "span",
+    { class: "chip progress", title: `${done} of ${total} subtasks are done` },
+    icon("done"),
+    text,
+    h("span", { class: "unseen" }, `${done} of ${total} subtasks done`),
+  );
 }
 
 function projectChip(task) {

@@ -6,7 +6,7 @@ import { showDialog } from "./dialog.js";
 import { h } from "./dom.js";
 import { describeField } from "./task_fields.js";
 
-const OPERATION_NAMES = { create: "Add", update: "Change", remove: "Delete", restore: "Restore" };
+const OPERATION_NAMES = { create: "Add", update: "Change", move: "Move", remove: "Delete", restore: "Restore" };
 
 /** Return the notice for a task with a rejected change, or null. */
 export function unsavedNotice(task) {
