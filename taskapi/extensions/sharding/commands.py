@@ -19,6 +19,7 @@ from taskapi.migrations import check_migrations
 from taskapi.users.models import User
 
 _HAS_CITUS = text("SELECT to_regproc('create_distributed_table') IS NOT NULL")
+_HAS_COORDINATOR = text("SELECT EXISTS (SELECT FROM pg_dist_node WHERE groupid = 0)")
 _PASSES_SETTINGS_ON = text("SELECT current_setting('citus.propagate_set_commands', true) = 'local'")
 _IS_NEW = "WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = '{}'::regclass)"
 
@@ -49,6 +50,8 @@ def statements() -> Iterator[str]:
         beside = "none" if table == owned[0] else owned[0]
         call = f"create_distributed_table('{table}', 'owner_id', colocate_with => '{beside}')"
         yield f"SELECT {call} {_IS_NEW.format(table)}"
+    for table in (User.__tablename__, *owned):  # otherwise a copy of all rows stays in the files of the coordinator
+        yield f"SELECT truncate_local_data_after_distributing_table('{table}')"
     yield from (_text(AddConstraint(key)) for key in _keys())
     yield from (f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY" for table in guarded)
 
@@ -73,6 +76,12 @@ def _refuse_unfit() -> None:
     """Refuse a database without Citus, or with the schema of another version."""
     if db.engine.dialect.name != "postgresql" or not reader().execute(_HAS_CITUS).scalar_one():
         raise click.ClickException("This database does not have Citus; nothing was changed. See docs/scaling.md.")
+    if not reader().execute(_HAS_COORDINATOR).scalar_one():
+        first = "SELECT citus_set_coordinator_host('<host>', <port>)"
+        raise click.ClickException(
+            "The coordinator is not in pg_dist_node, so deleting an account would leave its sessions. "
+            f"Nothing was changed; first run: {first}"
+        )
     if not reader().execute(_PASSES_SETTINGS_ON).scalar():
         first = f"ALTER DATABASE {db.engine.url.database} SET citus.propagate_set_commands = 'local'"
         raise click.ClickException(f"Row-level security would hide every row. Nothing was changed; first run: {first}")
