@@ -1,9 +1,9 @@
-"""Two revisions beside each other: how long list, get and create take in B, as a share of A, by turns.
+"""Compare two revisions: how long list, get and create take in B, divided by the time in A, in alternating rounds.
 
 python -m benchmarks.compare main~10 main                           # SQLite
 python -m benchmarks.compare A B --database postgresql:///name      # its role may create databases
 
-The benchmark is the one of this checkout, `taskapi` that of the revision. `.` is the working tree as it is.
+The benchmark is that of this checkout; the package `taskapi` is that of each revision. `.` is the working tree.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parent.parent
-TURNS = 6
+ROUNDS = 6
 RUN = (
     "import sys; folder, root = sys.argv.pop(1), sys.argv.pop(1); sys.path[:0] = [folder]; import taskapi; "
     "sys.path[:0] = [root]; from benchmarks import in_process; in_process.main()"
@@ -29,20 +29,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("a", metavar="A")
     parser.add_argument("b", metavar="B")
-    parser.add_argument("--database", default="", help="postgresql://…; SQLite without")
+    parser.add_argument("--database", default="", help="postgresql://…; the default is SQLite")
     options = parser.parse_args()
     with checkout(options.a) as a, checkout(options.b) as b:
-        turns = [(run(a, options.database), run(b, options.database)) for _ in range(TURNS)]
+        rounds = [(run(a, options.database), run(b, options.database)) for _ in range(ROUNDS)]
     print(f"| | {options.a}, µs | {options.b}, µs | B / A |\n| --- | --- | --- | --- |")
-    for name in turns[0][0]:
-        before, after = ([turn[side][name] for turn in turns] for side in (0, 1))
+    for name in rounds[0][0]:
+        before, after = ([times[revision][name] for times in rounds] for revision in (0, 1))
         ratio = statistics.median(new / old for old, new in zip(before, after, strict=True))
         print(f"| {name} | {statistics.median(before):.0f} | {statistics.median(after):.0f} | {ratio:.2f} |")
 
 
 @contextmanager
 def checkout(revision: str) -> Iterator[Path]:
-    """Yield a folder with that revision."""
+    """Yield a folder with the files of a revision."""
     if revision == ".":
         yield ROOT
         return
@@ -52,16 +52,16 @@ def checkout(revision: str) -> Iterator[Path]:
         git("worktree", "remove", "--force", folder)
 
 
-def git(*words: str) -> None:
-    subprocess.run(["git", *words], cwd=ROOT, check=True)
+def git(*arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=ROOT, check=True)
 
 
 def run(folder: Path, database: str) -> dict[str, float]:
-    """Return the median microseconds of a call with the code in a folder."""
+    """Return the median microseconds of each call with the code in a folder."""
     command = [sys.executable, "-c", RUN, str(folder), str(ROOT), "--json", "--rounds", "30", "--database", database]
     environment = {**os.environ, "PYTHONPATH": str(folder)}  # for the migrations, which run as a command
-    said = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
-    return {name: statistics.median(times) for name, times in json.loads(said.stdout).items()}
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    return {name: statistics.median(times) for name, times in json.loads(result.stdout).items()}
 
 
 if __name__ == "__main__":

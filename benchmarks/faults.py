@@ -1,9 +1,9 @@
-"""Break what the service stands on, one thing after the other and for longer than the tests do: a table of all figures.
+"""Cause each fault of tests/faults, for longer than the tests do, and print a table of the results.
 
-Needs PostgreSQL's and Redis's servers and nginx installed; starts its own. A small disk is mounted by root alone.
+It starts its own servers: PostgreSQL, Redis and nginx must be installed. Only root can mount the small disk.
 
 python -m benchmarks.faults              # all
-python -m benchmarks.faults clocks disk  # those whose name has one of these words
+python -m benchmarks.faults clocks disk  # only those whose name contains one of these words
 """
 
 import os
@@ -26,8 +26,8 @@ from tests.servers import ROOT, Postgres, Redis
 
 def main() -> None:
     words = sys.argv[1:]
-    print(*about(), sep="\n")
-    print("\n| fault | " + " | ".join(field.name.replace("_", " ") for field in fields(Figures)) + " | took |")
+    print(*describe_environment(), sep="\n")
+    print("\n| fault | " + " | ".join(field.name.replace("_", " ") for field in fields(Figures)) + " | duration |")
     print("| --- |" + " ---: |" * (len(fields(Figures)) + 1))
     with servers() as (postgres, redis):
         for name, run in faults(postgres, redis):
@@ -80,7 +80,8 @@ def servers() -> Iterator[tuple[Postgres, Redis]]:
         yield postgres, redis
 
 
-def about() -> list[str]:
+def describe_environment() -> list[str]:
+    """Return the versions of the code and of the programs, and the number of CPU cores."""
     programs = (["git", "describe", "--always", "--dirty"], [Postgres.program("postgres"), "--version"])
     programs += (["redis-server", "--version"], ["uname", "-srm"])
     outputs = [subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True) for words in programs]

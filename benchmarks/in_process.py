@@ -1,4 +1,4 @@
-"""List, get and create in process, as a share of a bare Flask route's rate: medians of interleaved rounds.
+"""Measure list, get and create in process, relative to the rate of a bare Flask route: medians of interleaved rounds.
 
 python -m benchmarks.in_process                                     # SQLite
 python -m benchmarks.in_process --database postgresql:///name       # its role may create databases
@@ -25,8 +25,8 @@ Call = Callable[[], bytes]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--database", default="", help="postgresql://…; SQLite without")
-    parser.add_argument("--redis", default="", help="redis://… for limits")
+    parser.add_argument("--database", default="", help="postgresql://…; the default is SQLite")
+    parser.add_argument("--redis", default="", help="redis://… for rate limits")
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--calls", type=int, default=20, help="calls in each round")
     parser.add_argument("--json", action="store_true", help="print the microseconds of each round")
@@ -35,40 +35,41 @@ def main() -> None:
     print(json.dumps(times) if options.json else table(times))
 
 
-def measure(database: str = "", redis: str = "", rounds: int = 100, each: int = 20) -> dict[str, list[float]]:
-    """Return the microseconds that a call took in each round, by its name; `bare` is one of them."""
-    with subject.environment(database, redis) as settings, quietly():
-        calls = requests_of(subject.application(settings, BCRYPT_ROUNDS=4)) | peers(settings["TASKAPI_INSTANCE_PATH"])
+def measure(database: str = "", redis: str = "", rounds: int = 100, repeats: int = 20) -> dict[str, list[float]]:
+    """Return the microseconds of a call in each round, by the name of the call. `bare` is the bare route."""
+    with subject.environment(database, redis) as settings, discard_log():
+        app = subject.application(settings, BCRYPT_ROUNDS=4)
+        calls = requests_of(app) | tutorial_calls(settings["TASKAPI_INSTANCE_PATH"])
         times: dict[str, list[float]] = {name: [] for name in calls}
         for _ in range(rounds):
             for name, run in calls.items():
                 start = time.perf_counter()
-                for _ in range(each):
+                for _ in range(repeats):
                     run()
-                times[name].append((time.perf_counter() - start) / each * 1e6)
+                times[name].append((time.perf_counter() - start) / repeats * 1e6)
     return times
 
 
 @contextmanager
-def quietly() -> Iterator[None]:
-    """Let the log lines be written, but nowhere."""
-    with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
+def discard_log() -> Iterator[None]:
+    """Discard the log. The application still writes it, because that is part of the measured time."""
+    with Path(os.devnull).open("w") as null, redirect_stderr(null):
         yield
 
 
 def requests_of(app: Flask) -> dict[str, Call]:
-    """Return what is asked, by name; each asks for one person after the other."""
-    people = subject.people(app)
+    """Return the calls by name. Each call is a request of the next user."""
+    users = subject.create_users(app)
     return {
         "bare": call(subject.bare, [EnvironBuilder("/")]),
-        "list": call(app, [ask(person, "") for person in people]),
-        "get": call(app, [ask(person, f"/{person.task_id}") for person in people]),
-        "create": call(app, [ask(person, "", method="POST", json=subject.NEW_TASK) for person in people]),
+        "list": call(app, [request_of(user, "") for user in users]),
+        "get": call(app, [request_of(user, f"/{user.task_id}") for user in users]),
+        "create": call(app, [request_of(user, "", method="POST", json=subject.NEW_TASK) for user in users]),
     }
 
 
-def peers(folder: str) -> dict[str, Call]:
-    """Return the same of the tutorial's application, which is on SQLite whatever ours is on."""
+def tutorial_calls(folder: str) -> dict[str, Call]:
+    """Return the same calls of the application in `tutorial.py`, which always uses SQLite."""
     app = tutorial.create_app(Path(folder))
     headers = {"Authorization": f"Bearer {app.config['TOKEN']}"}
     new = EnvironBuilder("/tasks", headers=headers, method="POST", json=subject.NEW_TASK)
@@ -79,21 +80,22 @@ def peers(folder: str) -> dict[str, Call]:
     }
 
 
-def ask(person: subject.Person, path: str, **options) -> EnvironBuilder:
-    return EnvironBuilder(f"/api/v1/tasks{path}", headers={"Authorization": f"Bearer {person.token}"}, **options)
+def request_of(user: subject.User, path: str, **options) -> EnvironBuilder:
+    return EnvironBuilder(f"/api/v1/tasks{path}", headers={"Authorization": f"Bearer {user.token}"}, **options)
 
 
 def call(app: Flask, requests: list[EnvironBuilder]) -> Call:
+    """Return a function that sends the next of these requests, and returns the body of the response."""
     environs = [request.get_environ() for request in requests]
     bodies = [environ["wsgi.input"].read() for environ in environs]
-    turns = cycle(zip(environs, bodies, strict=True))
+    next_requests = cycle(zip(environs, bodies, strict=True))
 
     def run() -> bytes:
-        environ, body = next(turns)
+        environ, body = next(next_requests)
         statuses = []
-        answer = app.wsgi_app({**environ, "wsgi.input": BytesIO(body)}, lambda status, *_: statuses.append(status))
-        data = b"".join(answer)
-        answer.close()
+        response = app.wsgi_app({**environ, "wsgi.input": BytesIO(body)}, lambda status, *_: statuses.append(status))
+        data = b"".join(response)
+        response.close()
         assert statuses[0][0] == "2", (statuses, data)
         return data
 
@@ -101,15 +103,15 @@ def call(app: Flask, requests: list[EnvironBuilder]) -> Call:
 
 
 def table(times: dict[str, list[float]]) -> str:
-    """Return the medians, and the median share of the bare route's rate, round by round."""
+    """Return a table: the median of each call, and the median of its rate relative to the bare route."""
     lines = ["| | µs | share of bare Flask's rate |", "| --- | --- | --- |"]
-    for name, taken in times.items():
-        lines.append(f"| {name} | {median(taken):.0f} | {share(times, name):.1%} |")
+    for name, microseconds in times.items():
+        lines.append(f"| {name} | {median(microseconds):.0f} | {share(times, name):.1%} |")
     return "\n".join(lines)
 
 
 def share(times: dict[str, list[float]], name: str) -> float:
-    """Return the rate of a call over that of the bare route."""
+    """Return the rate of a call divided by the rate of the bare route: the median of all rounds."""
     return median(b / t for b, t in zip(times["bare"], times[name], strict=True))
 
 

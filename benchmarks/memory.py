@@ -1,4 +1,4 @@
-"""The memory of a worker: at rest, and after more and more requests. Linux only.
+"""Measure the memory of a worker: without requests, and after more and more requests. Linux only.
 
 python -m benchmarks.memory
 """
@@ -9,10 +9,10 @@ from pathlib import Path
 
 from benchmarks import over_http, subject
 from benchmarks.export_memory import memory
-from benchmarks.in_process import quietly
+from benchmarks.in_process import discard_log
 
 REQUESTS = 100_000
-SECONDS = 8  # of one kind of request, before the next
+SECONDS = 8  # of load for each kind of request
 
 
 def main() -> None:
@@ -20,24 +20,25 @@ def main() -> None:
 
 
 def report() -> str:
-    """Return what was measured, as Markdown."""
+    """Return the measurements as Markdown."""
     return "\n".join(["| requests | MiB resident |", "| --- | --- |", *measure()])
 
 
 def measure() -> Iterator[str]:
+    """Yield the rows of the table."""
     with subject.environment() as settings:
         folder = Path(settings["TASKAPI_INSTANCE_PATH"])
-        with quietly():
-            people = subject.people(subject.application(settings, BCRYPT_ROUNDS=4), count=100)
+        with discard_log():
+            users = subject.create_users(subject.application(settings, BCRYPT_ROUNDS=4), count=100)
         with over_http.serving("wsgi:app", settings, folder) as server:
             (worker,) = server.workers()
-            done = 0
+            sent = 0
             yield f"| none | {memory(worker, 'VmRSS'):.0f} |"
-            while done < REQUESTS:
+            while sent < REQUESTS:
                 for name in over_http.REQUESTS:
-                    said = over_http.wrk(server.address, over_http.script(name, people, folder), SECONDS)
-                    done += int(re.findall(r"(\d+) requests in", said)[0])
-                yield f"| {done:,} | {memory(worker, 'VmRSS'):.0f} |"
+                    output = over_http.wrk(server.address, over_http.script(name, users, folder), SECONDS)
+                    sent += int(re.findall(r"(\d+) requests in", output)[0])
+                yield f"| {sent:,} | {memory(worker, 'VmRSS'):.0f} |"
 
 
 if __name__ == "__main__":

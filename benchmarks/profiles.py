@@ -1,4 +1,4 @@
-"""Where the time of list, get and create goes: pyinstrument's trees, kept in benchmarks/profiles/.
+"""Profile list, get and create with pyinstrument. The call trees are stored in benchmarks/profiles/.
 
 python -m benchmarks.profiles
 """
@@ -9,11 +9,11 @@ from pathlib import Path
 from pyinstrument import Profiler
 
 from benchmarks import subject
-from benchmarks.in_process import Call, quietly, requests_of
+from benchmarks.in_process import Call, discard_log, requests_of
 
 FOLDER = Path(__file__).parent / "profiles"
 CALLS = 3000
-LEAST = 0.03  # of the whole; what takes less is left out
+MIN_SHARE = 0.03  # of the total time; lines with less are omitted
 
 
 def main() -> None:
@@ -21,9 +21,9 @@ def main() -> None:
 
 
 def report() -> str:
-    """Write the trees, and return where they are."""
+    """Write the trees, and return links to them as Markdown."""
     FOLDER.mkdir(exist_ok=True)
-    with subject.environment() as settings, quietly():
+    with subject.environment() as settings, discard_log():
         calls = requests_of(subject.application(settings, BCRYPT_ROUNDS=4))
         for name in ("list", "get", "create"):
             (FOLDER / f"{name}.txt").write_text(tree(calls[name]))
@@ -32,21 +32,21 @@ def report() -> str:
 
 
 def tree(run: Call) -> str:
-    """Return how the time of a call is spent, as shares."""
+    """Return the call tree of a call, with the share of each function in the time."""
     for _ in range(200):
         run()
     profiler = Profiler(interval=0.0001)
     with profiler:
         for _ in range(CALLS):
             run()
-    said = profiler.output_text(show_all=True, time="percent_of_total", short_mode=True, unicode=True)
-    return "\n".join(line[3:].rstrip() for line in said.splitlines() if kept(line)) + "\n"
+    output = profiler.output_text(show_all=True, time="percent_of_total", short_mode=True, unicode=True)
+    return "\n".join(line[3:].rstrip() for line in output.splitlines() if is_significant(line)) + "\n"
 
 
-def kept(line: str) -> bool:
-    """Tell a line of weight from the rest."""
+def is_significant(line: str) -> bool:
+    """Return whether a line of the tree has at least MIN_SHARE of the time."""
     share = re.match(r"[ .│├└─]*([\d.]+)% ", line)
-    return share is not None and float(share[1]) >= LEAST * 100
+    return share is not None and float(share[1]) >= MIN_SHARE * 100
 
 
 if __name__ == "__main__":

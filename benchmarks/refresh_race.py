@@ -1,4 +1,4 @@
-"""Forty clients use one refresh token at once, twenty times: how many win, fail, and stay alive.
+"""Count the statuses when forty clients use one refresh token at the same time, and how many successors remain valid.
 
 python -m benchmarks.refresh_race                                # SQLite
 python -m benchmarks.refresh_race --database postgresql:///name  # an empty database of your own, migrated first
@@ -24,7 +24,7 @@ PASSWORD = "correct horse battery staple"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--database", default="", help="postgresql://… to race on; SQLite without")
+    parser.add_argument("--database", default="", help="postgresql://…; the default is SQLite")
     parser.add_argument("--clients", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=20)
     options = parser.parse_args()
@@ -39,23 +39,24 @@ def main() -> None:
 
 def race(address: str, clients: int, rounds: int) -> None:
     statuses: Counter[int] = Counter()
-    living: Counter[int] = Counter()
+    valid: Counter[int] = Counter()
     credentials = {"username": f"racer-{os.getpid()}", "password": PASSWORD}
     post(address, "register", credentials)
     for _ in range(rounds):
         _, tokens = post(address, "login", credentials)
-        answers = at_once(
+        responses = call_at_once(
             clients, lambda token=tokens["refresh_token"]: post(address, "refresh", {"refresh_token": token})
         )
-        statuses.update(status for status, _ in answers)
-        successors = {body["refresh_token"] for status, body in answers if status == 200}
-        living[sum(post(address, "refresh", {"refresh_token": token})[0] == 200 for token in successors)] += 1
+        statuses.update(status for status, _ in responses)
+        successors = {body["refresh_token"] for status, body in responses if status == 200}
+        valid[sum(post(address, "refresh", {"refresh_token": token})[0] == 200 for token in successors)] += 1
     print(f"{rounds} rounds of {clients} clients: statuses {dict(statuses)}")
-    print(f"living successors after a round: {dict(living)} (successors: rounds)")
+    print(f"valid successors after a round: {dict(valid)} (successors: rounds)")
     print(f"5xx: {sum(count for status, count in statuses.items() if status >= 500)}")
 
 
-def at_once(clients, call):
+def call_at_once(clients, call):
+    """Call a function in as many threads at the same time; return the results."""
     barrier = threading.Barrier(clients)
 
     def run(_):
@@ -70,8 +71,8 @@ def post(address: str, path: str, body: dict[str, str]) -> tuple[int, dict[str, 
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{address}/api/v1/auth/{path}", json.dumps(body).encode(), headers)
     try:
-        with urllib.request.urlopen(request) as answer:
-            return answer.status, json.load(answer)
+        with urllib.request.urlopen(request) as response:
+            return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
 

@@ -1,6 +1,6 @@
-"""Turn the signing key from ES256 by EdDSA and HS512 to RS256 while clients work, on two worker processes.
+"""Rotate the signing key from ES256 to EdDSA, HS512 and RS256 while clients send requests to two workers.
 
-The clients do as they may rely on: on a 401 they refresh once and ask again. What has no 200 after that has failed.
+After a 401, a client refreshes once and repeats the request. A request that gets no 200 after that has failed.
 
 python -m benchmarks.rotate_under_load
 """
@@ -22,8 +22,8 @@ from pathlib import Path
 from tests import servers
 
 PASSWORD = "correct horse battery staple"
-WALK = ("EdDSA", "HS512", "RS256")
-LIFE = 5
+ALGORITHMS = ("EdDSA", "HS512", "RS256")
+TOKEN_SECONDS = 5
 
 
 def main() -> None:
@@ -33,10 +33,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         environment = settings(folder)
         with servers.serving(environment, Path(folder), workers=2, threads=8) as address:
-            clients = [Client(address, f"person-{number}") for number in range(options.clients)]
+            clients = [Client(address, f"user-{number}") for number in range(options.clients)]
             for client in clients:
                 client.start()
-            walk(environment)
+            rotate(environment)
             for client in clients:
                 client.stop()
     report(clients)
@@ -48,28 +48,33 @@ def settings(folder: str) -> dict[str, str]:
         "TASKAPI_INSTANCE_PATH": folder,
         "TASKAPI_RATELIMIT_ENABLED": "false",
         "TASKAPI_BCRYPT_ROUNDS": "4",
-        "TASKAPI_ACCESS_TOKEN_SECONDS": str(LIFE),
+        "TASKAPI_ACCESS_TOKEN_SECONDS": str(TOKEN_SECONDS),
         "TASKAPI_JWT_KEYS_RELOAD_SECONDS": "1",
     }
-    keys(environment, "generate", "--alg", "ES256", key_set)
+    run_keys_command(environment, "generate", "--alg", "ES256", key_set)
     return {**environment, "TASKAPI_JWT_KEYS": key_set}
 
 
-def walk(environment: dict[str, str]) -> None:
-    """Bring in one key after the other, and take out the one before; `--now` spares the wait for outside caches."""
+def rotate(environment: dict[str, str]) -> None:
+    """Stage and promote one key after the other, and retire the key before it.
+
+    `--now` skips the wait for other services that cache the public keys.
+    """
     time.sleep(3)
-    for alg in WALK:
-        old = next(line for line in keys(environment, "list").splitlines() if " sig " in line and " signing " in line)
-        kid = keys(environment, "stage", "--alg", alg).split()[0]
+    for alg in ALGORITHMS:
+        lines = run_keys_command(environment, "list").splitlines()
+        old = next(line for line in lines if " sig " in line and " signing " in line)
+        kid = run_keys_command(environment, "stage", "--alg", alg).split()[0]
         time.sleep(2)
-        print(keys(environment, "promote", kid, "--now").strip())
-        time.sleep(LIFE + 5 + 2)
-        print(keys(environment, "retire", old.split()[0]).strip())
+        print(run_keys_command(environment, "promote", kid, "--now").strip())
+        time.sleep(TOKEN_SECONDS + 5 + 2)
+        print(run_keys_command(environment, "retire", old.split()[0]).strip())
     time.sleep(3)
 
 
-def keys(environment: dict[str, str], *words: str) -> str:
-    command = [sys.executable, "-m", "flask", "--app", "wsgi", "keys", *words]
+def run_keys_command(environment: dict[str, str], *arguments: str) -> str:
+    """Run `flask keys …`, and return its output."""
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "keys", *arguments]
     result = subprocess.run(
         command, env=os.environ | environment, cwd=servers.ROOT, stdout=subprocess.PIPE, text=True, check=True
     )
@@ -77,12 +82,12 @@ def keys(environment: dict[str, str], *words: str) -> str:
 
 
 class Client(threading.Thread):
-    """Somebody who asks for their account, over and over."""
+    """A client that reads the account of its user repeatedly."""
 
     def __init__(self, address: str, username: str) -> None:
         super().__init__(daemon=True)
         self.address = address
-        self.working = True
+        self.is_running = True
         self.counts: Counter[str] = Counter()
         self.failures: list[str] = []
         credentials = {"username": username, "password": PASSWORD}
@@ -90,40 +95,40 @@ class Client(threading.Thread):
         self.tokens = self.call("auth/login", credentials)[1]
 
     def run(self) -> None:
-        """Ask until it is enough."""
-        while self.working:
-            self.ask()
+        """Send requests until `stop` is called."""
+        while self.is_running:
+            self.read_account()
             time.sleep(0.01)
 
     def stop(self) -> None:
-        """Say that it is enough, and wait for the last answer."""
-        self.working = False
+        """Stop sending requests, and wait for the last response."""
+        self.is_running = False
         self.join()
 
-    def ask(self) -> None:
-        """Ask once, refreshing where that is needed, and count what came of it."""
-        status, answer = self.call("me")
+    def read_account(self) -> None:
+        """Read the account, refresh the token if necessary, and count the result."""
+        status, body = self.call("me")
         if status == 401:
-            self.counts[f"401 {answer['code']}, then refreshed"] += 1
-            status, answer = self.call("auth/refresh", {"refresh_token": self.tokens["refresh_token"]})
+            self.counts[f"401 {body['code']}, then refreshed"] += 1
+            status, body = self.call("auth/refresh", {"refresh_token": self.tokens["refresh_token"]})
             if status == 200:
-                self.tokens = answer
-                status, answer = self.call("me")
+                self.tokens = body
+                status, body = self.call("me")
         self.counts["requests"] += 1
-        self.counts[f"200 by a token of {algorithm(self.tokens['access_token'])}"] += status == 200
+        self.counts[f"200 with a token of {algorithm(self.tokens['access_token'])}"] += status == 200
         if status != 200:
-            self.failures.append(f"{status} {answer}")
+            self.failures.append(f"{status} {body}")
 
     def call(self, path: str, body: dict[str, str] | None = None) -> tuple[int, dict[str, str]]:
-        """Send a request; return its status and its answer."""
+        """Send a request; return the status and the body of the response."""
         headers = {"Content-Type": "application/json"}
         if body is None:
             headers["Authorization"] = f"Bearer {self.tokens['access_token']}"
         data = json.dumps(body).encode() if body else None
         request = urllib.request.Request(f"{self.address}/api/v1/{path}", data, headers)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, json.load(answer)
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, json.load(response)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
         except OSError as error:
@@ -131,6 +136,7 @@ class Client(threading.Thread):
 
 
 def algorithm(token: str) -> str:
+    """Return the algorithm of a token."""
     header = token.split(".", 1)[0]
     return str(json.loads(urlsafe_b64decode(header + "=" * (-len(header) % 4)))["alg"])
 
@@ -138,8 +144,8 @@ def algorithm(token: str) -> str:
 def report(clients: list[Client]) -> None:
     counts = sum((client.counts for client in clients), Counter())
     failures = [failure for client in clients for failure in client.failures]
-    for what, count in sorted(counts.items()):
-        print(f"{count:7}  {what}")
+    for result, count in sorted(counts.items()):
+        print(f"{count:7}  {result}")
     print(f"{len(failures):7}  failed")
     for failure in failures[:5]:
         print(failure)

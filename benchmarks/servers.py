@@ -1,6 +1,6 @@
-"""`flask serve` beside gunicorn: the same application, two workers of eight threads, by turns. Needs wrk.
+"""Compare `flask serve` and gunicorn: the same application on two workers with eight threads each. Needs wrk.
 
-python -m benchmarks.servers [postgresql://…]   on SQLite without an address; the database must be empty
+python -m benchmarks.servers [postgresql://…]   the database must be empty; the default is SQLite
 """
 
 import json
@@ -34,15 +34,15 @@ Conditions = Callable[[str], AbstractContextManager[object]]
 
 
 class Figures(NamedTuple):
-    """What one run of wrk showed: requests a second, the slowest hundredth in ms, µs of the server's CPU a request."""
+    """The results of one run of wrk. CPU time is that of the server."""
 
-    rate: float
-    late: float
-    cost: float
+    rate: float  # requests per second
+    p99_ms: float
+    cpu_us: float  # per request
 
 
 class Server:
-    """One of the two, on a port of its own."""
+    """One of the two servers, on a free port."""
 
     def __init__(self, name: str, environment: dict[str, str], folder: str) -> None:
         port = free_port()
@@ -65,45 +65,45 @@ class Server:
         self.process.wait(30)
 
     def cpu_seconds(self) -> float:
-        """Return the time that its processes have had of the CPU."""
+        """Return the CPU time that its processes have used."""
         stats = [Path(f"/proc/{pid}/stat").read_text().split() for pid in children(self.process.pid)]
         return sum(int(ticks) for stat in stats for ticks in stat[13:15]) / TICK
 
     def measure(self, path: str, token: str, *headers: str) -> Figures:
-        """Let wrk ask for three seconds."""
+        """Run wrk for three seconds."""
         before = self.cpu_seconds()
-        words = [word for header in (f"Authorization: Bearer {token}", *headers) for word in ("-H", header)]
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", *words, self.address + path]
-        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        done, rate = re.search(r"(\d+) requests in", said), re.search(r"Requests/sec:\s+([\d.]+)", said)
-        late = re.search(r"99%\s+([\d.]+)(us|ms|s)", said)
-        assert "Non-2xx" not in said, said
-        assert done
+        options = [option for header in (f"Authorization: Bearer {token}", *headers) for option in ("-H", header)]
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", *options, self.address + path]
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        sent, rate = re.search(r"(\d+) requests in", output), re.search(r"Requests/sec:\s+([\d.]+)", output)
+        p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", output)
+        assert "Non-2xx" not in output, output
+        assert sent
         assert rate
-        assert late
-        cost = (self.cpu_seconds() - before) / max(1, int(done[1])) * 1e6
-        return Figures(float(rate[1]), float(late[1]) * {"us": 0.001, "ms": 1, "s": 1000}[late[2]], cost)
+        assert p99
+        cpu_us = (self.cpu_seconds() - before) / max(1, int(sent[1])) * 1e6
+        return Figures(float(rate[1]), float(p99[1]) * {"us": 0.001, "ms": 1, "s": 1000}[p99[2]], cpu_us)
 
 
 @contextmanager
 def signing_in(address: str) -> Iterator[None]:
-    """Keep two sign-ins under way, at the default cost."""
-    done = Event()
+    """Let two clients sign in repeatedly during the block, at the default bcrypt cost."""
+    stopped = Event()
 
-    def work() -> None:
-        while not done.is_set():
+    def sign_in() -> None:
+        while not stopped.is_set():
             post(address, "login", {"username": "ada", "password": PASSWORD})
 
     with ThreadPoolExecutor(2) as pool:
         for _ in range(2):
-            pool.submit(work)
+            pool.submit(sign_in)
         yield
-        done.set()
+        stopped.set()
 
 
 @contextmanager
 def slow_bodies(address: str) -> Iterator[None]:
-    """Keep eight requests open whose bodies never come."""
+    """Keep eight requests open during the block whose bodies are never sent."""
     host, port = address.removeprefix("http://").split(":")
     head = (
         b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
@@ -119,9 +119,9 @@ def slow_bodies(address: str) -> Iterator[None]:
 CASES: dict[str, tuple[str, list[str], Conditions]] = {
     "one task": ("/api/v1/tasks/{id}", [], nullcontext),
     "20 tasks": ("/api/v1/tasks", [], nullcontext),
-    "20 tasks, a connection each": ("/api/v1/tasks", ["Connection: close"], nullcontext),
-    "20 tasks, two signing in": ("/api/v1/tasks", [], signing_in),
-    "20 tasks, eight slow bodies": ("/api/v1/tasks", [], slow_bodies),
+    "20 tasks, a new connection for each request": ("/api/v1/tasks", ["Connection: close"], nullcontext),
+    "20 tasks, during two sign-ins": ("/api/v1/tasks", [], signing_in),
+    "20 tasks, during eight slow bodies": ("/api/v1/tasks", [], slow_bodies),
 }
 
 
@@ -129,46 +129,47 @@ def main() -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory() as folder:
         url = sys.argv[1] if len(sys.argv) > 1 else f"sqlite:///{folder}/servers.db"
-        given = {"DATABASE_URL": url, "INSTANCE_PATH": folder, "RATELIMIT_ENABLED": "false", "LOG_LEVEL": "warning"}
-        given["JWT_SECRET_KEY"] = "J7pd3mXkqKZz0wTQfR9uYbLhVs4nEcAi"
-        environment = os.environ | {f"TASKAPI_{name}": value for name, value in given.items()}
+        settings = {"DATABASE_URL": url, "INSTANCE_PATH": folder, "RATELIMIT_ENABLED": "false", "LOG_LEVEL": "warning"}
+        settings["JWT_SECRET_KEY"] = "J7pd3mXkqKZz0wTQfR9uYbLhVs4nEcAi"
+        environment = os.environ | {f"TASKAPI_{name}": value for name, value in settings.items()}
         subprocess.run([sys.executable, "-m", "flask", "db", "upgrade"], cwd=ROOT, env=environment, check=True)
-        with Server("gunicorn", environment, folder) as one, Server("flask serve", environment, folder) as other:
-            compare(one, other)
+        with Server("gunicorn", environment, folder) as first, Server("flask serve", environment, folder) as second:
+            compare(first, second)
 
 
-def compare(one: Server, other: Server) -> None:
-    """Measure each case on both, by turns; the ratios are of neighbouring runs."""
-    post(one.address, "register", {"username": "ada", "password": PASSWORD})
-    token = post(one.address, "login", {"username": "ada", "password": PASSWORD})[1]["access_token"]
-    ids = [create(one.address, token, number) for number in range(20)]
+def compare(first: Server, second: Server) -> None:
+    """Measure each case on both servers in alternating runs. The ratios compare neighbouring runs."""
+    post(first.address, "register", {"username": "ada", "password": PASSWORD})
+    token = post(first.address, "login", {"username": "ada", "password": PASSWORD})[1]["access_token"]
+    ids = [create(first.address, token, number) for number in range(20)]
     for case, (path, headers, conditions) in CASES.items():
         pairs = []
         for _ in range(ROUNDS):
             pair = []
-            for server in (one, other):
+            for server in (first, second):
                 with conditions(server.address):
                     pair.append(server.measure(path.format(id=ids[0]), token, *headers))
             pairs.append(pair)
-        show(case, [one.name, other.name], pairs)
+        show(case, [first.name, second.name], pairs)
 
 
 def create(address: str, token: str, number: int) -> str:
-    """Make a task; returns its id."""
+    """Create a task, and return its id."""
     body = json.dumps({"title": f"Task {number}", "labels": ["home"]}).encode()
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    with urllib.request.urlopen(urllib.request.Request(f"{address}/api/v1/tasks", body, headers)) as answer:
-        return str(json.load(answer)["id"])
+    with urllib.request.urlopen(urllib.request.Request(f"{address}/api/v1/tasks", body, headers)) as response:
+        return str(json.load(response)["id"])
 
 
 def show(case: str, names: list[str], pairs: list[list[Figures]]) -> None:
-    """Print the medians, and how the rates compare."""
+    """Print the medians of each server, and the ratios of the second server to the first."""
     for name, figures in zip(names, zip(*pairs, strict=True), strict=True):
-        rate, late, cost = (statistics.median(values) for values in zip(*figures, strict=True))
-        print(f"{case:28} {name:9} {rate:6,.0f}/s   p99 {late:6.1f} ms   {cost:5,.0f} µs of CPU", flush=True)
-    rates, costs = ([getattr(b, what) / getattr(a, what) for a, b in pairs] for what in ("rate", "cost"))
+        rate, p99_ms, cpu_us = (statistics.median(values) for values in zip(*figures, strict=True))
+        print(f"{case:44} {name:11} {rate:6,.0f}/s   p99 {p99_ms:6.1f} ms   {cpu_us:5,.0f} µs of CPU", flush=True)
+    rates = [second.rate / first.rate for first, second in pairs]
+    cpu_times = [second.cpu_us / first.cpu_us for first, second in pairs]
     spread = f"{min(rates):.2f} to {max(rates):.2f}"
-    print(f"{'':28} rate {statistics.median(rates):.2f} ({spread}), CPU {statistics.median(costs):.2f}", flush=True)
+    print(f"{'':44} rate {statistics.median(rates):.2f} ({spread}), CPU {statistics.median(cpu_times):.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Does the time of a refused sign-in tell whether the name exists? Interleaved samples over HTTP, at the default cost.
+"""Measure whether the time of a refused sign-in reveals that a username exists, by interleaved requests over HTTP.
 
 python -m benchmarks.sign_in_timing [ROUNDS]
 
-With ROUNDS, the account is made at the default cost and the server is then restarted with that one.
+With ROUNDS, the account is created at the default bcrypt cost, and the server is then restarted with this cost.
 """
 
 import os
@@ -33,17 +33,17 @@ def main() -> None:
 def measure(address: str, known: str, unknown: str) -> None:
     times: dict[str, list[float]] = {known: [], unknown: []}
     for _ in range(SAMPLES):
-        for name, taken in times.items():
+        for name, milliseconds in times.items():
             start = time.perf_counter()
             status, _ = post(address, "login", {"username": name, "password": "wrong"})
-            taken.append((time.perf_counter() - start) * 1000)
+            milliseconds.append((time.perf_counter() - start) * 1000)
             assert status == 401
-    for name, taken in times.items():
-        low, middle, high = statistics.quantiles(taken, n=4)
-        print(f"{name:>16}: median {middle:.2f} ms, quartiles {low:.2f} to {high:.2f}")
-    pairs = [a - b for a, b in zip(*times.values(), strict=True)]
-    middle, error = statistics.median(pairs), 1.2533 * statistics.stdev(pairs) / len(pairs) ** 0.5
-    print(f"known minus unknown, pair by pair: median {middle:+.3f} ms, standard error {error:.3f} ms")
+    for name, milliseconds in times.items():
+        low, median, high = statistics.quantiles(milliseconds, n=4)
+        print(f"{name:>16}: median {median:.2f} ms, quartiles {low:.2f} to {high:.2f}")
+    differences = [a - b for a, b in zip(*times.values(), strict=True)]
+    median, error = statistics.median(differences), 1.2533 * statistics.stdev(differences) / len(differences) ** 0.5
+    print(f"known minus unknown, pair by pair: median {median:+.3f} ms, standard error {error:.3f} ms")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is measured: the application with people who have tasks, every feature on, and a bare Flask route beside it."""
+"""The applications to measure: Task API with all features on and users who have tasks, and a bare Flask route."""
 
 import os
 import secrets
@@ -17,7 +17,7 @@ from psycopg import sql
 from taskapi import create_app
 
 PASSWORD = "correct horse battery staple"
-PEOPLE = 40  # so that nobody meets their rate limit
+USERS = 40  # enough that no user reaches the rate limit
 TASKS = 60  # three pages
 LABELS = ["home", "garden", "work", "someday"]
 NEW_TASK = {"title": "Water the plants", "priority": "high", "due_date": "2030-06-01"}
@@ -26,8 +26,8 @@ bare = Flask("bare")
 bare.add_url_rule("/", view_func=lambda: {"hello": "world"})
 
 
-class Person(NamedTuple):
-    """Somebody who is signed in, and one of their tasks."""
+class User(NamedTuple):
+    """A signed-in user, and the id of one task."""
 
     username: str
     token: str
@@ -36,9 +36,9 @@ class Person(NamedTuple):
 
 @contextmanager
 def environment(database: str = "", redis: str = "") -> Iterator[dict[str, str]]:
-    """Yield the settings of an application on a new database, which is gone afterwards.
+    """Yield the settings of an application on a new database, which is deleted afterwards.
 
-    `database` is the address of a PostgreSQL database whose role may create others; SQLite without.
+    `database` is the URL of a PostgreSQL database whose role may create databases; empty: SQLite.
     """
     with TemporaryDirectory() as folder, _new_database(database) as url:
         settings = {
@@ -71,12 +71,12 @@ def application(settings: dict[str, str], **overrides: Any) -> Flask:
     return create_app({**given, **overrides})
 
 
-def people(app: Flask, count: int = PEOPLE, tasks: int = TASKS) -> list[Person]:
-    """Register users, sign them in and add tasks with labels: over HTTP, so that other revisions can be measured."""
-    return [_person(app, number, tasks) for number in range(count)]
+def create_users(app: Flask, count: int = USERS, tasks: int = TASKS) -> list[User]:
+    """Register users, sign them in and add tasks with labels. By requests, so that other revisions can be measured."""
+    return [_create_user(app, number, tasks) for number in range(count)]
 
 
-def _person(app: Flask, number: int, tasks: int) -> Person:
+def _create_user(app: Flask, number: int, tasks: int) -> User:
     username = f"bench-{secrets.token_hex(4)}"
     client = app.test_client()
     address = {"REMOTE_ADDR": f"192.0.2.{number % 250}"}  # one address per user, to stay below the limits of an address
@@ -86,19 +86,19 @@ def _person(app: Flask, number: int, tasks: int) -> Person:
     token = login.json["access_token"]
     headers = {"Authorization": f"Bearer {token}"}
     create = [{"op": "create", "data": {**NEW_TASK, "labels": LABELS[i % 2 : i % 2 + 2]}} for i in range(tasks)]
-    made = client.post("/api/v1/tasks/batch", json={"operations": create}, headers=headers)
-    return Person(username, token, made.json["results"][-1]["id"])
+    response = client.post("/api/v1/tasks/batch", json={"operations": create}, headers=headers)
+    return User(username, token, response.json["results"][-1]["id"])
 
 
-def about(settings: dict[str, str]) -> str:
-    """Say which database these settings name, and whether Redis counts limits."""
+def describe(settings: dict[str, str]) -> str:
+    """Return the name of the database, and whether Redis counts rate limits."""
     database = "PostgreSQL" if settings["TASKAPI_DATABASE_URL"] else "SQLite"
     return database + (" and Redis" if settings["TASKAPI_REDIS_URL"] else "")
 
 
 def revision() -> str:
-    """Return the commit that is measured, marked where code differs from it."""
-    here = {"cwd": Path(__file__).parent.parent, "text": True, "stdout": subprocess.PIPE}
-    commit = subprocess.run(["git", "rev-parse", "--short=10", "HEAD"], check=True, **here).stdout.strip()
-    changed = subprocess.run(["git", "status", "--porcelain", "--", "*.py"], check=True, **here).stdout
+    """Return the measured commit, with `-dirty` if the code differs from it."""
+    options = {"cwd": Path(__file__).parent.parent, "text": True, "stdout": subprocess.PIPE}
+    commit = subprocess.run(["git", "rev-parse", "--short=10", "HEAD"], check=True, **options).stdout.strip()
+    changed = subprocess.run(["git", "status", "--porcelain", "--", "*.py"], check=True, **options).stdout
     return f"{commit}-dirty" if changed else commit
