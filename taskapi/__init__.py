@@ -1,6 +1,7 @@
 """Task API: the backend of a task manager, protected by JSON Web Tokens."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -19,7 +20,7 @@ from taskapi.database import init_database
 from taskapi.extensions import EXTENSIONS
 from taskapi.labels.routes import blp as label_routes
 from taskapi.migrations import check_database, check_migrations, init_migrations, init_schema
-from taskapi.ops.drain import init_drain
+from taskapi.ops.drain import DRAIN_PATIENCE, init_drain
 from taskapi.ops.health import blp as health_routes
 from taskapi.ops.health import init_health
 from taskapi.ops.logging import init_logging
@@ -30,7 +31,7 @@ from taskapi.security.headers import init_headers
 from taskapi.security.keys import check_keys, init_keys
 from taskapi.security.keys.jwks import blp as jwks_routes
 from taskapi.security.passwords import init_passwords
-from taskapi.security.rate_limit import init_rate_limit
+from taskapi.security.rate_limit import Kind, init_rate_limit
 from taskapi.security.redis import check_redis, init_redis
 from taskapi.security.tokens import init_tokens
 from taskapi.tasks.edit import move_due_days
@@ -89,6 +90,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         api.register_blueprint(routes)
 
     init_health(app, CHECKS, REPORTS)
-    init_drain(app)
+    init_drain(app, partial(app.extensions["taskapi-slow-requests"].hold, Kind.BODY, DRAIN_PATIENCE, share=2))
     init_schema(app, settings)
     return app

@@ -9,6 +9,7 @@ from flask import Response
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema
 
+from taskapi.api.concurrency import ConcurrencyLimit
 from taskapi.api.openapi_components import RATE_LIMIT_HEADERS, header_references
 from taskapi.api.openapi_examples import body_examples, describe, response_examples
 from taskapi.api.parsing import JSON, MERGE_PATCH, Parser
@@ -24,10 +25,14 @@ class Declaration:
 
     access: Any = None  # PUBLIC, or what @requires sets; without either the guard rejects every request
     limits: tuple[Any, ...] = ()  # the rate limits per address
+    concurrency: ConcurrencyLimit | None = None
+    uses_password_queue: bool = False
+    streams_body: bool = False  # the view reads the body, in pieces; otherwise the guard does
     accepts_query: bool = False
     idempotent: bool = False  # it accepts Idempotency-Key
     conditional: bool = False  # the response has an entity tag
     errors: tuple[str, ...] = ()  # codes of the catalogue, besides those that the other fields imply
+    current: Schema | None = None  # the schema of the current resource in a `version_mismatch`
 
 
 def declaration(view: Any) -> Declaration:
@@ -36,6 +41,16 @@ def declaration(view: Any) -> Declaration:
         view.declaration = Declaration()
     found: Declaration = view.declaration
     return found
+
+
+def runs_within(limit: ConcurrencyLimit) -> Callable[[View], View]:
+    """Declare a limit on concurrent requests. The guard counts a request before its body is read."""
+
+    def decorate(view: View) -> View:
+        declaration(view).concurrency = limit
+        return view
+
+    return decorate
 
 
 def public(view: View) -> View:
@@ -93,11 +108,13 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         headers: tuple[str, ...] = (),
         errors: tuple[str, ...] = (),
         examples: dict[str, Any] | None = None,
+        current: Schema | None = None,
     ) -> Callable[..., Any]:
         """Respond with `status_code` and the fields of `schema`.
 
-        With `etag`, the response has an entity tag, and a GET is conditional. `headers` (names), `errors` (codes) and
-        `examples` (by summary) only go to the OpenAPI document.
+        With `etag`, the response has an entity tag, and a GET is conditional. `headers` (names), `errors` (codes),
+        `examples` (by summary) and `current` only go to the OpenAPI document. `current` is the schema of the current
+        resource in a `version_mismatch`, by default `schema`.
         """
         shown = schema() if isinstance(schema, type) else schema
         names = ("Cache-Control", *RATE_LIMIT_HEADERS, *(["ETag"] if etag else []), *headers)
@@ -119,6 +136,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
             declared = declaration(wrapper)
             declared.conditional |= etag
             declared.errors += errors
+            declared.current = current or shown
             return document(wrapper)  # type: ignore[no-any-return]
 
         return decorate

@@ -133,7 +133,7 @@ CATALOGUE = {
         "The batch is too large.",
         "Send fewer operations in one batch. A single operation may change any number of subtasks.",
     ),
-    "answer_not_kept": Entry(
+    "response_not_stored": Entry(
         409,
         "This request was processed before, and its response is no longer stored.",
         "Read the resource that the request created. With another key, the request would be processed again.",

@@ -1,7 +1,7 @@
 """Fields and base schemas of bodies and queries. They reject values that one of the databases cannot store."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from importlib.resources import files
@@ -28,11 +28,11 @@ _LINE = rf"[^{_NO_TEXT}\n\r\u2028\u2029]*"
 LINES_PATTERN = f"^[^{_NO_TEXT}]*$"
 LINE_PATTERN = f"^{_LINE}$"
 TRIMMED_LINE_PATTERN = f"^[{_SPACE}]*[^{_NO_TEXT}{_SPACE}]{_LINE}[{_SPACE}]*$"
-_YEAR_ON = r"^(19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}"
-DAY_PATTERN = f"{_YEAR_ON}$"
-INSTANT_PATTERN = (
-    rf"{_YEAR_ON}[Tt ][0-9]{{2}}:[0-9]{{2}}:[0-5][0-9](\.[0-9]{{1,9}})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
-)
+_DATE = r"^(19[7-9][0-9]|[2-9][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_TIME = r"[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+DAY_PATTERN = f"{_DATE}$"
+INSTANT_PATTERN = f"{_DATE}{_TIME}$"
+DAY_OR_INSTANT_PATTERN = f"{_DATE}({_TIME})?$"
 
 
 def _with_pattern(pattern: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -41,19 +41,21 @@ def _with_pattern(pattern: str, options: dict[str, Any]) -> dict[str, Any]:
 
 
 class Text(fields.String):
-    """Text of `least` to `most` characters. The line breaks CRLF and CR become LF.
+    """Text of `min_length` to `max_length` characters. The line breaks CRLF and CR become LF.
 
     Other control characters except the tab are rejected, and so are lone surrogates. Text of one line is trimmed
     unless `trim` is false. `multiline` text may contain line breaks and is not trimmed.
     """
 
-    def __init__(self, least: int, most: int, *, multiline: bool = False, trim: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self, min_length: int, max_length: int, *, multiline: bool = False, trim: bool = True, **kwargs: Any
+    ) -> None:
         self.multiline = multiline
         self.trim = trim and not multiline
         one_line = TRIMMED_LINE_PATTERN if self.trim else LINE_PATTERN
         pattern = LINES_PATTERN if multiline else one_line
-        span = f"{least} to {most:,}" if least else f"at most {most:,}"
-        length = Length(least, most, error=f"Must have {span} characters.")
+        span = f"{min_length} to {max_length:,}" if min_length else f"at most {max_length:,}"
+        length = Length(min_length, max_length, error=f"Must have {span} characters.")
         super().__init__(validate=length, **_with_pattern(pattern, kwargs))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -71,15 +73,35 @@ class Text(fields.String):
 
 
 class Choice(fields.String):
-    """One of several values."""
+    """One of several values. A subclass `NameChoice` is the component `Name` of the OpenAPI document."""
 
-    def __init__(self, values: list[str] | tuple[str, ...], **kwargs: Any) -> None:
-        super().__init__(validate=OneOf(values), **kwargs)
+    is_component: ClassVar[bool] = True
+    values: ClassVar[Iterable[str]]
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=OneOf(self.values), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
             raise self.make_error("invalid")
         return value
+
+
+class Variant(fields.Field[Any]):
+    """An object of one of several schemas: the value of its member `by` selects it. A subclass is a component."""
+
+    is_component: ClassVar[bool] = True
+    by: ClassVar[str]
+    schemas: ClassVar[Mapping[str, Schema]]
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValidationError({"_schema": ["Invalid input type."]})
+        if self.by not in value:
+            raise ValidationError({self.by: ["Missing data for required field."]})
+        if value[self.by] not in [*self.schemas]:
+            raise ValidationError({self.by: [f"Must be one of: {', '.join(self.schemas)}."]})
+        return self.schemas[value[self.by]].load(value)
 
 
 class Instant(fields.AwareDateTime):
@@ -122,9 +144,9 @@ class DayOrInstant(fields.Field[date | datetime]):
     """A day or an instant, depending on the format of the text."""
 
     def __init__(self, description: str, **kwargs: Any) -> None:
-        day = {"type": "string", "format": "date", "pattern": DAY_PATTERN}
-        instant = {"type": "string", "format": "date-time", "pattern": INSTANT_PATTERN}
-        super().__init__(metadata={"anyOf": [day, instant], "description": description}, **kwargs)
+        # One pattern instead of two formats: generated clients cannot send a query parameter of one of two types
+        metadata = {"pattern": DAY_OR_INSTANT_PATTERN, "description": description, "example": "2030-01-31"}
+        super().__init__(metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date | datetime:
         found: date | datetime
@@ -138,10 +160,10 @@ class DayOrInstant(fields.Field[date | datetime]):
 
 
 class Whole(fields.Integer):
-    """An integer from `least` to `most`. Booleans and fractions are rejected."""
+    """An integer from `minimum` to `maximum`. Booleans and fractions are rejected."""
 
-    def __init__(self, least: int, most: int, **kwargs: Any) -> None:
-        super().__init__(validate=Range(least, most, error=f"Must be {least:,} to {most:,}."), **kwargs)
+    def __init__(self, minimum: int, maximum: int, **kwargs: Any) -> None:
+        super().__init__(validate=Range(minimum, maximum, error=f"Must be {minimum:,} to {maximum:,}."), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if isinstance(value, str) and _WHOLE.fullmatch(value):
@@ -216,6 +238,7 @@ class BodySchema(Schema):
     client can send back what it read. The OpenAPI document does not list them.
     """
 
+    is_body: ClassVar[bool] = True
     read_only: ClassVar[Iterable[str]] = ()  # besides the `dump_only` fields that the body inherits
 
     def __init__(self, **options: Any) -> None:
@@ -223,6 +246,7 @@ class BodySchema(Schema):
         inherited = self.dump_fields.keys() - self.load_fields.keys()
         for name in inherited:
             del self.fields[name], self.dump_fields[name]
+        self.exclude = {*self.exclude, *inherited}  # for the copies that a nested field makes
         self.ignored = inherited.union(self.read_only) - self.load_fields.keys()
 
     @pre_load

@@ -1,6 +1,7 @@
 """The OpenAPI document, made from the routes, the schemas and the declarations of the views."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
 from typing import Any
 
@@ -8,6 +9,7 @@ from apispec import APISpec, BasePlugin
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Blueprint, Flask, Response, current_app, request
 from flask_smorest import Api as SmorestApi
+from marshmallow import Schema
 from werkzeug.http import HTTP_STATUS_CODES
 
 from taskapi.api import fields
@@ -19,11 +21,14 @@ from taskapi.api.openapi_components import (
     PROBLEM_MEMBERS,
     RATE_LIMIT_HEADERS,
     SECURITY_SCHEMES,
+    ProblemSchema,
+    ValidationProblemSchema,
     header_references,
-    problem_schema,
+    version_mismatch_schema,
 )
-from taskapi.api.openapi_examples import REQUEST_ID, describe
-from taskapi.api.responses import to_json
+from taskapi.api.openapi_examples import REQUEST_ID, response_example
+from taskapi.api.openapi_schemas import complete_schema, component_name, refer_to_component, show_example
+from taskapi.api.responses import service_url, to_json
 from taskapi.config import VERSION
 
 DESCRIPTION = """A task manager. Each user has their own tasks, and requests need a JSON Web Token.
@@ -45,21 +50,25 @@ SAFE = {"get", "head"}
 TOKEN_ERRORS = ("token_missing", "token_malformed", "token_invalid", "token_expired", "token_revoked")
 ACCESS_ERRORS = (*TOKEN_ERRORS, "permission_denied", "too_many_requests", "unavailable")
 BODY_ERRORS = ("malformed_request", "malformed_json", "body_too_large", "unsupported_media_type")
-IDEMPOTENCY_ERRORS = ("malformed_request", "idempotency_key_reused", "answer_not_kept", "quota_exceeded")
+IDEMPOTENCY_ERRORS = ("malformed_request", "idempotency_key_reused", "response_not_stored", "quota_exceeded")
 COMMON_ERRORS = (
     "malformed_request", "https_required", "uri_too_long", "headers_too_large", "internal_error", "unavailable"
 )  # fmt: skip
 ERROR_HEADERS = {412: {"ETag"}, 429: {"Retry-After", *RATE_LIMIT_HEADERS}}  # besides those of the catalogue
+SCHEMAS = {422: ValidationProblemSchema}  # of errors, by status; of the others it is ProblemSchema
 IF_MATCH = (
     "The `ETag` of the resource, or its `version` in quotes. If the resource has changed since, the response is 412. "
     'Tags are compared strongly (RFC 9110): a weak tag never matches, such as the `W/"7"` of a compressing proxy. A '
     "value that is not a list of quoted tags is rejected with 400."
 )
-IDEMPOTENCY_KEY = "A request with the same key and body within 24 hours returns the first response and changes nothing."
+_TAG = r'(W/)?"[!#-~\u0080-\u00ff]*"[ \t]*'
+IF_MATCH_PATTERN = rf"^[ \t]*(\*[ \t]*|(,[ \t]*)*{_TAG}(,[ \t]*({_TAG})?)*)$"
 FRESH = (
     " The token must come from a password entry: from `POST /api/v1/auth/login` or `POST /api/v1/auth/verify-password`,"
     " not from a refresh."
 )
+
+ITEM = re.compile(r"/<uuid:(\w+)>")  # the path of a resource, after that of its list
 
 routes = Blueprint("openapi", __name__)
 
@@ -68,8 +77,10 @@ routes = Blueprint("openapi", __name__)
 @public
 def show_openapi() -> Response:
     """Show the OpenAPI document."""
-    body = current_app.extensions["taskapi-openapi"](request.script_root)
-    response = Response(body, content_type="application/json")
+    # Clients that are generated from the document add paths to the address: with only "/", some would call "//api/…"
+    servers = to_json([{"url": service_url() or "/"}]).strip()
+    rest = current_app.extensions["taskapi-openapi"](request.script_root)
+    response = Response(b'{"servers":' + servers + b"," + rest[1:], content_type="application/json")
     response.cache_control.public = True
     response.cache_control.max_age = 0
     response.add_etag()
@@ -82,6 +93,12 @@ class Api(SmorestApi):  # type: ignore[misc]
 
     DEFAULT_ERROR_RESPONSE_NAME = None
 
+    def register_blueprint(self, blp: Any, **options: Any) -> None:
+        """Register a blueprint. It is a group of operations if it has a description."""
+        super().register_blueprint(blp, **options)
+        if blp.description:
+            self.spec.options["tags"].append({"name": blp.name, "description": blp.description})
+
 
 class Operations(BasePlugin):
     """Adds to each operation what the declaration of its view implies: errors, security, conditions and its name."""
@@ -92,26 +109,19 @@ class Operations(BasePlugin):
     def init_spec(self, spec: APISpec) -> None:
         """Register the components that operations refer to."""
         self.spec = spec
-        spec.components.schema("Problem", problem_schema())
         for name, header in HEADERS.items():
             spec.components.header(name, header)
         for name, scheme in SECURITY_SCHEMES.items():
             spec.components.security_scheme(name, scheme)
-        for code, entry in CATALOGUE.items():
-            problem = {
-                "type": f"/problems/{code}",
-                "title": HTTP_STATUS_CODES[entry.status],
-                "status": entry.status,
-                "detail": entry.detail,
-                "code": code,
-                "request_id": REQUEST_ID,
-            }
-            spec.components.example(code, {"summary": code, "value": problem | PROBLEM_MEMBERS.get(code, {})})
-        spec.components.response("default", _error_response(COMMON_ERRORS))
+        for code in CATALOGUE:
+            spec.components.example(code, _error_example(code, PROBLEM_MEMBERS.get(code, {})), lazy=True)
 
-    def schema_helper(self, name: str, definition: Any, schema: Any = None, **_: Any) -> dict[str, str] | None:
-        """Describe a schema by its docstring."""
-        return {"description": describe(schema() if isinstance(schema, type) else schema)} if schema else None
+    def schema_helper(self, name: str, definition: Any, schema: Any = None, **_: Any) -> dict[str, Any] | None:
+        """Complete the component of a schema."""
+        if schema is None:
+            return None
+        instance = schema() if isinstance(schema, type) else schema
+        return complete_schema(definition, instance, self.app.config["SETTINGS"])
 
     def path_helper(self, path: Any = None, operations: Any = None, parameters: Any = None, **_: Any) -> None:
         """Describe the ids in a path."""
@@ -123,23 +133,53 @@ class Operations(BasePlugin):
         view = self.app.view_functions[kwargs["rule"].endpoint]
         for method, operation in operations.items():
             operation["operationId"] = view.__name__
+            if 201 in operation["responses"]:
+                operation["responses"][201] |= self._links(kwargs["rule"].rule)
             _document_conditions(operation, declaration(view), method)
             _document_access(operation, declaration(view).access, method)
-            errors = self._error_references({*_error_codes(operation, declaration(view), method, path)})
+            errors = self._error_references(
+                declaration(view), {*_error_codes(operation, declaration(view), method, path)}
+            )
             responses = operation["responses"] | errors
             operation["responses"] = {status: responses[status] for status in sorted(responses, key=str)}
 
-    def _error_references(self, codes: set[str]) -> dict[str | int, Any]:
-        """Return a response for each status of these codes. Operations with the same errors share a component."""
+    def _links(self, collection: str) -> dict[str, Any]:
+        """Return links to the operations of a resource that was added to a collection, if it has any."""
+        links = {}
+        for rule in self.app.url_map.iter_rules():
+            if item := ITEM.fullmatch(rule.rule.removeprefix(collection)):
+                name = self.app.view_functions[rule.endpoint].__name__
+                links[name] = {"operationId": name, "parameters": {item[1]: "$response.body#/id"}}
+        return {"links": links} if links else {}
+
+    def _error_references(self, declared: Declaration, codes: set[str]) -> dict[str | int, Any]:
+        """Return a response for each status of these codes. All operations refer to the same component for a status."""
         by_status: dict[int, list[str]] = {}
         for code in sorted(codes):
             by_status.setdefault(CATALOGUE[code].status, []).append(code)
-        names: dict[str | int, str] = {"default": "default"}
+        references: dict[str | int, Any] = {"default": self._response("Error", ProblemSchema, COMMON_ERRORS)}
         for status, same in by_status.items():
-            names[status] = ".".join(same)
-            if names[status] not in self.spec.components.responses:
-                self.spec.components.response(names[status], _error_response(same))
-        return {status: {"$ref": f"#/components/responses/{name}"} for status, name in names.items()}
+            name = HTTP_STATUS_CODES[status].title().replace(" ", "")
+            schema: type[Schema] = SCHEMAS.get(status, ProblemSchema)
+            members = {}
+            if status == 412 and declared.current is not None:
+                members["current"] = response_example(declared.current)
+                name = f"{component_name(declared.current)}VersionMismatch"
+                schema = version_mismatch_schema(name, declared.current)
+            references[status] = self._response(name, schema, same, **members)
+        return references
+
+    def _response(self, name: str, schema: Any, codes: Iterable[str], **members: Any) -> dict[str, str]:
+        """Return a reference to a response that all operations share. Its description is that of the `codes`.
+
+        Its examples have the `members`, if there are any; otherwise they are the components of the codes.
+        """
+        if name not in self.spec.components.responses:
+            statuses = {CATALOGUE[code].status for code in codes}
+            same = [code for code, entry in CATALOGUE.items() if statuses == {entry.status}] or codes
+            examples = {code: _error_example(code, members) if members else code for code in same}
+            self.spec.components.response(name, _error_response(schema, examples))
+        return {"$ref": f"#/components/responses/{name}", "description": _describe_errors(codes)}
 
 
 def _error_codes(operation: dict[str, Any], declared: Declaration, method: str, path: str) -> Iterator[str]:
@@ -164,21 +204,32 @@ def _error_codes(operation: dict[str, Any], declared: Declaration, method: str, 
             yield "fresh_token_required"
 
 
-def _error_response(codes: list[str] | tuple[str, ...]) -> dict[str, Any]:
-    """Return a response that documents errors of one status."""
-    names = {name for code in codes for name in CATALOGUE[code].headers}
-    names.update(*(ERROR_HEADERS.get(CATALOGUE[code].status, ()) for code in codes))
-    any_of_these = {"properties": {"code": {"enum": [*codes]}}}
-    content = {
-        "schema": {"allOf": [{"$ref": "#/components/schemas/Problem"}, any_of_these]},
-        "examples": {code: {"$ref": f"#/components/examples/{code}"} for code in codes},
+def _error_example(code: str, members: dict[str, Any]) -> dict[str, Any]:
+    """Return an example of an error with `members` besides those that all errors have."""
+    problem = {
+        "type": f"/problems/{code}",
+        "title": HTTP_STATUS_CODES[CATALOGUE[code].status],
+        "status": CATALOGUE[code].status,
+        "detail": CATALOGUE[code].detail,
+        "code": code,
+        "request_id": REQUEST_ID,
     }
-    description = "\n".join(f"- [`{code}`](/problems/{code}): {CATALOGUE[code].detail}" for code in codes)
+    return {"summary": code, "value": problem | members}
+
+
+def _error_response(schema: Any, examples: dict[str, Any]) -> dict[str, Any]:
+    """Return a response that documents errors of one status, by their code with an example or the name of one."""
+    names = {name for code in examples for name in CATALOGUE[code].headers}
+    names.update(*(ERROR_HEADERS.get(CATALOGUE[code].status, ()) for code in examples))
     return {
-        "description": description,
+        "description": _describe_errors(examples),
         "headers": header_references(*sorted(names)),
-        "content": {MEDIA_TYPE: content},
+        "content": {MEDIA_TYPE: {"schema": schema, "examples": examples}},
     }
+
+
+def _describe_errors(codes: Iterable[str]) -> str:
+    return "\n".join(f"- [`{code}`](/problems/{code}): {CATALOGUE[code].detail}" for code in codes)
 
 
 def _document_conditions(operation: dict[str, Any], declared: Declaration, method: str) -> None:
@@ -190,7 +241,7 @@ def _document_conditions(operation: dict[str, Any], declared: Declaration, metho
             "headers": header_references("Cache-Control", "ETag"),
         }
     elif "version_mismatch" in declared.errors:
-        _add_header(operation, "If-Match", IF_MATCH)
+        _add_header(operation, "If-Match", IF_MATCH, pattern=IF_MATCH_PATTERN)
     if declared.idempotent:
         description = (
             "A request with the same key and body within 24 hours returns the first response, and does nothing."
@@ -219,21 +270,14 @@ def _document_access(operation: dict[str, Any], access: Any, method: str) -> Non
 
 
 def _to_json(spec: APISpec, prefix: str) -> bytes:
-    """Return the document for a path prefix, without the groups that have no description."""
-    document = spec.to_dict()
-    servers = {"servers": [{"url": prefix}]} if prefix else {}
-    text = to_json(document | servers | {"tags": [tag for tag in document["tags"] if tag["description"]]})
+    """Return the document for a path prefix, without the address, which depends on the request."""
+    text = to_json({name: value for name, value in spec.to_dict().items() if name != "servers"})
     return text.replace(b"](/problems/", f"]({prefix}/problems/".encode())
-
-
-def _schema_name(schema: Any) -> Any:
-    """Return the name of a schema in the document. None leaves out those of flask-smorest, which we do not use."""
-    kind = schema if isinstance(schema, type) else type(schema)
-    return None if kind.__module__.startswith("flask_smorest") else kind.__name__.removesuffix("Schema")
 
 
 def init_api(app: Flask) -> Api:
     """Return the registry for blueprints; serve its document at /openapi.json."""
+    marshmallow = MarshmallowPlugin(schema_name_resolver=component_name)
     api = Api(
         app,
         spec_kwargs={
@@ -241,11 +285,16 @@ def init_api(app: Flask) -> Api:
             "version": VERSION,
             "openapi_version": "3.1.0",
             "extra_plugins": [Operations(app)],
-            "marshmallow_plugin": MarshmallowPlugin(schema_name_resolver=_schema_name),
+            "marshmallow_plugin": marshmallow,
             "info": {"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
+            "servers": [{"url": "/"}],
+            "tags": [],
         },
     )
     api.register_field(fields.DayOrInstant, "string", None)
+    if marshmallow.converter is not None:  # apispec has created it with the specification
+        marshmallow.converter.add_attribute_function(refer_to_component)  # type: ignore[no-untyped-call]
+        marshmallow.converter.add_parameter_attribute_function(show_example)
     document: Callable[[str], bytes] = lru_cache(8)(partial(_to_json, api.spec))
     app.extensions["taskapi-openapi"] = document
     app.register_blueprint(routes)

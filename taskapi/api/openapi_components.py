@@ -1,8 +1,11 @@
 """The parts of the OpenAPI document that operations refer to: headers, security schemes, and the shape of errors."""
 
-from typing import Any, Final
+from typing import Any, ClassVar
+
+from marshmallow import Schema, fields
 
 from taskapi.api.error_catalogue import CATALOGUE
+from taskapi.api.fields import Choice
 from taskapi.api.openapi_examples import REQUEST_ID
 
 RATE_LIMIT_HEADERS = ("RateLimit", "RateLimit-Policy")
@@ -91,46 +94,96 @@ SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
 }
 BY_REFRESH_COOKIE: dict[str, list[str]] = {"refresh_cookie": [], "csrf": []}
 
-_TEXT: Final = {"type": "string"}
+
+class ErrorCodeChoice(Choice):
+    """The code of an error. Later versions can add codes."""
+
+    values = CATALOGUE  # to which extensions add theirs
 
 
-def problem_schema() -> dict[str, Any]:
-    """Return the schema of errors. Extensions may have added to the catalogue."""
-    return {
-        "type": "object",
-        "description": "An error (RFC 9457). Programs should check `code`; `type` is the URL of a page about it.",
-        "required": ["type", "title", "status", "detail", "code", "request_id"],
-        "properties": {
-            "type": _TEXT | {"format": "uri-reference"},
-            "title": _TEXT | {"description": "The name of the status."},
-            "status": {"type": "integer"},
-            "detail": _TEXT | {"description": "A description of the error for people."},
-            "code": _TEXT | {"enum": sorted(CATALOGUE)},
-            "request_id": _TEXT | {"description": "The id of the request in the logs."},
-            "errors": {
-                "type": "object",
-                "description": "With `validation_failed`: the messages by `json`, `query`, `path`, `csv` or `form`, "
-                "and by field. At most 100 messages are listed; names longer than 100 characters are cut.",
-            },
-            "errors_omitted": {"type": "integer", "description": "The number of messages that `errors` omits."},
-            "invalid_rows": {
-                "type": "integer",
-                "description": "With an import: the number of invalid rows. `errors` may omit some of them.",
-            },
-            "index": {"type": "integer", "description": "With a batch: the index of the failed operation, from 0."},
-            "current": {
-                "type": "object",
-                "description": "With `version_mismatch`: the current resource. It can exceed 64 KB.",
-            },
-            "permission": _TEXT | {"description": "With `permission_denied`: the permission that your role lacks."},
-            "down": {"type": "array", "items": _TEXT, "description": "With `/readyz`: the services that are down."},
-        },
+class PermissionChoice(Choice):
+    """A permission: a resource and an action. Later versions can add permissions."""
+
+    values: ClassVar[list[str]] = []  # the guard adds those of the table of roles
+
+
+class ProblemSchema(Schema):
+    """An error (RFC 9457). Programs should check `code`; `type` is the URL of a page about it."""
+
+    type = fields.String(metadata={"format": "uri-reference"})
+    title = fields.String(metadata={"description": "The name of the status."})
+    status = fields.Integer()
+    detail = fields.String(metadata={"description": "A description of the error for people."})
+    code = ErrorCodeChoice()
+    request_id = fields.String(metadata={"description": "The id of the request in the logs."})
+    index = fields.Integer(
+        metadata={"sometimes": True, "description": "With a batch: the index of the failed operation, from 0."}
+    )
+    permission = PermissionChoice(
+        metadata={"sometimes": True, "description": "With `permission_denied`: the permission that your role lacks."}
+    )
+    down = fields.List(
+        fields.String(), metadata={"sometimes": True, "description": "With `/readyz`: the services that are down."}
+    )
+
+
+class FieldError(fields.Field[Any]):
+    """Messages about a field; for an object or an array, messages by its members or indexes."""
+
+    is_component = True
+
+    def __init__(self) -> None:
+        texts = {"type": "array", "items": {"type": "string"}}
+        super().__init__(metadata={"anyOf": [texts, {"$ref": "#/components/schemas/FieldErrors"}]})
+
+
+class FieldErrors(fields.Dict):
+    """Messages by field."""
+
+    is_component = True
+
+    def __init__(self) -> None:
+        super().__init__(values=FieldError(), metadata={"sometimes": True})
+
+
+class ValidationErrorsSchema(Schema):
+    """The messages by the place of the invalid values."""
+
+    json = FieldErrors()
+    query = FieldErrors()
+    path = FieldErrors()
+    header = FieldErrors()
+    csv = FieldErrors()
+    form = FieldErrors()
+
+
+class ValidationProblemSchema(ProblemSchema):
+    """An error of the request's values. At most 100 messages are listed; names longer than 100 characters are cut."""
+
+    errors = fields.Nested(ValidationErrorsSchema)
+    errors_omitted = fields.Integer(
+        metadata={"sometimes": True, "description": "The number of messages that `errors` omits."}
+    )
+    invalid_rows = fields.Integer(
+        metadata={
+            "sometimes": True,
+            "description": "With an import: the number of invalid rows. `errors` may omit some of them.",
+        }
+    )
+
+
+def version_mismatch_schema(name: str, current: Schema | None) -> type[Schema]:
+    """Return the schema of a `version_mismatch` of a resource, which `current` shows."""
+    members = {
+        "__doc__": "The resource has changed since you read it. `current` is the current one; it can exceed 64 KB.",
+        "current": fields.Nested(current or Schema()),
     }
+    return type(f"{name}Schema", (ProblemSchema,), members)
 
 
 # Examples of the members that an error has besides those that all errors have
 PROBLEM_MEMBERS: dict[str, dict[str, Any]] = {
     "validation_failed": {"errors": {"json": {"title": ["Missing data for required field."]}}},
+    "idempotency_key_reused": {"errors": {"header": {"Idempotency-Key": ["Was used for another request."]}}},
     "permission_denied": {"permission": "task:write"},
-    "version_mismatch": {"current": {"title": "Water the plants", "version": 8}},
 }

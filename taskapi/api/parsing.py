@@ -4,8 +4,8 @@ import json
 import math
 import re
 from codecs import BOM_UTF8
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache, wraps
 from typing import Any, Final, NoReturn
@@ -16,9 +16,8 @@ from marshmallow import RAISE, Schema, ValidationError, fields
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_options_header
 
-from taskapi.api.errors import problem
+from taskapi.api.errors import invalid, problem, shorten
 from taskapi.api.fields import Switch
-from taskapi.api.validation_errors import invalid, shorten
 from taskapi.config import settings
 from taskapi.context import current_request
 
@@ -167,6 +166,11 @@ def read_value(text: str, start: int, depth: int = 0) -> tuple[Any, int]:
     return parsed, end
 
 
+def has_body(environ: Mapping[str, Any]) -> bool:
+    """Tell whether the client has announced a body."""
+    return environ.get("CONTENT_LENGTH", "") not in {"", "0"} or "HTTP_TRANSFER_ENCODING" in environ
+
+
 def read_body() -> bytes:
     """Return the body. Responds 413 if it is larger than the setting MAX_BODY_BYTES, and 400 if it is incomplete."""
     max_bytes = settings().max_body_bytes
@@ -180,22 +184,20 @@ def read_body() -> bytes:
     return body
 
 
-def read_chunks(max_bytes: int) -> deque[bytes]:
-    """Return the body in chunks, so that each can be freed after its use. Responds 413 or 400 as `read_body` does."""
+def read_chunks(max_bytes: int) -> Iterator[bytes]:
+    """Yield the body in chunks. Responds 413 or 400 as `read_body` does."""
     request = current_request()
     request.max_content_length = max_bytes + 1
     if (request.content_length or 0) > max_bytes:
         problem("body_too_large")
-    chunks: deque[bytes] = deque()
     size = 0
     while chunk := _receive(CHUNK_BYTES):
-        chunks.append(chunk)
         size += len(chunk)
         if size > max_bytes:
             problem("body_too_large")
+        yield chunk
     if request.content_length not in {None, size}:
         problem("malformed_request", "The body is incomplete.")
-    return chunks
 
 
 def _receive(size: int | None = None) -> bytes:

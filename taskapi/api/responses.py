@@ -15,7 +15,7 @@ from taskapi.database import JsonRow
 
 # The newline at the end keeps the prompt of a terminal on its own line
 JSON_OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
-OWNED: Final = "private, no-cache"
+PRIVATE: Final = "private, no-cache"
 # A proxy that compresses a response may add these to its tag: Apache's mod_deflate and mod_brotli, and Caddy
 COMPRESSION_SUFFIXES: Final = ("-gzip", "-br", "-zstd")
 _ELEMENT = re.compile(r'(?:(?P<weak>W/)?"(?P<tag>[\x21\x23-\x7e\x80-\xff]*)")?[ \t]*(?:,[ \t]*|$)')
@@ -38,6 +38,12 @@ def to_json(value: Any) -> bytes:
     return orjson.dumps(value, option=JSON_OPTIONS)
 
 
+def service_url() -> str:
+    """Return the address of the service without a final slash; only its path if the request has no valid Host."""
+    request = current_request()
+    return (request.root_url if request.host else f"{request.script_root}/").rstrip("/")
+
+
 def dump(row: Any, schema: Schema) -> Any:
     """Return the fields of a row that `schema` shows. A dictionary, or a row that is JSON already, stays as it is."""
     return row if isinstance(row, dict | JsonRow) else {name: getattr(row, name) for name in schema.dump_fields}
@@ -57,7 +63,7 @@ def json_response(
     if etag:
         version = body.get("version") if isinstance(body, dict) else body.version
         tag = etag_of(version, data, derived=derived)
-        conditional = {"ETag": f'"{tag}"', "Cache-Control": OWNED}
+        conditional = {"ETag": f'"{tag}"', "Cache-Control": PRIVATE}
         if current_request().method in {"GET", "HEAD"} and _if_none_match(tag):
             return Response(status=304, headers=conditional)
         headers = headers | conditional

@@ -17,7 +17,7 @@ from taskapi.database import db, now
 from taskapi.ops.metrics import AUDIT_OMITTED
 from taskapi.resources.pagination import SortKey, find_page, parse_instant, select_page
 from taskapi.security.client_address import client_network
-from taskapi.security.guard import respond_to_problem
+from taskapi.security.deleted_users import respond_to_problem
 from taskapi.security.rate_limit import (
     AUDIT_ADDRESS,
     AUDIT_STRANGERS,

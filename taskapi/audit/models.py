@@ -21,6 +21,9 @@ class Event(StrEnum):
     REFRESH_TOKEN_REPEATED = auto()
     REFRESH_TOKEN_THEFT = auto()
     PASSWORD_CHANGED = auto()
+    PASSWORD_RESET_REQUESTED = auto()
+    EMAIL_CHANGED = auto()
+    EMAIL_VERIFIED = auto()
     PROFILE_CHANGED = auto()
     ROLES_CHANGED = auto()
     ACTIVATED = auto()
@@ -32,6 +35,8 @@ class Event(StrEnum):
     KEYS_CHANGED = auto()
     TOKENS_INVALIDATED = auto()
     ACCESS_REFUSED = auto()
+    TOKEN_CREATED = auto()
+    TOKEN_DELETED = auto()
 
 
 class AuditEntry(Model):

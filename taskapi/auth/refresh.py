@@ -21,10 +21,9 @@ from taskapi.auth.models import RefreshToken, Session
 from taskapi.auth.sessions import Grant, digest_of, next_expiry, session_subject, store_token
 from taskapi.config import settings
 from taskapi.database import db, now
-from taskapi.security import denylist
 from taskapi.security.client_address import parse_address
 from taskapi.security.keys import current_key_set
-from taskapi.security.tokens import require_signing_key
+from taskapi.security.tokens import require_signing_key, revoke_tokens
 
 
 def refresh_session(token: str) -> Grant:
@@ -125,7 +124,7 @@ def _end_stolen_session(session_id: UUID) -> None:
     """End a session whose spent token was used again. Commits, because the 401 that follows rolls back."""
     user_id = db.session.execute(delete(Session).where(Session.id == session_id).returning(Session.user_id)).scalar()
     if user_id is not None:
-        denylist.revoke_session(user_id, session_id)
+        revoke_tokens(user_id, str(session_id))
         record(Event.REFRESH_TOKEN_THEFT, subject_id=user_id, session_id=str(session_id))
     db.session.commit()
 

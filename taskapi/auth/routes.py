@@ -21,6 +21,7 @@ from taskapi.resources.pagination import PageSchema, next_link
 from taskapi.security import cookies, passwords, rate_limit
 from taskapi.security.client_address import client_network
 from taskapi.security.guard import authenticate, bearer_token, requires
+from taskapi.security.passwords import uses_password_queue
 from taskapi.security.rate_limit import enforce_limit, limited, refund, reject_exceeded
 from taskapi.security.rbac import Permission
 from taskapi.security.tokens import TokenSubject, caller, issue_token
@@ -43,6 +44,7 @@ me = Blueprint("password", __name__, url_prefix="/api/v1/me", tag="me")
 )
 @public
 @limited(rate_limit.REGISTER)
+@uses_password_queue
 def register(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
     """Create an account.
 
@@ -76,6 +78,7 @@ def register(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
 )
 @public
 @limited(rate_limit.LOGIN_ADDRESS, rate_limit.LOGIN_FAILED)
+@uses_password_queue
 def login(credentials: dict[str, Any]) -> Response:
     """Sign in with username and password.
 
@@ -180,6 +183,7 @@ def logout(body: dict[str, str]) -> Response:
 )
 @requires(Permission.ACCOUNT_READ)
 @limited(rate_limit.PASSWORD_ADDRESS)
+@uses_password_queue
 def verify_password(body: dict[str, str]) -> Response:
     """Enter your password again, and get a fresh access token for the same session.
 
@@ -192,7 +196,7 @@ def verify_password(body: dict[str, str]) -> Response:
 
 @blp.get("/sessions")
 @blp.arguments(PageSchema, location="query")
-@blp.response(200, schemas.SessionsSchema, headers=("Link",))
+@blp.response(200, schemas.SessionPageSchema, headers=("Link",))
 @requires(Permission.ACCOUNT_READ)
 def list_sessions(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """List your sessions, the latest sign-in first."""
@@ -213,7 +217,7 @@ def end_session(session_id: UUID) -> None:
 
 
 @blp.delete("/sessions")
-@blp.arguments(schemas.EndSessionsSchema, location="query")
+@blp.arguments(schemas.EndSessionPageSchema, location="query")
 @blp.response(
     200,
     schemas.TokensSchema,
@@ -253,6 +257,7 @@ def end_sessions(query: dict[str, bool]) -> Response:
 )
 @requires(Permission.ACCOUNT_WRITE)
 @limited(rate_limit.PASSWORD_ADDRESS)
+@uses_password_queue
 def change_password(body: dict[str, str]) -> Response:
     """Change your password, end all your sessions, and get a new one.
 

@@ -17,7 +17,8 @@ from taskapi.api.openapi_examples import (
     body_example,
     response_example,
 )
-from taskapi.security.passwords import length_error
+from taskapi.config import Settings
+from taskapi.security.passwords import MAX_LENGTH, length_error
 from taskapi.users.schemas import Email, Username
 
 
@@ -31,6 +32,10 @@ class Password(Text):
 
 class NewPassword(Password):
     """A new password. Its length is checked with the other fields, so that one 422 reports all errors."""
+
+    def limits(self, settings: Settings) -> dict[str, int]:
+        """Return the limits that the OpenAPI document states."""
+        return {"minLength": settings.password_min_length, "maxLength": MAX_LENGTH}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         password = super()._deserialize(value, attr, data, **kwargs)
@@ -63,7 +68,7 @@ REGISTER_EXAMPLES = {
 }
 
 
-class LoginSchema(Schema):
+class LoginSchema(BodySchema):
     """A username and its password."""
 
     username = Text(1, 256, required=True, metadata={"example": USERNAME})
@@ -80,20 +85,20 @@ LOGIN_EXAMPLES = {
 }
 
 
-class PasswordSchema(Schema):
+class PasswordSchema(BodySchema):
     """Your password."""
 
     password = Password()
 
 
-class PasswordChangeSchema(Schema):
+class PasswordChangeSchema(BodySchema):
     """Your current password and the new one."""
 
     current_password = Password()
     new_password = NewPassword(NEW_PASSWORD)
 
 
-class RefreshSchema(Schema):
+class RefreshSchema(BodySchema):
     """A refresh token. Omit it if you send it as a cookie."""
 
     refresh_token = Text(1, 1024, trim=False, load_only=True, metadata={"example": REFRESH_TOKEN})
@@ -102,17 +107,24 @@ class RefreshSchema(Schema):
 REFRESH_EXAMPLES = {"A refresh token": {"refresh_token": REFRESH_TOKEN}}
 
 
+class TokenTypeChoice(Choice):
+    """`Bearer`: the tokens are in the body. `Cookie`: they are in cookies."""
+
+    values = ("Bearer", "Cookie")
+
+
 class AccessTokenSchema(Schema):
     """A fresh access token for the same session. With cookies it is in a cookie. Durations are in seconds."""
 
-    access_token = fields.String(metadata={"description": "For `Authorization: Bearer …`.", "example": ACCESS_TOKEN})
-    token_type = Choice(["Bearer", "Cookie"], required=True)
-    expires_in = fields.Integer(
-        required=True, metadata={"description": "The life of the access token.", "example": 900}
+    access_token = fields.String(
+        metadata={"sometimes": True, "description": "For `Authorization: Bearer …`.", "example": ACCESS_TOKEN}
     )
-    session_id = fields.UUID(required=True, metadata={"example": SESSION_ID})
+    token_type = TokenTypeChoice()
+    expires_in = fields.Integer(metadata={"description": "The life of the access token.", "example": 900})
+    session_id = fields.UUID(metadata={"example": SESSION_ID})
     csrf_access_token = fields.String(
         metadata={
+            "sometimes": True,
             "description": "With cookies: the `X-CSRF-TOKEN` value for unsafe methods.",
             "example": CSRF_ACCESS_TOKEN,
         }
@@ -123,13 +135,18 @@ class TokensSchema(AccessTokenSchema):
     """The tokens of a session. With cookies they are in cookies, not in the body. Durations are in seconds."""
 
     refresh_token = fields.String(
-        metadata={"description": "Can be used once: each refresh returns a new one.", "example": REFRESH_TOKEN}
+        metadata={
+            "sometimes": True,
+            "description": "Can be used once: each refresh returns a new one.",
+            "example": REFRESH_TOKEN,
+        }
     )
     refresh_expires_in = fields.Integer(
-        required=True, metadata={"description": "Until the session expires without use.", "example": 604800}
+        metadata={"description": "Until the session expires without use.", "example": 604800}
     )
     csrf_refresh_token = fields.String(
         metadata={
+            "sometimes": True,
             "description": "With cookies: the `X-CSRF-TOKEN` value for refresh and logout.",
             "example": CSRF_REFRESH_TOKEN,
         }
@@ -151,45 +168,41 @@ ACCESS_TOKEN_EXAMPLES = _token_examples(AccessTokenSchema())
 class RepeatSchema(Schema):
     """The last repeated use of a spent refresh token within the grace period."""
 
-    at = Instant(required=True)
-    ip = fields.String(required=True, allow_none=True, metadata={"example": "203.0.113.7"})
-    user_agent = fields.String(required=True, allow_none=True, metadata={"example": "curl/8.5.0"})
+    at = Instant()
+    ip = fields.String(allow_none=True, metadata={"example": "203.0.113.7"})
+    user_agent = fields.String(allow_none=True, metadata={"example": "curl/8.5.0"})
 
 
 class SessionSchema(Schema):
     """A session: a device that is signed in."""
 
-    id = fields.UUID(required=True, metadata={"example": SESSION_ID})
-    created_at = Instant(required=True)
-    last_used_at = Instant(required=True)
+    id = fields.UUID(metadata={"example": SESSION_ID})
+    created_at = Instant()
+    last_used_at = Instant()
     expires_at = Instant(
-        required=True,
         metadata={"description": "The expiry without a refresh.", "example": "2030-02-07T09:00:00Z"},
     )
-    ip = fields.String(required=True, allow_none=True, metadata={"example": "203.0.113.7"})
-    user_agent = fields.String(required=True, allow_none=True, metadata={"example": "curl/8.5.0"})
-    current = fields.Boolean(
-        required=True, metadata={"description": "Whether it is the session of this request.", "example": True}
-    )
+    ip = fields.String(allow_none=True, metadata={"example": "203.0.113.7"})
+    user_agent = fields.String(allow_none=True, metadata={"example": "curl/8.5.0"})
+    current = fields.Boolean(metadata={"description": "Whether it is the session of this request.", "example": True})
     repeated_refreshes = fields.Integer(
-        required=True,
         metadata={
             "description": "How often a spent refresh token was used again within the grace period: after a lost "
             "response, by two tabs, or by somebody who copied it. Your activity lists each use.",
             "example": 1,
         },
     )
-    last_repeat = fields.Nested(RepeatSchema, required=True, allow_none=True)
+    last_repeat = fields.Nested(RepeatSchema, allow_none=True)
 
 
-class SessionsSchema(Schema):
+class SessionPageSchema(Schema):
     """A page of sessions."""
 
     items = fields.List(fields.Nested(SessionSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
+    next_cursor = fields.String(allow_none=True)
 
 
-class EndSessionsSchema(Schema):
+class EndSessionPageSchema(Schema):
     """Whether the current session ends without a new one."""
 
     include_current = fields.Boolean(

@@ -37,7 +37,7 @@ def sign_in(username: str, password: str) -> Grant:
     _lock_unchanged(user)
     if new_hash != user.password_hash:
         db.session.execute(update(User).where(User.id == user.id).values(password_hash=new_hash))
-    prune_sessions()
+    prune_sessions(user.id)
     record(Event.SIGN_IN, actor_id=user.id, subject_id=user.id)
     grant = create_session(subject_of(user), now(), fresh=True)
     end_surplus_sessions(user.id)

@@ -18,8 +18,7 @@ from taskapi.auth.models import RefreshToken, Session
 from taskapi.config import settings
 from taskapi.database import db, now, reader
 from taskapi.resources.pagination import decode_cursor, encode_cursor
-from taskapi.security import denylist
-from taskapi.security.tokens import TokenSubject, caller, require_signing_key
+from taskapi.security.tokens import TokenSubject, caller, prune_denylist, require_signing_key, revoke_tokens
 from taskapi.users.models import User
 
 TOKEN_BYTES = 32
@@ -94,7 +93,7 @@ def end_session(session_id: UUID, user_id: UUID) -> bool:
         delete(Session).where(Session.id == session_id, Session.user_id == user_id).returning(Session.id)
     ).first()
     if ended is not None:
-        denylist.revoke_session(user_id, session_id)
+        revoke_tokens(user_id, str(session_id))
         record(Event.SIGN_OUT, actor_id=user_id, subject_id=user_id, session_id=str(session_id))
     return ended is not None
 
@@ -109,7 +108,7 @@ def end_sessions(user_id: UUID, actor_id: UUID | None) -> dict[UUID, datetime]:
         delete(Session).where(Session.user_id == user_id).returning(Session.id, Session.created_at)
     ).all()
     for row in ended:
-        denylist.revoke_session(user_id, row.id)
+        revoke_tokens(user_id, str(row.id))
         record(Event.SIGN_OUT, actor_id=actor_id, subject_id=user_id, session_id=str(row.id))
     return {row.id: row.created_at for row in ended}
 
@@ -148,11 +147,11 @@ def end_surplus_sessions(user_id: UUID) -> None:
         end_session(session_id, user_id)
 
 
-def prune_sessions() -> int:
-    """Delete expired sessions and denylist entries; return how many."""
+def prune_sessions(user_id: UUID | None = None) -> int:
+    """Delete expired sessions, and the expired denylist entries of one user or of all; return how many."""
     deleted: Any = db.session.execute(delete(Session).where(Session.expires_at < now()))
     sessions: int = deleted.rowcount
-    return sessions + denylist.prune_denylist()
+    return sessions + prune_denylist(user_id)
 
 
 def list_sessions(limit: int, cursor: str | None) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Command(click.Command):
             errors = error.members.get("errors", {}).get("json", {})
             raise click.ClickException(_line(errors) or str(error.description)) from None
         except (OperationalError, ProgrammingError) as error:
-            raise click.ClickException(unusable(error)) from None
+            raise click.ClickException(database_error_message(error)) from None
 
 
 class Group(AppGroup):
@@ -59,10 +59,10 @@ def _decode(data: bytes) -> str:
         raise click.ClickException("Standard input is neither UTF-8 nor UTF-16 text.") from None
 
 
-def unusable(error: DBAPIError) -> str:
+def database_error_message(error: DBAPIError) -> str:
     """Return one line that reports the error of the database."""
-    said = " ".join(str(error.orig).split())
-    return f"The database cannot be used: {said}. Run `flask doctor` for details."
+    reason = " ".join(str(error.orig).split())
+    return f"The database cannot be used: {reason}. Run `flask doctor` for details."
 
 
 def _line(errors: Mapping[str, Any]) -> str:

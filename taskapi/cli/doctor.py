@@ -11,7 +11,7 @@ from taskapi.config import SETTINGS, settings
 from taskapi.config.refusals import exposure
 from taskapi.config.sources import kubernetes_names, suggestion, unknown_names
 from taskapi.database import db, reader, rls_status
-from taskapi.migrations import applied, check_database, is_newer, named, newest
+from taskapi.migrations import applied_revisions, check_database, is_newer, join_revisions, newest_revision
 from taskapi.ops.health import findings
 from taskapi.security.keys import current_key_set, key_reloader
 from taskapi.security.redis import eviction, redis
@@ -29,9 +29,9 @@ _MAY_CHANGE_LOG = text(
 def doctor() -> None:
     """Check settings, database, migrations and keys. Exit with 1 if a check fails; warnings do not count."""
     lines = [*_settings(), *_services(), *_eviction(), *_key_source(), *_row_security(), *_audit_log()]
-    for verdict, matter, says in lines:
-        click.echo(f"{verdict:5} {matter:12} {says}".rstrip())
-    if any(verdict == FAIL for verdict, *_ in lines):
+    for result, subject, message in lines:
+        click.echo(f"{result:5} {subject:12} {message}".rstrip())
+    if any(result == FAIL for result, *_ in lines):
         raise click.exceptions.Exit(1)
 
 
@@ -42,8 +42,10 @@ def _settings() -> Iterator[Finding]:
     for name in unknown_names():
         yield FAIL, "settings", f"{name} is not a setting{suggestion(name)}"
     if names := kubernetes_names():
-        says = "set by Kubernetes for a Service, and ignored; avoid them by enableServiceLinks: false in the pod's spec"
-        yield WARN, "settings", f"{', '.join(names)}: {says}"
+        message = (
+            "set by Kubernetes for a Service, and ignored; avoid them by enableServiceLinks: false in the pod's spec"
+        )
+        yield WARN, "settings", f"{', '.join(names)}: {message}"
 
 
 def _key_source() -> Iterator[Finding]:
@@ -57,8 +59,8 @@ def _key_source() -> Iterator[Finding]:
 
 def _services() -> Iterator[Finding]:
     for name, down in findings().items():
-        says = down or _DETAILS.get(name, lambda: "")()
-        yield (OK if down is None else FAIL), name, says
+        message = down or _DETAILS.get(name, lambda: "")()
+        yield (OK if down is None else FAIL), name, message
 
 
 def _eviction() -> Iterator[Finding]:
@@ -71,17 +73,17 @@ def _eviction() -> Iterator[Finding]:
 def _row_security() -> Iterator[Finding]:
     """In production, fail if the role of PostgreSQL can see the rows of all users."""
     if check_database() is None:
-        in_force, says = rls_status(reader())
-        excused = not settings().production or reader().dialect.name == "sqlite"
-        yield (OK if in_force or excused else FAIL), "row_security", says
+        in_force, message = rls_status(reader())
+        is_required = settings().production and reader().dialect.name != "sqlite"
+        yield (FAIL if is_required and not in_force else OK), "row_security", message
 
 
 def _audit_log() -> Iterator[Finding]:
     """In production on PostgreSQL, warn if the role of the service can change the audit log."""
     if settings().production and check_database() is None and reader().dialect.name == "postgresql":
-        may = reader().execute(_MAY_CHANGE_LOG).scalar()
-        says = "the role can change it: migrate as the owner, and let the service use a role of `flask db grant`"
-        yield (WARN, "audit_log", says) if may else (OK, "audit_log", "append-only for this role")
+        may_change = reader().execute(_MAY_CHANGE_LOG).scalar()
+        message = "the role can change it: migrate as the owner, and let the service use a role of `flask db grant`"
+        yield (WARN, "audit_log", message) if may_change else (OK, "audit_log", "append-only for this role")
 
 
 def _database() -> str:
@@ -90,8 +92,9 @@ def _database() -> str:
 
 
 def _migrations() -> str:
-    at = applied()
-    return f"at {named(at)}" + (f", which is of a later version; this version knows {newest()}" if is_newer(at) else "")
+    applied = applied_revisions()
+    newer = f", which is of a later version; this version knows {newest_revision()}" if is_newer(applied) else ""
+    return f"at {join_revisions(applied)}{newer}"
 
 
 def _signing_key() -> str:

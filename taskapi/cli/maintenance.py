@@ -19,13 +19,13 @@ from taskapi.config import settings
 from taskapi.database import db, now, rls_user
 from taskapi.migrations import is_newer
 from taskapi.resources.idempotency import prune_responses
-from taskapi.security.denylist import revoke_everything
-from taskapi.tasks.trash import empty_trash, is_due
+from taskapi.resources.trash import empty_trash, has_expired_rows
+from taskapi.security.tokens import revoke_everything
 from taskapi.users.service import iterate_user_ids
 
-# Skip the versions that were used after the backup, so that cursors from that time expire
-DELETED = "SELECT subject_id FROM audit_entries WHERE event = 'deleted'"
-SKIP_NUMBERS = "UPDATE change_counters SET purged = value + 1000000000, value = value + 1000000000"
+DELETED_USERS = "SELECT subject_id FROM audit_entries WHERE event = 'deleted'"
+# The versions that were used after the backup are not used again, and cursors from that time expire
+SKIP_VERSIONS = "UPDATE change_counters SET purged = value + 1000000000, value = value + 1000000000"
 file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
 
@@ -34,7 +34,7 @@ file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=
 @with_appcontext
 def backup(file: Path) -> None:
     """Copy the database to FILE, consistently, while the server runs. The keys are not included."""
-    with _opened(_database(), "rw") as source:
+    with _open(_database(), "rw") as source:
         _copy(source, file)
     click.echo(f"Wrote {file}. It does not include the keys of the instance folder.")
 
@@ -48,18 +48,18 @@ def restore(file: Path) -> None:
     Every token and session is revoked. Accounts that were deleted after the backup exist again, and are listed.
     """
     path = _database()
-    with _opened(file, "ro") as source, closing(sqlite3.connect("")) as restored:
-        _require_ours(source, file)
+    with _open(file, "ro") as source, closing(sqlite3.connect("")) as restored:
+        _require_backup(source, file)
         source.backup(restored)
         restored.execute("PRAGMA foreign_keys = ON")
         with restored:
-            restored.execute(SKIP_NUMBERS)
+            restored.execute(SKIP_VERSIONS)
             for statement, parameters in revoke_everything():
                 restored.execute(statement, parameters)
-        kept, back = _replace(path, restored)
+        previous, recreated = _replace(path, restored)
     upgrade(revision="heads")
-    click.echo(f"Restored {file}. The previous database is in {kept}.")
-    for user_id in back:
+    click.echo(f"Restored {file}. The previous database is in {previous}.")
+    for user_id in recreated:
         click.echo(f"The account {user_id} was deleted after the backup, and exists again.")
 
 
@@ -68,17 +68,17 @@ def restore(file: Path) -> None:
 def prune() -> None:
     """Delete old trash, ended sessions, stored responses and old audit entries. Run it once a day."""
     before = now() - timedelta(days=settings().trash_days)
-    emptied, over = 0, prune_sessions()
+    trash, others = 0, prune_sessions()
     db.session.commit()
-    removed, blanked = prune_audit()
+    deleted, cleared = prune_audit()
     for owner_id in iterate_user_ids():
         with suppress(NoResultFound), rls_user(owner_id):  # the account was deleted meanwhile
-            if is_due(owner_id, before):
-                emptied += empty_trash(owner_id, before)
-                over += prune_responses(owner_id)
+            if has_expired_rows(owner_id, before):
+                trash += empty_trash(owner_id, before)
+                others += prune_responses(owner_id)
                 db.session.commit()
-    click.echo(f"Removed {emptied} rows from the trash, and {over} sessions, revocations and stored responses.")
-    click.echo(f"Removed {removed} entries from the audit log, and addresses and user agents from {blanked} others.")
+    click.echo(f"Removed {trash} rows from the trash, and {others} sessions, revocations and stored responses.")
+    click.echo(f"Removed {deleted} entries from the audit log, and addresses and user agents from {cleared} others.")
 
 
 def _database() -> Path:
@@ -89,7 +89,7 @@ def _database() -> Path:
 
 
 @contextmanager
-def _opened(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
+def _open(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", timeout=1, uri=True)) as connection:
             yield connection
@@ -98,23 +98,26 @@ def _opened(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
 
 
 def _replace(path: Path, restored: sqlite3.Connection) -> tuple[Path, list[UUID]]:
-    """Overwrite the database in one transaction. Return the path of the old one, and the accounts deleted there."""
-    kept = path.with_name(f"{path.name}.{now():%Y%m%dT%H%M%SZ}")
-    with _alone(path) as target:
-        _copy(target, kept)
-        there, deleted = _ids(restored, "SELECT id FROM users"), _ids(target, DELETED)
+    """Overwrite the database in one transaction.
+
+    Returns the path of a copy of the previous one, and the accounts that were deleted after the backup.
+    """
+    previous = path.with_name(f"{path.name}.{now():%Y%m%dT%H%M%SZ}")
+    with _open_exclusively(path) as target:
+        _copy(target, previous)
+        users, deleted = _ids(restored, "SELECT id FROM users"), _ids(target, DELETED_USERS)
         restored.backup(target)
-    return kept, sorted(there & deleted)
+    return previous, sorted(users & deleted)
 
 
 def _ids(connection: sqlite3.Connection, statement: str) -> set[UUID]:
-    return {UUID(found) for (found,) in connection.execute(statement)}
+    return {UUID(user_id) for (user_id,) in connection.execute(statement)}
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[sqlite3.Connection]:
+def _open_exclusively(path: Path) -> Iterator[sqlite3.Connection]:
     """Open the database exclusively: a running server would mix its cached pages with the new ones."""
-    with _opened(path, "rw") as connection:
+    with _open(path, "rw") as connection:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         try:
             connection.execute("PRAGMA journal_mode = DELETE")
@@ -124,7 +127,7 @@ def _alone(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _copy(source: sqlite3.Connection, path: Path) -> None:
-    """Write a complete copy or none, readable only by its owner."""
+    """Write a complete copy or none, which only its owner can read."""
     if path.exists():
         raise click.ClickException(f"{path} already exists, and is not overwritten.")
     part = path.with_name(f"{path.name}.part")
@@ -134,7 +137,7 @@ def _copy(source: sqlite3.Connection, path: Path) -> None:
         with closing(sqlite3.connect(part)) as target:
             source.backup(target)  # in one step, hence consistent
             target.execute("PRAGMA journal_mode = DELETE")  # so that it is a single file
-            _require_whole(target, path)
+            _require_intact(target, path)
         part.rename(path)
     except OSError as error:
         raise click.ClickException(f"{path} cannot be written: {error.strerror}.") from None
@@ -142,19 +145,19 @@ def _copy(source: sqlite3.Connection, path: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _require_whole(connection: sqlite3.Connection, path: Path) -> None:
-    (said,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if said != "ok":
-        raise click.ClickException(f"{path} is damaged: {' '.join(said.split())}")
+def _require_intact(connection: sqlite3.Connection, path: Path) -> None:
+    (result,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if result != "ok":
+        raise click.ClickException(f"{path} is damaged: {' '.join(result.split())}")
 
 
-def _require_ours(connection: sqlite3.Connection, path: Path) -> None:
+def _require_backup(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse a file that is not a backup of this service, or that a newer version wrote."""
-    _require_whole(connection, path)
+    _require_intact(connection, path)
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'change_counters'").fetchone():
         raise click.ClickException(f"{path} is not a backup of this service.")
-    at = [name for (name,) in connection.execute("SELECT version_num FROM alembic_version")]
-    if not at:
+    revisions = [name for (name,) in connection.execute("SELECT version_num FROM alembic_version")]
+    if not revisions:
         raise click.ClickException(f"{path} is not a backup of this service: it has no version.")
-    if is_newer(at):
+    if is_newer(revisions):
         raise click.ClickException(f"{path} was written by a newer version; restore it with that version.")

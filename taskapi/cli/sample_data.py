@@ -17,14 +17,14 @@ from uuid_utils.compat import uuid7
 from taskapi.auth.schemas import RegisterSchema
 from taskapi.cli.command import Command
 from taskapi.database import db, now, rls_user
-from taskapi.resources.versions import lock_owner
+from taskapi.resources.ownership import lock_owner
 from taskapi.tasks.edit import insert_tasks
 from taskapi.tasks.models import new_row
 from taskapi.users.models import User, create_user
 
 PHRASES = {
     "Call {person} about {matter}": "Best before noon. Ask for a date, and write it down.",
-    "Write to {person} about {matter}": "Keep it short: what we need, by when, whom to ask.",
+    "Write to {person} about {matter}": "Keep it short: what we need, by when, who can help.",
     "Prepare the meeting on {matter} with {person}": "- last time's notes\n- open questions\n- who decides",
     "Send {person} the figures for {matter}": "The table of last quarter will do.",
     "Review {person}'s draft on {matter}": "Comments in the margin, a verdict on top.",
@@ -88,8 +88,8 @@ def fill(user: User, count: int) -> None:
         fixed = {"owner_id": user.id, "created_at": moment, "updated_at": moment}
         insert_tasks(
             [
-                new_row(values, zone, **fixed, id=uuid7(), version=version + number)
-                for number, values in enumerate(samples, 1)
+                new_row(values, zone, **fixed, id=task_id, position=task_id.hex, version=version + number)
+                for number, (task_id, values) in enumerate(((uuid7(), values) for values in samples), 1)
             ]
         )
 

@@ -15,9 +15,9 @@ from taskapi.api.errors import Problem
 from taskapi.audit import Event, record
 from taskapi.cli.command import Group, json_option, read_stdin
 from taskapi.database import db
-from taskapi.security.denylist import is_revoked, revoke_everything
+from taskapi.security.jws import Members, parse_token
 from taskapi.security.keys import current_key_set
-from taskapi.security.tokens import CLAIMS, HEADER, Members, parse_token, verify_token
+from taskapi.security.tokens import CLAIMS, HEADER, is_revoked, revoke_everything, verify_token
 
 tokens = Group("tokens", help="Inspect an access token, or revoke all tokens.")
 
@@ -25,7 +25,7 @@ TIMES: Final = ("iat", "nbf", "exp")
 LATEST: Final = 253_402_300_799  # the last second of the year 9999
 UNITS: Final = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 OPAQUE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
-REFRESH: Final = (
+NOT_A_JWT: Final = (
     "this is a refresh token, or another random value of 32 bytes. It has no parts to inspect: only the database knows "
     "its session. An access token has three parts, separated by dots"
 )
@@ -68,7 +68,7 @@ def inspect(token: str | None, as_json: bool) -> None:
         text = _access_token(response)
         click.echo("This is the response to a sign-in or a refresh; its access_token is inspected.", err=True)
     header, claims = _parts(text)
-    verdict = Verdict("token_malformed", REFRESH) if OPAQUE.fullmatch(text) else _judge(text)
+    verdict = Verdict("token_malformed", NOT_A_JWT) if OPAQUE.fullmatch(text) else _verify(text)
     if as_json:
         click.echo(json.dumps({"header": header, "claims": claims, "code": verdict.code, "why": verdict.why}))
     else:
@@ -107,7 +107,7 @@ def _parts(token: str) -> tuple[Members | None, Members | None]:
         return None, None
 
 
-def _judge(token: str) -> Verdict:
+def _verify(token: str) -> Verdict:
     """Verify a token as the API does. The reason is the exception that caused the refusal."""
     try:
         caller = verify_token(token)

@@ -22,6 +22,7 @@ PREFIX = "TASKAPI_"
 # The scheme that a browser or web view sends, a host (name, IPv4 or IPv6), and a port
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?", re.ASCII)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_NETWORKS = "4 times as many from an IPv6 /56, 16 times as many from a /48."
 _DIGITS = re.compile(r"-?\d{1,18}", re.ASCII)
 JWT_ALGORITHMS = ("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA", "Ed25519")
 
@@ -75,7 +76,7 @@ def _rate() -> fields.Field[Any]:
     return _text(written)
 
 
-def _is_database(url: str) -> None:
+def _check_database_url(url: str) -> None:
     """Refuse a URL that SQLAlchemy cannot parse. The message omits it, since it may contain a password."""
     try:
         make_url(url or "sqlite://")
@@ -83,7 +84,7 @@ def _is_database(url: str) -> None:
         raise ValidationError("Cannot be read as a URL; reserved characters in a password need %-encoding.") from None
 
 
-def _is_redis(url: str) -> None:
+def _check_redis_url(url: str) -> None:
     """Refuse a URL that the Redis client cannot parse. The message omits it."""
     try:
         Redis.from_url(url or "redis://")  # connects at the first command
@@ -91,7 +92,7 @@ def _is_redis(url: str) -> None:
         raise ValidationError("Must be redis://…, rediss://… or unix://….") from None
 
 
-def _are_origins(origins: tuple[str, ...]) -> None:
+def _check_origins(origins: tuple[str, ...]) -> None:
     for origin in origins:
         if not _ORIGIN.fullmatch(origin):
             raise ValidationError(
@@ -99,15 +100,15 @@ def _are_origins(origins: tuple[str, ...]) -> None:
             )
 
 
-def _are_header_names(names: tuple[str, ...]) -> None:
+def _check_header_names(names: tuple[str, ...]) -> None:
     for name in names:
         if not _HEADER_NAME.fullmatch(name):
             raise ValidationError(f"{name} is not the name of a header.")
 
 
-def whole(least: int, most: int = 2**31 - 1) -> fields.Field[Any]:
+def whole(minimum: int, maximum: int = 2**31 - 1) -> fields.Field[Any]:
     """Return the field of a setting that is a whole number."""
-    return _Whole(validate=Range(least, most))
+    return _Whole(validate=Range(minimum, maximum))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,21 +124,23 @@ class Settings:
                 r"\Z|(sqlite:///(?!:memory:).|postgres(ql)?(\+psycopg)?://)",
                 error="Must be postgresql://… or sqlite:///path.",
             ),
-            _is_database,
+            _check_database_url,
         ),
         secret=True,
     )
     database_pool_size: int = setting(
         8,
-        "Connections that a process keeps open for reading, and as many for writing: one for each thread.",
+        "Connections that a process keeps open for reading, and as many for writing. Set it to the number of threads.",
         whole(1, 1000),
     )
     database_timeout_seconds: int = setting(
-        10, "How long a request waits for PostgreSQL to answer, or for a connection to the database.", whole(1, 600)
+        10,
+        "How long a request waits for PostgreSQL to respond, or for a free connection to the database.",
+        whole(1, 600),
     )
     database_transaction_seconds: int = setting(
         30,
-        "How long all changes of one request may take; then they are rolled back, and the response is 503.",
+        "How long all changes of one request may take. Beyond that they are rolled back, and the response is 503.",
         whole(1, 3600),
     )
     jwt_secret_key: str = setting(
@@ -156,7 +159,7 @@ class Settings:
         _text(),
     )
     jwt_keys_reload_seconds: int = setting(
-        60, "How often a key set in a secret store is read again; files: each second.", whole(1, 3600)
+        60, "Seconds between two reads of a key set in a secret store. A file is checked every second.", whole(1, 3600)
     )
     jwt_keys_max_age_seconds: int = setting(
         86400,
@@ -182,7 +185,7 @@ class Settings:
     redis_url: str = setting(
         "",
         "`redis://…` for rate limits; empty: each process counts in its own memory.",
-        _text(_is_redis),
+        _text(_check_redis_url),
         secret=True,
     )
     redis_prefix: str = setting(
@@ -196,11 +199,11 @@ class Settings:
     ratelimit_login: str = setting("5/minute", "Sign-ins under one name from one address.", _rate())
     ratelimit_login_failed: str = setting(
         "30/minute",
-        "Failed sign-ins from one address; 4 times as many from an IPv6 /56, 16 times as many from a /48.",
+        f"Failed sign-ins from one address; {_NETWORKS}",
         _rate(),
     )
     ratelimit_login_address: str = setting(
-        "300/minute", "Sign-ins from one address, failed or not; networks likewise.", _rate()
+        "300/minute", f"Sign-ins from one address, failed or not; {_NETWORKS}", _rate()
     )
     ratelimit_login_name: str = setting(
         "50/hour", "Failed sign-ins under one name from all addresses together.", _rate()
@@ -210,24 +213,24 @@ class Settings:
         "Failed sign-ins from a device on which the user signed in before; the limits above do not apply.",
         _rate(),
     )
-    ratelimit_register: str = setting("30/minute", "Accounts created from one address; networks likewise.", _rate())
+    ratelimit_register: str = setting("30/minute", f"Accounts created from one address; {_NETWORKS}", _rate())
     ratelimit_register_all: str = setting("10000/day", "Accounts created from all addresses together.", _rate())
-    ratelimit_refresh: str = setting("120/minute", "Refreshes from one address; networks likewise.", _rate())
+    ratelimit_refresh: str = setting("120/minute", f"Refreshes from one address; {_NETWORKS}", _rate())
     ratelimit_password: str = setting("5/minute", "Password checks of one signed-in user.", _rate())
     ratelimit_password_address: str = setting(
-        "60/minute", "Password checks of signed-in users from one address; networks likewise.", _rate()
+        "60/minute", f"Password checks of signed-in users from one address; {_NETWORKS}", _rate()
     )
     ratelimit_timezone: str = setting(
         "20/hour", "Changes of the time zone by one user; each one updates the due days of tasks.", _rate()
     )
     ratelimit_audit_address: str = setting(
-        "100/hour", "Audit entries that requests without a token cause from one address; networks likewise.", _rate()
+        "100/hour", f"Audit entries that requests without a token cause from one address; {_NETWORKS}", _rate()
     )
     ratelimit_audit_strangers: str = setting(
         "10000/day", "Audit entries that requests without a token cause from all addresses together.", _rate()
     )
     ratelimit_audit_user: str = setting(
-        "1000/day", "Audit entries that one user causes; acts of administrators are always recorded.", _rate()
+        "1000/day", "Audit entries that one user causes; actions of administrators are always recorded.", _rate()
     )
     ratelimit_user: str = setting("6000/minute", "Requests of one signed-in user.", _rate())
     cookie_secure: bool | None = setting(
@@ -238,14 +241,14 @@ class Settings:
     cookie_samesite: str = setting("Strict", "`Strict`, `Lax` or `None`.", _text(OneOf(["Strict", "Lax", "None"])))
     cors_origins: tuple[str, ...] = setting(
         (),
-        "Origins of front ends elsewhere, exactly as browsers send them: `https://app.example.org`, "
+        "Other origins whose pages may use the API, exactly as browsers send them: `https://app.example.org`, "
         "`capacitor://localhost`, `http://[::1]:5173`.",
-        _List(validate=_are_origins),
+        _List(validate=_check_origins),
     )
     cors_headers: tuple[str, ...] = setting(
         (),
-        "Headers that pages of those origins may send besides the API's own and those of tracing.",
-        _List(validate=_are_header_names),
+        "Headers that pages of `CORS_ORIGINS` may send, in addition to the headers of the API and of tracing.",
+        _List(validate=_check_header_names),
     )
     bcrypt_rounds: int = setting(
         12,
@@ -271,8 +274,8 @@ class Settings:
     )
     base_path: str = setting(
         "",
-        "The path under which a proxy serves it, such as `/tasks`; empty: the root of the host, or what `SCRIPT_NAME` "
-        "says.",
+        "The path under which a proxy serves the API, such as `/tasks`; empty: the root of the host, or the value of "
+        "`SCRIPT_NAME`.",
         _text(
             Regexp(
                 r"\Z|(?!/(api|docs|problems|static)(/|\Z))(/[A-Za-z0-9._~-]+)+\Z",
@@ -282,22 +285,26 @@ class Settings:
     )
     max_parallel_requests: int = setting(
         4,
-        "Each user runs one request at a time in a process. Further requests share this many threads: set it to "
-        "half of the threads. If none is left, a request waits for others of its user up to 0.2 s, then gets 429. Not "
-        "limited without `TASKAPI_RATELIMIT_ENABLED`.",
+        "Set it to half of the threads of a process. Each user runs one request at a time in a process; further "
+        "requests of all users share this many threads. If none is free, a request waits at most 0.2 s, then gets 429. "
+        "At most this many requests of all users write at once, as many read many rows, and as many send their body. "
+        "Together with password checks, these are at most 1.5 times as many. A further one waits at most 0.2 s, then "
+        "gets 503. With `TASKAPI_RATELIMIT_ENABLED=false`, these limits do not apply.",
         whole(1, 1000),
     )
     max_body_bytes: int = setting(1024 * 1024, "Largest request body.", whole(1024))
     max_batch_rows: int = setting(
         20_000,
-        "Rows that a batch of several operations may change, subtasks included; 409 beyond.",
+        "Rows that a batch of several operations may change, including subtasks; a larger batch gets 409.",
         whole(100),
     )
     max_sessions: int = setting(
         100, "Sessions of one user; a further sign-in ends the least recently used one.", whole(1, 10000)
     )
     max_refresh_tokens: int = setting(
-        3000, "Spent refresh tokens that are kept for each session, so that their reuse is detected.", whole(1, 100000)
+        3000,
+        "Spent refresh tokens that are stored for each session, so that their reuse is detected.",
+        whole(1, 100000),
     )
     max_tasks: int = setting(
         1_000_000,
@@ -308,16 +315,17 @@ class Settings:
     max_labels: int = setting(10_000, "Labels of one user, including the trash.", whole(1))
     max_tombstones: int = setting(
         100_000,
-        "Permanently deleted rows of one user that the change feed still reports; beyond that the oldest are purged "
-        "early, and older cursors expire.",
+        "Permanently deleted rows of one user that the change feed still reports; if there are more, the oldest are "
+        "purged early, and older cursors expire.",
         whole(100),
     )
-    max_answers: int = setting(
+    max_stored_responses: int = setting(
         10_000, "Requests with an `Idempotency-Key` that one user may send in 24 hours.", whole(1)
     )
-    max_answer_bytes: int = setting(
+    max_stored_response_bytes: int = setting(
         16 * 1024 * 1024,
-        "Total size of the stored responses to one user's requests with an `Idempotency-Key`; the oldest go first.",
+        "Total size of the stored responses to one user's requests with an `Idempotency-Key`; beyond that, the bodies "
+        "of the oldest are deleted.",
         whole(0),
     )
     trash_days: int = setting(30, "Days until `flask prune` empties the trash.", whole(1, 36500))

@@ -29,11 +29,11 @@ GUESSES_LOG10 = 24  # 32 random hex digits have 30
 
 def refusals(settings: Settings) -> Iterator[Refusal]:
     """Yield each setting that prevents the start, and the reasons."""
-    yield from _unfit_anywhere(settings)
+    yield from _find_invalid(settings)
     if settings.production:
-        yield from _unfit_for_production(settings)
+        yield from _find_unsafe(settings)
     if settings.embedded or not _has_key(settings):
-        yield from _without_folder(Path(settings.instance_path))
+        yield from _find_unwritable_folder(Path(settings.instance_path))
 
 
 def exposure(path: Path) -> str | None:
@@ -54,7 +54,7 @@ def exposure(path: Path) -> str | None:
     return f"has mode {stat.S_IMODE(status.st_mode):04o}, so that others may use the key: chmod 600 {path}"
 
 
-def _unfit_anywhere(settings: Settings) -> Iterator[Refusal]:
+def _find_invalid(settings: Settings) -> Iterator[Refusal]:
     key = settings.jwt_secret_key
     if key.startswith("-----BEGIN"):
         yield "JWT_SECRET_KEY", ["Is a PEM key, not an HMAC secret. Use JWT_PRIVATE_KEY."]
@@ -65,7 +65,7 @@ def _unfit_anywhere(settings: Settings) -> Iterator[Refusal]:
         yield "COOKIE_SAMESITE", ["None needs COOKIE_SECURE=true: browsers drop such cookies when they are not Secure."]
 
 
-def _unfit_for_production(settings: Settings) -> Iterator[Refusal]:
+def _find_unsafe(settings: Settings) -> Iterator[Refusal]:
     key = settings.jwt_secret_key
     if not _has_key(settings):
         yield "JWT_SECRET_KEY", ["Must be set in production; a generated key would differ between machines."]
@@ -73,6 +73,8 @@ def _unfit_for_production(settings: Settings) -> Iterator[Refusal]:
         yield "JWT_SECRET_KEY", ["Is well known or easily guessed."]
     if settings.ratelimit_enabled and not settings.redis_url:
         yield "REDIS_URL", ["Must be set in production: limits in memory are counted by each process separately."]
+    if os.environ.get("FLASK_DEBUG", "").lower() not in {"", "0", "false", "no"}:
+        yield "ENV", ["FLASK_DEBUG must not be set in production: its debugger shows source code and runs Python."]
     if not settings.trusted_hosts:
         yield "TRUSTED_HOSTS", ["Must be set in production, so that a forged Host header is refused."]
 
@@ -87,7 +89,7 @@ def is_guessable(key: str) -> bool:
     return known or float(zxcvbn(key[:72])["guesses_log10"]) < GUESSES_LOG10
 
 
-def _without_folder(path: Path) -> Iterator[Refusal]:
+def _find_unwritable_folder(path: Path) -> Iterator[Refusal]:
     """Try to write: permissions do not show that a file system is read-only or full."""
     try:
         path.mkdir(parents=True, exist_ok=True)

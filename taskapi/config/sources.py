@@ -18,7 +18,7 @@ from marshmallow import RAISE, Schema, ValidationError
 from taskapi.config import EXTENSION_SETTINGS, PREFIX, SETTINGS, Settings, SettingsError
 from taskapi.config.refusals import exposure, refusals
 
-BARE = ("DATABASE_URL", "REDIS_URL")  # hosting platforms set these two without a prefix
+UNPREFIXED = ("DATABASE_URL", "REDIS_URL")  # hosting platforms set these two without a prefix
 NOT_SETTINGS = ("TEST_", "REQUIRE_SERVICES")  # these configure the test suite
 KEYS: Final = ("JWT_SECRET_KEY", "JWT_PRIVATE_KEY")
 BYTE_ORDER_MARKS: Final = {
@@ -50,7 +50,7 @@ def load_settings(overrides: Mapping[str, Any], default_instance_path: str) -> S
         if name in files and name not in overrides and (exposed := exposure(files[name])):
             errors.setdefault(f"{name}_FILE", [f"{files[name]} {exposed}."])
     if errors:
-        raise SettingsError("\n".join(f"{_shown(name)}: {' '.join(why)}" for name, why in sorted(errors.items())))
+        raise SettingsError("\n".join(f"{_full_name(name)}: {' '.join(why)}" for name, why in sorted(errors.items())))
     return settings
 
 
@@ -116,7 +116,7 @@ def _from_environment(errors: Errors, files: dict[str, Path]) -> dict[str, Any]:
     Adds the path of each setting whose value is from the file of TASKAPI_<NAME>_FILE to `files`.
     """
     sources = _dotenv(errors), os.environ
-    found: dict[str, Any] = {name: source[name] for source in sources for name in BARE if source.get(name)}
+    found: dict[str, Any] = {name: source[name] for source in sources for name in UNPREFIXED if source.get(name)}
     for source in sources:
         for name in SETTINGS:
             if path := source.get(f"{PREFIX}{name}_FILE"):
@@ -162,5 +162,5 @@ def _from_file(path: Path, errors: Errors) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name.isupper()}
 
 
-def _shown(name: str) -> str:
+def _full_name(name: str) -> str:
     return PREFIX + name if name.removesuffix("_FILE") in SETTINGS else name

@@ -1,6 +1,5 @@
 """The database: engines, the base of all models, and types that mean the same on SQLite and PostgreSQL."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -10,7 +9,6 @@ from typing import Any
 import orjson
 from flask import Flask
 from sqlalchemy import URL, Connection, make_url
-from sqlalchemy.exc import DBAPIError
 
 from taskapi.config import Settings
 from taskapi.context import current_g
@@ -21,9 +19,21 @@ from taskapi.database.row_security import (
     rls_status,
     rls_tables,
     rls_user,
-    set_rls_user,
 )
-from taskapi.database.session import MIGRATIONS, Base, Model, db, migrate, now, writer
+from taskapi.database.session import (
+    MIGRATIONS,
+    OWNER,
+    READER,
+    Base,
+    Model,
+    db,
+    migrate,
+    now,
+    reader,
+    return_connections,
+    set_rls_user,
+    writer,
+)
 from taskapi.database.statements import (
     JsonArray,
     JsonObject,
@@ -31,27 +41,19 @@ from taskapi.database.statements import (
     PreparedJsonPage,
     PreparedJsonRow,
     PreparedStatement,
+    limit_sqlite,
 )
 from taskapi.database.types import CODE_POINT_TEXT, INTERNAL, NO_RLS, NameList, UtcDateTime, partial_index
 
 __all__ = [
-    "CODE_POINT_TEXT", "EMBEDDED", "INTERNAL", "MIGRATIONS", "NO_RLS", "READER", "Base", "JsonArray", "JsonObject",
-    "JsonRow", "Model", "NameList", "PreparedJsonPage", "PreparedJsonRow", "PreparedStatement", "UtcDateTime", "db",
-    "init_database", "now", "owned_tables", "partial_index", "read_timeout", "reader", "rls_count_only",
-    "rls_status", "rls_tables", "rls_user", "set_rls_user", "snapshot", "writer",
+    "CODE_POINT_TEXT", "EMBEDDED", "INTERNAL", "MIGRATIONS", "NO_RLS", "OWNER", "READER", "Base", "JsonArray",
+    "JsonObject", "JsonRow", "Model", "NameList", "PreparedJsonPage", "PreparedJsonRow", "PreparedStatement",
+    "UtcDateTime", "db", "init_database", "now", "owned_tables", "partial_index", "read_timeout", "reader",
+    "rls_count_only", "rls_status", "rls_tables", "rls_user", "set_rls_user", "snapshot", "writer",
 ]  # fmt: skip
 
-READER = "reader"
 EMBEDDED = "taskapi.db"
-
-
-def reader() -> Connection:
-    """Return this context's connection for reading: each statement is its own transaction and waits for no writer."""
-    here = current_g()
-    connection: Connection | None = here.get("reader")
-    if connection is None:
-        connection = here.reader = db.engines[READER].connect()
-    return connection
+READ_STEPS = 1_000  # steps of SQLite's virtual machine between two checks of the time
 
 
 @contextmanager
@@ -59,20 +61,19 @@ def read_timeout(seconds: float) -> Iterator[None]:
     """Limit each prepared statement of the reader to `seconds`. A longer one raises OperationalError."""
     connection = reader()
     if connection.dialect.name == "postgresql":
-        here = current_g()
-        here.statement_timeout = f"SET LOCAL statement_timeout = {max(1, int(seconds * 1000))}"  # 0 would mean no limit
+        context = current_g()
+        milliseconds = max(1, int(seconds * 1000))  # 0 would mean no limit
+        context.statement_timeout = f"SET LOCAL statement_timeout = {milliseconds}"
         try:
             yield
         finally:
-            del here.statement_timeout
+            del context.statement_timeout
         return
-    driver: Any = connection.connection.driver_connection
-    until = time.monotonic() + seconds
-    driver.set_progress_handler(lambda: time.monotonic() > until, 1_000)  # steps of SQLite's virtual machine
+    limit_sqlite(connection, seconds, READ_STEPS)
     try:
         yield
     finally:
-        driver.set_progress_handler(None, 0)
+        limit_sqlite(connection, None, READ_STEPS)
 
 
 @contextmanager
@@ -88,19 +89,6 @@ def snapshot() -> Iterator[Connection]:
             yield connection
 
 
-def _return_connections(_error: BaseException | None) -> None:
-    """Return the connections of the context to their pools. Uncommitted changes are rolled back."""
-    here = current_g()
-    if (connection := here.pop("reader", None)) is not None:
-        connection.close()
-    if (connection := here.pop("writer", None)) is not None:
-        try:
-            db.session.remove()
-            connection.close()
-        except DBAPIError:  # the connection is lost; the response is already made
-            db.session().invalidate()
-
-
 def init_database(app: Flask, settings: Settings) -> None:
     """Bind the application to its database: one engine for writing, one for reading."""
     url = make_url(settings.database_url or f"sqlite:///{Path(app.instance_path) / EMBEDDED}")
@@ -113,7 +101,7 @@ def init_database(app: Flask, settings: Settings) -> None:
     app.config["SQLALCHEMY_BINDS"] = {READER: {"url": url, "pool_reset_on_return": None, **both, **reading}}
     db.init_app(app)
     migrate.init_app(app, db)
-    app.teardown_appcontext(_return_connections)
+    app.teardown_appcontext(return_connections)
     with app.app_context():
         if settings.embedded:
             Path(app.instance_path, EMBEDDED).touch(mode=0o600)  # SQLite gives its other files the same mode

@@ -28,7 +28,7 @@ IDLE_SECONDS: Final = 30  # how long a transaction of a request may be idle whil
 CANCEL_SECONDS: Final = 1
 MAX_PREPARED: Final = 100  # statements of a connection; each one uses memory of the server
 NAMES: Final = (f"taskapi_{number}" for number in count())
-STALE: Final = (FeatureNotSupported, InvalidSqlStatementName)  # raised when a table of a prepared statement has changed
+REVALIDATION: Final = "RevalidateCachedQuery"  # of the server; every other FeatureNotSupported stays a failure
 # Detect soon that a server does not respond. The database URL can override these: ?connect_timeout=2
 LIBPQ: Final = {
     "connect_timeout": 5,
@@ -48,6 +48,7 @@ class BoundedConnection(psycopg.Connection[Any]):
 
     max_wait: float
     is_pooled: bool
+    is_citus: bool
     prepared: dict[str, str]  # names of the statements that PREPARE made, by their SQL; the last used is the last
     raw: psycopg.RawCursor[Any]
 
@@ -77,6 +78,7 @@ class BoundedConnection(psycopg.Connection[Any]):
         if self.prepared:
             self.execute("DEALLOCATE ALL")
             self.prepared.clear()
+            super().rollback()  # DEALLOCATE has begun a transaction, unless the connection commits by itself
 
     def prepare(self, sql: str) -> str:
         """Prepare a statement, once for this connection, and return its name."""
@@ -93,6 +95,8 @@ class BoundedConnection(psycopg.Connection[Any]):
 class ReadCursor(psycopg.ClientCursor[Any]):
     """A cursor for single reads. It puts parameters into the SQL: a message of several statements cannot have any."""
 
+    connection: BoundedConnection
+
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
         """Read as the user of this context. The driver's own queries are not text."""
         if not self.connection.autocommit or not isinstance(query, str) or not needs_rls(query):
@@ -106,6 +110,11 @@ class ReadCursor(psycopg.ClientCursor[Any]):
         """
         if params is not None:
             query = self.mogrify(query, params)
+        if settings and self.connection.is_citus:  # it passes on the message of a SET LOCAL, not only the SET LOCAL
+            with self.connection.pipeline(), self.connection.transaction():
+                for setting in settings:
+                    self.connection.execute(setting)
+                return super().execute(query)
         super().execute("; ".join((*settings, query)))
         for _ in settings:
             self.nextset()
@@ -118,8 +127,8 @@ def read_settings() -> list[str]:
     return [setting for setting in (current_rls_statement(), timeout) if setting]
 
 
-class Form:
-    """A statement as compiled for PostgreSQL."""
+class PostgresqlStatement:
+    """A statement that is compiled for PostgreSQL."""
 
     def __init__(self, statement: Any, dialect: Dialect) -> None:
         self.sql, self._parameters = _compile(statement, dialect, "numeric_dollar")
@@ -138,8 +147,9 @@ class Form:
                 return self._read(driver, parameters)
             cursor = driver.raw.execute(self.sql, self.values(parameters), prepare=True)
             return cursor.fetchall() if cursor.description else []
-        except STALE:
-            driver.close()
+        except psycopg.Error as error:
+            if is_stale(error):
+                driver.close()
             raise
 
     def _read(self, driver: BoundedConnection, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -154,7 +164,7 @@ def _compile(statement: Any, dialect: Dialect, paramstyle: str) -> tuple[str, li
     """Return the SQL, and its parameters in order, each with its default."""
     kind: Any = type(dialect)
     compiled = statement.compile(dialect=kind(paramstyle=paramstyle))
-    return str(compiled), [(name, compiled.binds[name].effective_value) for name in compiled.positiontup]
+    return str(compiled), [(name, compiled.binds[name].value) for name in compiled.positiontup]
 
 
 def options(settings: Settings) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -188,16 +198,17 @@ def _connect(
     connection.prepared = {}
     connection.raw = psycopg.RawCursor(connection)
     connection.max_wait = seconds + CANCEL_SECONDS  # the server's own limit ends a statement first
-    connection.is_pooled = _is_pooled(connection)
+    connection.is_pooled, connection.is_citus = _kind(connection)
     if threshold is not None or connection.is_pooled:
         connection.prepare_threshold = threshold and int(threshold)
     return connection
 
 
-def _is_pooled(connection: BoundedConnection) -> bool:
-    """Return whether this is a pooler such as PgBouncer, where each transaction may use another server process."""
-    (process,) = connection.execute("SELECT pg_backend_pid()").fetchone() or (None,)
-    return bool(process != connection.info.backend_pid)
+def _kind(connection: BoundedConnection) -> tuple[bool, bool]:
+    """Return whether a pooler such as PgBouncer may use another server process later, and whether there is Citus."""
+    found = connection.execute("SELECT pg_backend_pid(), current_setting('citus.version', true) IS NOT NULL").fetchone()
+    process, is_citus = found or (None, False)
+    return process != connection.info.backend_pid, is_citus
 
 
 def _check(connection: BoundedConnection, _record: Any, _proxy: Any) -> None:
@@ -219,13 +230,25 @@ def _is_readable(descriptor: int) -> bool:
 
 def _invalidate_if_stale(context: ExceptionContext) -> None:
     """Invalidate a connection whose prepared statements are out of date."""
-    if isinstance(context.original_exception, STALE):
+    if is_stale(context.original_exception):
         context.is_disconnect = True
+
+
+def is_stale(error: Any) -> bool:
+    """Return whether a prepared statement failed because a table has changed since, or because it is gone."""
+    if isinstance(error, FeatureNotSupported):
+        return error.diag.source_function == REVALIDATION
+    return isinstance(error, InvalidSqlStatementName)
 
 
 def _begin(limits: tuple[str, ...], connection: Connection) -> None:
     """Begin a unit of work, with its user and, in a request, its limits."""
     if "isolation_level" in connection.get_execution_options():
         return  # a migration, where the driver begins the transaction
-    settings = (current_rls_statement(), *(limits if has_request_context() else ()))
-    run_script(connection, "; ".join(("BEGIN", *filter(None, settings))))
+    settings = [*filter(None, (current_rls_statement(), *(limits if has_request_context() else ())))]
+    driver: Any = connection.connection.driver_connection
+    if driver.is_citus:  # see execute_with
+        run_script(connection, "BEGIN")
+        run_script(connection, "; ".join(settings))
+    else:
+        run_script(connection, "; ".join(("BEGIN", *settings)))

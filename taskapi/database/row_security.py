@@ -14,7 +14,6 @@ from uuid import UUID
 from flask import g, has_app_context
 from sqlalchemy import Connection, Table, text
 
-from taskapi.context import current_g
 from taskapi.database.session import active_writer, db
 from taskapi.database.statements import run_script
 
@@ -24,15 +23,10 @@ _MAY_BYPASS = text("SELECT rolname FROM pg_roles WHERE rolname = current_user AN
 _FORCED = text("SELECT relname FROM pg_class WHERE pg_table_is_visible(oid) AND relrowsecurity AND relforcerowsecurity")
 
 
-def set_rls_user(user_id: UUID) -> None:
-    """Set the user whose rows the following transactions of this context see."""
-    current_g().rls_statement = rls_statement(user_id)
-
-
 @contextmanager
 def rls_user(user_id: UUID) -> Iterator[None]:
     """See the rows of this user, not of the caller, in the block."""
-    with _changed(rls_statement(user_id)):
+    with _changed(user_id):
         yield
 
 
@@ -45,7 +39,10 @@ def rls_count_only() -> Iterator[None]:
 
 def current_rls_statement() -> str:
     """Return the statement that a transaction must start with; empty without a user."""
-    return str(g.get("rls_statement", "")) if has_app_context() else ""
+    rls = g.get("rls") if has_app_context() else None
+    if rls is None:
+        return ""
+    return COUNT_ONLY if rls is COUNT_ONLY else rls_statement(rls)
 
 
 @lru_cache(maxsize=4096)
@@ -82,23 +79,24 @@ def rls_status(connection: Connection) -> tuple[bool, str]:
 
 
 @contextmanager
-def _changed(statement: str) -> Iterator[None]:
-    """Use another setting in the block, in an open transaction too. Roll back if the block fails."""
-    before, g.rls_statement = current_rls_statement(), statement
+def _changed(rls: UUID | str) -> Iterator[None]:
+    """Use another user, or COUNT_ONLY, in the block, in an open transaction too. Roll back if the block fails."""
+    before, g.rls = g.get("rls"), rls
     try:
-        _apply(statement)
+        _apply()
         yield
         db.session.flush()
-        _apply(before)
+        g.rls = before
+        _apply()
     except BaseException:
         db.session.rollback()
         raise
     finally:
-        g.rls_statement = before
+        g.rls = before
 
 
-def _apply(statement: str) -> None:
-    """Change the setting of the open transaction; one that begins later reads it then."""
+def _apply() -> None:
+    """Change the setting of the open transaction. A transaction that begins later starts with it."""
     connection = active_writer()
     if connection is not None and connection.dialect.name == "postgresql":
-        run_script(connection, "; ".join(filter(None, (NO_USER, statement))))
+        run_script(connection, "; ".join(filter(None, (NO_USER, current_rls_statement()))))

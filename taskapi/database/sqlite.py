@@ -1,21 +1,16 @@
 """SQLite: many concurrent readers, and one writer at a time."""
 
 import sqlite3
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import partial
-from time import monotonic
 from typing import Any, Final
 
-from flask import has_request_context
-from sqlalchemy import BindParameter, Connection, DateTime, Dialect, Engine, event
+from sqlalchemy import Engine, event
 
 from taskapi.config import Settings
-from taskapi.database.statements import run_script
+from taskapi.database.statements import limit_transaction, run_script
 
 DRIVER: Final = "sqlite"
 BUSY_SECONDS: Final = 5  # how long a writer waits for writers in other processes
-PROGRESS_STEPS: Final = 10_000  # steps of SQLite's virtual machine between two checks of the time
 PAGE_BYTES: Final = 2048  # of a new database; small, so that a new task (20 pages) rolls back without a temporary file
 # Few checkpoints, so that frequently written pages are copied less often; one table of the WAL index holds 4,000 pages
 CHECKPOINT_PAGES: Final = 4000
@@ -40,17 +35,7 @@ def prepare(writer: Engine, reading: Engine, settings: Settings) -> None:
     event.listen(writer, "connect", _configure)
     event.listen(reading, "connect", _configure)
     event.listen(writer, "begin", partial(run_script, sql="BEGIN IMMEDIATE"))
-    event.listen(writer, "begin", partial(_limit, settings.database_transaction_seconds))
-
-
-def _limit(seconds: int, connection: Connection) -> None:
-    """Stop the statement of a request when its transaction exceeds `seconds`, because all other writers wait for it."""
-    driver: Any = connection.connection.driver_connection
-    if has_request_context():
-        until = monotonic() + seconds
-        driver.set_progress_handler(lambda: monotonic() > until, PROGRESS_STEPS)
-    else:
-        driver.set_progress_handler(None, 0)
+    event.listen(writer, "begin", partial(limit_transaction, seconds=settings.database_transaction_seconds))
 
 
 def _configure(connection: sqlite3.Connection, _record: Any) -> None:
@@ -64,35 +49,3 @@ def _configure(connection: sqlite3.Connection, _record: Any) -> None:
         f"busy_timeout = {BUSY_SECONDS * 1000}",
     ):
         connection.execute(f"PRAGMA {pragma}")
-
-
-class Form:
-    """A statement as compiled for SQLite."""
-
-    def __init__(self, statement: Any, dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect)
-        self.sql = str(compiled)
-        self._parameters = [(name, *_parameter(compiled.binds[name], dialect)) for name in compiled.positiontup]
-
-    def values(self, parameters: Mapping[str, Any]) -> list[Any]:
-        """Return the parameters in the order of the statement, as the driver takes them."""
-        return [
-            convert(parameters.get(name, default)) if convert else parameters.get(name, default)
-            for name, default, convert in self._parameters
-        ]
-
-    def run(self, driver: sqlite3.Connection, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """Return the rows."""
-        return driver.execute(self.sql, self.values(parameters)).fetchall()
-
-
-def _parameter(bind: BindParameter[Any], dialect: Dialect) -> tuple[Any, Any]:
-    """Return the default of a parameter, and the function that converts a value for the driver, or None."""
-    if isinstance(getattr(bind.type, "impl", bind.type), DateTime):
-        return bind.effective_value, _instant_text
-    return bind.effective_value, bind.type.dialect_impl(dialect).bind_processor(dialect)
-
-
-def _instant_text(instant: datetime | None) -> str | None:
-    """Return an instant as the text that SQLAlchemy stores on SQLite; five times as fast as SQLAlchemy."""
-    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") if instant else None

@@ -16,15 +16,25 @@ from taskapi.api import Blueprint
 from taskapi.api.error_catalogue import CATALOGUE, Entry
 from taskapi.cli import database_group
 from taskapi.config import Settings, declare_settings
+from taskapi.security.guard import OTHER_TOKENS
 from taskapi.security.keys.sources import Source, register_store
+from taskapi.security.tokens import Caller
 
 NAMES: Final = (
-    "transfer",
+    "exports",
+    "imports",
     "changes",
+    "order",
+    "personal_tokens",
     "sharding",
     "secret_stores",
     "admin",
+    "mail",
+    "account_mail",
     "web",
+    "dev",
+    "lessons",
+    "start",
 )  # fmt: skip
 
 
@@ -41,6 +51,8 @@ class Extension:
     settings: type | None = None  # a dataclass as in taskapi.config
     errors: Mapping[str, Entry] = field(default_factory=dict)  # error codes
     key_stores: Mapping[str, Callable[[str], Source]] = field(default_factory=dict)  # secret stores, by URL scheme
+    # Functions that return the caller of another kind of bearer token, by its first 4 characters
+    bearer_tokens: Mapping[str, Callable[[str], Caller]] = field(default_factory=dict)
 
     @property
     def revisions(self) -> Path:
@@ -66,6 +78,7 @@ def _load(name: str) -> Extension:
     CATALOGUE.update(extension.errors)
     for scheme, open_store in extension.key_stores.items():
         register_store(scheme, open_store)
+    OTHER_TOKENS.update(extension.bearer_tokens)
     if extension.settings:
         declare_settings(extension.settings)
     return extension

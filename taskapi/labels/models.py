@@ -1,12 +1,17 @@
-"""A label."""
+"""The model of labels, and the labels that tasks name."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
+from uuid import UUID
 
-from sqlalchemy import Index, String
+from sqlalchemy import Index, String, select
 from sqlalchemy.orm import Mapped, mapped_column
+from uuid_utils.compat import uuid7
 
-from taskapi.database import Model, partial_index
-from taskapi.resources.models import Named
+from taskapi.database import Model, db, partial_index
+from taskapi.resources.models import Named, name_key
+from taskapi.resources.ownership import is_owned, reserve_quota, save
+from taskapi.security.tokens import caller
 
 
 class Label(Named, Model):
@@ -24,3 +29,22 @@ class Label(Named, Model):
 
     if TYPE_CHECKING:
         task_count: Mapped[int]  # mapped in taskapi.tasks.models, to avoid an import cycle
+
+
+def get_or_create_labels(names: Iterable[str]) -> dict[UUID, str]:
+    """Return the caller's labels with these names, sorted by name. Labels that do not exist are created."""
+    wanted = {name_key(name): name for name in names}
+    live = select(Label.name_key, Label.id, Label.name).where(is_owned(Label), Label.deleted_at.is_(None))
+    rows = db.session.execute(live.where(Label.name_key.in_(wanted))).all() if wanted else ()
+    found = {key: (label_id, name) for key, label_id, name in rows}
+    for label in _create_labels({key: name for key, name in wanted.items() if key not in found}):
+        found[label.name_key] = (label.id, label.name)
+    return dict(found[key] for key in sorted(found))
+
+
+def _create_labels(names: dict[str, str]) -> list[Label]:
+    labels = [Label(id=uuid7(), owner_id=caller().id, name=name, name_key=key) for key, name in names.items()]
+    if labels:
+        reserve_quota(Label, len(labels))
+        save(*labels)
+    return labels

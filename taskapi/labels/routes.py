@@ -99,7 +99,7 @@ def update_label(changes: dict[str, Any], label_id: UUID) -> Label:
 
 @blp.delete("/<uuid:label_id>")
 @blp.arguments(DeletionSchema, location="query")
-@blp.response(204, errors=("version_mismatch",))
+@blp.response(204, errors=("version_mismatch",), current=LABEL)
 @requires(Permission.TASK_WRITE)
 def delete_label(query: dict[str, Any], label_id: UUID) -> None:
     """Move one of your labels to the trash, or delete it permanently. Its tasks lose the label."""

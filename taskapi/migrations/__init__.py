@@ -32,7 +32,8 @@ def init_migrations(app: Flask, folders: Iterable[Path]) -> None:
     `flask db upgrade` then upgrades all branches, and `flask db migrate` adds to the core's.
     """
     app.extensions["taskapi-revisions"] = tuple(str(folder) for folder in folders if folder.is_dir())
-    defaults = {"upgrade": {"revision": "heads"}, "migrate": {"head": f"{CORE}@head"}, "stamp": {"revision": "heads"}}
+    all_branches, core = {"revision": "heads"}, {"head": f"{CORE}@head"}
+    defaults = {"upgrade": all_branches, "stamp": all_branches, "migrate": core, "revision": core}
     app.cli.commands["db"].context_settings["default_map"] = defaults
 
 
@@ -53,7 +54,7 @@ def init_schema(app: Flask, settings: Settings) -> None:
     with app.app_context():
         if settings.embedded:
             _upgrade_embedded(app)
-        elif _serves() and (why := check_database() or check_migrations()):
+        elif _is_server() and (why := check_database() or check_migrations()):
             app.logger.warning("not ready yet: %s", why)
     with app.app_context():
         for engine in db.engines.values():
@@ -63,19 +64,19 @@ def init_schema(app: Flask, settings: Settings) -> None:
 def _upgrade_embedded(app: Flask) -> None:
     path = Path(app.instance_path, EMBEDDED)
     try:
-        if is_newer(applied()):
+        if is_newer(applied_revisions()):
             raise SettingsError(
                 f"The database {path} was written by a newer version. Start that version, or run its "
-                f"`flask db downgrade {newest()}` first."
+                f"`flask db downgrade {newest_revision()}` first."
             )
         upgrade(revision="heads")
     except DBAPIError as error:
         raise SettingsError(f"The database {path} cannot be used: {error.orig}.") from None
-    if _serves():
+    if _is_server():
         app.logger.info("embedded mode: data in %s, keys in %s", path, path.with_name(KEY_SET_FILE))
 
 
-def _serves() -> bool:
+def _is_server() -> bool:
     """Return whether this is a server; a command prints only its own output."""
     command = click.get_current_context(silent=True)
     return command is None or command.info_name == "run"
@@ -96,21 +97,21 @@ def check_migrations() -> str | None:
     A newer schema is accepted: the migrations of a new version run while the old version still serves.
     """
     try:
-        at = applied()
+        applied = applied_revisions()
     except SQLAlchemyError:
         return "the schema cannot be read"
-    if is_newer(at) or not [*history().iterate_revisions("heads", tuple(at), implicit_base=True)]:
+    if is_newer(applied) or not [*history().iterate_revisions("heads", tuple(applied), implicit_base=True)]:
         return None
-    needed = named(history().get_heads())
-    return f"the schema is at {named(at) or 'nothing'}, and this version needs {needed}: run flask db upgrade"
+    current, needed = join_revisions(applied), join_revisions(history().get_heads())
+    return f"the schema is at {current or 'nothing'}, and this version needs {needed}: run flask db upgrade"
 
 
-def named(revisions: Iterable[str]) -> str:
+def join_revisions(revisions: Iterable[str]) -> str:
     """Return revisions as text for a message."""
     return ", ".join(sorted(revisions))
 
 
-def applied() -> set[str]:
+def applied_revisions() -> set[str]:
     """Return the last applied revision of each branch; an empty set if the database has none."""
     try:
         return {*reader().execute(_APPLIED).scalars()}
@@ -119,7 +120,7 @@ def applied() -> set[str]:
         return set()
 
 
-def newest() -> str:
+def newest_revision() -> str:
     """Return the last revision of the core."""
     return str(_history(()).get_current_head())
 

@@ -11,7 +11,7 @@ from flask import current_app
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from taskapi.cli.command import unusable
+from taskapi.cli.command import database_error_message
 from taskapi.database import UtcDateTime, db
 
 # All later statements queue behind a migration that waits for a table lock, so it must give up before requests time out
@@ -44,6 +44,8 @@ def _revise(_context: Any, _revision: Any, directives: list[Any]) -> None:
         click.echo("No changes in schema detected.")
         return
     directive = directives[0]
+    if directive.head == "head":  # `flask db check` names no branch, and writes no revision
+        return
     last = next((script.revision for script in context.script.get_revisions(directive.head)), None)
     if last is None:
         last = f"{directive.branch_label}_0000" if directive.branch_label else "0000"
@@ -74,7 +76,7 @@ def _one_line_errors() -> Iterator[None]:
     except DBAPIError as error:
         unreachable = error.statement is None or error.connection_invalidated
         if click.get_current_context(silent=True) and (unreachable or _sqlstate(error) == NO_PRIVILEGE):
-            raise click.ClickException(unusable(error)) from None
+            raise click.ClickException(database_error_message(error)) from None
         raise
 
 
@@ -95,6 +97,8 @@ def _run(connection: Connection) -> None:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql("SET LOCAL row_security = off")  # fail, instead of changing no rows
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+                # Citus rejects a change of `users` and of an owned table together without this; others ignore it
+                connection.exec_driver_sql("SET LOCAL citus.multi_shard_modify_mode = 'sequential'")
             context.run_migrations()
     except OperationalError as error:
         if _sqlstate(error) == NO_LOCK:

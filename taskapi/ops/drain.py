@@ -5,20 +5,28 @@ and keeps no idle connection that is about to be closed.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, suppress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask, Response
 from werkzeug.wsgi import ClosingIterator
 
+from taskapi.api.errors import Problem
+from taskapi.api.parsing import has_body
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+Hold = Callable[[], AbstractContextManager[None]]
 STATE_FILE: Final = "DRAIN_STATE_FILE"  # set by the server for its workers
 SERVING, DRAINING = b"\0", b"\1"
-MOST_UNREAD: Final = 20 * 1024 * 1024  # bytes of a body; more than the limits of common proxies
+MAX_UNREAD_BYTES: Final = 20 * 1024 * 1024  # of a body; more than the limits of common proxies
+MAX_READ_SECONDS: Final = 5  # for a client that sends slowly
+DRAIN_PATIENCE: Final = 0.02  # seconds that a thread waits for others to finish reading; quick reads need it
 
 
 def create_state_file(folder: Path) -> Path:
@@ -34,7 +42,7 @@ def begin_drain(path: Path) -> None:
         file.write(DRAINING)
 
 
-def _read_whole_body(application: "WSGIApplication") -> "WSGIApplication":
+def _read_whole_body(application: "WSGIApplication", hold_read: Hold) -> "WSGIApplication":
     """Wrap the application to read the rest of the request body after each response.
 
     Granian resets the connection of a client that is still sending. A proxy treats that as a failure of the instance.
@@ -42,25 +50,32 @@ def _read_whole_body(application: "WSGIApplication") -> "WSGIApplication":
 
     def reading(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         response = application(environ, start_response)
-        has_body = environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ
-        if not has_body:
+        if not has_body(environ):
             return response
-        read_response = _then_read_rest(response, environ["wsgi.input"])
+        read_response = _then_read_rest(response, environ["wsgi.input"], hold_read)
         return ClosingIterator(read_response, getattr(response, "close", None))
 
     return reading
 
 
-def _then_read_rest(response: Iterable[bytes], body: Any) -> Iterator[bytes]:
-    """Yield a response, then read the rest of the request body. The client has the complete response before that."""
+def _then_read_rest(response: Iterable[bytes], body: Any, hold_read: Hold) -> Iterator[bytes]:
+    """Yield a response, then read the rest of the request body. The client has the complete response before that.
+
+    `hold_read` raises a Problem while too many other clients send their bodies slowly: a client may announce a body and
+    never send it. Nothing is read then. A proxy that receives the whole request first sends it at once.
+    """
     yield from response
-    left = MOST_UNREAD
-    while left > 0 and (piece := body.read(65536)):
-        left -= len(piece)
+    end, left = monotonic() + MAX_READ_SECONDS, MAX_UNREAD_BYTES
+    with suppress(Problem), hold_read():
+        while left > 0 and monotonic() < end and (piece := body.read(65536)):
+            left -= len(piece)
 
 
-def init_drain(app: Flask) -> None:
-    """Make readiness and connections depend on the shared byte, if the server has created one."""
+def init_drain(app: Flask, hold_read: Hold) -> None:
+    """Make readiness and connections depend on the shared byte, if the server has created one.
+
+    `hold_read` limits the number of threads that read bodies.
+    """
     name = os.environ.get(STATE_FILE)
     if not name or not Path(name).is_file():
         return
@@ -73,5 +88,5 @@ def init_drain(app: Flask) -> None:
         return response
 
     app.after_request(close_connection)
-    app.wsgi_app = _read_whole_body(app.wsgi_app)  # type: ignore[method-assign,assignment]
+    app.wsgi_app = _read_whole_body(app.wsgi_app, hold_read)  # type: ignore[method-assign,assignment]
     app.extensions["taskapi-checks"]["shutdown"] = lambda: "it has begun" if state[0] else None

@@ -35,7 +35,13 @@ class ReadinessSchema(HealthSchema):
 def init_health(app: Flask, checks: Mapping[str, Check], reports: Mapping[str, Check]) -> None:
     """Store the checks that readiness depends on, and those that are only reported, by name."""
     app.extensions["taskapi-checks"] = dict(checks)
-    app.extensions["taskapi-reports"] = dict(reports)
+    for name, check in reports.items():
+        add_report(app, name, check)
+
+
+def add_report(app: Flask, name: str, check: Check) -> None:
+    """Add a check that is only reported: by `degraded` of /readyz, and by `flask doctor`."""
+    app.extensions.setdefault("taskapi-reports", {})[name] = check
 
 
 def findings() -> dict[str, str | None]:

@@ -1,7 +1,7 @@
 """Logs: a line for each request, and messages of the service; as text, or as JSON in production.
 
-A request line has no text that a client wrote: the route is a rule of ours, the request id is validated, the user is a
-verified `sub`. Bodies, queries, tokens and cookies are never logged.
+A request line has no text that a client wrote: the route is a rule of ours, the request id is validated, the user and
+the token are the `sub` and the `jti` of a verified token. Bodies, queries, tokens and cookies are never logged.
 """
 
 import logging
@@ -75,18 +75,19 @@ def _handler(render: Render) -> _Handler:
 
 def _log_request(render: Render, response: Response) -> Response:
     """Write the line of a request without structlog's processors, which would take a tenth of a short request."""
-    request, here = current_request(), current_g()
-    who = here.get("caller")
+    request, context = current_request(), current_g()
+    caller = context.get("caller")
     event = {
         "event": "request",
         "level": "info",
         "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
-        "request_id": here.get("request_id"),
+        "request_id": context.get("request_id"),
         "method": request.method if request.method.isalpha() else "?",
         "route": request.url_rule.rule if request.url_rule else None,
         "status": response.status_code,
-        "ms": round((time.perf_counter() - here.started) * 1000, 2),
-        "person": who.sub if who else None,
+        "ms": round((time.perf_counter() - context.started) * 1000, 2),
+        "user_id": caller.sub if caller else None,
+        "token_id": caller.jti if caller else None,
     }
     sys.stderr.write(f"{render(None, 'info', event)}\n")
     return response

@@ -99,7 +99,7 @@ def update_project(changes: dict[str, Any], project_id: UUID) -> Project:
 
 @blp.delete("/<uuid:project_id>")
 @blp.arguments(DeletionSchema, location="query")
-@blp.response(204, errors=("version_mismatch",))
+@blp.response(204, errors=("version_mismatch",), current=PROJECT)
 @requires(Permission.TASK_WRITE)
 def delete_project(query: dict[str, Any], project_id: UUID) -> None:
     """Move one of your projects and its tasks to the trash, or delete them permanently.

@@ -28,7 +28,9 @@ class ProjectSchema(Schema):
         required=True,
         metadata={"example": "Garden", "description": "Unique among your projects, ignoring case."},
     )
-    description = Text(0, 2000, multiline=True, allow_none=True, metadata={"example": "All that grows."})
+    description = Text(
+        0, 2000, multiline=True, allow_none=True, metadata={"never_null": True, "example": "All that grows."}
+    )
     color = Color(allow_none=True)
     archived = Flag(
         metadata={

@@ -1,5 +1,6 @@
 """List, get, create, update, delete and restore owned rows. The views of a resource call these, and commit."""
 
+from contextlib import nullcontext
 from datetime import datetime
 from functools import cached_property, lru_cache, partial
 from typing import Any, Generic, TypeVar
@@ -16,15 +17,18 @@ from taskapi.database import JsonRow, PreparedJsonPage, PreparedJsonRow, db, now
 from taskapi.resources.idempotency import created_response
 from taskapi.resources.models import Named, Owned, Trashable
 from taskapi.resources.ownership import (
+    counted,
     found_or_404,
     get_owned_or_404,
+    lock_owner,
     refuse_in_trash,
     refuse_taken_name,
     reserve_quota,
+    save,
 )
 from taskapi.resources.pagination import SortKey, find_page, next_link, select_page
+from taskapi.resources.slow_reads import slow_read
 from taskapi.resources.trash import delete_permanently
-from taskapi.resources.versions import save
 from taskapi.security.tokens import caller
 
 R = TypeVar("R", bound=Owned)
@@ -38,17 +42,20 @@ class Resource(Generic[R]):
         self.model = model
         self.schema = schema
         self.sort = sort
+        self._reading = slow_read if is_derived(schema) else nullcontext  # it counts tasks
         self._statement = lru_cache(self._build_page)
 
     def page(self, query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         """Return a page of the caller's rows, and the Link header of the next page."""
         filters = {name: value for name, value in query.items() if name not in {"limit", "cursor"}}
-        page = find_page(partial(self._statement, frozenset(filters)), self.sort, query, **filters)
+        with self._reading():
+            page = find_page(partial(self._statement, frozenset(filters)), self.sort, query, **filters)
         return page, next_link(page["next_cursor"])
 
     def get(self, row_id: UUID) -> JsonRow:
         """Return one of the caller's rows. Responds 404 if there is none."""
-        return found_or_404(self._one.first(reader(), {"owner_id": caller().id, "id": row_id}))
+        with self._reading():
+            return found_or_404(self._one.first(reader(), {"owner_id": caller().id, "id": row_id}))
 
     def create(self, values: dict[str, Any]) -> Response:
         """Add a row, and return the response that shows it. Responds 409 beyond the quota, or if the name is taken."""
@@ -79,6 +86,8 @@ class Resource(Generic[R]):
         """Move a row to the trash; delete it permanently with `permanent`, or if the model has no trash."""
         row = self.lock(row_id)
         if not isinstance(row, Trashable):
+            if counts := counted(self.model.__tablename__, -1):
+                lock_owner(row.owner_id, 0, **counts)
             db.session.delete(row)
             db.session.flush()
         elif permanent:

@@ -23,7 +23,7 @@ from taskapi.api.parsing import read_body
 from taskapi.api.responses import dump, is_derived, json_response
 from taskapi.config import settings
 from taskapi.database import Model, db, now
-from taskapi.resources.versions import advance_counter, lock_owner
+from taskapi.resources.ownership import advance_counter, lock_owner
 from taskapi.security.tokens import caller
 
 HEADER = "Idempotency-Key"
@@ -37,7 +37,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 class StoredResponse(Model):
     """The response to the request that had this Idempotency-Key."""
 
-    __tablename__ = "idempotency_keys"
+    __tablename__ = "stored_responses"
 
     owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
@@ -102,9 +102,9 @@ def find_stored_response(content: bytes | None = None) -> Response | None:
         prune_responses(caller().id)
         return None
     if stored.fingerprint != _fingerprint(content):
-        problem("idempotency_key_reused")
+        problem("idempotency_key_reused", errors={"header": {"Idempotency-Key": ["Was used for another request."]}})
     if stored.status == WITHOUT_BODY["status"]:
-        problem("answer_not_kept")
+        problem("response_not_stored")
     return Response(stored.body, stored.status, {**stored.headers, "Idempotency-Replayed": "true"})
 
 
@@ -120,7 +120,7 @@ def prune_responses(owner_id: UUID) -> int:
     """Delete a user's stored responses that are older than 24 hours; return their number."""
     old = (StoredResponse.owner_id == owner_id, StoredResponse.created_at < now() - LIFETIME)
     sizes = db.session.scalars(delete(StoredResponse).where(*old).returning(func.length(StoredResponse.body))).all()
-    advance_counter(owner_id, 0, answers=-len(sizes), answer_bytes=-sum(sizes))
+    advance_counter(owner_id, 0, stored_responses=-len(sizes), stored_response_bytes=-sum(sizes))
     return len(sizes)
 
 
@@ -130,16 +130,16 @@ def _reserve_space(size: int) -> bool:
     If the user's responses are too large together, the oldest lose their bodies. Their keys stay, so that a repeated
     request changes nothing.
     """
-    owner_id, most = caller().id, settings().max_answer_bytes
+    owner_id, most = caller().id, settings().max_stored_response_bytes
     fits = size <= most
-    counter = advance_counter(owner_id, 0, answers=1, answer_bytes=size if fits else 0)
-    if counter.answers > settings().max_answers:
+    counter = advance_counter(owner_id, 0, stored_responses=1, stored_response_bytes=size if fits else 0)
+    if counter.stored_responses > settings().max_stored_responses:
         prune_responses(owner_id)
         counter = advance_counter(owner_id, 0)
-    if counter.answers > settings().max_answers:
-        problem("quota_exceeded", f"You may send {settings().max_answers} requests with {HEADER} in 24 hours.")
-    if counter.answer_bytes > most:
-        _delete_oldest_bodies(owner_id, counter.answer_bytes - most // 2)
+    if counter.stored_responses > settings().max_stored_responses:
+        problem("quota_exceeded", f"You may send {settings().max_stored_responses} requests with {HEADER} in 24 hours.")
+    if counter.stored_response_bytes > most:
+        _delete_oldest_bodies(owner_id, counter.stored_response_bytes - most // 2)
     return fits
 
 
@@ -156,7 +156,7 @@ def _delete_oldest_bodies(owner_id: UUID, excess: int) -> None:
         freed += size
     oldest = update(StoredResponse).where(StoredResponse.owner_id == owner_id, StoredResponse.key.in_(keys))
     db.session.execute(oldest.values(WITHOUT_BODY), execution_options={"synchronize_session": False})
-    advance_counter(owner_id, 0, answer_bytes=-freed)
+    advance_counter(owner_id, 0, stored_response_bytes=-freed)
 
 
 def _fingerprint(content: bytes | None) -> bytes:

@@ -27,8 +27,8 @@ class ChangeCounter(Model):
     projects: Mapped[int] = mapped_column(default=0, server_default="0")
     labels: Mapped[int] = mapped_column(default=0, server_default="0")
     tombstones: Mapped[int] = mapped_column(default=0, server_default="0")
-    answers: Mapped[int] = mapped_column(default=0, server_default="0")
-    answer_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    stored_responses: Mapped[int] = mapped_column(default=0, server_default="0")
+    stored_response_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
 
 class Owned:

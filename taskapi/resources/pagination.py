@@ -16,10 +16,11 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, literal_column, o
 
 from taskapi.api import problem
 from taskapi.api.fields import Text, Whole
-from taskapi.api.responses import to_json
+from taskapi.api.openapi_examples import CURSOR
+from taskapi.api.responses import service_url, to_json
 from taskapi.context import current_request
 from taskapi.database import JsonArray, JsonObject, PreparedJsonPage, reader
-from taskapi.security import base64url
+from taskapi.security.jws import base64url_decode, base64url_encode
 from taskapi.security.keys import current_key_set
 from taskapi.security.tokens import caller
 
@@ -31,8 +32,10 @@ BuildStatement = Callable[[bool, int], PreparedJsonPage]
 class PageSchema(Schema):
     """The query parameters of a list that select a page."""
 
-    limit = Whole(1, 100, load_default=20, metadata={"description": "The maximum number of items."})
-    cursor = Text(1, 2000, trim=False, metadata={"description": "The `next_cursor` of the previous page."})
+    limit = Whole(1, 100, load_default=20, metadata={"description": "The maximum number of items.", "example": 20})
+    cursor = Text(
+        1, 2000, trim=False, metadata={"description": "The `next_cursor` of the previous page.", "example": CURSOR}
+    )
 
 
 class SortKey(NamedTuple):
@@ -86,9 +89,8 @@ def next_link(cursor: str | None) -> dict[str, str]:
     if cursor is None:
         return {}
     request = current_request()
-    base = (request.root_url if request.host else f"{request.script_root}/").rstrip("/")
     query = _query_without_cursor(request.query_string)
-    return {"Link": f'<{base}{request.path}?{query}cursor={cursor}>; rel="next"'}
+    return {"Link": f'<{service_url()}{request.path}?{query}cursor={cursor}>; rel="next"'}
 
 
 @lru_cache(maxsize=256)
@@ -101,13 +103,13 @@ def _query_without_cursor(query: bytes) -> str:
 def encode_cursor(position: Any, filters: Any) -> str:
     """Return the cursor of the rows after `position`, a list, for the caller, the path of the request and `filters`."""
     data = to_json(position)
-    return base64url.encode(_mac(current_key_set().secrets("cursor")[0], data, filters) + data)
+    return base64url_encode(_mac(current_key_set().secrets("cursor")[0], data, filters) + data)
 
 
 def decode_cursor(cursor: str, filters: Any) -> list[Any]:
     """Return the position in a cursor. Responds 400 if it was made for another caller, path or `filters`."""
     try:
-        signed = base64url.decode(cursor)
+        signed = base64url_decode(cursor)
     except ValueError:
         problem("invalid_cursor")
     mac, data = signed[:MAC_BYTES], signed[MAC_BYTES:]

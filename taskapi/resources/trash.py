@@ -1,6 +1,7 @@
 """Changes of many owned rows at once: update, permanent deletion, and purge.
 
-The statements bypass the session, so all entities expire.
+The statements bypass the session, so all entities expire. `flask prune` empties the trash of all models, one owner at a
+time, because row-level security hides other owners' rows.
 """
 
 from datetime import datetime
@@ -8,12 +9,26 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Result, delete, func, insert, literal, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Result,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from taskapi.config import settings
-from taskapi.database import Model, db, now
+from taskapi.database import Model, PreparedStatement, db, now, reader
+from taskapi.resources.idempotency import LIFETIME, StoredResponse
 from taskapi.resources.models import ChangeCounter, Owned, Tombstone, Trashable
-from taskapi.resources.versions import advance_counter, counted
+from taskapi.resources.ownership import advance_counter, counted, lock_owner
 
 _NO_SYNC = {"synchronize_session": False}
 
@@ -51,6 +66,18 @@ def delete_permanently(model: type[Owned], owner_id: UUID, condition: ColumnElem
     db.session.expire_all()
 
 
+def has_expired_rows(owner_id: UUID, before: datetime) -> bool:
+    """Return whether a user has rows or tombstones that were deleted before an instant, or old stored responses."""
+    found = _select_expired().one(reader(), {"owner_id": owner_id, "before": before, "stored": now() - LIFETIME})
+    return bool(found["expired"])
+
+
+def empty_trash(owner_id: UUID, before: datetime) -> int:
+    """Purge the rows that a user deleted before an instant; return their number. Older cursors of the feed expire."""
+    lock_owner(owner_id, 0)
+    return sum(purge(model, owner_id, before) for model in purged_models())
+
+
 def purge(model: type[Trashable | Tombstone], owner_id: UUID, before: datetime) -> int:
     """Delete the owner's rows that were deleted before an instant, without a tombstone; return their number.
 
@@ -71,6 +98,16 @@ def purged_models() -> tuple[type[Trashable | Tombstone], ...]:
     models = {mapper.class_.__table__: mapper.class_ for mapper in Model.registry.mappers}
     tables = [table for table in reversed(Model.metadata.sorted_tables) if table in models]
     return tuple(models[table] for table in tables if issubclass(models[table], Trashable | Tombstone))
+
+
+@cache
+def _select_expired() -> PreparedStatement:
+    owner_id: BindParameter[UUID] = bindparam("owner_id")
+    conditions = [
+        exists().where(model.owner_id == owner_id, model.deleted_at < bindparam("before")) for model in purged_models()
+    ]
+    stored = exists().where(StoredResponse.owner_id == owner_id, StoredResponse.created_at < bindparam("stored"))
+    return PreparedStatement(select(or_(stored, *conditions).label("expired")))
 
 
 def _purge_tombstones(owner_id: UUID, kept: int) -> None:

@@ -4,25 +4,40 @@ It rejects every request to a view without a declaration.
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from flask import Flask, Response, g, request
+from flask import Flask, g, request
 from sqlalchemy.exc import IntegrityError, NoResultFound
 
 from taskapi.api import problem
-from taskapi.api.blueprint import PUBLIC, declaration
-from taskapi.api.errors import Problem, respond_to_unexpected_error
+from taskapi.api.blueprint import PUBLIC, Declaration, declaration
+from taskapi.api.openapi_components import PermissionChoice
+from taskapi.api.parsing import has_body, read_body
 from taskapi.config import settings
 from taskapi.context import current_application, current_g, current_request
 from taskapi.database import set_rls_user
 from taskapi.security.cookies import ACCESS, SAFE_METHODS, read_cookie, read_device, require_csrf
-from taskapi.security.denylist import is_revoked
-from taskapi.security.rate_limit import USER, Limit, ParallelRequests, count_by_address, enforce_limit, reject_exceeded
+from taskapi.security.deleted_users import respond_to_database_error
+from taskapi.security.passwords import password_queue
+from taskapi.security.rate_limit import (
+    USER,
+    Kind,
+    Limit,
+    ParallelRequests,
+    count_by_address,
+    enforce_limit,
+    reject_exceeded,
+    slow_requests,
+)
 from taskapi.security.rbac import Permission, roles_with
-from taskapi.security.tokens import Caller, verify_token
+from taskapi.security.tokens import Caller, is_revoked, verify_token
 
 View = TypeVar("View", bound=Callable[..., Any])
+
+PermissionChoice.values.extend(Permission)
+OTHER_TOKENS: dict[str, Callable[[str], Caller]] = {}  # of extensions: functions by the first 4 characters
 
 
 class Access(NamedTuple):
@@ -44,45 +59,53 @@ def requires(permission: Permission, *, fresh: bool = False) -> Callable[[View],
 
 
 def authorize_request() -> None:
-    """Let the request pass, or respond 401, 403 or 429."""
+    """Let the request pass, or respond 401, 403, 429 or 503."""
     request = current_request()
     if request.endpoint is None or request.method == "OPTIONS":
         return  # no view runs: the response is 404, 405, or the allowed methods
     declared = declaration(current_application().view_functions[request.endpoint])
     access, limits = declared.access, declared.limits
+    if declared.uses_password_queue:  # checked again when the request enters the queue
+        password_queue().require_place(reserved=read_device() is not None)
     if access == PUBLIC:
         count_request(limits)
+        start_request(None, declared)
         return
     if access is None:
         problem("access_undeclared")
     current_g().caller = caller = authenticate()
     set_rls_user(caller.id)
     enforce_limit(USER, caller.sub)
-    count_in(caller.id)
     count_request(limits)
     if not any(role in access.roles for role in caller.roles):
-        problem(
-            "permission_denied",
-            f"Your role does not grant {access.permission}.",
-            permission=access.permission,
-        )
+        problem("permission_denied", f"Your role does not grant {access.permission}.", permission=access.permission)
     if access.fresh and not caller.fresh:
         age = settings().access_token_seconds  # a fresh token is as old as the password entry
         challenge = f'Bearer error="insufficient_user_authentication", max_age="{age}"'
         problem("fresh_token_required", headers={"WWW-Authenticate": challenge})
+    start_request(caller.id, declared)
 
 
-def count_in(user_id: UUID) -> None:
-    """Count a running request of a user, or respond 429."""
-    if settings().ratelimit_enabled:
+def start_request(user_id: UUID | None, declared: Declaration) -> None:
+    """Count the request among the running ones, and read its body; or respond 400, 413, 429 or 503."""
+    writes = current_request().method not in SAFE_METHODS
+    current_g().running = running = ExitStack()
+    if user_id and settings().ratelimit_enabled:
         requests: ParallelRequests = current_application().extensions["taskapi-requests"]
-        current_g().counted_in = (user_id, requests.start(user_id))
+        running.callback(requests.stop, user_id, requests.start(user_id, writes=writes), writes=writes)
+    if writes and has_body(current_request().environ) and not declared.streams_body:
+        with slow_requests().hold(Kind.BODY):  # slow senders take no place from other changes
+            read_body()
+    if user_id and declared.concurrency:
+        running.enter_context(declared.concurrency.hold(user_id))
+    if writes and not declared.uses_password_queue:
+        running.enter_context(slow_requests().hold(Kind.WRITE))
 
 
-def count_out(_error: BaseException | None) -> None:
-    """Count the end of the request, if `count_in` counted its start."""
-    if counted := current_g().pop("counted_in", None):
-        current_application().extensions["taskapi-requests"].stop(*counted)
+def end_request(_error: BaseException | None) -> None:
+    """Count the end of the request, if `start_request` counted its start."""
+    if running := current_g().pop("running", None):
+        running.close()
 
 
 def count_request(limits: tuple[Limit, ...]) -> None:
@@ -102,10 +125,10 @@ def authenticate() -> Caller:
     The token is that of the Authorization header (RFC 6750, section 2.1), or else that of the cookie.
     """
     token = bearer_token()
+    if token and (authenticate_other := OTHER_TOKENS.get(token[:4])):
+        return authenticate_other(token)
     cookie = None if token else read_cookie(ACCESS)
-    if not (token or cookie):
-        problem("token_missing")
-    caller = verify_token(token or cookie or "")
+    caller = verify_token(token or cookie or problem("token_missing"))
     if cookie and request.method not in SAFE_METHODS:
         require_csrf(caller.csrf)
     if is_revoked(caller):
@@ -119,27 +142,9 @@ def bearer_token() -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def respond_to_database_error(error: Exception) -> Response:
-    """Respond 401 if a request failed because its caller's account was deleted while it ran, otherwise 500."""
-    try:
-        is_deleted = "caller" in g and is_revoked(g.caller)
-    except Problem as unavailable:
-        return unavailable.get_response()
-    if is_deleted:
-        return Problem("token_revoked").get_response()
-    return error.get_response() if isinstance(error, Problem) else respond_to_unexpected_error(error)
-
-
-def respond_to_problem(problem: Problem) -> Response:
-    """Respond with a problem; a 404 becomes 401 if the caller's account was deleted while the request ran."""
-    return respond_to_database_error(problem) if problem.code_name == "not_found" else problem.get_response()
-
-
 def init_guard(app: Flask) -> None:
     """Run the guard before every view."""
-    app.extensions["taskapi-requests"] = ParallelRequests(app.config["SETTINGS"].max_parallel_requests)
     app.before_request(authorize_request)
-    app.teardown_request(count_out)
+    app.teardown_request(end_request)
     for kind in (NoResultFound, IntegrityError):
         app.register_error_handler(kind, respond_to_database_error)
-    app.register_error_handler(Problem, respond_to_problem)

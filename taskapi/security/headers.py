@@ -51,9 +51,9 @@ HSTS = "max-age=31536000; includeSubDomains"
 
 def identify_request() -> None:
     """Set the id of the request, from the client if it is valid, and its start time for the log and the metrics."""
-    here = current_g()
-    here.started = time.perf_counter()
-    here.request_id = _id_of(current_request().environ)
+    context = current_g()
+    context.started = time.perf_counter()
+    context.request_id = _id_of(current_request().environ)
 
 
 def _id_of(environ: "WSGIEnvironment") -> str:

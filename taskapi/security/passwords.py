@@ -2,15 +2,20 @@
 
 bcrypt reads 72 bytes at most, so it hashes a digest of the password. bcrypt and zxcvbn keep a core busy. A process runs
 `password_workers` of these jobs at once. `password_queue` more requests wait, each in a thread of the server. All other
-requests get 503 with Retry-After at once, so that threads remain for other work.
+requests get 503 with Retry-After at once, so that threads remain for other work. bcrypt runs in its own threads with a
+low priority, so that other requests get a core first.
 """
 
 import base64
-from collections.abc import Iterator
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import sha256
-from threading import BoundedSemaphore, Lock
-from typing import Any, Final
+from threading import BoundedSemaphore, Lock, get_native_id
+from typing import Any, Final, ParamSpec, TypeVar
 from unicodedata import normalize
 
 import bcrypt
@@ -18,14 +23,20 @@ from flask import Flask, g, has_request_context
 from zxcvbn import zxcvbn
 
 from taskapi.api import invalid, problem
+from taskapi.api.blueprint import declaration
 from taskapi.config import Settings, settings
 from taskapi.context import current_application
+from taskapi.security.rate_limit import Kind, slow_requests
 
+View = TypeVar("View", bound=Callable[..., Any])
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 MAX_LENGTH: Final = 128  # characters
 MIN_SCORE: Final = 2  # of zxcvbn, from 0 to 4
 RESERVED_PLACES: Final = 1  # in the queue, for users on a device with a device cookie
 MIN_READ: Final = 12  # characters that zxcvbn always reads
 MAX_READ: Final = 40
+HASHING_NICENESS: Final = 10  # of the threads that run bcrypt; 0 is normal, 19 is the lowest priority
 MAX_COST: Final = 16_000  # of `_zxcvbn_cost`; about 15 ms
 SUBSTITUTIONS: Final = {  # as in zxcvbn, in its order
     "a": "4@", "b": "8", "c": "({[<", "e": "3", "g": "69", "i": "1!|", "l": "1|7", "o": "0", "s": "$5", "t": "+7",
@@ -37,7 +48,8 @@ _zxcvbn_lock = Lock()  # zxcvbn stores the user's own words in a dictionary that
 def hash_password(password: str) -> str:
     """Return the bcrypt hash of a password, with the configured cost."""
     with password_slot():
-        return bcrypt.hashpw(_digest(password), bcrypt.gensalt(settings().bcrypt_rounds)).decode()
+        salt = bcrypt.gensalt(settings().bcrypt_rounds)
+        return password_queue().run(bcrypt.hashpw, _digest(password), salt).decode()
 
 
 def check_password(password: str, hashed: str | None, highest_cost: int = 0) -> bool:
@@ -48,12 +60,13 @@ def check_password(password: str, hashed: str | None, highest_cost: int = 0) -> 
     """
     target = max(highest_cost, settings().bcrypt_rounds)
     with password_slot():
-        right = bcrypt.checkpw(_digest(password), (hashed or _dummy_hash(target)).encode())
+        run = password_queue().run
+        right = run(bcrypt.checkpw, _digest(password), (hashed or _dummy_hash(target)).encode())
         if hashed is None:
             return False
         if not right:
             for rounds in range(cost_of(hashed), target):
-                bcrypt.hashpw(b"", bcrypt.gensalt(rounds))
+                run(bcrypt.hashpw, b"", bcrypt.gensalt(rounds))
     return right
 
 
@@ -89,7 +102,12 @@ def own_words(username: str, name: str | None = None, email: str | None = None, 
 
 
 def find_weakness(password: str, own_words: list[str]) -> list[str] | None:
-    """Return advice for a password that zxcvbn scores below 2, or None. See `own_words`."""
+    """Return advice for a password that zxcvbn scores below 2, or None. See `own_words`.
+
+    Each own word counts as one character, because zxcvbn may read only a part of it.
+    """
+    for word in own_words:
+        password = re.sub(re.escape(word), ".", password, flags=re.IGNORECASE)
     with _zxcvbn_lock:
         report = zxcvbn(password[: characters_to_read(password)], user_inputs=own_words)
     if report["score"] >= MIN_SCORE:
@@ -129,24 +147,46 @@ class PasswordQueue:
     """The password jobs of a process: `workers` run at once, and `waiting` more requests wait."""
 
     def __init__(self, workers: int, waiting: int) -> None:
-        self._workers = BoundedSemaphore(workers)
+        self.workers = BoundedSemaphore(workers)
+        self._hashing = ThreadPoolExecutor(workers, "bcrypt", _lower_priority)
         self._lock = Lock()
         self._places = workers + waiting
         self._taken = 0
 
+    def require_place(self, *, reserved: bool) -> None:
+        """Respond 503 if the queue is full; `reserved` requests have one place more."""
+        if self._taken >= self._places + (RESERVED_PLACES if reserved else 0):
+            problem("unavailable", "Too many passwords are being checked at the moment.")
+
     @contextmanager
-    def slot(self, *, reserved: bool) -> Iterator[None]:
-        """Wait for a free worker. Responds 503 if the queue is full; `reserved` requests have one place more."""
+    def place(self, *, reserved: bool) -> Iterator[None]:
+        """Take a place during the block, or respond 503 as `require_place` does."""
         with self._lock:
-            if self._taken >= self._places + (RESERVED_PLACES if reserved else 0):
-                problem("unavailable", "Too many passwords are being checked at the moment.")
+            self.require_place(reserved=reserved)
             self._taken += 1
         try:
-            with self._workers:
-                yield
+            yield
         finally:
             with self._lock:
                 self._taken -= 1
+
+    def run(
+        self, function: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> Result:
+        """Run a function that releases the GIL in a thread of low priority, and return its result."""
+        return self._hashing.submit(function, *args, **kwargs).result()
+
+
+def uses_password_queue(view: View) -> View:
+    """Declare that a view checks or hashes a password. The guard rejects its requests while the queue is full."""
+    declaration(view).uses_password_queue = True
+    return view
+
+
+def password_queue() -> PasswordQueue:
+    """Return the password queue of this process."""
+    queue: PasswordQueue = current_application().extensions["taskapi-passwords"]
+    return queue
 
 
 def use_reserved_place() -> None:
@@ -156,18 +196,30 @@ def use_reserved_place() -> None:
 
 @contextmanager
 def password_slot() -> Iterator[None]:
-    """Run password work as one job of the queue. A command has no queue."""
-    queue: PasswordQueue = current_application().extensions["taskapi-passwords"]
+    """Run password work as one job of the queue. A request keeps its place until it ends. A command has no queue."""
     if not has_request_context():
         yield
         return
-    with queue.slot(reserved=g.get("reserved_password_place", False)):
+    queue = password_queue()
+    if "has_password_place" not in g:
+        is_reserved = g.get("reserved_password_place", False)
+        g.running.enter_context(queue.place(reserved=is_reserved))
+        if not is_reserved:
+            g.running.enter_context(slow_requests().hold(Kind.PASSWORD))
+        g.has_password_place = True
+    with queue.workers:
         yield
 
 
 def init_passwords(app: Flask, settings: Settings) -> None:
     """Create the password queue of this process."""
     app.extensions["taskapi-passwords"] = PasswordQueue(settings.password_workers, settings.password_queue)
+
+
+def _lower_priority() -> None:
+    """Lower the priority of the current thread. Only Linux has priorities of single threads."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, get_native_id(), HASHING_NICENESS)
 
 
 def _digest(password: str) -> bytes:

@@ -4,11 +4,15 @@ Counters are in Redis, or in the memory of this process while no Redis responds.
 minute, the hour or the day.
 """
 
+import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
 from functools import lru_cache, partial
 from hashlib import sha256
+from itertools import chain
 from threading import Condition, Lock
 from time import monotonic
 from typing import Any, Final, NamedTuple, TypeVar
@@ -26,7 +30,7 @@ from taskapi.security.redis import Store
 View = TypeVar("View", bound=Callable[..., Any])
 SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 MAX_COUNTERS: Final = 50_000  # in memory for each limit and window; about 10 MB
-PATIENCE: Final = 0.2  # seconds that a request waits for others of its user
+PATIENCE: Final = 0.2  # seconds that a request waits for others
 SHARED_COUNTERS: Final = 4096  # shared by all further keys
 
 
@@ -101,33 +105,39 @@ class Usage(NamedTuple):
 class ParallelRequests:
     """The requests that run in this process, by user.
 
-    Every user may run one request. All further requests share `spare` threads. A request for which none is left waits
-    while the user's other requests are quick, and gets 429 once one of them has run for longer than PATIENCE.
+    Every user may run one request. All further requests share `spare` threads; a user who already writes may use half
+    of them for writes. A request for which no thread is left waits while the others are quick. It is rejected once one
+    of them has run for longer than PATIENCE.
     """
 
     def __init__(self, spare: int) -> None:
-        self._spare = spare
+        self._spare = self._most_writes = spare
         self._started: dict[UUID, list[float]] = {}
+        self._writers: list[UUID] = []
         self._changed = Condition()
 
-    def start(self, user_id: UUID) -> float:
-        """Count a request that starts, and return the time for `stop`. Responds 429 if no thread is free."""
+    def start(self, user_id: UUID, *, writes: bool = False) -> float:
+        """Count a request that starts, and return the time for `stop`. Responds 429 if the user has no thread left."""
         with self._changed:
             moment = monotonic()
-            while (running := self._started.get(user_id)) and self._spare <= 0:
-                patience = min(running[0], moment) + PATIENCE - monotonic()
-                if patience <= 0 or not self._changed.wait(patience):
-                    detail = "Your other requests take long, and no thread is free for another one. Send fewer at once."
+            while running := self._started.get(user_id, []):
+                if self._spare > 0 and not (writes and self._has_too_many_writes(user_id)):
+                    break
+                if not wait_for_change(self._changed, min(moment, running[0])):
+                    detail = "Your other requests take long, and no thread is free for another. Send fewer at once."
                     problem("too_many_requests", detail, headers={"Retry-After": "1"})
             moment = monotonic()
             if running:
                 self._spare -= 1
-                running.append(moment)
-            else:
-                self._started[user_id] = [moment]
+            self._started.setdefault(user_id, running).append(moment)
+            if writes:
+                self._writers.append(user_id)
             return moment
 
-    def stop(self, user_id: UUID, moment: float) -> None:
+    def _has_too_many_writes(self, user_id: UUID) -> bool:
+        return len(self._writers) >= self._most_writes // 2 and user_id in self._writers
+
+    def stop(self, user_id: UUID, moment: float, *, writes: bool = False) -> None:
         """Count a request that has ended."""
         with self._changed:
             running = self._started[user_id]
@@ -136,7 +146,69 @@ class ParallelRequests:
                 self._spare += 1
             else:
                 del self._started[user_id]
+            if writes:
+                self._writers.remove(user_id)
             self._changed.notify_all()
+
+
+class Kind(StrEnum):
+    """What a request does that may take long."""
+
+    BODY = "send a body"
+    PASSWORD = "check a password"  # noqa: S105 - no password
+    READ = "read many rows"
+    WRITE = "write"
+
+
+class SlowRequests:
+    """The requests of this process that may keep a thread for long, by kind, whoever sends them.
+
+    At most `most` of one kind run at once, and half as many again of all kinds, so that threads are left for quick
+    reads. A further request waits while the others are quick, at most for `patience` seconds.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._most_of_all = most + most // 2
+        self._started: dict[Kind, list[float]] = {kind: [] for kind in Kind}
+        self._changed = Condition()
+
+    @contextmanager
+    def hold(self, kind: Kind, patience: float = PATIENCE, share: int = 1) -> Iterator[None]:
+        """Count a request during the block. Responds 503 beyond the places of its kind, divided by `share`."""
+        of_kind = self._started[kind]
+        with self._changed:
+            moment = monotonic()
+            while (since := self._full_since(kind, share)) is not None:
+                if not wait_for_change(self._changed, min(moment, since), patience):
+                    problem("unavailable", f"Too many requests {kind} at once.", headers={"Retry-After": "1"})
+            moment = monotonic()
+            of_kind.append(moment)
+        try:
+            yield
+        finally:
+            with self._changed:
+                of_kind.remove(moment)
+                self._changed.notify_all()
+
+    def _full_since(self, kind: Kind, share: int) -> float | None:
+        """Return when the request started that has to end soon for another one of this kind; None if there is room."""
+        if len(self._started[kind]) >= max(1, self._most // share):
+            return self._started[kind][0]
+        everything = list(chain.from_iterable(self._started.values()))
+        return max(everything) if len(everything) >= self._most_of_all else None
+
+
+def wait_for_change(changed: Condition, since: float, patience: float = PATIENCE) -> bool:
+    """Wait for the end of a request. Return False once `patience` seconds have passed since a time."""
+    left = since + patience - monotonic()
+    return left > 0 and changed.wait(left)
+
+
+def slow_requests() -> SlowRequests:
+    """Return the slow requests of this process."""
+    requests: SlowRequests = current_application().extensions["taskapi-slow-requests"]
+    return requests
 
 
 def limited(*limits: Limit) -> Callable[[View], View]:
@@ -197,9 +269,13 @@ def refund(*usages: Usage | None) -> None:
             current_g().limits[usage.limit.name] = usage._replace(remaining=usage.remaining + 1)
 
 
-def init_rate_limit(app: Flask, _settings: Settings) -> None:
+def init_rate_limit(app: Flask, settings: Settings) -> None:
     """Create the counters, and add the RateLimit fields to responses."""
     app.extensions["taskapi-limits"] = CounterStore(app.extensions["taskapi-redis"])
+    app.extensions["taskapi-requests"] = ParallelRequests(settings.max_parallel_requests)
+    app.extensions["taskapi-slow-requests"] = SlowRequests(
+        settings.max_parallel_requests if settings.ratelimit_enabled else sys.maxsize
+    )
     app.after_request(_add_headers)
 
 

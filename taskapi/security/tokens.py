@@ -1,30 +1,37 @@
-"""Access tokens: what they contain, how they are issued, and how they are verified (RFC 7519, RFC 8725, RFC 9068)."""
+"""Access tokens: what they contain, how they are issued, verified and revoked (RFC 7519, RFC 8725, RFC 9068).
 
-import json
+Tokens that are revoked before they expire are on the denylist, by token or by session. It is a table, written in the
+transaction that revokes. A request reads it in one statement. A user is revoked by their `epoch`: a token with a lower
+epoch is revoked, and so is the token of a user who does not exist.
+"""
+
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any, Final, NamedTuple, NoReturn
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
 import jwt
-from flask import Flask
+from flask import Flask, current_app
 from flask_jwt_extended import JWTManager, create_access_token, decode_token
 from flask_jwt_extended.exceptions import JWTExtendedException
+from sqlalchemy import BigInteger, ForeignKey, Uuid, bindparam, column, delete, exists, literal, select, table, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Mapped, mapped_column
 
 from taskapi.api import problem
 from taskapi.config import Settings, settings
 from taskapi.context import current_g
-from taskapi.security import base64url
+from taskapi.database import NO_RLS, Model, PreparedStatement, UtcDateTime, db, now, reader
+from taskapi.ops.metrics import DENYLIST
+from taskapi.security.jws import Members, parse_token
 from taskapi.security.keys import ALGORITHMS, Key, current_key_set, key_reloader
 
 TYP: Final = "at+jwt"
 LEEWAY: Final = 5  # seconds by which clocks may differ
-MAX_LENGTH: Final = 8192  # characters of a token
 MAX_CACHED: Final = 20_000  # verified tokens
-
-Members = dict[str, Any]
+MARK: Final = 1_000_000  # by which `revoke_everything` raises an epoch at least; other changes raise it by one
 
 jwt_manager = JWTManager()
 
@@ -110,6 +117,37 @@ CLAIMS: Final = {
 }
 
 
+class DenylistEntry(Model):
+    """A revoked token (`subject` is its jti) or session (its id), kept until its tokens have expired.
+
+    Without row-level security: if a policy hid a row, its token would be accepted.
+    """
+
+    __tablename__ = "denylist"
+    __table_args__ = {"info": NO_RLS}  # noqa: RUF012 - SQLAlchemy's
+
+    owner_id: Mapped[UUID] = mapped_column(Uuid(), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+_USERS = table("users", column("id", Uuid()), column("epoch", BigInteger()))
+_DENIED = exists().where(
+    DenylistEntry.owner_id == bindparam("user"),
+    DenylistEntry.subject.in_([bindparam("token"), bindparam("session")]),
+)
+_IS_VALID = PreparedStatement(
+    select(literal(1).label("valid")).where(
+        _USERS.c.id == bindparam("user"), _USERS.c.epoch <= bindparam("epoch"), ~_DENIED
+    )
+)
+_INSERT_ENTRY = text(
+    "INSERT INTO denylist (owner_id, subject, expires_at) VALUES (:owner_id, :subject, :expires_at) "
+    "ON CONFLICT (owner_id, subject) DO UPDATE SET expires_at = excluded.expires_at"
+).bindparams(bindparam("owner_id", type_=Uuid()), bindparam("expires_at", type_=UtcDateTime()))
+_GOOD, _REVOKED, _UNAVAILABLE = (DENYLIST.labels(result) for result in ("good", "revoked", "unavailable"))
+
+
 def caller() -> Caller:
     """Return the caller. A view that is not public always has one."""
     found: Caller = current_g().caller
@@ -184,38 +222,6 @@ def _verify_uncached(token: str) -> Caller:
     )
 
 
-def parse_token(token: str) -> tuple[Members, Members]:
-    """Return the header and the claims of a compact JWS (RFC 7515, section 7.1), unverified. Raises ValueError."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        raise ValueError(f"it has {len(parts) - 1} dots, not 2")
-    if len(token) > MAX_LENGTH:
-        raise ValueError(f"it has {len(token)} characters; at most {MAX_LENGTH} are allowed")
-    try:
-        header, payload, _signature = map(base64url.decode, parts)
-        return _parse_object(header), _parse_object(payload)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-def _parse_object(data: bytes) -> Members:
-    found = json.loads(data.decode(), object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
-    if not isinstance(found, dict):
-        raise ValueError("one of its parts is not a JSON object")  # noqa: TRY004 - as for any other text
-    return found
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> Members:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("it has a member twice")
-    return members
-
-
-def _refuse_constant(literal: str) -> NoReturn:
-    raise ValueError(f"{literal} is not JSON")
-
-
 def _find_key(header: Members, claims: Members) -> Any:
     """Return the public key that the header names, after checking header and claims; the signature is checked next.
 
@@ -252,6 +258,46 @@ def _claims_error(claims: Members) -> str | None:
         return "it was issued in the future"
     life, longest = claims["exp"] - claims["iat"], settings().access_token_seconds
     return None if 0 < life <= longest else f"it is valid for {life} seconds; 1 to {longest} are allowed"
+
+
+def revoke_tokens(user_id: UUID, subject: str) -> None:
+    """Revoke the access tokens of a user that have this session id, or the one that has this `jti`.
+
+    Does not commit, so that a session ends in the same transaction.
+    """
+    expires_at = now() + timedelta(seconds=settings().access_token_seconds + 2 * LEEWAY)
+    db.session.execute(_INSERT_ENTRY, {"owner_id": user_id, "subject": subject, "expires_at": expires_at})
+
+
+def revoke_everything() -> list[tuple[str, dict[str, int]]]:
+    """Return statements and their parameters that revoke every token and end every session.
+
+    A user's epoch becomes the current time in milliseconds: higher than that of any issued token, including tokens
+    issued after the backup that was restored.
+    """
+    raised = "CASE WHEN epoch + :mark < :instant THEN :instant ELSE epoch + :mark END"
+    values = {"instant": time.time_ns() // 1_000_000, "mark": MARK}
+    return [(f"UPDATE users SET epoch = {raised}", values), ("DELETE FROM sessions", {})]  # noqa: S608 - a constant
+
+
+def is_revoked(caller: Caller) -> bool:
+    """Tell whether the caller's token, session or user is revoked. Responds 503 if the database cannot be read."""
+    values = {"user": caller.id, "epoch": caller.epoch, "token": caller.jti, "session": caller.sid}
+    try:
+        valid = _IS_VALID.all(reader(), values)
+    except SQLAlchemyError as error:
+        _UNAVAILABLE.inc()
+        current_app.logger.warning("the denylist cannot be read: %s", error)
+        problem("unavailable")
+    (_GOOD if valid else _REVOKED).inc()
+    return not valid
+
+
+def prune_denylist(user_id: UUID | None = None) -> int:
+    """Delete the entries whose tokens have expired, those of one user or of all; return how many."""
+    expired = delete(DenylistEntry).where(DenylistEntry.expires_at < now())
+    deleted: Any = db.session.execute(expired if user_id is None else expired.where(DenylistEntry.owner_id == user_id))
+    return int(deleted.rowcount)
 
 
 @dataclass(frozen=True, slots=True)

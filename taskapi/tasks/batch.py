@@ -1,20 +1,20 @@
 """Batches: several changes of tasks in one transaction."""
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from flask import Response
-from marshmallow import Schema, ValidationError, fields, post_load
-from marshmallow.validate import Length
+from marshmallow import Schema, fields
+from marshmallow.validate import Equal, Length
 
 from taskapi.api import dump, problem, reject_version
+from taskapi.api.concurrency import ConcurrencyLimit
 from taskapi.api.errors import Problem
-from taskapi.api.fields import Choice, Whole
-from taskapi.api.openapi_examples import TASK_ID
+from taskapi.api.fields import BodySchema, Variant, Whole
+from taskapi.api.openapi_examples import TASK_ID, response_example
 from taskapi.config import settings
 from taskapi.database import now
-from taskapi.resources.ownership import get_owned_or_404
-from taskapi.resources.versions import advance_counter, lock_owner
+from taskapi.resources.ownership import advance_counter, get_owned_or_404, lock_owner
 from taskapi.security.tokens import caller
 from taskapi.tasks.edit import add_task, change_task
 from taskapi.tasks.models import Task
@@ -22,45 +22,45 @@ from taskapi.tasks.schemas import NEW_TASK, TASK, TASK_CHANGES, TaskSchema
 from taskapi.tasks.trash import move_tasks_to_trash
 
 MAX_RESPONSE_BYTES: Final = 4 * 1024 * 1024
+RUNNING_BATCHES: Final = ConcurrencyLimit("batches", per_process=2)
 
 
-class OperationSchema(Schema):
-    """An operation: `create` requires `data`, `update` requires `id` and `data`, `delete` requires `id`."""
-
-    op = Choice(["create", "update", "delete"], required=True)
-    id = fields.UUID(metadata={"description": "The id of the task. `create` sets it."})
+class _OperationSchema(BodySchema):
+    id = fields.UUID(required=True, metadata={"description": "The id of the task.", "example": TASK_ID})
     if_match = Whole(0, 2**63 - 1, metadata={"description": "The version that the task must have; 412 otherwise."})
-    data = fields.Dict(metadata={"description": "The body of POST for `create`, of PATCH for `update`."})
-
-    @post_load
-    def check(self, operation: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Check the fields that this kind of operation requires, and load its data."""
-        needed, schema = _KINDS[operation["op"]]
-        errors: dict[str, Any] = {name: ["Missing data for required field."] for name in needed - operation.keys()}
-        errors |= {name: ["Unknown field."] for name in operation.keys() - needed - {"op", "if_match"}}
-        if operation["op"] == "create" and "if_match" in operation:
-            errors["if_match"] = ["Unknown field."]
-        if schema and "data" in operation:
-            try:
-                operation["data"] = schema.load(operation["data"])
-            except ValidationError as error:
-                errors["data"] = error.messages
-        if errors:
-            raise ValidationError(errors)
-        return operation
 
 
-_KINDS: dict[str, tuple[set[str], Schema | None]] = {
-    "create": ({"data"}, NEW_TASK),
-    "update": ({"id", "data"}, TASK_CHANGES),
-    "delete": ({"id"}, None),
-}
+class CreateTaskSchema(BodySchema):
+    """An operation that adds a task, as `POST /tasks` does."""
+
+    op = fields.String(required=True, validate=Equal("create"))
+    data = fields.Nested(NEW_TASK, required=True)
 
 
-class BatchSchema(Schema):
+class UpdateTaskSchema(_OperationSchema):
+    """An operation that changes a task, as PATCH does."""
+
+    op = fields.String(required=True, validate=Equal("update"))
+    data = fields.Nested(TASK_CHANGES, required=True)
+
+
+class DeleteTaskSchema(_OperationSchema):
+    """An operation that moves a task to the trash."""
+
+    op = fields.String(required=True, validate=Equal("delete"))
+
+
+class TaskOperationVariant(Variant):
+    """An operation of a batch."""
+
+    by = "op"
+    schemas: ClassVar = {"create": CreateTaskSchema(), "update": UpdateTaskSchema(), "delete": DeleteTaskSchema()}
+
+
+class BatchSchema(BodySchema):
     """Up to 100 operations, in their order."""
 
-    operations = fields.List(fields.Nested(OperationSchema), required=True, validate=Length(1, 100))
+    operations = fields.List(TaskOperationVariant(), required=True, validate=Length(1, 100))
 
 
 BATCHES = {
@@ -80,20 +80,44 @@ BATCHES = {
 }
 
 
-class ResultSchema(Schema):
+class TaskCreatedSchema(Schema):
+    """The result of `create`."""
+
+    op = fields.String(validate=Equal("create"))
+    id = fields.UUID(metadata={"example": TASK_ID})
+    data = fields.Nested(TaskSchema, metadata={"description": "The task after the operation."})
+
+
+class TaskUpdatedSchema(TaskCreatedSchema):
+    """The result of `update`."""
+
+    op = fields.String(validate=Equal("update"))
+
+
+class TaskDeletedSchema(Schema):
+    """The result of `delete`."""
+
+    op = fields.String(validate=Equal("delete"))
+    id = fields.UUID(metadata={"example": TASK_ID})
+
+
+class TaskResultVariant(Variant):
     """The result of an operation."""
 
-    op = Choice(["create", "update", "delete"])
-    id = fields.UUID(metadata={"example": TASK_ID})
-    data = fields.Nested(
-        TaskSchema, allow_none=True, metadata={"description": "The task after the operation; null if it was deleted."}
-    )
+    by = "op"
+    schemas: ClassVar = {"create": TaskCreatedSchema(), "update": TaskUpdatedSchema(), "delete": TaskDeletedSchema()}
 
 
-class ResultsSchema(Schema):
+class BatchResultsSchema(Schema):
     """The results, in the order of the operations."""
 
-    results = fields.List(fields.Nested(ResultSchema))
+    results = fields.List(TaskResultVariant())
+
+
+RESULTS = {
+    "A new task": response_example(BatchResultsSchema()),
+    "A task moved to the trash": {"results": [response_example(TaskDeletedSchema())]},
+}
 
 
 def run(operations: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -133,7 +157,7 @@ def _apply(op: str, id: UUID | None = None, if_match: int | None = None, data: A
         reject_version(task, TASK)
     if op == "delete":
         move_tasks_to_trash(Task.id == id, task.id, now())
-        return {"op": op, "id": id, "data": None}
+        return {"op": op, "id": id}
     if op == "update":
         change_task(task, data)
     return {"op": op, "id": task.id, "data": dump(task, TASK)}

@@ -52,23 +52,5 @@ def instant_key(instant: datetime) -> datetime:
     return min(max(instant, ALWAYS + TICK), NEVER - TICK)
 
 
-def due_keys(due_date: date | None, due_at: datetime | None, zone: ZoneInfo) -> dict[str, datetime]:
-    """Return the sort keys of a task. A due day counts as its last microsecond in the time zone of the owner."""
-    due = due_at or (end_of_day(due_date, zone) if due_date else None)
-    return _keys("due", due)
-
-
-def completed_keys(completed_at: datetime | None) -> dict[str, datetime]:
-    """Return the sort keys of when a task was completed."""
-    return _keys("completed", completed_at)
-
-
-def _keys(name: str, instant: datetime | None) -> dict[str, datetime]:
-    """Return the ascending and the descending sort key of an instant. Without an instant, both sort last."""
-    if instant is None:
-        return {f"{name}_first": NEVER, f"{name}_last": ALWAYS}
-    return dict.fromkeys((f"{name}_first", f"{name}_last"), instant_key(instant))
-
-
 def _local(moment: datetime, zone: ZoneInfo) -> datetime:
     return moment.astimezone(zone).replace(tzinfo=None)

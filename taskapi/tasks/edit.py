@@ -5,23 +5,21 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm.attributes import set_committed_value
 from uuid_utils.compat import uuid7
 
 from taskapi.api import invalid, problem
 from taskapi.database import PreparedStatement, db, now, writer
-from taskapi.labels.models import Label
-from taskapi.labels.names import get_or_create_labels
+from taskapi.labels.models import Label, get_or_create_labels
 from taskapi.projects.models import Project
 from taskapi.resources.models import name_key
-from taskapi.resources.ownership import is_owned, refuse_in_trash, reserve_quota
+from taskapi.resources.ownership import is_owned, refuse_in_trash, reserve_quota, save, take_version
 from taskapi.resources.trash import update_rows
-from taskapi.resources.versions import save, take_version
 from taskapi.security.tokens import caller
-from taskapi.tasks.days import UTC_ZONE, due_keys
-from taskapi.tasks.models import DUE, Task, TaskLabel, new_row
-from taskapi.tasks.schemas import MOST_LABELS, NAMES
+from taskapi.tasks.days import UTC_ZONE
+from taskapi.tasks.models import DUE, Task, TaskLabel, due_keys, new_row
+from taskapi.tasks.schemas import MAX_LABELS, NAMES
 from taskapi.tasks.tree import OTHER_PROJECT, refuse_bad_parent, with_subtasks
 from taskapi.users.service import timezone_of
 
@@ -32,9 +30,9 @@ _INSERT = PreparedStatement(insert(Task))
 def add_task(values: dict[str, Any]) -> dict[str, Any]:
     """Add a task for the caller. Return the fields that the API shows."""
     reserve_quota(Task)
-    moment, me = now(), caller().id
-    fixed = {"id": uuid7(), "owner_id": me, "created_at": moment, "updated_at": moment, "version": take_version(me)}
-    row = new_row(values, _zone_for(values.get("due_date")), **fixed)
+    task_id, moment, me = uuid7(), now(), caller().id
+    fixed = {"id": task_id, "position": task_id.hex, "owner_id": me, "created_at": moment, "updated_at": moment}
+    row = new_row(values, _zone_for(values.get("due_date")), **fixed, version=take_version(me))
     if row["parent_id"]:
         row["project_id"] = _project_under(row["id"], row["parent_id"], row["project_id"])
     if row["project_id"]:
@@ -55,15 +53,17 @@ def insert_tasks(rows: list[dict[str, Any]]) -> None:
 def change_task(task: Task, changes: dict[str, Any]) -> None:
     """Change a task that was locked, and save it."""
     refuse_in_trash(task)
-    before = task.project_id
+    before, group = task.project_id, (task.project_id, task.parent_id)
     changes = changes | _new_place(task, changes)
+    if (changes.get("project_id", before), changes.get("parent_id", task.parent_id)) != group:
+        task.position = uuid7().hex  # last in its new group, as a new task is
     zone = _zone_for(changes.get("due_date", task.due_date) if DUE & changes.keys() else None)
     task.set_fields({name: value for name, value in changes.items() if name != "labels"}, zone)
     names = changes.get("labels") or []
     relabelled = "labels" in changes and _keys(names) != _keys(task.labels)
     save(task, changed=relabelled)
     if relabelled:
-        _unlabel(task, MOST_LABELS - len(_keys(names)))
+        _unlabel(task, MAX_LABELS - len(_keys(names)))
         set_committed_value(task, "labels", _label(task.id, names))
     if task.project_id != before:
         below = with_subtasks(Task.parent_id == task.id)
@@ -127,8 +127,8 @@ def _unlabel(task: Task, room: int) -> None:
     mine = (TaskLabel.owner_id == task.owner_id, TaskLabel.task_id == task.id)
     kept = (
         select(TaskLabel.label_id)
-        .join(Label, and_(Label.owner_id == TaskLabel.owner_id, Label.id == TaskLabel.label_id))
-        .where(*mine, Label.deleted_at.is_not(None))
+        .join(Label, Label.id == TaskLabel.label_id)
+        .where(*mine, is_owned(Label), Label.deleted_at.is_not(None))
         .order_by(Label.deleted_at.desc(), Label.id)
         .limit(room)
     )

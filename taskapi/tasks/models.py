@@ -21,12 +21,22 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
-from taskapi.database import CODE_POINT_TEXT, INTERNAL, JsonObject, Model, NameList, UtcDateTime, now, partial_index
+from taskapi.database import (
+    CODE_POINT_TEXT,
+    INTERNAL,
+    OWNER,
+    JsonObject,
+    Model,
+    NameList,
+    UtcDateTime,
+    now,
+    partial_index,
+)
 from taskapi.database.folding import fold
 from taskapi.labels.models import Label
 from taskapi.projects.models import Project
 from taskapi.resources.models import Trashable
-from taskapi.tasks.days import ALWAYS, NEVER, completed_keys, due_keys
+from taskapi.tasks.days import ALWAYS, NEVER, end_of_day, instant_key
 
 DUE = {"due_date", "due_at"}
 TEXT = {"title", "description", "priority"}  # the fields that `text_keys` depends on
@@ -80,6 +90,9 @@ class Task(Trashable, Model):
     without a due date they are the last and the first instant, so that such tasks come last in both directions.
     `completed_first` and `completed_last` are the same for completion. `deleted_with` is the task or project whose
     deletion moved it to the trash: the task, an ancestor or its project. `labels` are the names of its labels.
+
+    `position` orders the tasks of a group: those of the same project and parent. A new task has its id, which starts
+    with the time, as 32 hexadecimal digits, and so is the last one. No two tasks of a group have the same position.
     """
 
     __tablename__ = "tasks"
@@ -93,6 +106,7 @@ class Task(Trashable, Model):
     completed_at: Mapped[datetime | None]
     project_id: Mapped[UUID | None]
     parent_id: Mapped[UUID | None]
+    position: Mapped[str] = mapped_column(CODE_POINT_TEXT)
     deleted_with: Mapped[UUID | None]
     title_key: Mapped[str] = mapped_column(CODE_POINT_TEXT, info=INTERNAL)
     words: Mapped[str] = mapped_column(info=INTERNAL)
@@ -108,7 +122,8 @@ class Task(Trashable, Model):
         ForeignKeyConstraint(["owner_id", "parent_id"], ["tasks.owner_id", "tasks.id"]),
         Index(None, "owner_id", "version", unique=True),
         Index("ix_tasks_project", "owner_id", "project_id", "deleted_at", "status"),
-        Index(None, "owner_id", "parent_id"),
+        Index("ix_tasks_roots", "owner_id", "position", "id", **partial_index("parent_id IS NULL")),
+        Index("ix_tasks_siblings", "owner_id", "parent_id", "position", "id", **partial_index("parent_id IS NOT NULL")),
         _live_index("created_at"),
         _live_index("updated_at"),
         _live_index("priority_rank"),
@@ -170,23 +185,23 @@ class TaskLabel(Model):
 _names = (  # an outer join, so that each label is found by its key
     select(Label.name.label("name"))
     .select_from(TaskLabel)
-    .outerjoin(Label, and_(Label.owner_id == TaskLabel.owner_id, Label.id == TaskLabel.label_id))
-    .where(TaskLabel.owner_id == Task.owner_id, TaskLabel.task_id == Task.id, Label.deleted_at.is_(None))
+    .outerjoin(Label, and_(Label.owner_id == OWNER, Label.id == TaskLabel.label_id))
+    .where(TaskLabel.owner_id == OWNER, TaskLabel.task_id == Task.id, Label.deleted_at.is_(None))
     .order_by(Label.name_key)
     .correlate(Task)
 )
 _counts = (func.count().filter(Task.status == status).label(status) for status in Status)
 _by_status = (
     select(JsonObject(*_counts))
-    .where(Task.owner_id == Project.owner_id, Task.project_id == Project.id, Task.deleted_at.is_(None))
+    .where(Task.owner_id == OWNER, Task.project_id == Project.id, Task.deleted_at.is_(None))
     .correlate(Project)
 )
-_archived = exists().where(Project.owner_id == Task.owner_id, Project.id == Task.project_id, Project.archived.is_(True))
+_archived = exists().where(Project.owner_id == OWNER, Project.id == Task.project_id, Project.archived.is_(True))
 _labelled = (
     select(func.count())
     .select_from(TaskLabel)
-    .join(Task, and_(Task.owner_id == TaskLabel.owner_id, Task.id == TaskLabel.task_id))
-    .where(TaskLabel.owner_id == Label.owner_id, TaskLabel.label_id == Label.id, Task.deleted_at.is_(None), ~_archived)
+    .join(Task, and_(Task.owner_id == OWNER, Task.id == TaskLabel.task_id))
+    .where(TaskLabel.owner_id == OWNER, TaskLabel.label_id == Label.id, Task.deleted_at.is_(None), ~_archived)
     .correlate(Label)
 )
 Task.labels = column_property(NameList(_names.scalar_subquery()), expire_on_flush=False)
@@ -221,3 +236,21 @@ def folded_text(title_key: str, description: str) -> str:
         if len(folded) >= MAX_FOLDED_LENGTH:
             break
     return folded[:MAX_FOLDED_LENGTH]
+
+
+def due_keys(due_date: date | None, due_at: datetime | None, zone: ZoneInfo) -> dict[str, datetime]:
+    """Return the sort keys of a task. A due day counts as its last microsecond in the time zone of the owner."""
+    due = due_at or (end_of_day(due_date, zone) if due_date else None)
+    return _keys("due", due)
+
+
+def completed_keys(completed_at: datetime | None) -> dict[str, datetime]:
+    """Return the sort keys of when a task was completed."""
+    return _keys("completed", completed_at)
+
+
+def _keys(name: str, instant: datetime | None) -> dict[str, datetime]:
+    """Return the ascending and the descending sort key of an instant. Without an instant, both sort last."""
+    if instant is None:
+        return {f"{name}_first": NEVER, f"{name}_last": ALWAYS}
+    return dict.fromkeys((f"{name}_first", f"{name}_last"), instant_key(instant))

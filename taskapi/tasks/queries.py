@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime
 from functools import lru_cache, partial
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -16,8 +16,9 @@ from sqlalchemy import ColumnElement, Uuid, and_, bindparam, column, exists, fun
 from taskapi.database import PreparedJsonPage, PreparedStatement, db, now, reader
 from taskapi.labels.models import Label
 from taskapi.projects.models import Project
-from taskapi.resources.models import ChangeCounter, name_key
+from taskapi.resources.models import name_key
 from taskapi.resources.pagination import SortKey, find_page, parse_instant, select_page
+from taskapi.resources.slow_reads import has_many_tasks, slow_read
 from taskapi.security.tokens import caller
 from taskapi.tasks.days import NEVER, UTC_ZONE, day_of, end_of_day, instant_key, start_of_day
 from taskapi.tasks.models import Status, Task, TaskLabel
@@ -35,11 +36,10 @@ COLUMNS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "-completed_at": (Task.completed_last, parse_instant),
     "priority": (Task.priority_rank, int),
     "title": (Task.title_key, str),
+    "position": (Task.position, str),
 }
 _SEARCH = table("task_search", column("rowid"), column("task_search"))
 _SEARCH_ROWS = table("task_search_rows", column("number"), column("owner_id"), column("task_id", Uuid()))
-_COUNT = PreparedStatement(select(ChangeCounter.tasks).where(ChangeCounter.owner_id == bindparam("owner_id")))
-FEW_TASKS: Final = 500  # SQLite indexes the words of owners with more tasks; the first revision has the trigger
 CHOICES = {"status": Task.status, "priority": Task.priority}
 BORDERS = {
     "due_after", "due_before", "created_after", "created_before", "updated_after", "completed_after", "completed_before"
@@ -100,8 +100,20 @@ def find_tasks(query: dict[str, Any]) -> dict[str, Any]:
     zone = timezone_of(caller().id, reader()) if needs_timezone(query) else UTC_ZONE
     parameters = parameters_of(query, zone)
     build = partial(_statement, frozenset(parameters), query["sort"])
-    with limited_search(caller().id) if "q" in query else nullcontext():
+    no_limit = nullcontext()
+    is_search = "q" in query
+    # No index has the order of several keys, or of the positions of all groups
+    is_slow = is_search or len(query["sort"]) > 1 or (_is_by_position(query["sort"]) and not _is_one_level(query))
+    with slow_read() if is_slow else no_limit, limited_search(caller().id) if is_search else no_limit:
         return find_page(build, _keys(query["sort"]), {**query, "zone": zone.key}, **parameters)
+
+
+def _is_by_position(sort: tuple[str, ...]) -> bool:
+    return sort[0].removeprefix("-") == "position"
+
+
+def _is_one_level(query: dict[str, Any]) -> bool:
+    return "parent_id" in query or "parent" in query.get("without", ())
 
 
 _TODAY = and_(is_open(), Task.due_first.between(bindparam("now"), bindparam("day_end")))
@@ -118,8 +130,23 @@ def summarize() -> dict[str, Any]:
     """Return the numbers of the caller's tasks."""
     moment, zone = now(), timezone_of(caller().id, reader())
     day_end = end_of_day(day_of(moment, zone), zone)
-    counts = _SUMMARY.one(reader(), {"owner_id": caller().id, "now": moment, "day_end": day_end})
+    with slow_read():
+        counts = _SUMMARY.one(reader(), {"owner_id": caller().id, "now": moment, "day_end": day_end})
     return {"by_status": {status.value: counts.pop(status.value) for status in Status}, **counts}
+
+
+def count_subtasks(task_ids: list[UUID]) -> list[dict[str, Any]]:
+    """Return the counts of the caller's tasks that have subtasks."""
+    done = func.count().filter(Task.status == Status.DONE.value)
+    counts = (
+        select(Task.parent_id, func.count(), done)
+        .where(Task.owner_id == caller().id, Task.parent_id.in_(task_ids), Task.deleted_at.is_(None))
+        .group_by(Task.parent_id)
+        .order_by(Task.parent_id)
+    )
+    names = ("task_id", "total", "done")
+    with slow_read():
+        return [dict(zip(names, row, strict=True)) for row in reader().execute(counts)]
 
 
 @lru_cache(maxsize=1024)
@@ -200,7 +227,7 @@ def _words(words: list[str]) -> dict[str, str]:
     index, because row-level security checks its policies before LIKE.
     """
     long = [word for word in words if len(word) >= 3]
-    indexed = bool(long) and db.engine.dialect.name == "sqlite" and _count_tasks() > FEW_TASKS
+    indexed = bool(long) and db.engine.dialect.name == "sqlite" and has_many_tasks()
     phrases = {"phrases": " ".join(map(_quoted, long))} if indexed else {}
     return phrases | {f"word {i}": f"%{_plain(word)}%" for i, word in enumerate(words)}
 
@@ -210,11 +237,6 @@ def _found_by_index() -> ColumnElement[bool]:
     mine = literal_column("+task_search_rows.owner_id", Uuid())  # + avoids the index of owners
     rows = select(_SEARCH_ROWS.c.task_id).where(_SEARCH_ROWS.c.number.in_(found), mine == bindparam("owner_id"))
     return Task.id.in_(rows)
-
-
-def _count_tasks() -> int:
-    count: int = _COUNT.one(reader(), {"owner_id": caller().id})["tasks"]
-    return count
 
 
 def _quoted(word: str) -> str:

@@ -6,6 +6,7 @@ from uuid import UUID
 from flask import Response
 
 from taskapi.api import Blueprint, json_response
+from taskapi.api.blueprint import runs_within
 from taskapi.api.fields import DeletionSchema
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.database import JsonRow, db, now
@@ -14,16 +15,26 @@ from taskapi.resources.idempotency import created_response, idempotent, store_re
 from taskapi.resources.pagination import next_link
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
-from taskapi.tasks.batch import BATCHES, BatchSchema, ResultsSchema, refuse_large_response, run
+from taskapi.tasks.batch import (
+    BATCHES,
+    RESULTS,
+    RUNNING_BATCHES,
+    BatchResultsSchema,
+    BatchSchema,
+    refuse_large_response,
+    run,
+)
 from taskapi.tasks.edit import add_task, change_task
 from taskapi.tasks.models import Task
-from taskapi.tasks.queries import find_tasks, summarize
+from taskapi.tasks.queries import count_subtasks, find_tasks, summarize
 from taskapi.tasks.schemas import (
     CHANGED,
     CREATED,
     NEW_TASK,
     TASK,
     TASK_CHANGES,
+    SubtaskCountsListSchema,
+    SubtaskCountsQuerySchema,
     SummarySchema,
     TaskPageSchema,
     TaskQuerySchema,
@@ -70,10 +81,13 @@ def create_task(values: dict[str, Any]) -> Response:
 @blp.arguments(BatchSchema, examples=BATCHES)
 @blp.response(
     200,
-    ResultsSchema,
+    BatchResultsSchema,
+    examples=RESULTS,
     errors=("not_found", "in_trash", "quota_exceeded", "project_archived", "version_mismatch", "batch_too_large"),
+    current=TASK,
 )
 @requires(Permission.TASK_WRITE)
+@runs_within(RUNNING_BATCHES)
 @idempotent
 def change_tasks(batch: dict[str, Any]) -> Response:
     """Create, update and delete up to 100 tasks: all of them, or none.
@@ -98,6 +112,18 @@ def show_summary() -> dict[str, Any]:
     Days are those of your account's time zone.
     """
     return summarize()
+
+
+@blp.get("/subtask-counts")
+@blp.arguments(SubtaskCountsQuerySchema, location="query")
+@blp.response(200, SubtaskCountsListSchema, etag=True)
+@requires(Permission.TASK_READ)
+def list_subtask_counts(query: dict[str, Any]) -> dict[str, Any]:
+    """Count the direct subtasks of up to 100 of your tasks, and those that are done.
+
+    Tasks without subtasks are left out, and so are tasks that do not exist.
+    """
+    return {"items": count_subtasks(query["task_id"])}
 
 
 @blp.get("/<uuid:task_id>")
@@ -126,7 +152,7 @@ def update_task(changes: dict[str, Any], task_id: UUID) -> Task:
 
 @blp.delete("/<uuid:task_id>")
 @blp.arguments(DeletionSchema, location="query")
-@blp.response(204, errors=("version_mismatch",))
+@blp.response(204, errors=("version_mismatch",), current=TASK)
 @requires(Permission.TASK_WRITE)
 def delete_task(query: dict[str, Any], task_id: UUID) -> None:
     """Move one of your tasks and its subtasks to the trash, or delete them permanently.

@@ -7,15 +7,33 @@ from marshmallow.validate import Length
 
 from taskapi.api.fields import BodySchema, Choice, Day, DayOrInstant, Instant, PatchSchema, Switch, Text
 from taskapi.api.openapi_examples import PROJECT_ID, TASK_ID
+from taskapi.projects.schemas import TaskCountsSchema
 from taskapi.resources.pagination import PageSchema
 from taskapi.tasks.models import Priority, Status
 from taskapi.tasks.search import SearchWords
 
 STATUSES = [status.value for status in Status]
 PRIORITIES = [priority.value for priority in Priority]
-MOST_LABELS = 20  # of a task
-WITHOUT = ("project", "parent", "labels", "due")
-SORTS = ("created_at", "updated_at", "completed_at", "due", "priority", "title")
+MAX_LABELS = 20  # of a task
+SORTS = ("created_at", "updated_at", "completed_at", "due", "priority", "title", "position")
+
+
+class TaskStatusChoice(Choice):
+    """The status of a task."""
+
+    values = STATUSES
+
+
+class TaskPriorityChoice(Choice):
+    """The priority of a task, from the lowest to the highest."""
+
+    values = PRIORITIES
+
+
+class TaskPartChoice(Choice):
+    """A part that a task can be without."""
+
+    values = ("project", "parent", "labels", "due")
 
 
 class TaskSchema(Schema):
@@ -23,9 +41,15 @@ class TaskSchema(Schema):
 
     id = fields.UUID(dump_only=True, metadata={"example": TASK_ID})
     title = Text(1, 200, required=True, metadata={"example": "Water the plants"})
-    description = Text(0, 20_000, multiline=True, allow_none=True, metadata={"example": "Those on the balcony too."})
-    status = Choice(STATUSES, metadata={"description": "The default of a new task is `todo`."})
-    priority = Choice(PRIORITIES, metadata={"description": "The default of a new task is `none`.", "example": "high"})
+    description = Text(
+        0,
+        20_000,
+        multiline=True,
+        allow_none=True,
+        metadata={"never_null": True, "example": "Those on the balcony too."},
+    )
+    status = TaskStatusChoice(metadata={"description": "The default of a new task is `todo`."})
+    priority = TaskPriorityChoice(metadata={"description": "The default of a new task is `none`.", "example": "high"})
     due_date = Day(
         allow_none=True,
         metadata={"description": "The day on which it is due. Not together with `due_at`.", "example": "2030-06-01"},
@@ -48,11 +72,22 @@ class TaskSchema(Schema):
     )
     labels = fields.List(
         Text(1, 50),
-        validate=Length(0, MOST_LABELS),
+        validate=Length(0, MAX_LABELS),
         allow_none=True,
         metadata={
+            "never_null": True,
             "description": "Names of your labels, sorted. Labels that do not exist are created. Case is ignored.",
             "example": ["home", "garden"],
+        },
+    )
+    position = fields.String(
+        dump_only=True,
+        metadata={
+            "description": "Its place among the tasks of the same project and parent, which sort by the bytes of this "
+            "text: hexadecimal digits, at most 64. A new task is the last one, and so is a task whose project or "
+            "parent changes.",
+            "pattern": "^[0-9a-f]{1,64}$",
+            "example": "01980a5c3f007a108c4e5d1f0a2b3c03",
         },
     )
     created_at = Instant(dump_only=True)
@@ -116,6 +151,7 @@ class Sort(fields.String):
         metadata = {
             "pattern": f"^{_KEY}(,{_KEY}){{0,2}}$",
             "default": "-created_at",
+            "example": "-priority,due",
             "description": "Up to three keys; `-` before a key for descending order: `-priority,due`. Tasks "
             "without a due date, or that are not completed, come last.",
         }
@@ -136,16 +172,20 @@ class TaskQuerySchema(PageSchema):
     midnight. A task that is due on a day is due at its last microsecond.
     """
 
-    status = fields.List(Choice(STATUSES), validate=Length(1, 4), metadata={"description": "With one of these."})
-    priority = fields.List(Choice(PRIORITIES), validate=Length(1, 5), metadata={"description": "With one of these."})
-    project_id = fields.UUID(metadata={"description": "In this project."})
-    parent_id = fields.UUID(metadata={"description": "Direct subtasks of this task."})
-    label = fields.List(Text(1, 50), validate=Length(1, 20), metadata={"description": "With all of these labels."})
+    status = fields.List(TaskStatusChoice(), validate=Length(1, 4), metadata={"description": "With one of these."})
+    priority = fields.List(TaskPriorityChoice(), validate=Length(1, 5), metadata={"description": "With one of these."})
+    project_id = fields.UUID(metadata={"description": "In this project.", "example": PROJECT_ID})
+    parent_id = fields.UUID(metadata={"description": "Direct subtasks of this task.", "example": TASK_ID})
+    label = fields.List(
+        Text(1, 50),
+        validate=Length(1, 20),
+        metadata={"description": "With all of these labels.", "example": ["home", "garden"]},
+    )
     exclude_label = fields.List(
-        Text(1, 50), validate=Length(1, 20), metadata={"description": "With none of these labels."}
+        Text(1, 50), validate=Length(1, 20), metadata={"description": "With none of these labels.", "example": ["work"]}
     )
     without = fields.List(
-        Choice(WITHOUT),
+        TaskPartChoice(),
         validate=Length(1, 4),
         metadata={"description": "Without a project, a parent task, labels, or a due date. Repeat to require several."},
     )
@@ -175,13 +215,34 @@ class TaskPageSchema(Schema):
     next_cursor = fields.String(allow_none=True, metadata={"description": "Null on the last page."})
 
 
+class SubtaskCountsQuerySchema(Schema):
+    """The tasks whose subtasks are counted."""
+
+    task_id = fields.List(
+        fields.UUID(),
+        load_default=list,
+        validate=Length(1, 100),
+        metadata={"description": "A task. Repeat it for several.", "example": [TASK_ID]},
+    )
+
+
+class SubtaskCountsSchema(Schema):
+    """The number of direct subtasks of a task, without the trash."""
+
+    task_id = fields.UUID(metadata={"example": TASK_ID})
+    total = fields.Integer(metadata={"description": "All of them.", "example": 5})
+    done = fields.Integer(metadata={"description": "Those that are done.", "example": 2})
+
+
+class SubtaskCountsListSchema(Schema):
+    """The counts of the tasks that have subtasks."""
+
+    items = fields.List(fields.Nested(SubtaskCountsSchema))
+
+
 class SummarySchema(Schema):
     """Counts of your tasks, without the trash and archived projects, by the days of your account's time zone."""
 
-    by_status = fields.Dict(
-        keys=fields.String(),
-        values=fields.Integer(),
-        metadata={"example": {"todo": 12, "in_progress": 2, "done": 31, "cancelled": 1}},
-    )
+    by_status = fields.Nested(TaskCountsSchema)
     overdue = fields.Integer(metadata={"description": "Open tasks whose due day or instant is past.", "example": 1})
     due_today = fields.Integer(metadata={"description": "Open tasks that are due today and not overdue.", "example": 3})

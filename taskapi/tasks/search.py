@@ -41,7 +41,7 @@ class SearchWords(Text):
             f"may run {MAX_RUNNING} searches at once on each server process (429 otherwise). A search that takes "
             f"longer than {SEARCH_SECONDS:g} s is stopped (503)."
         )
-        super().__init__(1, MAX_QUERY_LENGTH, metadata={"description": description})
+        super().__init__(1, MAX_QUERY_LENGTH, metadata={"description": description, "example": "plants water"})
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)

@@ -1,23 +1,16 @@
-"""The trash of tasks: a task moves there with its subtasks, and is restored with those that moved with it.
-
-`flask prune` empties the trash of all models, one owner at a time, because row-level security hides other owners' rows.
-"""
+"""The trash of tasks: a task moves there with its subtasks, and is restored with those that moved with it."""
 
 from datetime import datetime
-from functools import cache
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from taskapi.api import problem
-from taskapi.database import PreparedStatement, db, now, reader
+from taskapi.database import db
 from taskapi.projects.models import Project
-from taskapi.resources.idempotency import LIFETIME, StoredResponse
 from taskapi.resources.ownership import is_live, is_owned
-from taskapi.resources.trash import delete_permanently, purge, purged_models, update_rows
-from taskapi.resources.versions import lock_owner
+from taskapi.resources.trash import delete_permanently, update_rows
 from taskapi.security.tokens import caller
 from taskapi.tasks.models import Task
 from taskapi.tasks.tree import with_subtasks
@@ -58,35 +51,8 @@ def _held_back(deleted_with: UUID) -> Select[UUID, UUID]:
     parent = aliased(Task)
     return (
         select(Task.id, func.coalesce(Project.id, parent.deleted_with))
-        .outerjoin(Project, and_(_same_owner(Project), Project.id == Task.project_id, Project.deleted_at.is_not(None)))
-        .outerjoin(parent, and_(_same_owner(parent), parent.id == Task.parent_id, parent.deleted_with != deleted_with))
+        .outerjoin(Project, and_(is_owned(Project), Project.id == Task.project_id, Project.deleted_at.is_not(None)))
+        .outerjoin(parent, and_(is_owned(parent), parent.id == Task.parent_id, parent.deleted_with != deleted_with))
         .where(is_owned(Task), Task.deleted_with == deleted_with)
         .where(or_(Project.id.is_not(None), parent.id.is_not(None)))
     )
-
-
-def _same_owner(model: Any) -> ColumnElement[bool]:
-    condition: ColumnElement[bool] = model.owner_id == Task.owner_id
-    return condition
-
-
-def is_due(owner_id: UUID, before: datetime) -> bool:
-    """Return whether a user has rows or tombstones that were deleted before an instant, or old stored responses."""
-    found = _has_old_rows().one(reader(), {"owner_id": owner_id, "before": before, "stored": now() - LIFETIME})
-    return bool(found["due"])
-
-
-def empty_trash(owner_id: UUID, before: datetime) -> int:
-    """Purge the rows that a user deleted before an instant; return their number. Older cursors of the feed expire."""
-    lock_owner(owner_id, 0)
-    return sum(purge(model, owner_id, before) for model in purged_models())
-
-
-@cache
-def _has_old_rows() -> PreparedStatement:
-    owner_id: BindParameter[UUID] = bindparam("owner_id")
-    conditions = [
-        exists().where(model.owner_id == owner_id, model.deleted_at < bindparam("before")) for model in purged_models()
-    ]
-    stored = exists().where(StoredResponse.owner_id == owner_id, StoredResponse.created_at < bindparam("stored"))
-    return PreparedStatement(select(or_(stored, *conditions).label("due")))

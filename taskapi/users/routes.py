@@ -20,7 +20,7 @@ from taskapi.security.rbac import Permission
 from taskapi.security.tokens import caller
 from taskapi.users.models import User
 from taskapi.users.schemas import ACCOUNT, ACCOUNT_CHANGES, PATCH_EXAMPLES
-from taskapi.users.service import change_timezone, delete_user, lock_account
+from taskapi.users.service import change_timezone, check_profile, delete_user, lock_account
 
 blp = Blueprint("me", __name__, url_prefix="/api/v1/me", description="Your own account.")
 
@@ -47,6 +47,7 @@ def update_account(changes: dict[str, Any]) -> User:
     Fields that you leave out keep their values; null clears a field.
     """
     account = db.session.get(User, caller().id, with_for_update={"key_share": True}) or problem("not_found")
+    check_profile(account, changes)
     if "timezone" in changes:
         change_timezone(account, changes["timezone"])
     account.apply(changes)

@@ -14,6 +14,12 @@ _USERNAME = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 
 
+class RoleChoice(Choice):
+    """A role. `docs/authorization.md` lists its permissions."""
+
+    values = ROLES
+
+
 class Username(Text):
     """A username: 3 to 64 of the characters `a-z 0-9 . _ -`, case-folded."""
 
@@ -54,7 +60,7 @@ class AccountSchema(Schema):
             "and the summary are days in this zone. By default you may change it 20 times an hour.",
         }
     )
-    roles = fields.List(Choice(ROLES), dump_only=True, metadata={"example": ["editor"]})
+    roles = fields.List(RoleChoice(), dump_only=True, metadata={"example": ["editor"]})
     created_at = Instant(dump_only=True)
 
 

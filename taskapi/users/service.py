@@ -4,7 +4,7 @@ Each change locks the account, checks the new state, revokes tokens and records 
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,13 +14,15 @@ from sqlalchemy import Connection, and_, bindparam, or_, select
 from taskapi.api import invalid, problem
 from taskapi.audit import Event, record
 from taskapi.database import PreparedStatement, db, reader, rls_user
-from taskapi.resources.versions import lock_owner
+from taskapi.resources.ownership import lock_owner
 from taskapi.security.rate_limit import TIMEZONE, enforce_limit
 from taskapi.security.rbac import Role
 from taskapi.users.models import User, has_role
 
 TimezoneListener = Callable[[UUID, ZoneInfo], None]
+ProfileCheck = Callable[[User, dict[str, Any]], None]
 BATCH: Final = 1000
+_PROFILE_CHECKS: Final = "taskapi-profile-checks"
 _LISTENERS: Final = "taskapi-timezone-listeners"
 _ACTIVE_ADMIN = and_(User.active, has_role(Role.ADMIN))
 _TIMEZONE = PreparedStatement(select(User.timezone).where(User.id == bindparam("id")))
@@ -90,6 +92,17 @@ def _require_another_admin(user: User) -> None:
         return
     if db.session.execute(select(User.id).where(User.id != user.id, _ACTIVE_ADMIN).limit(1)).first() is None:
         problem("last_admin")
+
+
+def add_profile_check(app: Flask, check: ProfileCheck) -> None:
+    """Register a function that may reject changes of a profile by its user."""
+    app.extensions.setdefault(_PROFILE_CHECKS, []).append(check)
+
+
+def check_profile(user: User, changes: dict[str, Any]) -> None:
+    """Call the registered functions before the profile of a locked account changes."""
+    for check in current_app.extensions.get(_PROFILE_CHECKS, ()):
+        check(user, changes)
 
 
 def timezone_of(user_id: UUID, connection: Connection) -> ZoneInfo:

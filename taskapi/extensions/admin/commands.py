@@ -38,8 +38,8 @@ password_option = click.option(
 @json_option
 def list_users(as_json: bool, **query: Any) -> None:
     """List accounts, by username."""
-    asked = {name: value for name, value in query.items() if value is not None}
-    rows = [dict(row._mapping) for row in reader().execute(select_users(asked).order_by(User.username))]
+    filters = {name: value for name, value in query.items() if value is not None}
+    rows = [dict(row._mapping) for row in reader().execute(select_users(filters).order_by(User.username))]
     for row in rows if not as_json else ():
         click.echo(f"{row['username']}  {','.join(row['roles'])}{'' if row['active'] else '  inactive'}")
     if as_json:

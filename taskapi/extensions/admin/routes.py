@@ -25,6 +25,7 @@ from taskapi.resources.ownership import found_or_404
 from taskapi.resources.pagination import next_link
 from taskapi.security.cookies import clear_caller_cookies
 from taskapi.security.guard import requires
+from taskapi.security.passwords import uses_password_queue
 from taskapi.security.rbac import Permission
 from taskapi.security.tokens import caller
 from taskapi.users.models import User
@@ -46,6 +47,7 @@ def list_users(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 @blp.arguments(UserCreateSchema, examples=OPENED)
 @blp.response(201, UserSchema, headers=("Location",), errors=("username_taken",))
 @requires(Permission.USER_MANAGE, fresh=True)
+@uses_password_queue
 def create_user(account: dict[str, Any]) -> tuple[User, dict[str, str]]:
     """Create an account for another user."""
     user = service.create_account(account, caller().id)

@@ -5,19 +5,19 @@ from typing import Any
 from marshmallow import Schema, fields
 from marshmallow.validate import Length
 
-from taskapi.api.fields import Choice, Flag, PatchSchema, QueryFlag, Text
+from taskapi.api.fields import Flag, PatchSchema, QueryFlag, Text
 from taskapi.api.openapi_examples import GUEST, body_example
 from taskapi.auth.schemas import RegisterSchema
 from taskapi.resources.pagination import PageSchema
 from taskapi.security.rbac import Role
-from taskapi.users.schemas import ROLES, AccountSchema
+from taskapi.users.schemas import ROLES, AccountSchema, RoleChoice
 
 
 class Roles(fields.List[str]):
     """A list of roles, at least one."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(Choice(ROLES), validate=Length(1, len(ROLES)), **kwargs)
+        super().__init__(RoleChoice(), validate=Length(1, len(ROLES)), **kwargs)
 
 
 class UserSchema(AccountSchema):
@@ -70,10 +70,23 @@ class UserQuerySchema(PageSchema):
     """The filters of a list of users."""
 
     q = Text(
-        1, 200, metadata={"description": "Words in the username, name or e-mail address, ignoring case and accents."}
+        1,
+        200,
+        metadata={
+            "description": "Words in the username, name or e-mail address, ignoring case and accents.",
+            "example": "lovelace",
+        },
     )
-    role = Choice(ROLES, metadata={"description": "Only users with this role."})
+    role = RoleChoice(metadata={"description": "Only users with this role."})
     active = QueryFlag(metadata={"description": "`true`: only users who can sign in. `false`: only the others."})
+
+
+class RoleCountsSchema(Schema):
+    """The numbers of users by role."""
+
+    viewer = fields.Integer(metadata={"example": 3})
+    editor = fields.Integer(metadata={"example": 37})
+    admin = fields.Integer(metadata={"example": 2})
 
 
 class StatsSchema(Schema):
@@ -81,9 +94,7 @@ class StatsSchema(Schema):
 
     users = fields.Integer(metadata={"example": 42})
     active_users = fields.Integer(metadata={"example": 41})
-    users_by_role = fields.Dict(
-        keys=Choice(ROLES), values=fields.Integer(), metadata={"example": {"viewer": 3, "editor": 37, "admin": 2}}
-    )
+    users_by_role = fields.Nested(RoleCountsSchema)
     sessions = fields.Integer(metadata={"description": "Sessions that have not expired.", "example": 57})
     tasks = fields.Integer(metadata={"description": "Tasks of all users, including the trash.", "example": 1830})
     sign_ins_today = fields.Integer(metadata={"description": "In the last 24 hours.", "example": 19})

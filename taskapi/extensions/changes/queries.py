@@ -17,6 +17,7 @@ from taskapi.labels.schemas import NAMES as LABEL_NAMES
 from taskapi.projects.models import Project
 from taskapi.projects.schemas import NAMES as PROJECT_NAMES
 from taskapi.resources.models import ChangeCounter, Tombstone
+from taskapi.resources.slow_reads import slow_read
 from taskapi.security.tokens import caller
 from taskapi.tasks.models import Task
 from taskapi.tasks.schemas import NAMES as TASK_NAMES
@@ -51,7 +52,8 @@ def find_changes(query: dict[str, Any]) -> dict[str, Any]:
     since = _position(query["since"]) if "since" in query else None
     limit = query["limit"]
     parameters = {"owner_id": caller().id, "since": since.version if since else 0}
-    page = _changes(limit + 1).page(reader(), parameters, limit)
+    with slow_read():  # a project or label shows the number of its tasks
+        page = _changes(limit + 1).page(reader(), parameters, limit)
     counter = _COUNTER.one(reader(), {"owner_id": caller().id})  # after the rows, to notice a purge meanwhile
     if since and (max(since) < counter["purged"] or since.version > counter["value"]):
         problem("cursor_expired")

@@ -11,6 +11,11 @@ branch_labels = ("core",)
 depends_on = None
 
 LIVE: Any = {"sqlite_where": sa.text("deleted_at IS NULL"), "postgresql_where": sa.text("deleted_at IS NULL")}
+ROOTS: Any = {"sqlite_where": sa.text("parent_id IS NULL"), "postgresql_where": sa.text("parent_id IS NULL")}
+SUBTASKS: Any = {
+    "sqlite_where": sa.text("parent_id IS NOT NULL"),
+    "postgresql_where": sa.text("parent_id IS NOT NULL"),
+}
 TRASH: Any = {"sqlite_where": sa.text("deleted_at IS NOT NULL"), "postgresql_where": sa.text("deleted_at IS NOT NULL")}
 
 # The audit log is append-only, with two exceptions while audit_openings has a row, which it only has within a
@@ -112,7 +117,7 @@ SEARCH_ON_SQLITE = (
 
 # PostgreSQL shows and accepts only the rows of the user whose id the transaction sets. FORCE subjects the owner of the
 # tables too. A later migration that changes rows of these tables sees none of them until it lifts FORCE.
-RLS_TABLES = ("change_counters", "tombstones", "idempotency_keys", "projects", "labels", "tasks", "task_labels")
+RLS_TABLES = ("change_counters", "tombstones", "stored_responses", "projects", "labels", "tasks", "task_labels")
 IS_OWNER = "owner_id = nullif(current_setting('taskapi.user_id', true), '')::uuid"
 COUNTS = "current_setting('taskapi.purpose', true) = 'count'"
 
@@ -136,7 +141,7 @@ def downgrade() -> None:
         op.drop_table("task_search")
         op.drop_table("task_search_rows")
     for table in (
-        "task_labels", "tasks", "labels", "projects", "idempotency_keys", "tombstones", "change_counters",
+        "task_labels", "tasks", "labels", "projects", "stored_responses", "tombstones", "change_counters",
         "audit_openings", "audit_entries", "denylist", "refresh_tokens", "sessions", "users",
     ):  # fmt: skip
         op.drop_table(table)
@@ -258,8 +263,8 @@ def _create_owner_tables() -> None:
         sa.Column("projects", sa.Integer(), server_default="0", nullable=False),
         sa.Column("labels", sa.Integer(), server_default="0", nullable=False),
         sa.Column("tombstones", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("answers", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("answer_bytes", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("stored_responses", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("stored_response_bytes", sa.BigInteger(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_change_counters_owner_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("owner_id", name="pk_change_counters"),
     )
@@ -276,7 +281,7 @@ def _create_owner_tables() -> None:
     op.create_index("ix_tombstones_owner_id_deleted_at", "tombstones", ["owner_id", "deleted_at"])
     op.create_index("ix_tombstones_owner_id_version", "tombstones", ["owner_id", "version"], unique=True)
     op.create_table(
-        "idempotency_keys",
+        "stored_responses",
         sa.Column("owner_id", sa.Uuid(), nullable=False),
         sa.Column("key", sa.String(length=255), nullable=False),
         sa.Column("fingerprint", sa.LargeBinary(length=32), nullable=False),
@@ -284,50 +289,45 @@ def _create_owner_tables() -> None:
         sa.Column("headers", sa.JSON(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_idempotency_keys_owner_id", ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("owner_id", "key", name="pk_idempotency_keys"),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_stored_responses_owner_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("owner_id", "key", name="pk_stored_responses"),
     )
+
+
+def _create_named_table(table: str, *columns: sa.Column[Any]) -> None:
+    """Create a table of owned rows that have a name and a trash."""
+    op.create_table(
+        table,
+        *columns,
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("name_key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=f"fk_{table}_owner_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("owner_id", "id", name=f"pk_{table}"),
+    )
+    op.create_index(f"ix_{table}_names", table, ["owner_id", "name_key"], unique=True, **LIVE)
+    op.create_index(f"ix_{table}_owner_id_version", table, ["owner_id", "version"], unique=True)
+    op.create_index(f"ix_{table}_trash", table, ["owner_id", "deleted_at"], **TRASH)
 
 
 def _create_tasks() -> None:
     """Create projects, labels and tasks."""
     offset = "" if _on_sqlite() else "+00"
-    op.create_table(
+    _create_named_table(
         "projects",
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("color", sa.String(length=7), nullable=True),
         sa.Column("archived", sa.Boolean(), nullable=False),
-        sa.Column("name", sa.String(length=100), nullable=False),
-        sa.Column("name_key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
-        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("owner_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_projects_owner_id", ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("owner_id", "id", name="pk_projects"),
     )
-    op.create_index("ix_projects_names", "projects", ["owner_id", "name_key"], unique=True, **LIVE)
-    op.create_index("ix_projects_owner_id_version", "projects", ["owner_id", "version"], unique=True)
-    op.create_index("ix_projects_trash", "projects", ["owner_id", "deleted_at"], **TRASH)
-    op.create_table(
+    _create_named_table(
         "labels",
         sa.Column("color", sa.String(length=7), nullable=True),
-        sa.Column("name", sa.String(length=100), nullable=False),
-        sa.Column("name_key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
-        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("owner_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_labels_owner_id", ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("owner_id", "id", name="pk_labels"),
     )
-    op.create_index("ix_labels_names", "labels", ["owner_id", "name_key"], unique=True, **LIVE)
-    op.create_index("ix_labels_owner_id_version", "labels", ["owner_id", "version"], unique=True)
-    op.create_index("ix_labels_trash", "labels", ["owner_id", "deleted_at"], **TRASH)
     op.create_table(
         "tasks",
         sa.Column("title", sa.String(length=200), nullable=False),
@@ -339,6 +339,7 @@ def _create_tasks() -> None:
         sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("project_id", sa.Uuid(), nullable=True),
         sa.Column("parent_id", sa.Uuid(), nullable=True),
+        sa.Column("position", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("deleted_with", sa.Uuid(), nullable=True),
         sa.Column("title_key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("words", sa.Text(), nullable=False),
@@ -381,9 +382,10 @@ def _create_tasks() -> None:
     op.create_index("ix_tasks_live_priority_rank", "tasks", ["owner_id", "priority_rank", "id"], **LIVE)
     op.create_index("ix_tasks_live_title_key", "tasks", ["owner_id", "title_key", "id"], **LIVE)
     op.create_index("ix_tasks_live_updated_at", "tasks", ["owner_id", "updated_at", "id"], **LIVE)
-    op.create_index("ix_tasks_owner_id_parent_id", "tasks", ["owner_id", "parent_id"])
     op.create_index("ix_tasks_owner_id_version", "tasks", ["owner_id", "version"], unique=True)
     op.create_index("ix_tasks_project", "tasks", ["owner_id", "project_id", "deleted_at", "status"])
+    op.create_index("ix_tasks_roots", "tasks", ["owner_id", "position", "id"], **ROOTS)
+    op.create_index("ix_tasks_siblings", "tasks", ["owner_id", "parent_id", "position", "id"], **SUBTASKS)
     op.create_index("ix_tasks_trash", "tasks", ["owner_id", "deleted_at"], **TRASH)
     op.create_table(
         "task_labels",

@@ -43,11 +43,11 @@ DEFAULT_ALG: Final = "HS256"
 
 def check_keys() -> str | None:
     """Return why no token can be verified, or how long ago the key set was read if that is too long; else None."""
-    if not current_key_set().keys:
-        return "no key verifies tokens"
     reloader, max_age = key_reloader(), settings().jwt_keys_max_age_seconds
     if reloader.age() > max_age:
         reloader.reload_for_unknown_kid()  # without recent requests, nothing has reloaded the key set
+    if not reloader.current().keys:
+        return "no key verifies tokens"
     return f"the key set was last read {reloader.age():.0f} s ago" if reloader.age() > max_age else None
 
 

@@ -23,12 +23,25 @@ EXAMPLE = {
 blp = Blueprint("keys", __name__, description="Public keys, with which other services verify tokens.")
 
 
+class JwkSchema(Schema):
+    """A public key (RFC 7517). The other members depend on its type `kty`."""
+
+    kty = fields.String()
+    kid = fields.String()
+    alg = fields.String()
+    use = fields.String()
+    crv = fields.String(metadata={"sometimes": True})
+    x = fields.String(metadata={"sometimes": True})
+    y = fields.String(metadata={"sometimes": True})
+    n = fields.String(metadata={"sometimes": True})
+    e = fields.String(metadata={"sometimes": True})
+
+
 class JwksSchema(Schema):
     """A JWK Set (RFC 7517)."""
 
     keys = fields.List(
-        fields.Dict(),
-        required=True,
+        fields.Nested(JwkSchema),
         metadata={"description": "Empty if tokens are signed with a shared secret.", "example": [EXAMPLE]},
     )
 
@@ -39,7 +52,11 @@ class MetadataSchema(Schema):
     issuer = fields.String(required=True, metadata={"description": "The `iss` claim of tokens.", "example": "taskapi"})
     jwks_uri = fields.URL(
         required=True,
-        metadata={"description": "The public keys.", "example": "https://tasks.example.org/.well-known/jwks.json"},
+        metadata={
+            "format": "uri",
+            "description": "The public keys.",
+            "example": "https://tasks.example.org/.well-known/jwks.json",
+        },
     )
     response_types_supported = fields.List(
         fields.String(), required=True, metadata={"description": "None: there is no OAuth flow.", "example": []}
@@ -47,7 +64,9 @@ class MetadataSchema(Schema):
     grant_types_supported = fields.List(
         fields.String(), required=True, metadata={"description": "None: sign in at /api/v1/auth/login.", "example": []}
     )
-    service_documentation = fields.URL(required=True, metadata={"example": "https://tasks.example.org/docs/"})
+    service_documentation = fields.URL(
+        required=True, metadata={"format": "uri", "example": "https://tasks.example.org/docs/"}
+    )
 
 
 @blp.get("/.well-known/jwks.json")

@@ -13,10 +13,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from taskapi.security import base64url
+from taskapi.security.jws import base64url_decode, base64url_encode
 
 Jwk = dict[str, Any]
-Word = TypeVar("Word", bound=StrEnum)
+Member = TypeVar("Member", bound=StrEnum)
 
 
 class Algorithm(NamedTuple):
@@ -103,8 +103,8 @@ def read_key(jwk: Jwk) -> Key:
     key = Key(
         kid=_read_kid(jwk),
         alg=alg,
-        use=_read_word(Use, jwk.get("use", Use.SIG)),
-        state=_read_word(State, jwk.get("state", default_state(jwk))),
+        use=_read_enum(Use, jwk.get("use", Use.SIG)),
+        state=_read_enum(State, jwk.get("state", default_state(jwk))),
         public=material.public_key() if hasattr(material, "public_key") else material,
         private=material if secret else None,
         secret=secret,
@@ -146,7 +146,7 @@ def to_jwk(key: Any) -> Jwk:
 
 def secret_to_jwk(secret: bytes) -> Jwk:
     """Return an HMAC secret as a JWK."""
-    return {"kty": "oct", "k": base64url.encode(secret)}
+    return {"kty": "oct", "k": base64url_encode(secret)}
 
 
 def pem_to_jwk(pem: bytes) -> Jwk:
@@ -195,7 +195,7 @@ def is_private(jwk: Jwk) -> bool:
 def thumbprint(jwk: Jwk) -> str:
     """Return the SHA-256 thumbprint of a key (RFC 7638)."""
     members = {name: jwk[name] for name in REQUIRED_MEMBERS[jwk["kty"]]}
-    return base64url.encode(sha256(json.dumps(members, separators=(",", ":"), sort_keys=True).encode()).digest())
+    return base64url_encode(sha256(json.dumps(members, separators=(",", ":"), sort_keys=True).encode()).digest())
 
 
 def public_part(jwk: Jwk) -> Jwk:
@@ -217,7 +217,7 @@ def _read_alg(jwk: Jwk) -> str:
 def _read_material(jwk: Jwk, alg: str) -> tuple[Any, bytes]:
     """Return a key as PyJWT takes it, and its secret bytes."""
     try:
-        return jwt.PyJWK(jwk, PYJWT_NAMES.get(alg, alg)).key, base64url.decode(jwk.get("k") or jwk.get("d", ""))
+        return jwt.PyJWK(jwk, PYJWT_NAMES.get(alg, alg)).key, base64url_decode(jwk.get("k") or jwk.get("d", ""))
     except (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError):
         raise InvalidKeyError(f"is not a valid {jwk['kty']} key") from None
 
@@ -229,11 +229,11 @@ def _read_kid(jwk: Jwk) -> str:
     return kid
 
 
-def _read_word(words: type[Word], word: Any) -> Word:
+def _read_enum(kind: type[Member], value: Any) -> Member:
     try:
-        return words(word)
+        return kind(value)
     except ValueError:
-        raise InvalidKeyError(f"has the value {word!r}; allowed are {', '.join(words)}") from None
+        raise InvalidKeyError(f"has the value {value!r}; allowed are {', '.join(kind)}") from None
 
 
 def _check_length(key: Key) -> None:

@@ -111,10 +111,16 @@ class KeyReloader:
         return self._key_set
 
     def reload_for_unknown_kid(self) -> KeySet:
-        """Return the key set, reloaded unless that was done in the last seconds."""
-        with self._lock:
-            if monotonic() >= self._read_at + min(UNKNOWN_KID_SECONDS, self._interval):
-                self._reload()
+        """Return the key set, reloaded unless that was done in the last seconds.
+
+        Only one request waits for a remote store: anybody can send unknown kids, and a store may take long to fail.
+        """
+        if self._lock.acquire(blocking=not self.source.remote):
+            try:
+                if monotonic() >= self._read_at + min(UNKNOWN_KID_SECONDS, self._interval):
+                    self._reload()
+            finally:
+                self._lock.release()
         return self._key_set
 
     def age(self) -> float:
@@ -130,7 +136,6 @@ class KeyReloader:
                 self._reload()
 
     def _reload(self) -> None:
-        self._read_at = monotonic()
         try:
             text = self.source.read()
             if text == self._invalid_text:
@@ -142,6 +147,8 @@ class KeyReloader:
             self._note_success()
         except (SourceError, InvalidKeyError) as error:
             self._log.warning("the key set %s %s; the last valid one stays in use", self.source.place, error)
+        finally:
+            self._read_at = monotonic()
 
     def _note_success(self) -> None:
         self._success_at = monotonic()
