@@ -7,10 +7,11 @@ VENV = .venv
 BIN = $(VENV)/bin
 RUNTIME = $(VENV)/requirements.stamp
 DEV = $(VENV)/requirements-dev.stamp
+SLOW = $(VENV)/requirements-slow.stamp
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help run test test-slow test-all faults node cover check format docs lock bench bench-http build clean
+.PHONY: help run dev lesson test test-slow test-all faults node cover check format docs lock bench bench-http build clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -20,10 +21,16 @@ run: $(RUNTIME) ## Serve the API on http://127.0.0.1:8000, or on PORT=…
 	|| { echo "Port $(PORT) is taken or not allowed; choose another: make run PORT=…" >&2; exit 1; }
 	@FLASK_SKIP_DOTENV=1 $(BIN)/flask --app wsgi run --host 127.0.0.1 --port $(PORT)
 
+dev: $(RUNTIME) ## Serve demo users to a front end in development; options with ARGS='--delay 300 --fail 503:10%'
+	@FLASK_SKIP_DOTENV=1 $(BIN)/flask --app wsgi dev --port $(PORT) $(ARGS)
+
+lesson: $(DEV) ## Copy the first lesson on JWT to lesson-1, or another one with N=2
+	@FLASK_SKIP_DOTENV=1 $(BIN)/flask --app wsgi lesson start $(or $(N),1)
+
 test: $(DEV) ## Run the API tests on SQLite, in about a minute; select with ARGS='-k word'
 	@$(BIN)/pytest -n auto -m "not slow" $(ARGS)
 
-test-slow: $(DEV) ## Run the tests that start servers, browsers, other services or many examples
+test-slow: $(SLOW) ## Run the tests that start servers, browsers, other services or many examples
 	@$(BIN)/pytest -n auto -m slow $(ARGS)
 
 test-all: test test-slow faults ## Run all tests; on PostgreSQL with TASKAPI_TEST_DATABASE_URL=postgresql:///name
@@ -36,7 +43,7 @@ node: node_modules/.package-lock.json ## Install the npm packages for the tests 
 node_modules/.package-lock.json: package-lock.json
 	@npm ci --no-audit --no-fund --ignore-scripts
 
-cover: $(DEV) ## Run the tests and list the lines and branches that no test covers
+cover: $(SLOW) ## Run the tests and list the lines and branches that no test covers
 	@$(BIN)/pytest -n auto --cov $(ARGS)
 
 check: $(DEV) ## Check lint, formatting, types and import rules
@@ -49,7 +56,7 @@ format: $(DEV) ## Format the code, and apply the fixes that ruff can make
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: $(RUNTIME) ## Generate the documents that are made from the code
+docs: $(DEV) node ## Generate the documents that are made from the code
 	@$(BIN)/python -m docs.generate
 
 bench: $(DEV) ## Measure list, get and create against bare Flask, in process; on PostgreSQL with ARGS='--database postgresql://…'
@@ -61,6 +68,7 @@ bench-http: $(DEV) ## Measure the same requests over HTTP on the production serv
 lock: $(DEV) ## Lock the dependencies; ARGS=--upgrade selects the newest versions
 	$(LOCK) $(ARGS) requirements.in --output-file requirements.txt
 	$(LOCK) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
+	$(LOCK) $(ARGS) requirements-slow.in --output-file requirements-slow.txt
 
 build: $(DEV) ## Build the wheel and the source archive into dist/
 	@rm -rf dist
@@ -81,6 +89,10 @@ $(RUNTIME): requirements.txt $(BIN)/python
 $(DEV): requirements-dev.txt $(BIN)/python
 	$(install)
 	@touch $(RUNTIME) $@
+
+$(SLOW): requirements-slow.txt $(DEV)
+	$(install)
+	@touch $@
 
 define install
 @echo "Installing $< into $(VENV)"
