@@ -1,4 +1,7 @@
-"""The application under test, on SQLite files or on TASKAPI_TEST_DATABASE_URL, and the people who use it."""
+"""The application under test, and clients of its users.
+
+It runs on SQLite, on TASKAPI_TEST_DATABASE_URL, or on the cluster of TASKAPI_TEST_CITUS_URL.
+"""
 
 import os
 import re
@@ -22,10 +25,11 @@ from redis.exceptions import RedisError
 from taskapi import create_app
 from taskapi.database import db
 from taskapi.users.models import create_user
+from tests import cluster
 from tests.documented import DocumentedClient
 from tests.forging import SECRET
 
-pytest_plugins = ["tests.key_sets", "tests.browser", "tests.web_client"]
+pytest_plugins = ["tests.key_sets", "tests.browser", "tests.web_client", "tests.owner_conditions"]
 
 ROOT = Path(__file__).parent.parent
 PASSWORD = "correct horse battery staple"
@@ -33,14 +37,14 @@ REQUIRED = os.environ.get("TASKAPI_REQUIRE_SERVICES") == "1"
 TEST_DATABASE_URL = os.environ.get("TASKAPI_TEST_DATABASE_URL")
 TEST_REDIS_URL = os.environ.get("TASKAPI_TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
 
-POOLS: list[sa.Engine] = []  # of the applications that tests make for themselves
+POOLS: list[sa.Engine] = []  # of the applications that single tests create
 AppFactory = Callable[..., Flask]
 SignIn = Callable[..., FlaskClient]
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_from_outside(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The tests see neither the developer's environment nor a .env file of theirs."""
+    """Hide the environment and the .env file of the developer from the tests."""
     for name in [*os.environ]:
         if name.startswith("TASKAPI_") or name in {"DATABASE_URL", "REDIS_URL"}:
             del os.environ[name]
@@ -48,20 +52,20 @@ def _no_settings_from_outside(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 def unavailable(service: str) -> NoReturn:
-    """Skip a test whose service is missing; fail it where services are required."""
+    """Skip a test whose service is missing. Fail it with TASKAPI_REQUIRE_SERVICES=1."""
     if REQUIRED:
-        pytest.fail(f"{service} is not there")
-    pytest.skip(f"{service} is not there")
+        pytest.fail(f"{service} is missing")
+    pytest.skip(f"{service} is missing")
 
 
 def program(*names: str) -> str:
-    """Return where the first of these programs is that there is; without any, as `unavailable`."""
+    """Return the path of the first of these programs that is installed. Without any, see `unavailable`."""
     found = next(filter(None, map(shutil.which, names)), None)
     return found or unavailable(names[0])
 
 
 def node_package(name: str) -> Path:
-    """Return the folder of a package that `make node` installs; without it, as `unavailable`."""
+    """Return the folder of a package that `make node` installs. Without it, see `unavailable`."""
     program("node")
     folder = ROOT / "node_modules" / name
     if not folder.is_dir():
@@ -71,40 +75,45 @@ def node_package(name: str) -> Path:
 
 @pytest.fixture(scope="session")
 def new_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
-    """Make empty databases, of the kind that the suite runs on, and drop them at the end."""
+    """Create empty databases of the kind that the tests use, and drop them at the end."""
+    if cluster.CITUS_URL:
+        with cluster.databases() as make_on_all_nodes:
+            yield make_on_all_nodes
+        return
     if TEST_DATABASE_URL is None:
         yield lambda: f"sqlite:///{tmp_path_factory.mktemp('database') / 'test.db'}"
         return
     server = sa.make_url(TEST_DATABASE_URL).set(drivername="postgresql+psycopg")
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
-    made: list[str] = []
+    names: list[str] = []
 
-    def make() -> str:
-        made.append(f"taskapi_test_{secrets.token_hex(6)}")
+    def create() -> str:
+        names.append(f"taskapi_test_{secrets.token_hex(6)}")
         with engine.connect() as connection:
-            connection.execute(sa.text(f"CREATE DATABASE {made[-1]}"))
-        return server.set(drivername="postgresql", database=made[-1]).render_as_string(hide_password=False)
+            connection.execute(sa.text(f"CREATE DATABASE {names[-1]}"))
+        return server.set(drivername="postgresql", database=names[-1]).render_as_string(hide_password=False)
 
-    yield make
+    yield create
     with engine.connect() as connection:
-        for name in made:
+        for name in names:
             connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
 
 
 @pytest.fixture(scope="session")
 def database_url(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A migrated database that this worker's tests share; each test brings people of its own."""
+    """A migrated database that the tests of this worker share. Each test creates its own users."""
     url = new_database()
     app = create_app({"DATABASE_URL": url, "INSTANCE_PATH": str(tmp_path_factory.mktemp("instance"))})
     with app.app_context():
         upgrade(revision="heads")
+    cluster.shard(app)
     close(app)
     return url
 
 
 def close(app: Flask) -> None:
-    """Give an application's database connections back."""
+    """Close the database connections of an application."""
     with app.app_context():
         for engine in db.engines.values():
             engine.dispose()
@@ -112,8 +121,8 @@ def close(app: Flask) -> None:
 
 @pytest.fixture(scope="session")
 def make_app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppFactory]:
-    """Build an application with other settings, on the shared database unless told otherwise."""
-    made: list[Flask] = []
+    """Build an application with other settings, by default on the shared database."""
+    apps: list[Flask] = []
 
     def make(**settings: Any) -> Flask:
         defaults = {
@@ -125,21 +134,22 @@ def make_app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
             "LOG_LEVEL": "warning",
         }
         folder = {} if "INSTANCE_PATH" in settings else {"INSTANCE_PATH": str(tmp_path_factory.mktemp("instance"))}
-        made.append(create_app({**defaults, **folder, **settings}))
-        made[-1].test_client_class = DocumentedClient
+        app = create_app({**defaults, **folder, **settings})
+        app.test_client_class = DocumentedClient
+        apps.append(app)
         if settings:
-            with made[-1].app_context():
+            with app.app_context():
                 POOLS.extend(db.engines.values())
-        return made[-1]
+        return app
 
     yield make
-    for app in made:
+    for app in apps:
         close(app)
 
 
 @pytest.fixture(autouse=True)
-def _idle_connections_go_back() -> Iterator[None]:
-    """A server takes a hundred connections; the applications of all tests would keep more than that idle."""
+def _close_idle_connections() -> Iterator[None]:
+    """Close idle connections: those of all tests would be more than the hundred that a PostgreSQL server accepts."""
     yield
     for engine in POOLS:
         if engine.pool.checkedin() or engine.pool.checkedout():  # type: ignore[attr-defined]
@@ -148,21 +158,21 @@ def _idle_connections_go_back() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def app(make_app: AppFactory) -> Flask:
-    """The application, with cheap passwords."""
+    """The application, with the lowest bcrypt cost."""
     return make_app()
 
 
 @pytest.fixture
 def sqlite(app: Flask) -> None:
-    """Skip what PostgreSQL has not: an index of words, and plans that are the same whatever it has counted."""
+    """Skip a test on PostgreSQL, which has no full-text index, and whose query plans depend on statistics."""
     with app.app_context():
         if db.engine.dialect.name != "sqlite":
-            pytest.skip("SQLite alone")
+            pytest.skip("only for SQLite")
 
 
 @pytest.fixture(scope="session")
 def redis_url() -> str:
-    """A Redis to use, or the reason why there is none."""
+    """The URL of a running Redis. Without one, see `unavailable`."""
     try:
         Redis.from_url(TEST_REDIS_URL).ping()
     except RedisError:
@@ -172,40 +182,40 @@ def redis_url() -> str:
 
 @pytest.fixture(scope="module", params=["memory", "redis"])
 def counter_store(request: pytest.FixtureRequest) -> dict[str, str]:
-    """The settings by which limits are counted in memory, and in Redis: a module that asks for it runs on both."""
+    """The settings that count limits in memory or in Redis. Modules that use this fixture run their tests with both."""
     return {"REDIS_URL": request.getfixturevalue("redis_url")} if request.param == "redis" else {}
 
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """Somebody who is not signed in."""
+    """A client that is not signed in."""
     return app.test_client()
 
 
 @pytest.fixture
-def new_person(app: Flask) -> Callable[..., str]:
-    """Open an account with a role, past the API; returns the username."""
+def new_user(app: Flask) -> Callable[..., str]:
+    """Create a user with a role, without the API; returns the username."""
 
-    def make(role: str = "editor", **fields: Any) -> str:
-        username = f"person-{secrets.token_hex(6)}"
+    def create(role: str = "editor", **fields: Any) -> str:
+        username = f"user-{secrets.token_hex(6)}"
         with app.app_context():
             create_user(username, PASSWORD, roles=[role], **fields)
             db.session.commit()
         return username
 
-    return make
+    return create
 
 
 @pytest.fixture
-def signed_in(app: Flask, new_person: Callable[..., str]) -> SignIn:
-    """Sign a new person in; the client sends their token and knows it as `token`."""
+def signed_in(app: Flask, new_user: Callable[..., str]) -> SignIn:
+    """Sign in a new user; returns a client that sends the token, with the attributes `token` and `username`."""
 
     def sign_in(role: str = "editor", **fields: Any) -> FlaskClient:
         client = app.test_client()
-        credentials = {"username": new_person(role, **fields), "password": PASSWORD}
-        answer = client.post("/api/v1/auth/login", json=credentials)
-        assert answer.status_code == 200, answer.text
-        client.token = answer.json["access_token"]  # type: ignore[attr-defined]
+        credentials = {"username": new_user(role, **fields), "password": PASSWORD}
+        response = client.post("/api/v1/auth/login", json=credentials)
+        assert response.status_code == 200, response.text
+        client.token = response.json["access_token"]  # type: ignore[attr-defined]
         client.username = credentials["username"]  # type: ignore[attr-defined]
         client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {client.token}"  # type: ignore[attr-defined]
         return client
@@ -215,26 +225,26 @@ def signed_in(app: Flask, new_person: Callable[..., str]) -> SignIn:
 
 @pytest.fixture
 def owner(signed_in: SignIn) -> FlaskClient:
-    """The person whose task is at stake."""
+    """A client of the user who owns `task`."""
     return signed_in()
 
 
 @pytest.fixture
 def other(signed_in: SignIn) -> FlaskClient:
-    """Somebody else."""
+    """A client of another user."""
     return signed_in()
 
 
 @pytest.fixture
 def task(owner: FlaskClient) -> dict[str, Any]:
-    """A task of the owner's."""
+    """A task of the owner."""
     created: dict[str, Any] = owner.post("/api/v1/tasks", json={"title": "Water the plants"}).json
     return created
 
 
 @pytest.fixture(scope="module")
 def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
-    """Start `flask run` as a person would, on a free port; returns its address, once it answers there."""
+    """Start `flask run` on a free port; returns its address once it accepts connections."""
     started: list[subprocess.Popen[str]] = []
 
     def start(**environment: str) -> str:
@@ -253,13 +263,24 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         process.wait(10)
 
 
+@pytest.fixture(scope="module")
+def address(start_server: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A server with a known key, so that the tests can sign expired tokens."""
+    return start_server(
+        TASKAPI_INSTANCE_PATH=str(tmp_path_factory.mktemp("instance")),
+        TASKAPI_JWT_SECRET_KEY=SECRET,
+        TASKAPI_BCRYPT_ROUNDS="4",
+        TASKAPI_RATELIMIT_ENABLED="false",
+    )
+
+
 def flask_process(
-    *words: str, stdin: int = subprocess.DEVNULL, stdout: Any = None, stderr: Any = None, **environment: str
+    *arguments: str, stdin: int = subprocess.DEVNULL, stdout: Any = None, stderr: Any = None, **environment: str
 ) -> subprocess.Popen[str]:
-    """Start `flask …` in the checkout, with an environment of its own."""
+    """Start `flask …` in the checkout, without settings of the current environment."""
     outside = {name: value for name, value in os.environ.items() if not name.startswith(("TASKAPI_", "FLASK_"))}
     return subprocess.Popen(
-        [sys.executable, "-m", "flask", *words],
+        [sys.executable, "-m", "flask", *arguments],
         cwd=ROOT,
         env=outside | environment,
         stdin=stdin,
@@ -270,31 +291,31 @@ def flask_process(
 
 
 @pytest.fixture(scope="session")
-def served(make_app: AppFactory) -> Flask:
-    """An application whose key we know."""
+def known_key_app(make_app: AppFactory) -> Flask:
+    """An application with a known key."""
     return make_app(JWT_SECRET_KEY=SECRET)
 
 
 @pytest.fixture(scope="session")
-def token(served: Flask) -> str:
-    """A token that is good."""
-    credentials = {"username": f"person-{secrets.token_hex(6)}", "password": PASSWORD}
-    with served.app_context():
+def token(known_key_app: Flask) -> str:
+    """A valid access token."""
+    credentials = {"username": f"user-{secrets.token_hex(6)}", "password": PASSWORD}
+    with known_key_app.app_context():
         create_user(**credentials)
         db.session.commit()
-    answer = served.test_client().post("/api/v1/auth/login", json=credentials)
-    return str(answer.json["access_token"])
+    response = known_key_app.test_client().post("/api/v1/auth/login", json=credentials)
+    return str(response.json["access_token"])
 
 
 @pytest.fixture
-def ask(served: Flask) -> Callable[..., Any]:
-    """Ask for one's own account, with a token in the header or in the cookie."""
+def get_account(known_key_app: Flask) -> Callable[..., Any]:
+    """Request the account of a token, which is sent in the header or in the cookie."""
 
-    def ask(token: str, channel: str = "header") -> Any:
-        client = served.test_client()
+    def get_account(token: str, channel: str = "header") -> Any:
+        client = known_key_app.test_client()
         if channel == "header":
             return client.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})
         client.set_cookie("access_token", token)
         return client.get("/api/v1/me")
 
-    return ask
+    return get_account

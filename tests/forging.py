@@ -1,4 +1,4 @@
-"""Forge access tokens, with and without a key."""
+"""Decode, sign and forge access tokens."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ def b64(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def compact(header, claims):
+def signing_input(header, claims):
     """Return the signing input of a header and claims, given as mappings or JSON text."""
     parts = (part if isinstance(part, bytes) else json.dumps(part).encode() for part in (header, claims))
     return ".".join(b64(part) for part in parts)
@@ -28,17 +28,17 @@ def compact(header, claims):
 
 def sign(header, claims, secret=SECRET, alg="HS256"):
     """Sign any header and claims with the key."""
-    text = compact(header, claims)
+    text = signing_input(header, claims)
     return f"{text}.{b64(hmac.digest(secret.encode(), text.encode(), HASHES[alg]))}"
 
 
-def opened(token):
+def decode_token(token):
     """Return the header and the claims of a token."""
     return [json.loads(base64.urlsafe_b64decode(part + "==")) for part in token.split(".")[:2]]
 
 
-def assert_refused(answer, code):
-    assert (answer.status_code, answer.json["code"], answer.json["detail"]) == (401, code, DETAILS[code])
+def assert_refused(response, code):
+    assert (response.status_code, response.json["code"], response.json["detail"]) == (401, code, DETAILS[code])
     challenge = "Bearer" if code == "token_missing" else 'Bearer error="invalid_token"'
-    assert answer.headers["WWW-Authenticate"] == challenge
-    assert answer.content_type == "application/problem+json"
+    assert response.headers["WWW-Authenticate"] == challenge
+    assert response.content_type == "application/problem+json"

@@ -57,7 +57,7 @@ def key_set_file(tmp_path: Path) -> KeySetFile:
 
 
 @pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+def advance_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Move the monotonic clock of the key reloader forward by seconds."""
     passed = 0.0
     clock = sources.monotonic
@@ -72,9 +72,9 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 def sign_in(app: Flask, username: str) -> str:
     """Sign a user in at an application, and return the access token."""
-    answer = app.test_client().post("/api/v1/auth/login", json={"username": username, "password": PASSWORD})
-    assert answer.status_code == 200, answer.text
-    return str(answer.json["access_token"])
+    response = app.test_client().post("/api/v1/auth/login", json={"username": username, "password": PASSWORD})
+    assert response.status_code == 200, response.text
+    return str(response.json["access_token"])
 
 
 def bearer(app: Flask, token: str) -> FlaskClient:
@@ -84,16 +84,16 @@ def bearer(app: Flask, token: str) -> FlaskClient:
     return client
 
 
-def answer_to(app: Flask, token: str) -> tuple[int, str | None]:
-    """Return the status and the error code that an application responds to a token with."""
-    answer = bearer(app, token).get("/api/v1/me")
-    return answer.status_code, answer.json.get("code")
+def try_token(app: Flask, token: str) -> tuple[int, str | None]:
+    """Send a token to an application; return the status and the error code of the response."""
+    response = bearer(app, token).get("/api/v1/me")
+    return response.status_code, response.json.get("code")
 
 
 @pytest.fixture
-def enter(new_person: Callable[..., str]) -> Callable[[Flask], str]:
-    """Sign a new user in."""
-    return lambda app: sign_in(app, new_person())
+def new_token(new_user: Callable[..., str]) -> Callable[[Flask], str]:
+    """Sign in a new user at an application, and return the access token."""
+    return lambda app: sign_in(app, new_user())
 
 
 @pytest.fixture

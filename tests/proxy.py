@@ -1,4 +1,4 @@
-"""nginx as deploy/ has it, in front of instances of a test's own."""
+"""nginx with the configuration of deploy/, in front of instances that a test has started."""
 
 import http.client
 import json
@@ -9,7 +9,6 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 from email.parser import Parser
 from ipaddress import ip_address
-from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -22,17 +21,16 @@ from tests.servers import ROOT, connects, free_port, wait_until
 
 SITE = ROOT / "deploy" / "nginx" / "taskapi.conf"
 SCRATCH = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-Answer = tuple[int, http.client.HTTPMessage, Any]
 
 
 class Nginx:
-    """nginx with the site that we ship; its ports, its certificate and the two instances are the test's."""
+    """nginx with deploy/nginx/taskapi.conf, except for the ports, the certificate and the two instances."""
 
     def __init__(self, folder, *instances):
         self.folder, self.http, self.https = folder, free_port(), free_port()
         self.certificate = write_certificate(folder)
         site = SITE.read_text()
-        for ours, theirs in {
+        for original, replacement in {
             "listen 80;": f"listen 127.0.0.1:{self.http};",
             "listen 443 ssl": f"listen 127.0.0.1:{self.https} ssl",
             "/etc/nginx/certificates": str(folder),
@@ -40,8 +38,8 @@ class Nginx:
             "app1:8000": f"127.0.0.1:{instances[0]}",
             "app2:8000": f"127.0.0.1:{instances[1]}",
         }.items():
-            assert ours in site
-            site = site.replace(ours, theirs)
+            assert original in site
+            site = site.replace(original, replacement)
         (folder / "site.conf").write_text(site)
         paths = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in SCRATCH)
         user = "user root;" if os.geteuid() == 0 else ""
@@ -74,9 +72,10 @@ class Nginx:
         try:
             headers = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body, headers | ({"Content-Type": "application/json"} if body else {}))
-            answer = connection.getresponse()
-            text = answer.read()
-            return answer.status, answer.headers, json.loads(text) if "json" in answer.headers["Content-Type"] else text
+            response = connection.getresponse()
+            content = response.read()
+            is_json = "json" in response.headers["Content-Type"]
+            return response.status, response.headers, json.loads(content) if is_json else content
         finally:
             connection.close()
 
@@ -88,26 +87,26 @@ class Nginx:
         assert done.returncode == 0, done.stderr
         head, _, body = done.stdout.partition("\n\n")
         line, _, fields = head.partition("\n")
-        spoken, status = line.split()[:2]
-        assert spoken == f"HTTP/{version}"
+        protocol, status = line.split()[:2]
+        assert protocol == f"HTTP/{version}"
         return int(status), Parser().parsestr(fields), json.loads(body)
 
     def raw(self, data):
         """Send bytes; return the status and the body."""
         with socket.create_connection(("127.0.0.1", self.http), timeout=20) as connection:
             connection.sendall(data)
-            answer = http.client.HTTPResponse(connection)
-            answer.begin()
-            return answer.status, json.loads(answer.read())
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            return response.status, json.loads(response.read())
 
     def refused(self):
-        """Return the ids and statuses in its log."""
+        """Return the request ids and statuses in the log of nginx, which has only the requests that it refused."""
         lines = map(json.loads, (self.folder / "access.log").read_text().splitlines())
         return [(line["request_id"], line["status"]) for line in lines]
 
 
 def write_certificate(folder):
-    """Make a certificate for 127.0.0.1 that vouches for itself; returns where it is."""
+    """Write a self-signed certificate for 127.0.0.1 to a folder; returns its path."""
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test")])
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())

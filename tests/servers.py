@@ -1,4 +1,4 @@
-"""Real servers for tests that need one to itself: started on a free port, stopped at the end."""
+"""Servers for tests that need their own: each is started on a free port, and stopped at the end."""
 
 import os
 import secrets
@@ -18,8 +18,8 @@ import psycopg
 
 ROOT = Path(__file__).parent.parent
 # PostgreSQL refuses to run as root
-ROOT_RUNS_US = hasattr(os, "geteuid") and os.geteuid() == 0
-AS_POSTGRES: dict[str, Any] = {"user": "postgres", "group": "postgres"} if ROOT_RUNS_US else {}
+IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+AS_POSTGRES: dict[str, Any] = {"user": "postgres", "group": "postgres"} if IS_ROOT else {}
 
 
 def free_port() -> int:
@@ -30,7 +30,7 @@ def free_port() -> int:
 
 
 def wait_until(ready: Callable[[], object], seconds: float = 60) -> None:
-    """Wait for something to become true; an OSError counts as not yet."""
+    """Wait until `ready` returns true. An OSError counts as false. Raises TimeoutError."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -44,18 +44,18 @@ def wait_until(ready: Callable[[], object], seconds: float = 60) -> None:
 
 
 def connects(port: int) -> bool:
-    """Tell whether something listens there."""
+    """Return True if a server listens on the port. Raises OSError otherwise."""
     with socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
 
 
 def children(pid: int) -> list[int]:
-    """Return the processes that a process has started itself, as Linux tells it."""
+    """Return the ids of the direct child processes (Linux)."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 class Redis:
-    """A Redis of one's own, which may be frozen, killed and started again, with what it saved."""
+    """A Redis server that tests can freeze, kill and restart."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -65,78 +65,78 @@ class Redis:
 
     @staticmethod
     def is_installed() -> bool:
-        """Tell whether there is a redis-server to start."""
+        """Return whether redis-server is installed."""
         return shutil.which("redis-server") is not None
 
     def start(self, *options: str) -> None:
-        """Start it with what was saved by its command SAVE: else with nothing."""
-        usual = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)]
-        self.process = subprocess.Popen(["redis-server", *usual, *options], stdout=subprocess.DEVNULL)
+        """Start the server. It is empty, unless the command SAVE has saved its data."""
+        defaults = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)]
+        self.process = subprocess.Popen(["redis-server", *defaults, *options], stdout=subprocess.DEVNULL)
         wait_until(lambda: connects(self.port))
 
     def kill(self) -> None:
-        """Kill it, if it lives."""
+        """Kill the server if it runs."""
         if self.process:
             self.process.kill()
             self.process.wait()
             self.process = None
 
     def freeze(self) -> None:
-        """Let it answer nothing, while its port stays open."""
+        """Stop the process with SIGSTOP: the port stays open, and no request gets a response."""
         assert self.process
         self.process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it answer again."""
+        """Let the server continue."""
         assert self.process
         self.process.send_signal(signal.SIGCONT)
 
 
 class Postgres:
-    """A PostgreSQL of one's own, which may be stopped in each of its ways, frozen, and started again."""
+    """A PostgreSQL server that tests can stop, freeze and restart."""
 
     def __init__(self) -> None:
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
-        self.folder = Path(mkdtemp(prefix="taskapi-postgres-"))  # other users cannot enter those of pytest
+        self.folder = Path(mkdtemp(prefix="taskapi-postgres-"))  # postgres has no access to folders of pytest
         if AS_POSTGRES:
             shutil.chown(self.folder, **AS_POSTGRES)
-        make = [self.program("initdb"), "-D", self.folder, "-U", "postgres", "--auth", "trust", "--encoding", "UTF8"]
-        subprocess.run([*make, "--no-sync"], check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **AS_POSTGRES)
+        command = [self.program("initdb"), "-D", self.folder, "-U", "postgres", "--auth", "trust", "--encoding", "UTF8"]
+        subprocess.run([*command, "--no-sync"], check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **AS_POSTGRES)
 
     @staticmethod
     def program(name: str) -> str | None:
-        """Return where a program of PostgreSQL's is: Debian keeps the server's off the path."""
+        """Return the path of a program of PostgreSQL. On Debian, those of the server are not on PATH."""
         folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
         return shutil.which(name) or shutil.which(name, path=os.pathsep.join(map(str, folders)))
 
     def start(self) -> None:
-        """Start it, as the disk has it."""
+        """Start the server, and wait until it accepts connections."""
         options = ["-D", self.folder, "-p", str(self.port), "-h", "127.0.0.1", "-c", "unix_socket_directories="]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen([self.program("postgres"), *options], stderr=log, **AS_POSTGRES)
-        wait_until(self.answers)
+        wait_until(self.accepts_connections)
 
-    def answers(self) -> bool:
-        """Tell whether it takes connections."""
+    def accepts_connections(self) -> bool:
+        """Return whether the server accepts connections."""
         ready = [self.program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         return subprocess.run(ready, check=False).returncode == 0
 
     def new_database(self) -> str:
-        """Make an empty database, whose owner is no superuser; returns its address."""
+        """Create an empty database whose owner is no superuser; returns its URL."""
         name = f"taskapi_{secrets.token_hex(4)}"
         self.execute(f"CREATE ROLE {name} LOGIN CREATEDB", f"CREATE DATABASE {name} OWNER {name}")
         return f"postgresql://{name}@127.0.0.1:{self.port}/{name}"
 
     def execute(self, *statements: str) -> None:
-        """Do something that only its superuser may."""
+        """Execute statements as the superuser."""
         server = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
         with psycopg.connect(server, autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement)
 
     def read_only(self, url: str, switch: str) -> None:
-        """Switch a database to reading only, `on` or `off`, and end the sessions that do not know it yet."""
+        """Make a database read-only (`on`) or writable (`off`), and end its sessions, so that all of them notice."""
         name = url.rpartition("/")[2]
         self.execute(
             f"ALTER DATABASE {name} SET default_transaction_read_only = {switch}",
@@ -144,21 +144,21 @@ class Postgres:
         )
 
     def stop(self, how: str = "immediate") -> None:
-        """Stop it: `fast` ends the sessions in good order, `immediate` as a crash would."""
+        """Stop the server: `fast` rolls back and disconnects its sessions, `immediate` is like a crash."""
         assert self.process
         self.process.send_signal(signal.SIGINT if how == "fast" else signal.SIGQUIT)
         self.process.wait(60)
 
     def freeze(self) -> None:
-        """Let it answer nothing, on old connections or new, while its port stays open."""
+        """Stop all processes with SIGSTOP: the port stays open, and no connection gets a response."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it answer again."""
+        """Let the server continue."""
         self._signal(signal.SIGCONT)
 
     def remove(self) -> None:
-        """Leave nothing of it."""
+        """Stop the server, and delete its files."""
         self.thaw()
         self.stop()
         shutil.rmtree(self.folder)
@@ -170,7 +170,7 @@ class Postgres:
 
 
 class Server:
-    """The API as `flask serve` serves it, on a port that it keeps from one start to the next; no drain unless asked."""
+    """The API, served by `flask serve`. A restart uses the same port. By default it stops without a drain."""
 
     def __init__(self, environment: dict[str, str], folder: Path, *options: str, application: str = "wsgi:app") -> None:
         self.application = application
@@ -182,7 +182,7 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
 
     def command(self) -> list[str | Path]:
-        """Return the command that starts it."""
+        """Return the command that starts the server."""
         flask = Path(sys.executable).with_name("flask")
         return [flask, "--app", self.application.partition(":")[0], "serve", "--port", str(self.port), *self.options]
 
@@ -194,7 +194,7 @@ class Server:
         self.stop()
 
     def start(self) -> None:
-        """Start it, and wait until a worker accepts connections."""
+        """Start the server, and wait until a worker accepts connections."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.command(), cwd=ROOT, env=self.environment, stdout=log, stderr=log)
         process = self.process
@@ -207,12 +207,12 @@ class Server:
         wait_until(accepts)
 
     def workers(self) -> list[int]:
-        """Return the processes that serve."""
+        """Return the ids of the worker processes."""
         assert self.process
         return [pid for pid in children(self.process.pid) if "spawn_main" in command_line(pid)]
 
     def stop(self) -> None:
-        """Stop it as an operator does, if it runs: requests in flight finish."""
+        """Stop the server with SIGTERM if it runs: requests in flight finish."""
         if self.process:
             self.process.terminate()
             self.process.wait(60)
@@ -220,21 +220,21 @@ class Server:
 
 
 class Gunicorn(Server):
-    """The API under gunicorn, with the settings file that the repository has for it."""
+    """The API, served by gunicorn with gunicorn.conf.py of the repository."""
 
     def command(self) -> list[str | Path]:
-        """Return the command that starts it."""
+        """Return the command that starts the server."""
         gunicorn = Path(sys.executable).with_name("gunicorn")
         return [gunicorn, self.application, "--bind", f"127.0.0.1:{self.port}", *self.options]
 
     def workers(self) -> list[int]:
-        """Return the processes that serve."""
+        """Return the ids of the worker processes."""
         assert self.process
         return children(self.process.pid)
 
 
 def command_line(pid: int) -> str:
-    """Return a process's command line; nothing if it has ended."""
+    """Return the command line of a process; empty if it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     except OSError:

@@ -44,10 +44,10 @@ class Collection(NamedTuple):
 
     def add(self, client: FlaskClient) -> str:
         """Add a row of the client's user; return its id."""
-        body = {**self.example, **{name: f"Mine {uuid4()}" for name in self.unique}}
-        answer = client.post(self.path, json=body)
-        assert answer.status_code == 201, answer.text
-        return str(answer.json["id"])
+        body = {**self.example, **{name: f"Example {uuid4()}" for name in self.unique}}
+        response = client.post(self.path, json=body)
+        assert response.status_code == 201, response.text
+        return str(response.json["id"])
 
     def has(self, rule: str) -> bool:
         """Return whether a rule is that of the list or of an item."""
@@ -55,7 +55,7 @@ class Collection(NamedTuple):
 
 
 def needs(*extensions: str) -> pytest.MarkDecorator:
-    """Skip a test of the core that uses these extensions where one of them was removed."""
+    """Skip a test of the core that uses these extensions if one of them was removed."""
     missing = [name for name in extensions if name not in NAMES]
     return pytest.mark.skipif(bool(missing), reason=f"removed: {', '.join(missing)}")
 
@@ -139,7 +139,11 @@ def _operation(document: dict[str, Any], method: str, path: str, item: dict[str,
     return Operation(
         method.upper(),
         re.sub(r"\{\w+\}", lambda _: str(uuid4()), path),
-        {p["name"]: p["schema"] for p in operation.get("parameters", ()) if p.get("in") == "query"},
+        {
+            p["name"]: _resolve_items(document, p["schema"])
+            for p in operation.get("parameters", ())
+            if p.get("in") == "query"
+        },
         resolve(document, content["application/json"]["schema"]) if "application/json" in content else None,
         body.get("required", False),
     )
@@ -150,6 +154,11 @@ def resolve(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     while "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
     return schema
+
+
+def _resolve_items(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    schema = resolve(document, schema)
+    return schema | {"items": resolve(document, schema["items"])} if "items" in schema else schema
 
 
 def writable(schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Archived projects: their tasks stay out of lists and counts, and they take no new ones."""
+"""Archived projects: lists and counts exclude their tasks, and they accept no new ones."""
 
 import pytest
 
@@ -7,7 +7,7 @@ TASKS = "/api/v1/tasks"
 
 @pytest.fixture
 def archived(owner):
-    """A project with two tasks, one under the other, that was archived after that."""
+    """An archived project with a task and its subtask."""
     project = owner.post("/api/v1/projects", json={"name": "Attic"}).json
     due = {"due_date": "2020-01-31", "labels": ["old"]}
     parent = owner.post(TASKS, json={"title": "Parent", "project_id": project["id"], **due}).json
@@ -17,13 +17,13 @@ def archived(owner):
 
 
 def titles(client, query=""):
-    answer = client.get(f"{TASKS}?{query}")
-    assert answer.status_code == 200, answer.text
-    return {item["title"] for item in answer.json["items"]}
+    response = client.get(f"{TASKS}?{query}")
+    assert response.status_code == 200, response.text
+    return {item["title"] for item in response.json["items"]}
 
 
-def refused(answer):
-    return (answer.status_code, answer.json["code"]) == (409, "project_archived")
+def refused(response):
+    return (response.status_code, response.json["code"]) == (409, "project_archived")
 
 
 def test_lists_exclude_tasks_of_archived_projects(owner, archived):

@@ -91,7 +91,7 @@ def test_entry_is_rolled_back_with_its_transaction(app):
 
 
 def test_registration_is_recorded_without_the_username(app, client):
-    username = f"person-{secrets.token_hex(6)}"
+    username = f"user-{secrets.token_hex(6)}"
     client.post("/api/v1/auth/register", json={"username": username, "password": "correct horse battery"})
     created = entries(app, user_id(app, username))[0]
     assert (created.event, created.actor_id, created.details) == ("created", None, {"roles": ["editor"]})
@@ -204,7 +204,7 @@ def admin(signed_in):
 
 
 @pytest.fixture
-def person(signed_in):
+def user(signed_in):
     """The user that the events happen to."""
     client = signed_in()
     client.id = client.get("/api/v1/me").json["id"]
@@ -216,35 +216,35 @@ def events(admin, **query):
 
 
 @needs("admin")
-def test_log_is_filtered_by_actor_subject_event_and_time(admin, person):
+def test_log_is_filtered_by_actor_subject_event_and_time(admin, user):
     start = datetime.now(UTC)
-    admin.patch(f"{USERS}/{person.id}", json={"name": "One"})
-    admin.patch(f"{USERS}/{person.id}", json={"roles": ["viewer"]})
-    assert events(admin, actor=admin.id, subject=person.id) == ["roles_changed", "profile_changed"]
-    assert events(admin, subject=person.id, event="roles_changed") == ["roles_changed"]
-    assert "created" in events(admin, subject=person.id, before=start.isoformat())
-    assert events(admin, subject=person.id, after=start.isoformat()) == ["roles_changed", "profile_changed"]
-    assert events(admin, subject=person.id, after=(start + timedelta(hours=1)).isoformat()) == []
+    admin.patch(f"{USERS}/{user.id}", json={"name": "One"})
+    admin.patch(f"{USERS}/{user.id}", json={"roles": ["viewer"]})
+    assert events(admin, actor=admin.id, subject=user.id) == ["roles_changed", "profile_changed"]
+    assert events(admin, subject=user.id, event="roles_changed") == ["roles_changed"]
+    assert "created" in events(admin, subject=user.id, before=start.isoformat())
+    assert events(admin, subject=user.id, after=start.isoformat()) == ["roles_changed", "profile_changed"]
+    assert events(admin, subject=user.id, after=(start + timedelta(hours=1)).isoformat()) == []
 
 
 @needs("admin")
-def test_log_pages_neither_skip_nor_repeat_new_entries(admin, person):
+def test_log_pages_neither_skip_nor_repeat_new_entries(admin, user):
     for name in ("a", "b", "c", "d"):
-        admin.patch(f"{USERS}/{person.id}", json={"name": name})
-    whole = admin.get(AUDIT, query_string={"subject": person.id}).json["items"]
-    seen, url = [], f"{AUDIT}?limit=2&subject={person.id}"
+        admin.patch(f"{USERS}/{user.id}", json={"name": name})
+    whole = admin.get(AUDIT, query_string={"subject": user.id}).json["items"]
+    seen, url = [], f"{AUDIT}?limit=2&subject={user.id}"
     while url:
-        answer = admin.get(url)
-        admin.patch(f"{USERS}/{person.id}", json={"name": "e"})
-        seen += answer.json["items"]
-        link = answer.headers.get("Link")
+        response = admin.get(url)
+        admin.patch(f"{USERS}/{user.id}", json={"name": "e"})
+        seen += response.json["items"]
+        link = response.headers.get("Link")
         url = link and link.split(">")[0].lstrip("<")
     assert seen == whole
 
 
-@needs("admin", "transfer")
-def test_account_events_are_recorded(admin, new_person, client):
-    name, other = new_person(), "another horse altogether"
+@needs("admin", "exports")
+def test_account_events_are_recorded(admin, new_user, client):
+    name, other = new_user(), "another horse altogether"
     tokens = client.post(LOGIN, json={"username": name, "password": PASSWORD}).json
     client.post(LOGIN, json={"username": name, "password": "wrong"})
     bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
@@ -281,8 +281,8 @@ def test_api_cannot_change_the_log(admin, method):
     assert getattr(admin, method)(AUDIT).status_code == 405
 
 
-def test_prune_command_clears_old_origins(app, client, new_person):
-    login = {"username": new_person(), "password": PASSWORD}
+def test_prune_command_clears_old_origins(app, client, new_user):
+    login = {"username": new_user(), "password": PASSWORD}
     client.post("/api/v1/auth/login", json=login, headers={"User-Agent": "Old phone"})
     with time_machine.travel(datetime.now(UTC) + timedelta(days=91)):
         result = app.test_cli_runner().invoke(args=["prune"])

@@ -70,13 +70,13 @@ def test_addresses_of_one_network_share_an_allowance(client, recorded):
 
 
 @needs("admin")
-def test_anonymous_flood_does_not_suppress_entries_of_users(app, client, recorded, signed_in, new_person):
+def test_anonymous_flood_does_not_suppress_entries_of_users(app, client, recorded, signed_in, new_user):
     for number in range(40):
         fail(client, address(number))
-    person, admin = signed_in(), signed_in("admin")
-    person.get(USERS)
+    user, admin = signed_in(), signed_in("admin")
+    user.get(USERS)
     assert recorded(event="access_refused") == 1
-    subject = person.get("/api/v1/me").json["id"]
+    subject = user.get("/api/v1/me").json["id"]
     assert admin.patch(f"{USERS}/{subject}", json={"roles": ["viewer"]}).status_code == 200
     assert recorded(event="roles_changed") == 1
     registered = {"username": f"p-{secrets.token_hex(6)}", "password": PASSWORD}
@@ -86,13 +86,13 @@ def test_anonymous_flood_does_not_suppress_entries_of_users(app, client, recorde
 
 
 def test_user_allowance_does_not_limit_important_events(client, recorded, signed_in):
-    person = signed_in()
-    person_id = person.get("/api/v1/me").json["id"]
+    user = signed_in()
+    person_id = user.get("/api/v1/me").json["id"]
     for number in range(20):
-        assert person.patch("/api/v1/me", json={"name": f"Name {number}"}).status_code == 200
+        assert user.patch("/api/v1/me", json={"name": f"Name {number}"}).status_code == 200
     assert recorded(event="profile_changed") == 9  # the tenth of the allowance was the sign-in
     change = {"current_password": PASSWORD, "new_password": "another long and odd sentence"}
-    assert person.put("/api/v1/me/password", json=change).status_code in {200, 204}
+    assert user.put("/api/v1/me/password", json=change).status_code in {200, 204}
     assert recorded(event="password_changed") == 1
     assert recorded(event="profile_changed", actor_id=sa.Uuid().python_type(person_id)) == 9
     assert b'taskapi_audit_omitted_total{by="user"}' in client.get("/metrics").data
@@ -100,8 +100,8 @@ def test_user_allowance_does_not_limit_important_events(client, recorded, signed
 
 @needs("admin")
 def test_acts_of_administrators_are_always_recorded(recorded, signed_in):
-    admin, person = signed_in("admin"), signed_in()
-    person_id = person.get("/api/v1/me").json["id"]
+    admin, user = signed_in("admin"), signed_in()
+    person_id = user.get("/api/v1/me").json["id"]
     for number in range(15):
         assert admin.patch(f"{USERS}/{person_id}", json={"name": f"Name {number}"}).status_code == 200
     assert recorded(event="profile_changed") == 15

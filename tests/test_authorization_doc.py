@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from guides import ROOT, changed
+from guides import ROOT, apply_hunks
 from surface import needs
 
 from taskapi.security.rbac import GRANTS, Permission, Role
@@ -48,23 +48,23 @@ def copy(tmp_path):
     for part in DIFF.split("--- ")[1:]:
         path, *hunks = part.split("\n@@\n")
         file = tmp_path / path
-        file.write_text(changed(file.read_text(encoding="utf-8"), hunks), encoding="utf-8")
+        file.write_text(apply_hunks(file.read_text(encoding="utf-8"), hunks), encoding="utf-8")
     return tmp_path
 
 
-def test_the_page_has_the_table_of_the_code():
+def test_page_has_the_permission_table_of_the_code():
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line[:3] == "| `"]
     assert {row[0].strip("`"): [cell == "x" for cell in row[1:]] for row in rows} == {
         permission.value: [permission in GRANTS[role] for role in Role] for permission in Permission
     }
 
 
-def test_the_page_shows_ten_lines():
+def test_example_on_the_page_has_ten_lines():
     assert len([line for line in DIFF.splitlines() if line.startswith("+")]) == 10
 
 
 @needs("admin")
-def test_the_ten_lines_make_a_role_a_permission_and_a_route(copy):
+def test_example_adds_a_role_a_permission_and_a_route(copy):
     ran = subprocess.run([sys.executable, "-c", TRIAL], cwd=copy, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout) == {

@@ -1,4 +1,4 @@
-"""flask backup and flask restore: whole, of one moment, and never over what is there."""
+"""flask backup and flask restore: complete, consistent, and without overwriting a file."""
 
 import sqlite3
 import threading
@@ -18,7 +18,7 @@ TASKS = "/api/v1/tasks"
 
 @pytest.fixture
 def embedded(make_app, tmp_path):
-    """An application with a database of its own in an instance folder of its own."""
+    """An application with the embedded database, in its own instance folder."""
     return make_app(DATABASE_URL=None, INSTANCE_PATH=str(tmp_path / "instance"))
 
 
@@ -29,7 +29,7 @@ def database(embedded, tmp_path):
 
 @pytest.fixture
 def flask(embedded):
-    """Run a command; returns its exit code and what it said."""
+    """Run a command; returns its exit code and its output."""
 
     def run(*words):
         result = embedded.test_cli_runner().invoke(args=[str(word) for word in words])
@@ -39,8 +39,8 @@ def flask(embedded):
 
 
 @pytest.fixture
-def person(embedded):
-    """Somebody who is signed in."""
+def user(embedded):
+    """A signed-in user."""
     return signed_in(embedded, "ada", new=True)
 
 
@@ -58,18 +58,16 @@ def titles(client):
 
 
 @pytest.fixture
-def backed_up(embedded, person, flask, tmp_path):
-    """A backup with one task in it, made while the server runs."""
-    person.post(TASKS, json={"title": "Before", "labels": ["home"]})
+def backed_up(embedded, user, flask, tmp_path):
+    """A backup with one task, made while the server runs."""
+    user.post(TASKS, json={"title": "Before", "labels": ["home"]})
     file = tmp_path / "backup.db"
     assert flask("backup", file) == (0, f"Wrote {file}. It does not include the keys of the instance folder.\n")
     return file
 
 
-def test_what_was_backed_up_comes_back_and_what_came_later_is_kept_beside_it(
-    embedded, person, flask, backed_up, database
-):
-    person.post(TASKS, json={"title": "After"})
+def test_restore_keeps_the_replaced_database_beside_it(embedded, user, flask, backed_up, database):
+    user.post(TASKS, json={"title": "After"})
     close(embedded)
     code, says = flask("restore", backed_up)
     assert code == 0, says
@@ -79,40 +77,40 @@ def test_what_was_backed_up_comes_back_and_what_came_later_is_kept_beside_it(
         assert {title for (title,) in old.execute("SELECT title FROM tasks")} == {"Before", "After"}
 
 
-def test_a_backup_is_one_file_that_only_its_owner_reads(backed_up):
+def test_backup_is_one_file_that_only_its_owner_can_read(backed_up):
     assert oct(backed_up.stat().st_mode & 0o777) == "0o600"
     assert [path.name for path in backed_up.parent.glob("backup*")] == ["backup.db"]
     assert b"PRIVATE" not in backed_up.read_bytes()
 
 
-def test_after_a_restore_all_sign_in_again(embedded, person, flask, backed_up):
+def test_after_a_restore_all_sign_in_again(embedded, user, flask, backed_up):
     close(embedded)
     flask("restore", backed_up)
-    answer = person.post("/api/v1/auth/refresh", json={"refresh_token": person.tokens["refresh_token"]})
-    assert (answer.status_code, answer.json["code"]) == (401, "invalid_refresh_token")
+    response = user.post("/api/v1/auth/refresh", json={"refresh_token": user.tokens["refresh_token"]})
+    assert (response.status_code, response.json["code"]) == (401, "invalid_refresh_token")
 
 
 def code(client, method="GET", path="/api/v1/me", **options):
-    answer = client.open(path, method=method, **options)
-    return answer.status_code, answer.json.get("code")
+    response = client.open(path, method=method, **options)
+    return response.status_code, response.json.get("code")
 
 
 REVOKED = (401, "token_revoked")
 
 
-def test_restore_revokes_every_token_that_was_issued_before(embedded, person, flask, backed_up):
+def test_restore_revokes_every_token_that_was_issued_before(embedded, user, flask, backed_up):
     later = signed_in(embedded, "later", new=True)  # an account that the backup lacks
     gone = signed_in(embedded, "ada")
     assert gone.post("/api/v1/auth/logout").status_code == 204
     close(embedded)
     assert flask("restore", backed_up)[0] == 0
-    for client in (person, gone, later):
+    for client in (user, gone, later):
         assert code(client) == REVOKED
         assert code(client, "POST", TASKS, json={"title": "Task"}) == REVOKED
     assert signed_in(embedded, "ada").get("/api/v1/me").status_code == 200  # in the same second
 
 
-def test_restoring_a_backup_twice_revokes_the_tokens_in_between(embedded, person, flask, backed_up):
+def test_restoring_a_backup_twice_revokes_the_tokens_in_between(embedded, user, flask, backed_up):
     between = []
     for _ in range(2):
         close(embedded)
@@ -124,7 +122,7 @@ def test_restoring_a_backup_twice_revokes_the_tokens_in_between(embedded, person
 
 
 @needs("admin")
-def test_restore_revokes_the_token_of_a_role_that_was_removed(embedded, person, flask, tmp_path):
+def test_restore_revokes_the_token_of_a_role_that_was_removed(embedded, user, flask, tmp_path):
     for name in ("bob", "ada"):
         if name == "bob":
             signed_in(embedded, name, new=True)
@@ -141,10 +139,8 @@ def test_restore_revokes_the_token_of_a_role_that_was_removed(embedded, person, 
 
 
 @needs("admin")
-def test_restore_names_deleted_accounts_and_they_are_erased_again_from_a_list(
-    embedded, person, flask, backed_up, tmp_path
-):
-    user_id = person.get("/api/v1/me").json["id"]
+def test_restore_names_deleted_accounts_for_erasure(embedded, user, flask, backed_up, tmp_path):
+    user_id = user.get("/api/v1/me").json["id"]
     assert flask("users", "delete", "ada", "--yes")[0] == 0
     erased = tmp_path / "erased.txt"
     erased.write_text(flask("users", "erased")[1])
@@ -159,11 +155,9 @@ def test_restore_names_deleted_accounts_and_they_are_erased_again_from_a_list(
 
 
 @needs("changes")
-def test_after_a_restore_no_version_comes_twice_and_who_follows_changes_starts_again(
-    embedded, person, flask, backed_up
-):
-    task = person.post(TASKS, json={"title": "After"}).json
-    cursor = person.get("/api/v1/changes").json["cursor"]
+def test_restore_reuses_no_version_and_expires_cursors(embedded, user, flask, backed_up):
+    task = user.post(TASKS, json={"title": "After"}).json
+    cursor = user.get("/api/v1/changes").json["cursor"]
     close(embedded)
     flask("restore", backed_up)
     again = signed_in(embedded, "ada")
@@ -176,16 +170,16 @@ def test_after_a_restore_no_version_comes_twice_and_who_follows_changes_starts_a
 
 @pytest.fixture
 def ledgers(embedded):
-    """Four people who write without end; returns, for each, the ids of what was acknowledged."""
-    people = [signed_in(embedded, f"writer-{number}", new=True) for number in range(4)]
-    written, stop = [[] for _ in people], threading.Event()
+    """Four users who add tasks all the time; returns the ids of the acknowledged tasks of each."""
+    users = [signed_in(embedded, f"writer-{number}", new=True) for number in range(4)]
+    written, stop = [[] for _ in users], threading.Event()
 
     def write(client, ledger):
         while not stop.is_set():
-            answer = client.post(TASKS, json={"title": "Task", "labels": [f"label {len(ledger) % 5}"]})
-            ledger.append(answer.json["id"].replace("-", ""))
+            response = client.post(TASKS, json={"title": "Task", "labels": [f"label {len(ledger) % 5}"]})
+            ledger.append(response.json["id"].replace("-", ""))
 
-    threads = [threading.Thread(target=write, args=pair) for pair in zip(people, written, strict=True)]
+    threads = [threading.Thread(target=write, args=pair) for pair in zip(users, written, strict=True)]
     for thread in threads:
         thread.start()
     yield written
@@ -200,9 +194,7 @@ HALVES = """
 """
 
 
-def test_a_backup_while_others_write_has_all_that_was_acknowledged_before_and_nothing_by_halves(
-    embedded, ledgers, tmp_path
-):
+def test_backup_during_writes_is_consistent(embedded, ledgers, tmp_path):
     wait_until(lambda: sum(map(len, ledgers)) > 50)
     before = {row_id for ledger in ledgers for row_id in ledger}
     process = flask_process("backup", str(tmp_path / "backup.db"), TASKAPI_INSTANCE_PATH=embedded.instance_path)
@@ -216,14 +208,14 @@ def test_a_backup_while_others_write_has_all_that_was_acknowledged_before_and_no
     assert len(there) < len(after)
 
 
-def test_a_backup_is_written_over_nothing(flask, tmp_path):
+def test_backup_never_overwrites_a_file(flask, tmp_path):
     file = tmp_path / "backup.db"
     file.write_text("a diary")
     assert flask("backup", file) == (1, f"Error: {file} already exists, and is not overwritten.\n")
     assert file.read_text() == "a diary"
 
 
-def test_where_a_backup_cannot_be_written_that_is_told_in_a_line(flask, tmp_path):
+def test_failed_backup_is_a_one_line_error(flask, tmp_path):
     code, says = flask("backup", tmp_path / "nowhere" / "backup.db")
     assert code == 1
     assert "cannot be written: No such file or directory." in says
@@ -237,7 +229,8 @@ def damage(file):
 
 def make_it_newer(file):
     with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("DELETE FROM alembic_version")
+        connection.execute("INSERT INTO alembic_version VALUES ('9999')")
 
 
 def make_it_of_no_version(file):
@@ -262,7 +255,7 @@ MISHAPS = {
 
 
 @pytest.mark.parametrize("mishap", MISHAPS)
-def test_what_is_no_good_backup_is_not_restored_and_changes_nothing(person, embedded, flask, backed_up, mishap):
+def test_damaged_backup_is_rejected_and_changes_nothing(user, embedded, flask, backed_up, mishap):
     spoil, says = MISHAPS[mishap]
     spoil(backed_up)
     close(embedded)
@@ -270,18 +263,18 @@ def test_what_is_no_good_backup_is_not_restored_and_changes_nothing(person, embe
     assert code == 1
     assert said.startswith(f"Error: {backed_up} {says}")
     assert said.count("\n") == 1
-    assert titles(person) == {"Before"}
+    assert titles(user) == {"Before"}
     assert list(Path(embedded.instance_path).glob("taskapi.db.*")) == []
 
 
-def test_nothing_is_restored_under_a_running_server(person, flask, backed_up, database):
-    assert titles(person) == {"Before"}  # its connections stay open
+def test_nothing_is_restored_under_a_running_server(user, flask, backed_up, database):
+    assert titles(user) == {"Before"}  # its connections stay open
     assert flask("restore", backed_up) == (1, f"Error: {database} is in use: stop the server first.\n")
-    assert person.post(TASKS, json={"title": "After"}).status_code == 201
+    assert user.post(TASKS, json={"title": "After"}).status_code == 201
 
 
-def test_a_backup_of_a_database_with_pages_of_another_size_comes_back(embedded, person, flask, backed_up):
-    person.post(TASKS, json={"title": "After"})
+def test_backup_with_another_page_size_is_restored(embedded, user, flask, backed_up):
+    user.post(TASKS, json={"title": "After"})
     with closing(sqlite3.connect(backed_up)) as connection:
         connection.executescript("PRAGMA page_size = 8192; VACUUM")
     close(embedded)
@@ -290,12 +283,12 @@ def test_a_backup_of_a_database_with_pages_of_another_size_comes_back(embedded, 
     assert titles(signed_in(embedded, "ada")) == {"Before"}
 
 
-def test_a_database_that_is_damaged_is_replaced_once_it_is_out_of_the_way(make_app, embedded, backed_up, database):
+def test_damaged_database_can_be_replaced(make_app, embedded, backed_up, database):
     close(embedded)
     database.rename(database.with_name("damaged.db"))
-    anew = make_app(DATABASE_URL=None, INSTANCE_PATH=embedded.instance_path)
-    assert anew.test_cli_runner().invoke(args=["restore", str(backed_up)]).exit_code == 0
-    assert titles(signed_in(anew, "ada")) == {"Before"}
+    restored = make_app(DATABASE_URL=None, INSTANCE_PATH=embedded.instance_path)
+    assert restored.test_cli_runner().invoke(args=["restore", str(backed_up)]).exit_code == 0
+    assert titles(signed_in(restored, "ada")) == {"Before"}
 
 
 @pytest.mark.parametrize("command", ["backup", "restore"])

@@ -1,4 +1,4 @@
-"""POST /tasks/batch: all of it, or none."""
+"""POST /tasks/batch: all operations, or none."""
 
 import pytest
 
@@ -15,15 +15,15 @@ def titles(owner):
 
 
 def test_batch_applies_operations_in_order(owner, task):
-    answer = batch(
+    response = batch(
         owner,
         {"op": "create", "data": {"title": "New", "labels": ["home"]}},
         {"op": "update", "id": task["id"], "data": {"title": "Changed"}},
         {"op": "update", "id": task["id"], "data": {"priority": "high"}},
         {"op": "delete", "id": task["id"]},
     )
-    assert answer.status_code == 200, answer.text
-    created, changed, again, deleted = answer.json["results"]
+    assert response.status_code == 200, response.text
+    created, changed, again, deleted = response.json["results"]
     assert created["data"] == owner.get(f"/api/v1/tasks/{created['id']}").json
     assert (changed["data"]["title"], again["data"]["title"], again["data"]["priority"]) == (
         "Changed",
@@ -31,7 +31,7 @@ def test_batch_applies_operations_in_order(owner, task):
         "high",
     )
     assert created["data"]["version"] < changed["data"]["version"] < again["data"]["version"]
-    assert deleted == {"op": "delete", "id": task["id"], "data": None}
+    assert deleted == {"op": "delete", "id": task["id"]}
     assert titles(owner) == ["New"]
 
 
@@ -45,23 +45,23 @@ def test_batch_applies_operations_in_order(owner, task):
     ],
 )
 def test_failed_operation_is_named_and_nothing_changes(owner, task, operation, status):
-    answer = batch(owner, {"op": "create", "data": {"title": "New"}}, {"op": "delete", "id": task["id"]}, operation)
-    assert (answer.status_code, answer.json["index"]) == (status, 2)
+    response = batch(owner, {"op": "create", "data": {"title": "New"}}, {"op": "delete", "id": task["id"]}, operation)
+    assert (response.status_code, response.json["index"]) == (status, 2)
     assert titles(owner) == [task["title"]]
 
 
 def test_batch_cannot_reach_a_task_of_another_user(signed_in, owner, task):
-    answer = batch(signed_in(), {"op": "delete", "id": task["id"]})
-    assert (answer.status_code, answer.json["code"], answer.json["index"]) == (404, "not_found", 0)
+    response = batch(signed_in(), {"op": "delete", "id": task["id"]})
+    assert (response.status_code, response.json["code"], response.json["index"]) == (404, "not_found", 0)
 
 
 def test_batch_with_an_older_version_is_412(owner, task):
-    answer = batch(
+    response = batch(
         owner,
         {"op": "create", "data": {"title": "New"}},
         {"op": "update", "id": task["id"], "if_match": task["version"] - 1, "data": {"title": "Changed"}},
     )
-    assert (answer.status_code, answer.json["index"], answer.json["current"]) == (412, 1, task)
+    assert (response.status_code, response.json["index"], response.json["current"]) == (412, 1, task)
     assert titles(owner) == [task["title"]]
     right = batch(owner, {"op": "update", "id": task["id"], "if_match": task["version"], "data": {"title": "Changed"}})
     assert right.json["results"][0]["data"]["title"] == "Changed"
@@ -85,9 +85,9 @@ def test_batch_with_an_older_version_is_412(owner, task):
     ],
 )
 def test_invalid_operation_is_reported_by_its_index(owner, operation, field):
-    answer = batch(owner, {"op": "create", "data": {"title": "New"}}, operation)
-    assert answer.status_code == 422
-    assert list(answer.json["errors"]["json"]["operations"]["1"]) == [field]
+    response = batch(owner, {"op": "create", "data": {"title": "New"}}, operation)
+    assert response.status_code == 422
+    assert list(response.json["errors"]["json"]["operations"]["1"]) == [field]
     assert titles(owner) == []
 
 
@@ -97,8 +97,8 @@ def test_batch_has_1_to_100_operations(owner, count):
 
 
 def test_batch_of_100_operations_succeeds(owner):
-    answer = batch(owner, *[{"op": "create", "data": {"title": f"{i:02}", "labels": ["home"]}} for i in range(100)])
-    assert [result["data"]["title"] for result in answer.json["results"]] == [f"{i:02}" for i in range(100)]
+    response = batch(owner, *[{"op": "create", "data": {"title": f"{i:02}", "labels": ["home"]}} for i in range(100)])
+    assert [result["data"]["title"] for result in response.json["results"]] == [f"{i:02}" for i in range(100)]
     assert len(owner.get("/api/v1/tasks?limit=100").json["items"]) == 100
 
 

@@ -59,10 +59,9 @@ def test_create_patch_and_response_have_separate_schemas(document):
     schemas = document["components"]["schemas"]
     for name in ("Task", "Project", "Label"):
         assert {name, f"{name}Create", f"{name}Patch"} <= schemas.keys()
-        read_only = {field for field, schema in schemas[name]["properties"].items() if schema.get("readOnly")}
-        assert {"id", "version", "created_at"} <= read_only
-        for body in ("Create", "Patch"):
-            assert schemas[f"{name}{body}"]["properties"].keys() == schemas[name]["properties"].keys() - read_only
+        shown, created, changed = (schemas[f"{name}{kind}"]["properties"].keys() for kind in ("", "Create", "Patch"))
+        assert created == changed < shown
+        assert {"id", "version", "created_at"} <= shown - created
 
 
 @pytest.fixture
@@ -74,7 +73,7 @@ def made(signed_in):
         if path == "/api/v1/me":
             return admin, path
         if path in ACCOUNTS:
-            body = {"username": f"person-{secrets.token_hex(4)}", "password": PASSWORD, "name": "Charles"}
+            body = {"username": f"user-{secrets.token_hex(4)}", "password": PASSWORD, "name": "Charles"}
             return admin, admin.post("/api/v1/admin/users", json=body).headers["Location"]
         return admin, admin.post(path.rpartition("/")[0], json=COLLECTIONS[path]).headers["Location"]
 
@@ -88,8 +87,8 @@ def test_every_patch_accepts_the_response_of_get(document, made, subtests):
         with subtests.test(path=path):
             client, url = made(path)
             shown = client.get(url).json
-            answer = client.patch(url, json=shown)
-            assert (answer.status_code, answer.json) == (200, shown)
+            response = client.patch(url, json=shown)
+            assert (response.status_code, response.json) == (200, shown)
             assert client.get(url).json == shown
 
 
@@ -101,8 +100,8 @@ def test_read_only_fields_are_ignored_by_every_patch(document, made, subtests):
             writable = expanded(document, document["paths"][path]["patch"]["requestBody"]["content"])
             read_only = [name for name in shown if f'"{name}": {{' not in writable]
             assert read_only
-            answer = client.patch(url, json={name: ["anything", {"at": "all"}] for name in read_only})
-            assert (answer.status_code, answer.json) == (200, shown)
+            response = client.patch(url, json={name: ["anything", {"at": "all"}] for name in read_only})
+            assert (response.status_code, response.json) == (200, shown)
 
 
 @pytest.mark.parametrize("path", COLLECTIONS)
@@ -111,7 +110,7 @@ def test_resource_that_was_read_can_be_created_again(made, path):
     shown = client.get(url).json
     again = client.post(path.rpartition("/")[0], json=shown | {"name": "Other"} if "name" in shown else shown)
     assert again.status_code == 201
-    fresh = {"id", "created_at", "updated_at", "completed_at", "version", "name"}
+    fresh = {"id", "position", "created_at", "updated_at", "completed_at", "version", "name"}
     assert {name: again.json[name] for name in shown.keys() - fresh} == {
         name: shown[name] for name in shown.keys() - fresh
     }
@@ -126,15 +125,15 @@ def test_resource_that_was_read_can_be_restored(owner, kind):
     owner.delete(url)
     for body in (created.json, owner.get(url).json, created.json | {"name": "Yard", "color": "#ffffff"}):
         owner.delete(url)
-        answer = owner.post(f"{url}/restore", json=body)
-        assert (answer.status_code, answer.json["deleted_at"]) == (200, None), answer.text
-        assert (answer.json["name"], answer.json["color"]) == (body["name"], "#112233")
+        response = owner.post(f"{url}/restore", json=body)
+        assert (response.status_code, response.json["deleted_at"]) == (200, None), response.text
+        assert (response.json["name"], response.json["color"]) == (body["name"], "#112233")
     assert owner.post(f"{url}/restore", json=created.json | {"nonsense": 1}).status_code == 422
 
 
 def shown_again(client, path, shown):
     """Send an account that was read to `path`; return the new account without its new values."""
-    body = shown | {"username": f"person-{secrets.token_hex(4)}", "password": PASSWORD}
+    body = shown | {"username": f"user-{secrets.token_hex(4)}", "password": PASSWORD}
     again = client.post(path, json=body)
     assert again.status_code == 201, again.text
     assert (again.json["username"], again.json["id"] == shown["id"]) == (body["username"], False)
@@ -159,7 +158,7 @@ def test_account_that_its_owner_read_can_be_registered_again(made):
 @needs("admin")
 def test_account_created_inactive_cannot_sign_in_and_the_log_says_so(made):
     client, _ = made("/api/v1/me")
-    body = {"username": f"person-{secrets.token_hex(4)}", "password": PASSWORD, "active": False}
+    body = {"username": f"user-{secrets.token_hex(4)}", "password": PASSWORD, "active": False}
     created = client.post("/api/v1/admin/users", json=body).json
     assert created["active"] is False
     credentials = {"username": body["username"], "password": PASSWORD}
@@ -173,8 +172,8 @@ def test_task_that_was_read_can_be_sent_back_in_a_batch(owner, task):
         {"op": "update", "id": task["id"], "if_match": task["version"], "data": task},
         {"op": "create", "data": task},
     ]
-    answer = owner.post("/api/v1/tasks/batch", json={"operations": operations})
-    updated, created = (result["data"] for result in answer.json["results"])
+    response = owner.post("/api/v1/tasks/batch", json={"operations": operations})
+    updated, created = (result["data"] for result in response.json["results"])
     assert updated == task
     assert created["id"] != task["id"]
 
@@ -183,7 +182,7 @@ def test_unknown_field_beside_read_only_ones_is_422(document, made, subtests):
     for path in patches(document):
         with subtests.test(path=path):
             client, url = made(path)
-            answer = client.patch(url, json={"id": "x", "created_at": 1, "owner_id": "x", "nonsense": 1})
-            assert answer.status_code == 422
-            assert answer.json["errors"]["json"].keys() == {"owner_id", "nonsense"}
-            assert answer.json["detail"] == "The request has invalid values: nonsense, owner_id."
+            response = client.patch(url, json={"id": "x", "created_at": 1, "owner_id": "x", "nonsense": 1})
+            assert response.status_code == 422
+            assert response.json["errors"]["json"].keys() == {"owner_id", "nonsense"}
+            assert response.json["detail"] == "The request has invalid values: nonsense, owner_id."

@@ -1,4 +1,4 @@
-"""No request waits for PostgreSQL for ever: not for a frozen one, a slow statement, a lock, or a connection."""
+"""No request waits for PostgreSQL without a limit: a frozen server, a slow statement, a lock, or a connection."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +23,7 @@ BOUND = (
 
 @pytest.fixture(scope="module")
 def server():
-    """A PostgreSQL of the module's own."""
+    """A PostgreSQL server for this module."""
     if not Postgres.program("initdb"):
         unavailable("PostgreSQL's initdb")
     server = Postgres()
@@ -34,13 +34,13 @@ def server():
 
 @pytest.fixture(scope="module")
 def url(server):
-    """The address of an empty database on it."""
+    """The URL of an empty database on the server."""
     return f"{server.new_database()}?connect_timeout=2"
 
 
 @pytest.fixture(scope="module")
 def app(make_app, url):
-    """An application that waits for a second."""
+    """An application with a database timeout of one second."""
     app = make_app(DATABASE_URL=url, DATABASE_TIMEOUT_SECONDS=1, DATABASE_POOL_SIZE=4)
     with app.app_context():
         upgrade(revision="heads")
@@ -48,13 +48,13 @@ def app(make_app, url):
 
 
 def taken(act):
-    """Return what an act comes to, and how many seconds it takes."""
+    """Return the result of a function, and how many seconds it took."""
     started = time.monotonic()
     return act(), time.monotonic() - started
 
 
-def is_unavailable(answer):
-    return (answer.status_code, answer.json["code"]) == (503, "unavailable")
+def is_unavailable(response):
+    return (response.status_code, response.json["code"]) == (503, "unavailable")
 
 
 def sleeping(app):
@@ -68,53 +68,53 @@ def another(app, owner):
     return client
 
 
-def test_while_it_is_frozen_every_request_is_refused_soon_and_none_afterwards(app, server, owner, task):
+def test_frozen_database_fails_requests_only_while_frozen(app, server, owner, task):
     acts = [lambda c: c.get(TASKS), lambda c: c.post(TASKS, json={"title": "Task"})] * 6
     with ThreadPoolExecutor(len(acts)) as pool:
         server.freeze()
         try:
-            answers = list(pool.map(lambda act: taken(lambda: act(another(app, owner))), acts))
+            responses = list(pool.map(lambda act: taken(lambda: act(another(app, owner))), acts))
         finally:
             server.thaw()
-    assert all(is_unavailable(answer) for answer, _ in answers)
-    assert max(seconds for _, seconds in answers) < BOUND
+    assert all(is_unavailable(response) for response, _ in responses)
+    assert max(seconds for _, seconds in responses) < BOUND
     assert [owner.get(f"{TASKS}/{task['id']}").status_code for _ in range(8)] == [200] * 8
 
 
-def test_a_read_that_takes_too_long_is_ended_on_the_server_too(app):
+def test_slow_read_is_cancelled_on_the_server(app):
     with app.test_request_context(), pytest.raises(OperationalError):
         reader().execute(SLEEP)
     wait_until(lambda: sleeping(app) == 0, BOUND)
 
 
-def test_a_write_that_takes_too_long_is_ended_by_the_server(app):
+def test_slow_write_is_cancelled_by_the_server(app):
     with app.test_request_context(), pytest.raises(OperationalError, match="statement timeout"):
         db.session.execute(SLEEP)
     assert sleeping(app) == 0
 
 
-def test_a_writer_waits_for_another_no_longer_than_that(app, server, owner, task):
+def test_writer_waits_for_a_lock_only_for_the_timeout(app, server, owner, task):
     with app.app_context(), db.engine.connect() as connection:
         connection.exec_driver_sql("ALTER TABLE tombstones DISABLE TRIGGER USER")  # takes a lock, and keeps it
-        answer, seconds = taken(lambda: owner.delete(f"{TASKS}/{task['id']}?permanent=true"))
-    assert is_unavailable(answer)
+        response, seconds = taken(lambda: owner.delete(f"{TASKS}/{task['id']}?permanent=true"))
+    assert is_unavailable(response)
     assert seconds < BOUND
     assert owner.delete(f"{TASKS}/{task['id']}?permanent=true").status_code == 204
 
 
-def test_a_request_that_is_gone_holds_its_locks_for_half_a_minute_and_no_longer(app):
+def test_abandoned_request_holds_its_locks_at_most_30_s(app):
     show = sa.text("SHOW idle_in_transaction_session_timeout")
     with app.test_request_context():
         assert db.session.execute(show).scalar_one() == "30s"
 
 
-def test_a_command_may_take_its_time(app):
+def test_command_has_no_statement_timeout(app):
     with app.app_context():
         for connection in (reader(), db.session):
             assert connection.execute(sa.text("SELECT 1 FROM pg_sleep(2.2)")).scalar_one() == 1
 
 
-def test_a_connection_that_was_ended_while_it_lay_idle_is_not_used(app, server, owner):
+def test_connection_closed_while_idle_is_not_used(app, server, owner):
     owner.post(TASKS, json={"title": "Task"})
     ended = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname LIKE 'taskapi%'"
     server.execute(ended)  # and waits until they are
@@ -123,7 +123,7 @@ def test_a_connection_that_was_ended_while_it_lay_idle_is_not_used(app, server, 
 
 
 @pytest.mark.parametrize("engine", [None, READER])
-def test_a_process_takes_so_many_connections_and_no_more(app, engine):
+def test_process_opens_at_most_its_number_of_connections(app, engine):
     with app.app_context():
         db.engines[engine].dispose()  # and with it what is kept
         pool = db.engines[engine].pool
@@ -135,7 +135,7 @@ def test_a_process_takes_so_many_connections_and_no_more(app, engine):
     assert pool.checkedin() == 4
 
 
-def test_workers_share_no_connection_that_was_made_before_they_were_forked(app, server, url, tmp_path):
+def test_forked_workers_share_no_connection(app, server, url, tmp_path):
     environment = {"TASKAPI_DATABASE_URL": url, "TASKAPI_INSTANCE_PATH": str(tmp_path)}
     with app.app_context():
         for engine in db.engines.values():

@@ -1,4 +1,4 @@
-"""The command line, run as a person runs it."""
+"""The command line."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -20,19 +20,19 @@ def flask(app):
 
 @pytest.fixture
 def sign_in(client):
-    """Sign an account in that the command line made."""
+    """Sign in to an account that a command has created."""
 
     def sign_in(username, password):
-        answer = client.post("/api/v1/auth/login", json={"username": username, "password": password})
-        assert answer.status_code == 200
-        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {answer.json['access_token']}"
+        response = client.post("/api/v1/auth/login", json={"username": username, "password": password})
+        assert response.status_code == 200
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {response.json['access_token']}"
         return client
 
     return sign_in
 
 
 @needs("admin")
-def test_an_account_made_on_the_command_line_signs_in_with_its_role(flask, sign_in):
+def test_account_created_by_a_command_signs_in_with_its_role(flask, sign_in):
     result = flask("users", "create", "Grace", "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
     assert (result.exit_code, result.output) == (0, "Created the account grace with the role admin.\n")
     assert sign_in("grace", PASSWORD).get("/api/v1/me").json["roles"] == ["admin"]
@@ -55,19 +55,19 @@ def test_names_and_passwords_have_the_rules_of_the_api_and_its_words(flask, name
     assert len(result.output.splitlines()) == 1
 
 
-def test_a_wrong_name_is_told_before_a_password_is_asked_for(flask):
+def test_invalid_username_is_reported_before_the_password_prompt(flask):
     assert "Password" not in flask("users", "create", "x").output
 
 
 @needs("admin")
-def test_a_taken_name_is_one_line(flask, new_person):
-    taken = new_person()
+def test_taken_username_is_a_one_line_error(flask, new_user):
+    taken = new_user()
     result = flask("users", "create", taken, "--password-stdin", stdin=PASSWORD)
     assert (result.exit_code, result.output) == (1, f"Error: The username {taken} is taken.\n")
 
 
 @needs("admin")
-def test_a_database_without_the_schema_is_one_line(make_app, new_database):
+def test_database_without_schema_is_a_one_line_error(make_app, new_database):
     runner = make_app(DATABASE_URL=new_database()).test_cli_runner()
     result = runner.invoke(args=["users", "create", "mary", "--password-stdin"], input=PASSWORD)
     assert result.exit_code == 1
@@ -138,7 +138,7 @@ def test_doctor_warns_of_what_kubernetes_sets_and_does_not_fail(flask, monkeypat
     assert line.startswith("warn  settings     TASKAPI_PORT, TASKAPI_SERVICE_HOST: set by Kubernetes for a Service")
 
 
-def test_start_warns_of_a_misspelt_setting_and_not_of_what_kubernetes_sets(make_app, monkeypatch, caplog):
+def test_start_warns_about_misspelt_settings_but_not_kubernetes_ones(make_app, monkeypatch, caplog):
     monkeypatch.setenv("TASKAPI_SERVICE_HOST", "10.0.0.1")
     monkeypatch.setenv("TASKAPI_TRUSTED_HOST", "example.org")
     make_app()

@@ -12,7 +12,7 @@ from taskapi.audit.models import AuditEntry
 from taskapi.database import reader
 from taskapi.security.keys import parse_key_set
 from tests.conftest import AppFactory
-from tests.key_sets import GOOD, REFUSED, KeySetFile, answer_to, new_key, pem, pem_of
+from tests.key_sets import GOOD, REFUSED, KeySetFile, new_key, pem, pem_of, try_token
 
 
 @pytest.fixture
@@ -71,14 +71,14 @@ def test_signing_key_is_not_retired(run, key_set_file: KeySetFile):
     assert "promote another first" in run("retire", kid_in(key_set_file, "signing")).output
 
 
-def test_revoked_key_is_refused_immediately(run, key_set_file: KeySetFile, make_app, enter, later):
+def test_revoked_key_is_refused_immediately(run, key_set_file: KeySetFile, make_app, new_token, advance_clock):
     app = make_app(JWT_KEYS=str(key_set_file.path))
-    token = enter(app)
+    token = new_token(app)
     kid = kid_in(key_set_file, "signing")
     assert run("revoke", kid).exit_code == 2
     assert run("revoke", kid, "--now").output == f"{kid} (ES256) is retired.\n"
-    later(2)
-    assert (answer_to(app, token), answer_to(app, enter(app))) == (REFUSED, GOOD)
+    advance_clock(2)
+    assert (try_token(app, token), try_token(app, new_token(app))) == (REFUSED, GOOD)
 
 
 def test_kid_prefix_can_start_with_a_hyphen(run, key_set_file: KeySetFile):
@@ -156,11 +156,11 @@ def test_verify_only_export_keeps_cursors_valid(run, key_set_file: KeySetFile):
     assert not any(key.private for key in key_set.keys.values())
 
 
-def test_key_set_of_a_secret_setting_is_exported(make_app: AppFactory, tmp_path: Path, enter):
+def test_key_set_of_a_secret_setting_is_exported(make_app: AppFactory, tmp_path: Path, new_token):
     app = make_app(JWT_SECRET_KEY="a secret of at least thirty-two bytes")
     path = tmp_path / "keys.json"
     path.write_text(app.test_cli_runner().invoke(args=["keys", "export"]).output)
-    assert answer_to(make_app(JWT_KEYS=str(path)), enter(app)) == GOOD
+    assert try_token(make_app(JWT_KEYS=str(path)), new_token(app)) == GOOD
 
 
 def test_key_set_outside_a_file_is_not_changed(make_app: AppFactory):

@@ -6,14 +6,14 @@ import pytest
 import time_machine
 
 from taskapi.security.tokens import CLAIMS, HEADER
-from tests.forging import SECRET, compact, opened, sign
+from tests.forging import SECRET, decode_token, sign, signing_input
 from tests.key_sets import new_key, public
 
 
 @pytest.fixture
-def inspect(served):
+def inspect(known_key_app):
     """Run `flask tokens inspect` on the instance that issued the token."""
-    runner = served.test_cli_runner()
+    runner = known_key_app.test_cli_runner()
     return lambda *words, stdin="": runner.invoke(args=["tokens", "inspect", *words], input=stdin)
 
 
@@ -32,7 +32,7 @@ def verdict(inspect):
 
 def test_inspect_explains_each_part_of_a_valid_token(inspect, token):
     result = inspect(stdin=f"{token}\n")
-    header, claims = opened(token)
+    header, claims = decode_token(token)
     lines = {line.split()[0]: line for line in result.output.splitlines() if line.startswith("  ")}
     assert result.exit_code == 0, result.output
     for name, value in {**header, **claims}.items():
@@ -44,13 +44,13 @@ def test_inspect_explains_each_part_of_a_valid_token(inspect, token):
 
 def test_inspect_aligns_the_columns_of_header_and_claims(inspect, token):
     lines = [line for line in inspect(stdin=token).output.splitlines() if line.startswith("  ")]
-    values = {**opened(token)[0], **opened(token)[1]}
+    values = {**decode_token(token)[0], **decode_token(token)[1]}
     columns = {len(line) - len(line[2:].partition(" ")[2].lstrip()) for line in lines if line.split()[0] in values}
     assert columns == {2 + max(map(len, values)) + 2}
 
 
 def test_inspect_shows_times_in_words(inspect, token):
-    _, claims = opened(token)
+    _, claims = decode_token(token)
     with time_machine.travel(claims["iat"] + 100, tick=False):
         lines = inspect(stdin=token).output.splitlines()
     assert [line.rpartition(", ")[2] for line in lines if line[2:5] in {"iat", "exp"}] == [
@@ -88,7 +88,7 @@ FORGED = {
 
 @pytest.mark.parametrize(("header", "claims", "why"), FORGED.values(), ids=FORGED)
 def test_inspect_shows_why_a_token_is_invalid(verdict, token, header, claims, why):
-    first, rest = opened(token)
+    first, rest = decode_token(token)
     rest |= {"iat": NOW, "nbf": NOW, "exp": NOW + 900, **claims}
     forged = sign({**first, **header}, {name: value for name, value in rest.items() if value is not None})
     with time_machine.travel(NOW, tick=False):
@@ -97,7 +97,7 @@ def test_inspect_shows_why_a_token_is_invalid(verdict, token, header, claims, wh
 
 def test_inspect_reports_the_first_check_that_fails(verdict, token):
     """The header is checked first, then the claims, the signature, and the expiry."""
-    header, claims = opened(token)
+    header, claims = decode_token(token)
     past = {**claims, "iat": 1_000_000, "exp": 1_000_900}
     wrong = "another secret that is long enough"
     assert verdict(sign({**header, "typ": "JWT"}, {**past, "aud": "x"}, wrong))[1] == "its typ is not at+jwt"
@@ -112,7 +112,7 @@ def test_inspect_ignores_a_byte_order_mark(inspect, token):
 
 
 def test_inspect_marks_unverified_claims(inspect, token):
-    header, claims = opened(token)
+    header, claims = decode_token(token)
     output = inspect(stdin=sign(header, {**claims, "roles": ["admin"]}, "another")).output
     assert "claims, not verified" in output
     assert "not verified: Signature verification failed" in output
@@ -133,7 +133,7 @@ def test_inspect_shows_why_a_token_is_malformed(verdict, text, why):
 
 
 def test_inspect_escapes_control_characters(inspect, token):
-    header, claims = opened(token)
+    header, claims = decode_token(token)
     strange = {"name": "\x1b[2Jada\n  name  root", "iat": 10**300, "exp": -1, "sub": ["\ud800"]}
     result = inspect(stdin=sign(header, {**claims, **strange}))
     assert result.exit_code == 1
@@ -141,9 +141,9 @@ def test_inspect_escapes_control_characters(inspect, token):
     assert "\x1b" not in result.output
 
 
-def test_inspect_reports_a_revoked_token(inspect, served, new_person):
-    client = served.test_client()
-    credentials = {"username": new_person(), "password": "correct horse battery staple"}
+def test_inspect_reports_a_revoked_token(inspect, known_key_app, new_user):
+    client = known_key_app.test_client()
+    credentials = {"username": new_user(), "password": "correct horse battery staple"}
     token = client.post("/api/v1/auth/login", json=credentials).json["access_token"]
     assert inspect(stdin=token).exit_code == 0
     assert client.post("/api/v1/auth/logout", headers={"Authorization": f"Bearer {token}"}).status_code == 204
@@ -152,9 +152,9 @@ def test_inspect_reports_a_revoked_token(inspect, served, new_person):
     assert "verified by the key" in result.output
 
 
-def test_inspect_works_on_a_verify_only_instance(serve, enter, make_app, tmp_path):
+def test_inspect_works_on_a_verify_only_instance(serve, new_token, make_app, tmp_path):
     key = new_key("EdDSA")
-    token = enter(serve(key))
+    token = new_token(serve(key))
     (tmp_path / "public.json").write_text(json.dumps({"keys": [public(key)]}))
     runner = make_app(JWT_KEYS=str(tmp_path / "public.json")).test_cli_runner()
     assert (
@@ -163,20 +163,20 @@ def test_inspect_works_on_a_verify_only_instance(serve, enter, make_app, tmp_pat
     )
 
 
-def test_inspect_reports_algorithm_confusion(serve, enter):
+def test_inspect_reports_algorithm_confusion(serve, new_token):
     key = new_key("ES256")
     app = serve(key)
-    header, claims = opened(enter(app))
-    forged = compact({**header, "alg": "HS256"}, claims) + ".AAAA"
+    header, claims = decode_token(new_token(app))
+    forged = signing_input({**header, "alg": "HS256"}, claims) + ".AAAA"
     output = app.test_cli_runner().invoke(args=["tokens", "inspect", forged]).output
     assert "token_invalid: its alg is not ES256, the algorithm of its key" in output
 
 
 @pytest.fixture
-def response(served, new_person):
+def response(known_key_app, new_user):
     """The response to a sign-in."""
-    credentials = {"username": new_person(), "password": "correct horse battery staple"}
-    return lambda **options: served.test_client().post("/api/v1/auth/login", json=credentials | options)
+    credentials = {"username": new_user(), "password": "correct horse battery staple"}
+    return lambda **options: known_key_app.test_client().post("/api/v1/auth/login", json=credentials | options)
 
 
 def test_inspect_recognizes_a_refresh_token(inspect, verdict, response):

@@ -1,4 +1,4 @@
-"""Settings: where they come from, which wins, and what is refused, all at once and by name."""
+"""Settings: their sources, which source wins, and invalid ones, which are all reported by name."""
 
 import secrets
 from pathlib import Path
@@ -58,32 +58,32 @@ def test_each_source_is_stronger_than_the_one_before(folder, setenv):
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
-def test_a_secret_is_read_from_a_file_without_its_line_end(folder, setenv, end):
+def test_secret_file_is_read_without_its_line_end(folder, setenv, end):
     (folder / "key").write_bytes(f"{STRONG}{end}".encode())
     setenv(JWT_SECRET_KEY_FILE=folder / "key")
     assert load().jwt_secret_key == STRONG
 
 
-def test_the_environments_file_is_stronger_than_the_plain_value_in_dotenv(folder, setenv):
+def test_file_variable_overrides_dotenv(folder, setenv):
     (folder / ".env").write_text("TASKAPI_BCRYPT_ROUNDS=6\n")
     (folder / "rounds").write_text("7\n")
     setenv(BCRYPT_ROUNDS_FILE=folder / "rounds")
     assert load().bcrypt_rounds == 7
 
 
-def test_a_bare_database_url_counts_unless_ours_is_set_too(setenv, monkeypatch):
+def test_plain_database_url_is_the_fallback(setenv, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgres://bare/db")
     assert load().database_url == "postgres://bare/db"
     setenv(DATABASE_URL="postgresql://ours/db")
     assert load().database_url == "postgresql://ours/db"
 
 
-def test_an_empty_value_counts_as_none(setenv):
+def test_empty_value_counts_as_unset(setenv):
     setenv(BCRYPT_ROUNDS="", DATABASE_URL="")
     assert (load().bcrypt_rounds, load().embedded) == (12, True)
 
 
-def test_all_errors_are_told_at_once_and_by_name(setenv):
+def test_all_errors_are_reported_at_once_by_name(setenv):
     setenv(BCRYPT_ROUNDS="many", ENV="staging", REGISTRATION_ENABLED="yes", MAX_BODY_BYTES_FILE="/nowhere")
     lines = refusal(PASSWORD_MIN_LENGTH=3, JWT_SECRET_KEY="short").splitlines()
     assert [line.split(":")[0].removeprefix("TASKAPI_") for line in lines] == [
@@ -97,16 +97,16 @@ def test_all_errors_are_told_at_once_and_by_name(setenv):
 
 
 @pytest.mark.parametrize("value", ["1.5", " 5", "1_0", "5 rounds", "\N{ARABIC-INDIC DIGIT FIVE}", 5.5, True])
-def test_a_whole_number_is_written_in_digits(value):
+def test_integer_is_written_in_digits(value):
     assert "must be a whole number" in refusal(BCRYPT_ROUNDS=value).lower()
 
 
 @pytest.mark.parametrize("value", ["1", "yes", "True", "on"])
-def test_a_boolean_is_true_or_false(value):
+def test_boolean_is_true_or_false(value):
     assert refusal(REGISTRATION_ENABLED=value) == "TASKAPI_REGISTRATION_ENABLED: Must be true or false."
 
 
-def test_a_list_is_comma_separated(setenv):
+def test_list_is_comma_separated(setenv):
     setenv(TRUSTED_HOSTS="a.example, b.example,")
     assert load().trusted_hosts == ("a.example", "b.example")
     assert load(TRUSTED_HOSTS=["c.example"]).trusted_hosts == ("c.example",)
@@ -116,24 +116,24 @@ def test_a_list_is_comma_separated(setenv):
 @pytest.mark.parametrize(
     "url", ["mysql://host/db", "sqlite://", "sqlite:///:memory:", "tasks.db", "postgresql://user:hidden@host:port/db"]
 )
-def test_a_database_that_cannot_be_used_is_refused_without_repeating_its_url(url):
+def test_invalid_database_url_is_rejected_without_repeating_it(url):
     message = refusal(DATABASE_URL=url)
     assert message.startswith("TASKAPI_DATABASE_URL: ")
     assert "hidden" not in message
 
 
 @pytest.mark.parametrize("url", ["localhost:6379", "redis://:hidden@host:port/0", "http://host"])
-def test_a_redis_that_cannot_be_used_is_refused_without_repeating_its_url(url):
+def test_invalid_redis_url_is_rejected_without_repeating_it(url):
     assert refusal(REDIS_URL=url) == "TASKAPI_REDIS_URL: Must be redis://…, rediss://… or unix://…."
 
 
-def test_misspelt_names_of_the_environment_are_known_and_those_of_the_tests_are_none(folder, setenv):
+def test_misspelt_environment_names_are_found(folder, setenv):
     (folder / ".env").write_text("TASKAPI_BCRYPT_ROUNDZ=6\n")
     setenv(LOG_LEVLE="info", TEST_DATABASE_URL="postgresql:///", REQUIRE_SERVICES="1", JWT_SECRET_KEY_FILE="/key")
     assert unknown_names() == ["TASKAPI_BCRYPT_ROUNDZ", "TASKAPI_LOG_LEVLE"]
 
 
-def test_names_that_kubernetes_sets_are_told_from_misspelt_ones(setenv):
+def test_kubernetes_names_are_not_reported_as_misspelt(setenv):
     links = {
         "SERVICE_HOST": "10.0.0.1", "SERVICE_PORT": "8000", "SERVICE_PORT_HTTP": "8000", "PORT": "tcp://10.0.0.1:8000",
         "PORT_8000_TCP": "tcp://10.0.0.1:8000", "PORT_8000_TCP_PROTO": "tcp", "PORT_8000_TCP_PORT": "8000",
@@ -151,7 +151,7 @@ TEXT_ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"]
 
 
 def encoded(text, encoding):
-    """The text as Windows programs write it: with the mark that UTF-16 needs, and their line ends."""
+    """Return text as Windows programs write it: with a byte order mark for UTF-16, and CRLF."""
     mark = "\ufeff" if encoding in {"utf-16-le", "utf-16-be"} else ""
     return (mark + text.replace("\n", "\r\n")).encode(encoding)
 
@@ -210,21 +210,21 @@ def test_production_refuses_a_key_file_that_others_may_use(folder, setenv, name,
         assert not load(**settings | {"ENV": "development"}).production
 
 
-def test_a_misspelt_name_in_a_file_or_an_override_is_refused(folder):
+def test_misspelt_name_in_a_file_or_override_is_rejected(folder):
     (folder / "config.py").write_text("BCRYPT_ROUNDZ = 5\n")
     message = refusal(LOG_LEVLE="info")
     assert "BCRYPT_ROUNDZ" in message
     assert "LOG_LEVLE" in message
 
 
-def test_a_config_file_that_fails_is_one_line(folder):
+def test_failing_config_file_is_a_one_line_error(folder):
     (folder / "config.py").write_text("BCRYPT_ROUNDS = \n")
     message = refusal()
     assert message.startswith(f"{folder / 'config.py'}: Cannot be run: SyntaxError")
     assert "\n" not in message
 
 
-def test_an_instance_folder_that_cannot_be_made_is_one_line(folder):
+def test_uncreatable_instance_folder_is_a_one_line_error(folder):
     (folder / "file").touch()
     message = refusal(INSTANCE_PATH=str(folder / "file" / "instance"))
     assert message.startswith("TASKAPI_INSTANCE_PATH: The folder ")
@@ -258,7 +258,7 @@ def test_production_does_not_start_without(name):
         "x" * 64,
     ],
 )
-def test_production_refuses_a_well_known_or_guessable_key_without_repeating_it(key):
+def test_production_rejects_a_guessable_key_without_repeating_it(key):
     message = refusal(**PRODUCTION | {"JWT_SECRET_KEY": key})
     assert message == "TASKAPI_JWT_SECRET_KEY: Is well known or easily guessed."
 
@@ -271,13 +271,22 @@ def test_production_takes_random_keys(make, size):
     assert load(**PRODUCTION | {"JWT_SECRET_KEY": key}).jwt_secret_key == key
 
 
+@pytest.mark.parametrize("value", ["1", "true"])
+def test_production_does_not_start_in_debug_mode(monkeypatch, value):
+    monkeypatch.setenv("FLASK_DEBUG", value)
+    assert refusal(**PRODUCTION).startswith("TASKAPI_ENV: FLASK_DEBUG must not be set in production")
+    assert not load(**PRODUCTION | {"ENV": "development"}).production
+    monkeypatch.setenv("FLASK_DEBUG", "0")
+    assert load(**PRODUCTION).production
+
+
 @pytest.mark.parametrize("env", ["development", "production"])
-def test_a_short_key_is_refused_everywhere(env):
+def test_short_key_is_rejected_in_every_environment(env):
     message = refusal(**PRODUCTION | {"ENV": env, "JWT_SECRET_KEY": secrets.token_hex(15)})
     assert message == "TASKAPI_JWT_SECRET_KEY: Must have at least 32 bytes (RFC 7518, section 3.2)."
 
 
-def test_a_pem_key_is_no_hmac_secret():
+def test_pem_key_is_rejected_as_hmac_secret():
     assert "PEM" in refusal(JWT_SECRET_KEY="-----BEGIN PUBLIC KEY-----\n" + STRONG)
 
 

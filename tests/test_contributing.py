@@ -1,4 +1,4 @@
-"""docs/contributing.md: the resource that it adds, added to a copy of the code, works and keeps to the rules."""
+"""docs/contributing.md: the resource of the page is added to a copy of the code, works, and follows the rules."""
 
 import os
 import re
@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from guides import ROOT, changed
+from guides import ROOT, apply_hunks
 
 from tests.conftest import TEST_DATABASE_URL
 
@@ -32,13 +32,13 @@ RULES = (
     "examples.py",
     "migrations.py::test_core_history_is_one_branch",
     "migrations.py::test_each_step_can_be_taken_back_and_forth",
-    "migrations.py::test_what_migrations_build_is_what_the_models_say",
+    "migrations.py::test_migrations_build_the_schema_of_the_models",
 )
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    """A copy of the code, with the page's files and lines in it, and its migration made as the page says."""
+    """A copy of the code with the files, changes and migration of the page."""
     folder = tmp_path_factory.mktemp("house")
     for name in FOLDERS:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -49,7 +49,7 @@ def copy(tmp_path_factory):
         (folder / name).write_text(text, encoding="utf-8")
     for part in DIFF.split("--- ")[1:]:
         name, *hunks = part.split("\n@@\n")
-        (folder / name).write_text(changed((folder / name).read_text(encoding="utf-8"), hunks), encoding="utf-8")
+        (folder / name).write_text(apply_hunks((folder / name).read_text(encoding="utf-8"), hunks), encoding="utf-8")
     for command in COMMANDS:
         run(folder, "flask", *command.split())
         if "migrate" in command:
@@ -67,7 +67,7 @@ def run(folder, *words):
     assert done.returncode == 0, f"{words}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
 
 
-def test_the_commands_are_there():
+def test_documented_commands_exist():
     assert [command.split()[1] for command in COMMANDS] == ["migrate", "upgrade", "check"]
 
 
@@ -75,6 +75,6 @@ def test_its_tests_pass_and_those_that_hold_for_every_route(copy):
     run(copy, "pytest", "-q", "-p", "no:cacheprovider", *(f"tests/test_{name}" for name in RULES))
 
 
-def test_it_is_as_clean_as_the_rest(copy):
+def test_example_resource_passes_lint_and_types(copy):
     run(copy, "ruff", "check", "taskapi")
     run(copy, "ruff", "format", "--check", "taskapi/notes", "taskapi/__init__.py", "tests/test_notes.py")

@@ -11,8 +11,8 @@ ORIGINS = (
 )  # fmt: skip
 
 
-def listed(answer, header):
-    return {name.strip().lower() for name in answer.headers[f"Access-Control-{header}"].split(",")}
+def listed(response, header):
+    return {name.strip().lower() for name in response.headers[f"Access-Control-{header}"].split(",")}
 
 
 def preflight(client, url, origin, method="GET", headers=""):
@@ -27,28 +27,28 @@ def front(make_app):
 
 
 def test_no_other_origin_can_read_responses_by_default(client):
-    answer = client.get(ME, headers={"Origin": "https://front.example"})
-    assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
+    response = client.get(ME, headers={"Origin": "https://front.example"})
+    assert not [name for name, _ in response.headers if name.startswith("Access-Control")]
 
 
 @pytest.mark.parametrize("origin", ORIGINS)
 def test_listed_origin_can_read_responses_with_credentials(front, origin):
-    answer = front.get(ME, headers={"Origin": origin})
-    assert answer.headers["Access-Control-Allow-Origin"] == origin
-    assert answer.headers["Access-Control-Allow-Credentials"] == "true"
-    assert "Origin" in answer.headers["Vary"]
+    response = front.get(ME, headers={"Origin": origin})
+    assert response.headers["Access-Control-Allow-Origin"] == origin
+    assert response.headers["Access-Control-Allow-Credentials"] == "true"
+    assert "Origin" in response.headers["Vary"]
 
 
 @pytest.mark.parametrize("url", [ME, "/api/v1/nothing", f"{TASKS}?limit=0"])
 def test_listed_origin_can_read_errors(front, url):
-    answer = front.get(url, headers={"Origin": ORIGINS[0]})
-    assert answer.status_code >= 400
-    assert answer.headers["Access-Control-Allow-Origin"] == ORIGINS[0]
+    response = front.get(url, headers={"Origin": ORIGINS[0]})
+    assert response.status_code >= 400
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGINS[0]
 
 
 def test_page_can_read_the_exposed_headers(front):
-    answer = front.get(ME, headers={"Origin": ORIGINS[0]})
-    assert listed(answer, "Expose-Headers") == {
+    response = front.get(ME, headers={"Origin": ORIGINS[0]})
+    assert listed(response, "Expose-Headers") == {
         "content-disposition", "etag", "idempotency-replayed", "link", "location", "ratelimit", "ratelimit-policy",
         "retry-after", "www-authenticate", "x-request-id",
     }  # fmt: skip
@@ -60,11 +60,11 @@ def test_page_can_send_api_tracing_and_configured_headers(front):
         "traceparent", "tracestate", "x-client-version", "x-csrf-token", "x-request-id", "x-trace",
     )  # fmt: skip
     url = f"{TASKS}/01a209e7-f68b-741c-8a7b-ef565a5bd3fe"
-    answer = preflight(front, url, "http://localhost:5173", "PATCH", ", ".join([*allowed, "x-other"]))
-    assert answer.status_code == 200
-    assert answer.headers["Access-Control-Allow-Origin"] == "http://localhost:5173"
-    assert listed(answer, "Allow-Headers") == {*allowed}
-    assert listed(answer, "Allow-Methods") == {"get", "head", "post", "put", "patch", "delete"}
+    response = preflight(front, url, "http://localhost:5173", "PATCH", ", ".join([*allowed, "x-other"]))
+    assert response.status_code == 200
+    assert response.headers["Access-Control-Allow-Origin"] == "http://localhost:5173"
+    assert listed(response, "Allow-Headers") == {*allowed}
+    assert listed(response, "Allow-Methods") == {"get", "head", "post", "put", "patch", "delete"}
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_page_can_send_api_tracing_and_configured_headers(front):
      "http://:5173", "http://1:5173", "http://[::2]:5173", "http://[::1]:51730", "http://[::1]"],
 )  # fmt: skip
 def test_unlisted_origin_can_read_nothing(front, origin):
-    for answer in (front.get(ME, headers={"Origin": origin}), preflight(front, ME, origin)):
-        assert "Access-Control-Allow-Origin" not in answer.headers
+    for response in (front.get(ME, headers={"Origin": origin}), preflight(front, ME, origin)):
+        assert "Access-Control-Allow-Origin" not in response.headers
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_setting_refuses_what_is_not_a_header_name(make_app, name):
 @pytest.mark.parametrize("path", [JWKS, "/.well-known/oauth-authorization-server"])
 def test_published_keys_are_open_to_every_origin(make_app, settings, origin, path):
     client = make_app(**settings).test_client()
-    for answer in (client.get(path, headers={"Origin": origin}), preflight(client, path, origin)):
-        assert answer.status_code == 200
-        assert answer.headers["Access-Control-Allow-Origin"] == "*"
-        assert "Access-Control-Allow-Credentials" not in answer.headers
+    for response in (client.get(path, headers={"Origin": origin}), preflight(client, path, origin)):
+        assert response.status_code == 200
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+        assert "Access-Control-Allow-Credentials" not in response.headers

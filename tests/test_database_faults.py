@@ -1,4 +1,4 @@
-"""The database fails in the midst of a request: 503 in the one shape, and service goes on when it can."""
+"""The database fails during a request: the response is 503, and the service continues when the database does."""
 
 import secrets
 import sqlite3
@@ -16,7 +16,7 @@ TASKS = "/api/v1/tasks"
 
 @pytest.fixture
 def app(make_app, new_database):
-    """An application on a database of its own."""
+    """An application on its own database."""
     app = make_app(DATABASE_URL=new_database())
     with app.app_context():
         upgrade(revision="heads")
@@ -25,7 +25,7 @@ def app(make_app, new_database):
 
 @pytest.fixture
 def on(app):
-    """Skip what is of one database alone."""
+    """Skip a test on the other database."""
 
     def on(name):
         with app.app_context():
@@ -50,11 +50,11 @@ def writes(app):
     return statements.append
 
 
-def is_unavailable(answer):
-    return (answer.status_code, answer.json["code"], answer.headers["Retry-After"]) == (503, "unavailable", "2")
+def is_unavailable(response):
+    return (response.status_code, response.json["code"], response.headers["Retry-After"]) == (503, "unavailable", "2")
 
 
-def test_a_full_disk_refuses_writes_and_loses_nothing_that_was_acknowledged(on, app, owner, task, writes):
+def test_full_disk_rejects_writes_and_keeps_committed_rows(on, app, owner, task, writes):
     on("sqlite")
     with app.app_context(), db.engines[READER].connect() as connection:
         size = connection.exec_driver_sql("PRAGMA page_count").scalar()
@@ -63,20 +63,20 @@ def test_a_full_disk_refuses_writes_and_loses_nothing_that_was_acknowledged(on, 
     made = [owner.post(TASKS, json=large) for _ in range(8)]
     assert is_unavailable(made[-1])
     assert owner.get(f"{TASKS}/{task['id']}").json == task
-    kept = {answer.json["id"] for answer in made if answer.status_code == 201}
+    kept = {response.json["id"] for response in made if response.status_code == 201}
     assert {item["id"] for item in owner.get(TASKS).json["items"]} == kept | {task["id"]}
     writes(f"PRAGMA max_page_count = {size * 10}")
     assert owner.post(TASKS, json=large).status_code == 201
 
 
-def test_a_database_that_only_reads_is_read(on, owner, task, writes):
+def test_read_only_database_serves_reads(on, owner, task, writes):
     on("postgresql")
     writes("SET TRANSACTION READ ONLY")
     assert is_unavailable(owner.post(TASKS, json={"title": "Task"}))
     assert owner.get(f"{TASKS}/{task['id']}").json == task
 
 
-def test_a_connection_that_is_lost_after_the_answer_was_made_changes_no_answer(on, app, owner):
+def test_connection_lost_after_the_response_changes_nothing(on, app, owner):
     on("postgresql")
 
     def end_sessions(*_args, **_kwargs):
@@ -90,7 +90,7 @@ def test_a_connection_that_is_lost_after_the_answer_was_made_changes_no_answer(o
     assert owner.post(TASKS, json={"title": "Task"}).status_code == 201
 
 
-def test_a_transaction_that_cannot_be_committed_is_over_all_the_same(on, app, owner, writes):
+def test_failed_commit_ends_the_transaction(on, app, owner, writes):
     on("sqlite")
     writes("PRAGMA defer_foreign_keys = ON")
     writes("INSERT INTO task_labels (owner_id, task_id, label_id) VALUES ('of', 'nobody', 'at all')")
@@ -103,7 +103,7 @@ def test_a_transaction_that_cannot_be_committed_is_over_all_the_same(on, app, ow
 @pytest.mark.parametrize(
     "change", ["change_counters ALTER COLUMN tasks TYPE bigint", "tasks ALTER COLUMN title TYPE text"]
 )
-def test_a_column_that_changes_its_type_costs_each_connection_one_answer_at_most(on, app, owner, change):
+def test_changed_column_type_fails_at_most_one_request_per_connection(on, app, owner, change):
     on("postgresql")
     url = f"{TASKS}/{owner.post(TASKS, json={'title': 'Water'}).json['id']}"
 
@@ -118,3 +118,30 @@ def test_a_column_that_changes_its_type_costs_each_connection_one_answer_at_most
         connection.exec_driver_sql(f"ALTER TABLE {change}")
     assert {*statuses(), *statuses()} <= {200, 503}
     assert statuses() == [200, 200]
+
+
+UNSUPPORTED = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'not on this server' USING ERRCODE = 'feature_not_supported'; END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON tasks FOR EACH ROW EXECUTE FUNCTION refuse();
+"""
+
+
+def test_statement_that_the_server_does_not_support_is_an_internal_error(on, app, owner, caplog):
+    on("postgresql")
+    with app.app_context(), db.engines[READER].connect() as connection:
+        connection.connection.driver_connection.execute(UNSUPPORTED)
+    response = owner.post(TASKS, json={"title": "Water the plants"})
+    assert (response.status_code, response.json["code"]) == (500, "internal_error")
+    assert "not on this server" in caplog.text
+    assert owner.get(TASKS).json["items"] == []
+
+
+def test_table_that_changed_since_a_statement_was_prepared_is_a_passing_fault(on, app, owner, task):
+    on("postgresql")
+    assert owner.get(f"{TASKS}/{task['id']}").status_code == 200
+    with app.app_context(), db.engines[READER].connect() as connection:
+        connection.exec_driver_sql("ALTER TABLE tasks ALTER COLUMN title TYPE varchar(300)")
+    responses = [owner.patch(f"{TASKS}/{task['id']}", json={"title": title}) for title in "abc"]
+    assert {response.status_code for response in responses} <= {200, 503}
+    assert responses[-1].status_code == 200

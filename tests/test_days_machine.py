@@ -11,10 +11,10 @@ import hypothesis.strategies as st
 import pytest
 import time_machine
 from conftest import PASSWORD
-from exchanging import bring
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from surface import needs
+from task_files import import_tasks
 
 pytestmark = pytest.mark.slow
 
@@ -94,14 +94,14 @@ class DaysMachine(RuleBasedStateMachine):
 
     @rule(due=dues, status=st.sampled_from(STATUSES))
     def add(self, due, status):
-        answer = self.client.post(TASKS, json={"title": "x", "status": status, **self.body(due)})
-        assert answer.status_code == 201, answer.text
-        self.tasks[answer.json["id"]] = answer.json
+        response = self.client.post(TASKS, json={"title": "x", "status": status, **self.body(due)})
+        assert response.status_code == 201, response.text
+        self.tasks[response.json["id"]] = response.json
 
     @rule(dues=st.lists(dues, min_size=1, max_size=4))
-    def bring_in(self, dues):
+    def import_tasks(self, dues):
         before = set(self.tasks)
-        assert bring(self.client, [{"title": "x", **self.body(due)} for due in dues]).status_code == 200
+        assert import_tasks(self.client, [{"title": "x", **self.body(due)} for due in dues]).status_code == 200
         for item in self.client.get(TASKS, query_string={"limit": 100}).json["items"]:
             self.tasks.setdefault(item["id"], item)
         assert len(self.tasks) == len(before) + len(dues)
@@ -134,10 +134,10 @@ class DaysMachine(RuleBasedStateMachine):
         query |= {"due_before": before.isoformat()} if before else {}
         shown, cursor = [], {}
         while cursor is not None:
-            answer = self.client.get(TASKS, query_string={**query, **cursor})
-            assert answer.status_code == 200, answer.text
-            shown += answer.json["items"]
-            cursor = answer.json["next_cursor"] and {"cursor": answer.json["next_cursor"]}
+            response = self.client.get(TASKS, query_string={**query, **cursor})
+            assert response.status_code == 200, response.text
+            shown += response.json["items"]
+            cursor = response.json["next_cursor"] and {"cursor": response.json["next_cursor"]}
         expected = [task for task in self.tasks.values() if self.matches(task, after, before)]
         assert shown == self.in_order(expected, descending)
 
@@ -169,9 +169,9 @@ class DaysMachine(RuleBasedStateMachine):
         before = self.zone
         self.travel(zone)
         if cursor:
-            answer = self.client.get(f"{url}&cursor={cursor}")
-            assert answer.status_code == (200 if before == self.zone else 400), answer.text
-            assert answer.status_code == 200 or answer.json["code"] == "invalid_cursor"
+            response = self.client.get(f"{url}&cursor={cursor}")
+            assert response.status_code == (200 if before == self.zone else 400), response.text
+            assert response.status_code == 200 or response.json["code"] == "invalid_cursor"
 
     @rule(half_hours=half_hours)
     def look(self, half_hours):
@@ -201,7 +201,7 @@ def due_of(task):
     return date.fromisoformat(task["due_date"]) if task["due_date"] else None
 
 
-@needs("changes", "transfer")
+@needs("changes", "imports")
 def test_days_follow_the_time_zone(signed_in):
     run_state_machine_as_test(
         lambda: DaysMachine(signed_in()),

@@ -16,7 +16,7 @@ from flask_migrate import upgrade
 from surface import needs
 
 from taskapi.database import db, now
-from taskapi.security import denylist
+from taskapi.security.tokens import prune_denylist, revoke_tokens
 from taskapi.users.models import User, create_user
 from tests.forging import SECRET
 
@@ -38,7 +38,7 @@ def revoke(app):
 
 
 @pytest.fixture
-def person(app, signed_in):
+def user(app, signed_in):
     """A signed-in user and the claims of their token."""
     client = signed_in()
     with app.app_context():
@@ -47,31 +47,31 @@ def person(app, signed_in):
     return client
 
 
-def test_token_is_revoked_by_its_jti(person, revoke):
-    revoke(denylist.revoke_token, person.id, person.claims["jti"])
-    assert person.get(ME).json["code"] == "token_revoked"
+def test_token_is_revoked_by_its_jti(user, revoke):
+    revoke(revoke_tokens, user.id, user.claims["jti"])
+    assert user.get(ME).json["code"] == "token_revoked"
 
 
-def test_token_is_revoked_by_its_session(person, revoke):
-    revoke(denylist.revoke_session, person.id, UUID(person.claims["sid"]))
-    assert person.get(ME).json["code"] == "token_revoked"
+def test_token_is_revoked_by_its_session(user, revoke):
+    revoke(revoke_tokens, user.id, user.claims["sid"])
+    assert user.get(ME).json["code"] == "token_revoked"
 
 
-def test_entry_of_another_user_revokes_nothing(person, other, revoke):
-    revoke(denylist.revoke_session, UUID(other.get(ME).json["id"]), UUID(person.claims["sid"]))
-    assert person.get(ME).status_code == 200
+def test_entry_of_another_user_revokes_nothing(user, other, revoke):
+    revoke(revoke_tokens, UUID(other.get(ME).json["id"]), user.claims["sid"])
+    assert user.get(ME).status_code == 200
 
 
-def test_token_of_a_lower_epoch_than_its_user_is_revoked(person, app):
+def test_token_of_a_lower_epoch_than_its_user_is_revoked(user, app):
     def grow(by):
         with app.app_context():
-            db.session.execute(sa.update(User).where(User.id == person.id).values(epoch=User.epoch + by))
+            db.session.execute(sa.update(User).where(User.id == user.id).values(epoch=User.epoch + by))
             db.session.commit()
 
     grow(0)
-    assert person.get(ME).status_code == 200
+    assert user.get(ME).status_code == 200
     grow(1)
-    assert person.get(ME).json["code"] == "token_revoked"
+    assert user.get(ME).json["code"] == "token_revoked"
 
 
 @pytest.mark.parametrize(
@@ -88,12 +88,12 @@ def test_token_of_a_lower_epoch_than_its_user_is_revoked(person, app):
         ("POST", LOGOUT, None),
     ],
 )
-def test_token_of_a_user_who_does_not_exist_is_revoked(person, app, method, path, body):
+def test_token_of_a_user_who_does_not_exist_is_revoked(user, app, method, path, body):
     with app.app_context():
-        db.session.execute(sa.delete(User).where(User.id == person.id))
+        db.session.execute(sa.delete(User).where(User.id == user.id))
         db.session.commit()
-    answer = person.open(path, method=method, json=body)
-    assert (answer.status_code, answer.json["code"]) == (401, "token_revoked")
+    response = user.open(path, method=method, json=body)
+    assert (response.status_code, response.json["code"]) == (401, "token_revoked")
 
 
 def test_invalidate_all_revokes_every_token_and_ends_every_session(make_app, new_database):
@@ -122,29 +122,29 @@ def test_invalidate_all_revokes_every_token_and_ends_every_session(make_app, new
         assert me(sign_in("ada")).status_code == 200  # in the same second
 
 
-def test_entry_outlives_every_token_it_is_for_and_is_then_pruned(person, revoke, app):
-    revoke(denylist.revoke_token, person.id, person.claims["jti"])
+def test_entry_outlives_every_token_it_is_for_and_is_then_pruned(user, revoke, app):
+    revoke(revoke_tokens, user.id, user.claims["jti"])
     for seconds, code in ((904, "token_revoked"), (906, "token_expired")):
-        with time_machine.travel(person.claims["iat"] + seconds, tick=False):
-            assert person.get(ME).json["code"] == code
+        with time_machine.travel(user.claims["iat"] + seconds, tick=False):
+            assert user.get(ME).json["code"] == code
     with time_machine.travel(now() + timedelta(hours=1)), app.app_context():
-        assert denylist.prune_denylist() >= 1
+        assert prune_denylist() >= 1
         db.session.commit()
-        assert denylist.prune_denylist() == 0
+        assert prune_denylist() == 0
 
 
-def test_revocation_that_is_rolled_back_revokes_nothing(person, app):
+def test_revocation_that_is_rolled_back_revokes_nothing(user, app):
     with app.app_context():
-        denylist.revoke_session(person.id, UUID(person.claims["sid"]))
+        revoke_tokens(user.id, user.claims["sid"])
         db.session.rollback()
-    assert person.get(ME).status_code == 200
+    assert user.get(ME).status_code == 200
 
 
 def test_request_is_503_when_the_denylist_cannot_be_read(make_app, new_database, token):
     client = make_app(JWT_SECRET_KEY=SECRET, DATABASE_URL=new_database()).test_client()  # which has no tables
-    answer = client.get(ME, headers={"Authorization": f"Bearer {token}"})
-    assert (answer.status_code, answer.json["code"]) == (503, "unavailable")
-    assert int(answer.headers["Retry-After"]) > 0
+    response = client.get(ME, headers={"Authorization": f"Bearer {token}"})
+    assert (response.status_code, response.json["code"]) == (503, "unavailable")
+    assert int(response.headers["Retry-After"]) > 0
 
 
 def test_every_lookup_result_is_a_metric_from_the_start(client):
@@ -153,7 +153,7 @@ def test_every_lookup_result_is_a_metric_from_the_start(client):
         assert f'taskapi_denylist_lookups_total{{result="{result}"}}' in text
 
 
-def test_revocation_applies_to_every_worker(database_url, new_person, tmp_path):
+def test_revocation_applies_to_every_worker(database_url, new_user, tmp_path):
     settings = {
         "TASKAPI_DATABASE_URL": database_url,
         "TASKAPI_BCRYPT_ROUNDS": "4",
@@ -161,7 +161,7 @@ def test_revocation_applies_to_every_worker(database_url, new_person, tmp_path):
         "TASKAPI_INSTANCE_PATH": str(tmp_path),
     }
     with servers.serving(settings, tmp_path) as address:
-        token = post(address, "/api/v1/auth/login", {"username": new_person(), "password": PASSWORD})["access_token"]
+        token = post(address, "/api/v1/auth/login", {"username": new_user(), "password": PASSWORD})["access_token"]
         assert {status(address + ME, token) for _ in range(20)} == {200}
         assert post(address, LOGOUT, None, token) is None
         assert {status(address + ME, token) for _ in range(20)} == {401}
@@ -170,8 +170,8 @@ def test_revocation_applies_to_every_worker(database_url, new_person, tmp_path):
 def status(url, token):
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
     try:
-        with urllib.request.urlopen(request) as answer:
-            return answer.status
+        with urllib.request.urlopen(request) as response:
+            return response.status
     except urllib.error.HTTPError as error:
         return error.code
 
@@ -179,6 +179,6 @@ def status(url, token):
 def post(address, path, body, token=None):
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     data = json.dumps(body).encode() if body else b""
-    with urllib.request.urlopen(urllib.request.Request(address + path, data, headers, method="POST")) as answer:
-        text = answer.read()
+    with urllib.request.urlopen(urllib.request.Request(address + path, data, headers, method="POST")) as response:
+        text = response.read()
     return json.loads(text) if text else None

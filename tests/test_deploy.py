@@ -1,4 +1,4 @@
-"""deploy/: what is shipped to run the service with, each part run as far as a machine without Docker can."""
+"""deploy/: the image, the systemd units and the compose file, tested as far as possible without Docker."""
 
 import configparser
 import json
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from slow_programs import slow_program
 
 from taskapi.cli.serve import FINISH_SECONDS, serve
 from taskapi.config import SETTINGS
@@ -36,7 +37,7 @@ SERVICE = unit("taskapi.service")["Service"]
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory):
-    """The folder that the Dockerfile makes, without its packages."""
+    """The folder that the Dockerfile creates, without the packages."""
     folder = tmp_path_factory.mktemp("image")
     for words in re.findall(r"^COPY (?!--)(.+)$", dockerfile().split("FROM")[2], re.MULTILINE):
         *sources, target = words.split()
@@ -56,7 +57,7 @@ def command_of(line):
 
 @pytest.fixture
 def started(database_url, image, tmp_path):
-    """The process that the unit starts, in a folder with the image's files; its port and its log."""
+    """The process that the unit starts in the folder of the image, its port and its log."""
     port, log = free_port(), tmp_path / "log"
     environment = {
         **os.environ,
@@ -79,14 +80,15 @@ def started(database_url, image, tmp_path):
 
 
 def is_healthy(port):
-    """Ask as the image's health check does."""
+    """Run the health check of the image."""
     command = re.search(r"HEALTHCHECK.*?CMD (\[.*?\])$", dockerfile(), re.DOTALL | re.MULTILINE)[1]
-    words = [sys.executable, "-c", json.loads(command)[2].replace(":8000", f":{port}")]
-    return subprocess.run(words, stderr=subprocess.DEVNULL, check=False).returncode == 0
+    words = [sys.executable, "-c", json.loads(command)[2]]
+    environment = {**os.environ, "PORT": str(port)}
+    return subprocess.run(words, env=environment, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def reload(process, **environment):
-    """Do what the unit says of a reload, until something of it fails; returns how the last of it ended."""
+    """Run the reload commands of the unit until one fails; returns the status of the last."""
     env = process.environment | environment
     for line in re.findall("^ExecReload=(.+)$", (UNITS / "taskapi.service").read_text(), re.MULTILINE):
         words = command_of(line.replace("$MAINPID", str(process.pid)))
@@ -97,7 +99,7 @@ def reload(process, **environment):
     return 0
 
 
-def test_a_reload_by_which_nothing_would_start_is_refused_and_the_service_goes_on(started):
+def test_reload_with_invalid_settings_is_refused(started):
     process, port, log = started
     wait_until(lambda: is_healthy(port))
     assert reload(process, TASKAPI_LOG_LEVEL="loud") != 0
@@ -105,7 +107,7 @@ def test_a_reload_by_which_nothing_would_start_is_refused_and_the_service_goes_o
     assert "HUP signal received" not in log.read_text()
 
 
-def test_the_unit_starts_the_service_from_what_the_image_holds_starts_it_anew_and_stops_it(started):
+def test_unit_starts_reloads_and_stops_the_service(started):
     process, port, log = started
     wait_until(lambda: is_healthy(port))
     assert reload(process) == 0
@@ -116,7 +118,7 @@ def test_the_unit_starts_the_service_from_what_the_image_holds_starts_it_anew_an
     assert not is_healthy(port)
 
 
-def test_the_unit_waits_as_long_as_the_server_takes_to_stop():
+def test_unit_waits_until_the_server_has_stopped():
     given = int(SERVICE["TimeoutStopSec"])
     (drain,) = (option.default for option in serve.params if option.envvar == "DRAIN_SECONDS")
     assert given > drain + FINISH_SECONDS
@@ -125,7 +127,7 @@ def test_the_unit_waits_as_long_as_the_server_takes_to_stop():
 
 
 @pytest.mark.parametrize("name", ["taskapi-prune.service", "taskapi-migrate.service"])
-def test_the_commands_of_the_other_units_are_there(app, name):
+def test_commands_of_the_other_units_exist(app, name):
     result = app.test_cli_runner().invoke(args=[*command_of(unit(name)["Service"]["ExecStart"])[3:], "--help"])
     assert result.exit_code == 0, result.output
 
@@ -182,19 +184,19 @@ def compose():
     ],
     ids=["Dockerfile", "compose.yaml"],
 )
-def test_the_linters_find_no_fault(command):
-    done = subprocess.run([BIN / command[0], *command[1:]], capture_output=True, text=True, check=False)
+def test_deployment_files_pass_their_linters(command):
+    done = subprocess.run([slow_program(command[0]), *command[1:]], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_what_is_set_for_the_service_are_settings_of_it():
+def test_variables_of_the_unit_are_settings():
     texts = [path.read_text() for path in DEPLOY.rglob("*") if path.is_file()]
     named = {name for text in texts for name in re.findall(r"\bTASKAPI_([A-Z_]+)\b(?=[=:])", text)}
     assert named >= {"ENV", "DATABASE_URL_FILE", "JWT_KEYS"}
     assert {name.removesuffix("_FILE") for name in named} <= set(SETTINGS)
 
 
-def test_instances_wait_for_the_migration_and_all_are_asked_how_they_are():
+def test_instances_wait_for_the_migration_and_have_health_checks():
     services = compose()["services"]
     for name in ("app1", "app2"):
         assert services[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"

@@ -1,4 +1,4 @@
-"""The documents: those made from the code are as it is now, and links between them lead somewhere."""
+"""The documents: generated ones are up to date, and every link has a target."""
 
 import re
 
@@ -14,11 +14,11 @@ BLOCK = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
-def test_a_generated_document_is_as_the_code_is_now(path):
+def test_generated_document_is_up_to_date(path):
     assert path.read_text(encoding="utf-8") == documents()[path], "run `make docs`, or `python -m docs.generate`"
 
 
-def test_the_example_environment_shows_defaults(tmp_path, monkeypatch):
+def test_example_environment_shows_defaults(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shown = re.sub(r"(?m)^#(?=TASKAPI_)", "", (ROOT / ".env.example").read_text(encoding="utf-8"))
     (tmp_path / ".env").write_text(shown, encoding="utf-8")
@@ -29,7 +29,7 @@ def test_the_example_environment_shows_defaults(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_a_link_leads_to_a_file_and_a_heading(page):
+def test_every_link_has_a_target(page):
     broken = []
     for path, anchor in LINK.findall(text_of(page)):
         target = page.parent / path if path else page
@@ -46,12 +46,12 @@ def text_of(page):
 
 
 def anchors(page):
-    """The headings of a page, as they are linked to."""
+    """Return the anchors of the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", text_of(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_the_index_of_decisions_has_them_all():
+def test_index_of_decisions_is_complete():
     folder = ROOT / "docs" / "adr"
     listed = re.findall(r"\]\((.+?)\)", (folder / "README.md").read_text(encoding="utf-8"))
     assert listed == sorted(path.name for path in folder.glob("0*.md"))

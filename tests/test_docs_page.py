@@ -8,7 +8,7 @@ import pytest
 from conftest import PASSWORD
 from playwright.sync_api import expect
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 PAGE = "/docs/"
 FILES = {
@@ -23,9 +23,9 @@ FILES = {
 
 @pytest.mark.parametrize("name", FILES)
 def test_page_and_its_files_are_public(client, name):
-    answer = client.get(PAGE + name)
-    assert (answer.status_code, answer.content_type) == (200, FILES[name])
-    assert client.head(PAGE + name).headers["Content-Length"] == answer.headers["Content-Length"]
+    response = client.get(PAGE + name)
+    assert (response.status_code, response.content_type) == (200, FILES[name])
+    assert client.head(PAGE + name).headers["Content-Length"] == response.headers["Content-Length"]
 
 
 def test_page_loads_no_other_files_and_has_no_inline_script(client):
@@ -36,18 +36,18 @@ def test_page_loads_no_other_files_and_has_no_inline_script(client):
 
 @pytest.mark.parametrize("name", FILES)
 def test_files_support_conditional_requests(client, name):
-    answer = client.get(PAGE + name)
-    again = client.get(PAGE + name, headers={"If-None-Match": answer.headers["ETag"]})
+    response = client.get(PAGE + name)
+    again = client.get(PAGE + name, headers={"If-None-Match": response.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
-    assert ("max-age=3600" in answer.headers["Cache-Control"]) == bool(name)
-    assert "no-store" not in answer.headers["Cache-Control"]
+    assert ("max-age=3600" in response.headers["Cache-Control"]) == bool(name)
+    assert "no-store" not in response.headers["Cache-Control"]
     assert "Content-Security-Policy" not in again.headers, "it would replace the one that the file came with"
 
 
 def test_url_without_slash_redirects_to_the_page(client):
     for method in ("get", "head"):
-        answer = getattr(client, method)("/docs", headers={"Host": "attacker.invalid"})
-        assert (answer.status_code, answer.headers["Location"]) == (308, "docs/")
+        response = getattr(client, method)("/docs", headers={"Host": "attacker.invalid"})
+        assert (response.status_code, response.headers["Location"]) == (308, "docs/")
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def test_url_without_slash_redirects_to_the_page(client):
     ["nothing.js", "index.html", "VERSION", "../docs.py", "..%2fdocs.py", "%2e%2e/index.html", "//etc/passwd", "\0"],
 )
 def test_other_files_are_404(client, name):
-    answer = client.get(PAGE + name)
-    assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+    response = client.get(PAGE + name)
+    assert (response.status_code, response.json["code"]) == (404, "not_found")
 
 
 def test_other_methods_than_get_are_405(client):
@@ -66,33 +66,33 @@ def test_other_methods_than_get_are_405(client):
 
 @pytest.fixture(scope="module")
 def address(start_server, tmp_path_factory):
-    """A server of its own, with its own database."""
+    """A server with its own database."""
     folder = tmp_path_factory.mktemp("instance")
     return start_server(TASKAPI_INSTANCE_PATH=str(folder), TASKAPI_BCRYPT_ROUNDS="4", TASKAPI_COOKIE_SECURE="false")
 
 
 def try_out(page, operation, body):
-    """Send an operation by the page, as somebody at it would; returns the status it shows."""
+    """Send an operation on the page; returns the status that the page shows."""
     block = page.locator(f"[id^=operations-][id$=-{operation}]")
     if "is-open" not in (block.get_attribute("class") or ""):
         block.locator(".opblock-summary-control").click()
     block.locator("textarea").first.fill(json.dumps(body) if body else "")
-    with page.expect_response(re.compile("/api/v1/")) as answer:
+    with page.expect_response(re.compile("/api/v1/")) as response:
         block.get_by_role("button", name="Execute").click()
     shown_status = block.locator(".live-responses-table .response .response-col_status")
-    expect(shown_status).to_have_text(re.compile(f"^{answer.value.status}"))
-    return answer.value.status
+    expect(shown_status).to_have_text(re.compile(f"^{response.value.status}"))
+    return response.value.status
 
 
 def shown(page, operation):
-    """Return the answer that an operation shows."""
+    """Return the response that the page shows for an operation."""
     text = page.locator(f"[id^=operations-][id$=-{operation}] .live-responses-table .highlight-code").first.inner_text()
     return json.loads(text[text.index("{") : text.rindex("}") + 1])
 
 
 @pytest.fixture
 def docs(page, address):
-    """The page, open."""
+    """The page, opened in the browser."""
     page.goto(address + PAGE)
     page.locator(".opblock").first.wait_for()
     return page
@@ -100,8 +100,8 @@ def docs(page, address):
 
 @pytest.fixture
 def credentials(page, address):
-    """What signs somebody in."""
-    account = {"username": f"person-{secrets.token_hex(6)}", "password": PASSWORD}
+    """The credentials of a new user."""
+    account = {"username": f"user-{secrets.token_hex(6)}", "password": PASSWORD}
     assert page.request.post(f"{address}/api/v1/auth/register", data=account).status == 201
     return account
 
@@ -115,9 +115,9 @@ def test_login_on_the_page_authorizes_requests(docs, credentials):
 
 
 def test_existing_token_can_be_used(docs, credentials, address):
-    answer = docs.request.post(f"{address}/api/v1/auth/login", data=credentials)
+    response = docs.request.post(f"{address}/api/v1/auth/login", data=credentials)
     docs.get_by_role("button", name="Authorize").click()
-    docs.get_by_role("textbox", name="auth-bearer-value").fill(answer.json()["access_token"])
+    docs.get_by_role("textbox", name="auth-bearer-value").fill(response.json()["access_token"])
     docs.get_by_role("button", name="Apply credentials").click()
     docs.get_by_role("button", name="Close").click()
     assert try_out(docs, "create_task", {"title": "Water the plants"}) == 201

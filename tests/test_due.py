@@ -1,4 +1,4 @@
-"""A due day or a due instant: never both, sorted and filtered together, overdue when it is over for the person."""
+"""A due day or a due instant: never both, sorted and filtered together, overdue by the time zone of the user."""
 
 from datetime import UTC, datetime
 
@@ -11,7 +11,7 @@ EVENING = "2030-01-31T23:59:59.999998Z"
 
 @pytest.fixture
 def add(owner):
-    """Add a task of the owner's, titled by its due; returns its address."""
+    """Add a task of the owner with its due date as title; returns its URL."""
     return lambda due, **more: owner.post(
         TASKS, json={"title": due, "due_at" if "T" in due else "due_date": due, **more}
     ).headers["Location"]
@@ -29,8 +29,8 @@ def due(task):
 def test_due_date_together_with_due_at_is_422(owner, task, method):
     url = TASKS if method == "post" else f"{TASKS}/{task['id']}"
     body = {"title": "Milk", "due_date": "2030-01-31", "due_at": "2030-01-31T09:00:00Z"}
-    answer = getattr(owner, method)(url, json=body)
-    assert (answer.status_code, list(answer.json["errors"]["json"])) == (422, ["due_at"])
+    response = getattr(owner, method)(url, json=body)
+    assert (response.status_code, list(response.json["errors"]["json"])) == (422, ["due_at"])
 
 
 def test_patch_of_due_date_or_due_at_clears_the_other(owner, add):
@@ -103,7 +103,7 @@ def test_due_instant_is_overdue_when_it_is_past(owner, add):
 
 
 def overdue(owner, moment):
-    """Return what is overdue at a moment, listed and counted, asked with a token of that moment."""
+    """Return the overdue tasks at a moment, from the list and from the summary, with a token of that moment."""
     with time_machine.travel(datetime.fromisoformat(moment).astimezone(UTC), tick=False):
         credentials = {"username": owner.username, "password": "correct horse battery staple"}
         token = owner.post("/api/v1/auth/login", json=credentials).json["access_token"]

@@ -16,15 +16,15 @@ SECRET = "sk-4242"
 INSIDE = ("Traceback", "sqlite", "psycopg", "SELECT", "INSERT", ".py", "/tmp", "Werkzeug", "Python", SECRET)
 
 
-def assert_shape(answer, status, code):
-    assert answer.status_code == status
-    assert answer.content_type == MEDIA_TYPE
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.json.keys() >= MEMBERS
-    assert answer.json["status"] == status
-    assert answer.json["code"] == code
-    assert answer.json["type"] == f"/problems/{code}"
-    assert answer.json["request_id"] == answer.headers["X-Request-ID"]
+def assert_shape(response, status, code):
+    assert response.status_code == status
+    assert response.content_type == MEDIA_TYPE
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.json.keys() >= MEMBERS
+    assert response.json["status"] == status
+    assert response.json["code"] == code
+    assert response.json["type"] == f"/problems/{code}"
+    assert response.json["request_id"] == response.headers["X-Request-ID"]
 
 
 def fail_unexpectedly():
@@ -71,11 +71,11 @@ def broken(make_app):
 
 @pytest.mark.parametrize("code", CATALOGUE)
 def test_every_error_has_the_same_shape_and_a_page(broken, code):
-    answer = broken.get(f"/say/{code}")
-    assert_shape(answer, CATALOGUE[code].status, code)
-    assert answer.json.keys() == MEMBERS
-    assert answer.json["detail"] == CATALOGUE[code].detail
-    page = broken.get(answer.json["type"])
+    response = broken.get(f"/say/{code}")
+    assert_shape(response, CATALOGUE[code].status, code)
+    assert response.json.keys() == MEMBERS
+    assert response.json["detail"] == CATALOGUE[code].detail
+    page = broken.get(response.json["type"])
     assert page.status_code == 200
     assert page.content_type == "text/html; charset=utf-8"
     assert code in page.text
@@ -102,52 +102,52 @@ def test_error_shape_ignores_the_accept_header(client, accept):
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("view", FAULTS, ids=lambda view: view.__name__)
 def test_unexpected_error_is_500_without_internal_details(broken, caplog, view, method):
-    answer = broken.open(f"/{view.__name__}", method=method)
-    assert_shape(answer, 500, "internal_error")
-    assert not [word for word in INSIDE if word.lower() in answer.text.lower()]
+    response = broken.open(f"/{view.__name__}", method=method)
+    assert_shape(response, 500, "internal_error")
+    assert not [word for word in INSIDE if word.lower() in response.text.lower()]
     (record,) = [r for r in caplog.records if r.levelno == logging.ERROR]
     assert record.exc_info
     if view is fail_unexpectedly:
-        assert answer.json["request_id"] in record.getMessage()
+        assert response.json["request_id"] in record.getMessage()
 
 
 @pytest.mark.parametrize("view", OUTAGES, ids=lambda view: view.__name__)
 def test_unavailable_database_is_503_with_retry_after(broken, caplog, view):
-    answer = broken.get(f"/{view.__name__}")
-    assert_shape(answer, 503, "unavailable")
-    assert int(answer.headers["Retry-After"]) > 0
-    assert not [word for word in INSIDE if word.lower() in answer.text.lower()]
+    response = broken.get(f"/{view.__name__}")
+    assert_shape(response, 503, "unavailable")
+    assert int(response.headers["Retry-After"]) > 0
+    assert not [word for word in INSIDE if word.lower() in response.text.lower()]
     assert "the database is unavailable" in caplog.text
 
 
 def test_log_of_a_failed_statement_has_no_parameters(broken, caplog):
-    answer = broken.get("/fail_in_the_database")
-    assert answer.status_code in {500, 503}
+    response = broken.get("/fail_in_the_database")
+    assert response.status_code in {500, 503}
     assert SECRET not in caplog.text
-    assert SECRET not in answer.text
+    assert SECRET not in response.text
 
 
 @pytest.mark.parametrize("url", ["postgresql://nobody:hunter2@127.0.0.1:1/none", "sqlite:////nowhere/at/all/x.db"])
 def test_api_is_503_without_its_database(make_app, caplog, url):
     client = make_app(DATABASE_URL=url).test_client()
-    answer = client.post("/api/v1/auth/login", json={"username": "ada", "password": "correct horse battery"})
-    assert_shape(answer, 503, "unavailable")
-    assert "hunter2" not in answer.text + caplog.text
+    response = client.post("/api/v1/auth/login", json={"username": "ada", "password": "correct horse battery"})
+    assert_shape(response, 503, "unavailable")
+    assert "hunter2" not in response.text + caplog.text
     assert client.get("/healthz").status_code == 200
 
 
 def test_problem_adds_members_and_headers(broken, signed_in):
     owner = signed_in()
     task = owner.post("/api/v1/tasks", json={"title": "Milk"})
-    answer = owner.patch(task.headers["Location"], json={"title": "Oats"}, headers={"If-Match": '"0"'})
-    assert_shape(answer, 412, "version_mismatch")
-    assert answer.json["current"] == task.json
-    assert answer.headers["ETag"] == task.headers["ETag"]
+    response = owner.patch(task.headers["Location"], json={"title": "Oats"}, headers={"If-Match": '"0"'})
+    assert_shape(response, 412, "version_mismatch")
+    assert response.json["current"] == task.json
+    assert response.headers["ETag"] == task.headers["ETag"]
 
 
 def test_422_lists_the_messages_of_each_field(signed_in):
-    answer = signed_in().post("/api/v1/tasks", json={"status": "x", "priority": None, "nonsense": 1})
-    assert_shape(answer, 422, "validation_failed")
-    assert answer.json["errors"].keys() == {"json"}
-    assert answer.json["errors"]["json"].keys() == {"title", "status", "priority", "nonsense"}
-    assert all(isinstance(text, str) for texts in answer.json["errors"]["json"].values() for text in texts)
+    response = signed_in().post("/api/v1/tasks", json={"status": "x", "priority": None, "nonsense": 1})
+    assert_shape(response, 422, "validation_failed")
+    assert response.json["errors"].keys() == {"json"}
+    assert response.json["errors"]["json"].keys() == {"title", "status", "priority", "nonsense"}
+    assert all(isinstance(text, str) for texts in response.json["errors"]["json"].values() for text in texts)

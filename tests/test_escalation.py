@@ -13,7 +13,7 @@ from surface import needs
 from taskapi.audit.models import AuditEntry
 from taskapi.database import db
 from taskapi.users.models import User
-from tests.forging import compact, opened
+from tests.forging import decode_token, signing_input
 
 ME = "/api/v1/me"
 USERS = "/api/v1/admin/users"
@@ -26,7 +26,7 @@ def _nothing_noted_yet(app):
 
 
 @pytest.fixture
-def person(signed_in):
+def user(signed_in):
     """A user without administrative permissions."""
     client = signed_in()
     client.id = client.get(ME).json["id"]
@@ -57,8 +57,8 @@ def roles_of(app, username):
 @pytest.mark.parametrize("claim", [{"active": True}, {"epoch": 9}])
 def test_registration_cannot_set_privileged_fields(app, client, refusals, claim):
     username = f"eve-{secrets.token_hex(4)}"
-    answer = client.post(REGISTER, json={"username": username, "password": PASSWORD, **claim})
-    assert (answer.status_code, list(answer.json["errors"]["json"])) == (422, [*claim])
+    response = client.post(REGISTER, json={"username": username, "password": PASSWORD, **claim})
+    assert (response.status_code, list(response.json["errors"]["json"])) == (422, [*claim])
     assert roles_of(app, username) is None
     assert refusals() == [("validation_failed", "POST", REGISTER)]
 
@@ -68,28 +68,28 @@ def test_registration_cannot_set_privileged_fields(app, client, refusals, claim)
 def test_roles_of_a_registration_are_ignored(app, client, roles):
     """An account that was read can be registered again, and gets the role of every new account."""
     username = f"eve-{secrets.token_hex(4)}"
-    answer = client.post(REGISTER, json={"username": username, "password": PASSWORD, "roles": roles})
-    assert (answer.status_code, answer.json["roles"]) == (201, ["editor"])
+    response = client.post(REGISTER, json={"username": username, "password": PASSWORD, "roles": roles})
+    assert (response.status_code, response.json["roles"]) == (201, ["editor"])
     assert roles_of(app, username) == ["editor"]
     token = client.post("/api/v1/auth/login", json={"username": username, "password": PASSWORD}).json["access_token"]
     assert client.get(USERS, headers={"Authorization": f"Bearer {token}"}).json["code"] == "permission_denied"
 
 
-def test_user_cannot_change_their_own_roles(app, person, refusals):
+def test_user_cannot_change_their_own_roles(app, user, refusals):
     """Roles are read-only here: they are ignored, so that an account that was read can be sent back."""
-    answer = person.patch(ME, json={"roles": ["admin"], "name": "Eve"})
-    assert (answer.status_code, answer.json["roles"], answer.json["name"]) == (200, ["editor"], "Eve")
-    assert roles_of(app, person.username) == ["editor"]
-    assert refusals(person.id) == []
+    response = user.patch(ME, json={"roles": ["admin"], "name": "Eve"})
+    assert (response.status_code, response.json["roles"], response.json["name"]) == (200, ["editor"], "Eve")
+    assert roles_of(app, user.username) == ["editor"]
+    assert refusals(user.id) == []
 
 
 @needs("admin")
-def test_user_cannot_add_a_role_to_their_token(person, client, refusals):
-    header, claims = opened(person.token)
-    signature = person.token.rpartition(".")[2]
-    forged = f"{compact(header, {**claims, 'roles': ['admin']})}.{signature}"
-    answer = client.get(USERS, headers={"Authorization": f"Bearer {forged}"})
-    assert (answer.status_code, answer.json["code"]) == (401, "token_invalid")
+def test_user_cannot_add_a_role_to_their_token(user, client, refusals):
+    header, claims = decode_token(user.token)
+    signature = user.token.rpartition(".")[2]
+    forged = f"{signing_input(header, {**claims, 'roles': ['admin']})}.{signature}"
+    response = client.get(USERS, headers={"Authorization": f"Bearer {forged}"})
+    assert (response.status_code, response.json["code"]) == (401, "token_invalid")
     assert refusals() == [("token_invalid", "GET", USERS)]
 
 
@@ -106,13 +106,13 @@ def test_user_cannot_add_a_role_to_their_token(person, client, refusals):
         ("GET /stats", None),
     ],
 )
-def test_administration_requires_the_admin_role(person, owner, refusals, route, body):
-    method, path = route.format(id=person.id, other=owner.get(ME).json["id"]).split()
-    answer = person.open(f"/api/v1/admin{path}", method=method, json=body)
-    assert (answer.status_code, answer.json["code"]) == (403, "permission_denied")
-    assert person.get(ME).json["roles"] == ["editor"]
+def test_administration_requires_the_admin_role(user, owner, refusals, route, body):
+    method, path = route.format(id=user.id, other=owner.get(ME).json["id"]).split()
+    response = user.open(f"/api/v1/admin{path}", method=method, json=body)
+    assert (response.status_code, response.json["code"]) == (403, "permission_denied")
+    assert user.get(ME).json["roles"] == ["editor"]
     assert owner.get(ME).status_code == 200
-    assert refusals(person.id) == [("permission_denied", method, f"/api/v1/admin{path}")]
+    assert refusals(user.id) == [("permission_denied", method, f"/api/v1/admin{path}")]
 
 
 def test_viewer_can_write_nothing(signed_in, refusals):
@@ -126,30 +126,30 @@ def test_viewer_can_write_nothing(signed_in, refusals):
 def test_no_role_can_access_tasks_of_others_by_id(signed_in, owner, task, role):
     other, path = signed_in(role), f"/api/v1/tasks/{task['id']}"
     for method, body in (("get", None), ("patch", {"title": "Mine"}), ("delete", None)):
-        answer = getattr(other, method)(path, json=body)
-        assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+        response = getattr(other, method)(path, json=body)
+        assert (response.status_code, response.json["code"]) == (404, "not_found")
     assert owner.get(path).json == task
 
 
 @needs("admin")
-def test_refusal_is_shown_in_the_activity_of_the_user(person):
-    person.get(USERS)
-    entry = person.get(f"{ME}/activity").json["items"][0]
+def test_refusal_is_shown_in_the_activity_of_the_user(user):
+    user.get(USERS)
+    entry = user.get(f"{ME}/activity").json["items"][0]
     assert (entry["event"], entry["ip"]) == ("access_refused", "127.0.0.1")
 
 
 @needs("admin")
-def test_refusal_is_recorded_once_a_minute_per_user_and_route(person, refusals):
+def test_refusal_is_recorded_once_a_minute_per_user_and_route(user, refusals):
     for _ in range(5):
-        person.get(USERS)
-        person.get("/api/v1/admin/stats")
-    assert len(refusals(person.id)) == 2
+        user.get(USERS)
+        user.get("/api/v1/admin/stats")
+    assert len(refusals(user.id)) == 2
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1)):
-        person.get(USERS)
-    assert len(refusals(person.id)) == 3
+        user.get(USERS)
+    assert len(refusals(user.id)) == 3
 
 
 @pytest.mark.parametrize("act", [lambda p: p.get("/api/v1/nothing"), lambda p: p.patch(ME, json={"nmae": "x"})])
-def test_ordinary_mistakes_are_not_recorded_as_refusals(person, refusals, act):
-    assert act(person).status_code in {404, 422}
-    assert refusals(person.id) == []
+def test_ordinary_mistakes_are_not_recorded_as_refusals(user, refusals, act):
+    assert act(user).status_code in {404, 422}
+    assert refusals(user.id) == []

@@ -1,11 +1,11 @@
 """The guard: views without a declaration are closed, and roles have the permissions of the table."""
 
 import pytest
-from surface import access, needs, routes
+from surface import ANYONE, access, declared, needs, routes
 
 from taskapi.security.guard import PUBLIC, Access, requires
 from taskapi.security.rbac import Permission
-from tests.forging import SECRET, opened, sign
+from tests.forging import SECRET, decode_token, sign
 
 VIEWER = {"account:read", "account:write", "task:read"}
 TABLE = {
@@ -36,10 +36,10 @@ def guarded(make_app):
 
 
 @pytest.fixture
-def client_of(guarded, new_person):
+def client_of(guarded, new_user):
     def sign_in(role):
         client = guarded.test_client()
-        credentials = {"username": new_person(role), "password": "correct horse battery staple"}
+        credentials = {"username": new_user(role), "password": "correct horse battery staple"}
         token = client.post("/api/v1/auth/login", json=credentials).json["access_token"]
         client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
         return client
@@ -51,9 +51,9 @@ def client_of(guarded, new_person):
 @pytest.mark.parametrize("role", [None, *TABLE])
 def test_view_without_declared_access_is_closed(guarded, client_of, role, method):
     client = client_of(role) if role else guarded.test_client()
-    answer = getattr(client, method)("/undeclared")
-    assert answer.status_code == 403
-    assert method == "head" or answer.json["code"] == "access_undeclared"
+    response = getattr(client, method)("/undeclared")
+    assert response.status_code == 403
+    assert method == "head" or response.json["code"] == "access_undeclared"
 
 
 def test_every_route_declares_its_access(app):
@@ -67,8 +67,9 @@ def test_every_route_declares_its_access(app):
 
 def test_public_routes_are_listed(app):
     """Add a new public route here after checking that it should be public."""
+    of_extensions = {name.split()[1] for name, roles in declared("MATRIX").items() if roles == ANYONE}
     public = {route.rule for route in routes(app) if access(app, route) == PUBLIC}
-    assert {rule for rule in public if rule.startswith("/api/")} <= OPEN_TO_ALL
+    assert {rule for rule in public if rule.startswith("/api/")} <= OPEN_TO_ALL | of_extensions
     assert public >= OPEN_TO_ALL
 
 
@@ -91,20 +92,20 @@ def test_viewer_can_read_and_not_write(app, signed_in, subtests):
         if not isinstance(declared, Access) or declared.permission in VIEWER:
             continue
         with subtests.test(route=f"{route.method} {route.rule}"):
-            answer = viewer.open(route.path, method=route.method, json={})
-            assert answer.status_code == 403
-            assert answer.json["code"] == "permission_denied"
-            assert answer.json["permission"] == declared.permission
-            assert declared.permission in answer.json["detail"]
-            assert answer.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope"'
+            response = viewer.open(route.path, method=route.method, json={})
+            assert response.status_code == 403
+            assert response.json["code"] == "permission_denied"
+            assert response.json["permission"] == declared.permission
+            assert declared.permission in response.json["detail"]
+            assert response.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope"'
 
 
-def test_view_can_require_a_fresh_token(make_app, new_person):
+def test_view_can_require_a_fresh_token(make_app, new_user):
     app = make_app(JWT_SECRET_KEY=SECRET)
     app.add_url_rule("/fresh", view_func=requires(Permission.TASK_WRITE, fresh=True)(lambda: "yes"), endpoint="fresh")
     client = app.test_client()
-    credentials = {"username": new_person(), "password": "correct horse battery staple"}
-    header, claims = opened(client.post("/api/v1/auth/login", json=credentials).json["access_token"])
+    credentials = {"username": new_user(), "password": "correct horse battery staple"}
+    header, claims = decode_token(client.post("/api/v1/auth/login", json=credentials).json["access_token"])
 
     def get(**changes):
         token = sign(header, {**claims, **changes})
@@ -122,9 +123,9 @@ def test_request_without_a_token_is_refused(app, client, subtests):
         if not isinstance(access(app, route), Access):
             continue
         with subtests.test(route=f"{route.method} {route.rule}"):
-            answer = client.open(route.path, method=route.method)
-            assert (answer.status_code, answer.json["code"]) == (401, "token_missing")
-            assert answer.headers["WWW-Authenticate"] == "Bearer"
+            response = client.open(route.path, method=route.method)
+            assert (response.status_code, response.json["code"]) == (401, "token_missing")
+            assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize(
@@ -137,42 +138,42 @@ def test_request_without_a_token_is_refused(app, client, subtests):
     ],
 )
 def test_token_is_checked_before_the_body_is_read(client, body, content_type):
-    answer = client.post("/api/v1/tasks?nonsense=1", data=body, content_type=content_type)
-    assert (answer.status_code, answer.json["code"]) == (401, "token_missing")
+    response = client.post("/api/v1/tasks?nonsense=1", data=body, content_type=content_type)
+    assert (response.status_code, response.json["code"]) == (401, "token_missing")
 
 
 def test_permission_is_checked_before_the_body_is_read(signed_in):
-    answer = signed_in("viewer").post("/api/v1/tasks?nonsense=1", data=b"{", content_type="text/plain")
-    assert (answer.status_code, answer.json["code"]) == (403, "permission_denied")
+    response = signed_in("viewer").post("/api/v1/tasks?nonsense=1", data=b"{", content_type="text/plain")
+    assert (response.status_code, response.json["code"]) == (403, "permission_denied")
 
 
 def test_options_returns_the_methods_without_a_token(client):
-    answer = client.options("/api/v1/tasks")
-    assert answer.status_code == 200
-    assert {"GET", "HEAD", "OPTIONS", "POST"} == {*answer.headers["Allow"].split(", ")}
-    assert answer.data == b""
+    response = client.options("/api/v1/tasks")
+    assert response.status_code == 200
+    assert {"GET", "HEAD", "OPTIONS", "POST"} == {*response.headers["Allow"].split(", ")}
+    assert response.data == b""
 
 
 @needs("admin")
-def test_checks_run_in_the_documented_order(app, new_person):
+def test_checks_run_in_the_documented_order(app, new_user):
     """Form, claims and signature are tried in tests/test_cli_tokens.py; this is what the guard adds to them."""
     browser, password = app.test_client(), "correct horse battery staple"
-    credentials = {"username": new_person("viewer"), "password": password, "cookies": True}
+    credentials = {"username": new_user("viewer"), "password": password, "cookies": True}
     browser.post("/api/v1/auth/login", json=credentials)
     csrf = {name: browser.get_cookie(f"csrf_{name}_token").value for name in ("access", "refresh")}
     access = browser.get_cookie("access_token").value
 
-    def answer(path, **headers):
+    def response(path, **headers):
         return browser.post(path, json={}, headers=headers).json["code"]
 
     users = "/api/v1/admin/users"
-    assert answer(users) == "csrf_failed"
-    assert answer(users, **{"X-CSRF-TOKEN": csrf["access"]}) == "permission_denied"
+    assert response(users) == "csrf_failed"
+    assert response(users, **{"X-CSRF-TOKEN": csrf["access"]}) == "permission_denied"
     browser.post("/api/v1/auth/logout", headers={"X-CSRF-TOKEN": csrf["refresh"]})
     browser.set_cookie("access_token", access)
-    assert answer(users) == "csrf_failed"
-    assert answer(users, **{"X-CSRF-TOKEN": csrf["access"]}) == "token_revoked"
+    assert response(users) == "csrf_failed"
+    assert response(users, **{"X-CSRF-TOKEN": csrf["access"]}) == "token_revoked"
     browser.set_cookie("access_token", f"{access}=")
-    assert answer(users) == "token_malformed"
+    assert response(users) == "token_malformed"
     browser.delete_cookie("access_token")
-    assert answer(users) == "token_missing"
+    assert response(users) == "token_missing"

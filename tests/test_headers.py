@@ -2,9 +2,10 @@
 
 import re
 import secrets
+from functools import partial
 
 import pytest
-from surface import needs
+from surface import declared, needs
 
 from tests.forging import SECRET
 
@@ -13,7 +14,7 @@ API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
 @pytest.fixture
-def answers(app, client, owner, task):
+def responses(app, client, owner, task):
     """Responses of many kinds, by name."""
     path = f"{TASKS}/{task['id']}"
     tag = {"If-None-Match": f'"{task["version"]}"'}
@@ -40,33 +41,35 @@ def answers(app, client, owner, task):
     }
 
 
-def test_every_response_has_a_request_id_and_security_headers(answers, subtests):
+def test_every_response_has_a_request_id_and_security_headers(responses, subtests):
     ids = set()
-    for name, answer in answers.items():
-        with subtests.test(answer=name):
-            assert name[:3] in {str(answer.status_code), *("OPT", "HEA", "a p", "the", "hea")}
-            assert answer.headers["X-Content-Type-Options"] == "nosniff"
-            assert answer.headers["Referrer-Policy"] == "no-referrer"
-            assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
-            assert answer.headers["Permissions-Policy"]
-            assert "Cache-Control" in answer.headers
-            assert re.fullmatch(r"[A-Za-z0-9._-]{1,64}", answer.headers["X-Request-ID"])
-            ids.add(answer.headers["X-Request-ID"])
-            assert "Strict-Transport-Security" not in answer.headers
-            assert not {"Server", "X-Powered-By", "Set-Cookie"} & {*answer.headers.keys()}
-    assert len(ids) == len(answers)
+    for name, response in responses.items():
+        with subtests.test(response=name):
+            assert name[:3] in {str(response.status_code), *("OPT", "HEA", "a p", "the", "hea")}
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+            assert response.headers["Referrer-Policy"] == "no-referrer"
+            assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+            assert response.headers["Permissions-Policy"]
+            assert "Cache-Control" in response.headers
+            assert re.fullmatch(r"[A-Za-z0-9._-]{1,64}", response.headers["X-Request-ID"])
+            ids.add(response.headers["X-Request-ID"])
+            assert "Strict-Transport-Security" not in response.headers
+            assert not {"Server", "X-Powered-By", "Set-Cookie"} & {*response.headers.keys()}
+    assert len(ids) == len(responses)
 
 
-def test_every_response_has_a_strict_content_policy(answers, subtests):
-    for name, answer in answers.items():
-        with subtests.test(answer=name):
-            policy = answer.headers.get("Content-Security-Policy")
-            assert (policy is None) == (answer.status_code == 304), "it would replace that of the answer it stands for"
-            if answer.mimetype == "text/html" and answer.data:
+def test_every_response_has_a_strict_content_policy(responses, subtests):
+    for name, response in responses.items():
+        with subtests.test(response=name):
+            policy = response.headers.get("Content-Security-Policy")
+            assert (policy is None) == (response.status_code == 304), (
+                "it would replace that of the answer it stands for"
+            )
+            if response.mimetype == "text/html" and response.data:
                 assert "default-src 'none'" in policy
                 assert "unsafe" not in policy
                 assert "frame-ancestors 'none'" in policy
-            elif answer.data:
+            elif response.data:
                 assert policy == API_POLICY
 
 
@@ -78,25 +81,27 @@ def test_response_204_has_no_content_type(app, signed_in, subtests):
         "project_id": lambda: admin.post("/api/v1/projects", json={"name": secrets.token_hex(4)}).json["id"],
         "label_id": lambda: admin.post("/api/v1/labels", json={"name": secrets.token_hex(4)}).json["id"],
         "user_id": lambda: signed_in().get("/api/v1/me").json["id"],
+        **{name: partial(make, admin) for name, make in declared("MAKERS").items()},
     }
     seen = set()
     for method, path, operation in documented(app):
-        if "204" not in operation["responses"] or re.search(r"sessions|password|logout|/me$", path):
+        needs_body = operation.get("requestBody", {}).get("required")
+        if "204" not in operation["responses"] or needs_body or re.search(r"sessions|password|logout|/me$", path):
             continue
         filled = re.sub(r"\{(\w+)\}", lambda name: things[name[1]](), path)
         with subtests.test(operation=f"{method} {path}"):
-            answer = admin.open(filled, method=method)
-            assert (answer.status_code, answer.data) == (204, b"")
-            assert "Content-Type" not in answer.headers
-            assert answer.headers["Content-Security-Policy"] == API_POLICY
+            response = admin.open(filled, method=method)
+            assert (response.status_code, response.data) == (204, b"")
+            assert "Content-Type" not in response.headers
+            assert response.headers["Content-Security-Policy"] == API_POLICY
             seen.add(path)
     assert len(seen) >= 4
     for path in (TASKS, "/healthz", "/docs/"):
-        answer = admin.options(path)
-        assert (answer.status_code, answer.data, "Content-Type" in answer.headers) == (200, b"", False)
-        assert answer.headers["Content-Security-Policy"] == API_POLICY
-    answer = admin.post("/api/v1/auth/logout")
-    assert (answer.status_code, "Content-Type" in answer.headers) == (204, False)
+        response = admin.options(path)
+        assert (response.status_code, response.data, "Content-Type" in response.headers) == (200, b"", False)
+        assert response.headers["Content-Security-Policy"] == API_POLICY
+    response = admin.post("/api/v1/auth/logout")
+    assert (response.status_code, "Content-Type" in response.headers) == (204, False)
 
 
 def documented(app):
@@ -113,49 +118,49 @@ CACHING = {
 }
 
 
-def test_personal_responses_are_not_cached_by_proxies(answers, subtests):
-    for name, answer in answers.items():
-        if answer.status_code >= 400 or name in {*CACHING, "200 of an account"}:
-            with subtests.test(answer=name):
-                assert answer.headers["Cache-Control"] == CACHING.get(name, "no-store")
+def test_personal_responses_are_not_cached_by_proxies(responses, subtests):
+    for name, response in responses.items():
+        if response.status_code >= 400 or name in {*CACHING, "200 of an account"}:
+            with subtests.test(response=name):
+                assert response.headers["Cache-Control"] == CACHING.get(name, "no-store")
 
 
 def test_auth_me_and_admin_responses_are_not_stored(app, signed_in, subtests):
-    person = signed_in("admin")
+    user = signed_in("admin")
     for rule in {r.rule for r in app.url_map.iter_rules() if re.match(r"/api/v1/(auth|me|admin)\b", r.rule)}:
         path = re.sub(r"<[^>]+>", "00000000-0000-0000-0000-000000000000", rule)
         for method in ("GET", "POST"):
             with subtests.test(route=f"{method} {path}"):
-                assert "no-store" in person.open(path, method=method).headers["Cache-Control"]
+                assert "no-store" in user.open(path, method=method).headers["Cache-Control"]
 
 
 def test_response_over_https_has_hsts(app, client, subtests):
     for path in ("/healthz", "/nowhere", TASKS):
-        answer = client.get(path, base_url="https://localhost")
-        assert answer.headers["Strict-Transport-Security"].startswith("max-age=31536000")
+        response = client.get(path, base_url="https://localhost")
+        assert response.headers["Strict-Transport-Security"].startswith("max-age=31536000")
 
 
 @pytest.mark.parametrize("given", ["a", "A1._-", "x" * 64, "018f-4242.abc_D"])
 def test_valid_request_id_of_the_client_is_kept(client, given):
     for path in ("/healthz", "/nowhere"):
-        answer = client.get(path, headers={"X-Request-ID": given})
-        assert answer.headers["X-Request-ID"] == given
-    assert answer.json["request_id"] == given
+        response = client.get(path, headers={"X-Request-ID": given})
+        assert response.headers["X-Request-ID"] == given
+    assert response.json["request_id"] == given
 
 
 @pytest.mark.parametrize("given", ["", " ", "x" * 65, "a b", "a,b", "<script>", "a\tb", "é", "a%0d%0ab", "\u0661"])
 def test_invalid_request_id_is_replaced(client, given):
     environ = {"HTTP_X_REQUEST_ID": given.encode().decode("latin-1")}
-    answer = client.get("/nowhere", environ_overrides=environ)
-    assert answer.headers["X-Request-ID"] != given
-    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-ID"])
-    assert answer.json["request_id"] == answer.headers["X-Request-ID"]
+    response = client.get("/nowhere", environ_overrides=environ)
+    assert response.headers["X-Request-ID"] != given
+    assert re.fullmatch(r"[0-9a-f]{32}", response.headers["X-Request-ID"])
+    assert response.json["request_id"] == response.headers["X-Request-ID"]
 
 
 @pytest.mark.parametrize("given", ["a\r\nSet-Cookie: x=1", "a\n", "a\r"])
 def test_request_id_cannot_add_a_header(client, given):
-    answer = client.get("/nowhere", environ_overrides={"HTTP_X_REQUEST_ID": given})
-    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-ID"])
+    response = client.get("/nowhere", environ_overrides={"HTTP_X_REQUEST_ID": given})
+    assert re.fullmatch(r"[0-9a-f]{32}", response.headers["X-Request-ID"])
 
 
 @pytest.mark.parametrize(
@@ -165,9 +170,9 @@ def test_header_with_a_line_break_is_no_server_error(owner, header):
     name = header.upper().replace("-", "_")
     environ = {name if name == "CONTENT_TYPE" else f"HTTP_{name}": 'a\r\nSet-Cookie: x="1"'}
     for method in ("GET", "POST"):
-        answer = owner.open(TASKS, method=method, environ_overrides=environ)
-        assert answer.status_code < 500
-        assert "Set-Cookie" not in answer.headers
+        response = owner.open(TASKS, method=method, environ_overrides=environ)
+        assert response.status_code < 500
+        assert "Set-Cookie" not in response.headers
 
 
 @pytest.fixture(scope="module")
@@ -199,9 +204,9 @@ def test_trusted_host_is_served(hosted, host):
 )
 def test_untrusted_host_is_400(hosted, host):
     for path in ("/healthz", TASKS, "/nowhere"):
-        answer = hosted.get(path, headers={"Host": host})
-        assert (answer.status_code, answer.json["code"]) == (400, "malformed_request")
-        assert host not in answer.text or len(host) < 2
+        response = hosted.get(path, headers={"Host": host})
+        assert (response.status_code, response.json["code"]) == (400, "malformed_request")
+        assert host not in response.text or len(host) < 2
 
 
 MALFORMED_HOSTS = [
@@ -215,18 +220,18 @@ MALFORMED_HOSTS = [
 def test_malformed_host_is_400_and_not_reflected(make_app, settings, host):
     client = make_app(**settings).test_client()
     for path in ("/healthz", f"{TASKS}?limit=1", "/.well-known/oauth-authorization-server", "/nowhere"):
-        answer = client.get(path, headers={"Host": host})
-        assert (answer.status_code, answer.json["code"]) == (400, "malformed_request")
-        assert answer.content_type == "application/problem+json"
-        assert host.strip() == "" or host not in answer.text + str(answer.headers)
+        response = client.get(path, headers={"Host": host})
+        assert (response.status_code, response.json["code"]) == (400, "malformed_request")
+        assert response.content_type == "application/problem+json"
+        assert host.strip() == "" or host not in response.text + str(response.headers)
 
 
 def test_host_is_reflected_in_page_links_only(owner):
     """A page and its Link are private to the client that sent the Host; production serves listed hosts only."""
     host = {"Host": "attacker.invalid"}
     for _ in range(2):
-        answer = owner.post(TASKS, json={"title": "Milk"}, headers=host)
-        assert "attacker.invalid" not in str(answer.headers) + answer.text
+        response = owner.post(TASKS, json={"title": "Milk"}, headers=host)
+        assert "attacker.invalid" not in str(response.headers) + response.text
     page = owner.get(f"{TASKS}?limit=1", headers=host)
     assert "attacker.invalid" not in page.text
     assert [name for name, value in page.headers if "attacker.invalid" in value] == ["Link"]
@@ -237,8 +242,8 @@ def test_production_refuses_plain_http_except_for_health(make_app):
     settings = {"ENV": "production", "JWT_SECRET_KEY": SECRET, "TRUSTED_HOSTS": "localhost"}
     client = make_app(**settings, REDIS_URL="redis://127.0.0.1:6379/15").test_client()
     for path in (TASKS, "/nowhere", "/openapi.json", "/problems/not_found", "/api/v1/auth/login"):
-        answer = client.get(path)
-        assert (answer.status_code, answer.json["code"]) == (403, "https_required")
+        response = client.get(path)
+        assert (response.status_code, response.json["code"]) == (403, "https_required")
     assert client.get("/healthz").status_code == 200
     assert client.get(TASKS, base_url="https://localhost").status_code == 401
 
@@ -246,5 +251,5 @@ def test_production_refuses_plain_http_except_for_health(make_app):
 @pytest.mark.parametrize(("proxies", "secure"), [(0, False), (1, True)])
 def test_forwarded_headers_are_trusted_behind_a_proxy_only(make_app, proxies, secure):
     client = make_app(TRUSTED_PROXIES=proxies).test_client()
-    answer = client.get("/healthz", headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"})
-    assert ("Strict-Transport-Security" in answer.headers) is secure
+    response = client.get("/healthz", headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"})
+    assert ("Strict-Transport-Security" in response.headers) is secure

@@ -1,4 +1,4 @@
-"""examples/http: every request of the tour answers as its title says, in either dialect of .http files."""
+"""examples/http: every request of the tour gets the status in its title, in both dialects of .http files."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from conftest import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 FILES = sorted((ROOT / "examples" / "http").glob("*.http"))
 REQUEST = re.compile(
@@ -22,7 +22,7 @@ KEPT = re.compile(r'client\.global\.set\("(\w+)", response\.(?:body\.(\w+)|heade
 
 
 class Step(NamedTuple):
-    """A request of a file, its variables still in it; and what is kept of its answer."""
+    """A request of a file with its variables, and the values that are stored from its response."""
 
     title: str
     status: int
@@ -35,7 +35,7 @@ class Step(NamedTuple):
 
     @classmethod
     def read(cls, text: str) -> "Step":
-        """Read what stands between two lines of ###."""
+        """Parse the text between two lines of ###."""
         found = REQUEST.fullmatch(text)
         assert found, text
         request, _, script = found["rest"].partition("\n> {%")
@@ -52,20 +52,20 @@ def read(path):
 
 
 def send(step, fill):
-    """Send a request; returns status, headers and body of its answer."""
+    """Send a request; returns the status, headers and body of the response."""
     headers = {name: fill(value) for name, value in step.headers.items()}
     data = fill(step.body).encode() if step.body else None
     request = Request(fill(step.url), data, headers, method=step.method)
     try:
-        with urlopen(request, timeout=10) as answer:
-            return answer.status, answer.headers, answer.read()
+        with urlopen(request, timeout=10) as response:
+            return response.status, response.headers, response.read()
     except HTTPError as error:
         with error:
             return error.code, error.headers, error.read()
 
 
 def keep(step, headers: Any, body: bytes):
-    """Yield what later requests may name of an answer, as either dialect calls it."""
+    """Yield the variables that later requests can use from a response, in both dialects."""
     shown = json.loads(body) if body else {}
     for variable, field, header in step.kept:
         yield variable, shown[field] if field else headers[header]

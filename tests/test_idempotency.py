@@ -47,15 +47,15 @@ def test_repeated_request_gets_the_first_response_after_deletion(owner):
 
 def test_key_with_another_body_or_path_is_422(owner):
     send(owner)
-    for answer in (send(owner, title="Bread"), send(owner, "projects")):
-        assert (answer.status_code, answer.json["code"]) == (422, "idempotency_key_reused")
+    for response in (send(owner, title="Bread"), send(owner, "projects")):
+        assert (response.status_code, response.json["code"]) == (422, "idempotency_key_reused")
     assert count(owner) == 1
 
 
 def test_other_keys_and_users_create_more(owner, signed_in):
     made = [send(client, key=key) for client, key in ((owner, "a"), (owner, "b"), (signed_in(), "a"))]
     made.append(owner.post("/api/v1/tasks", json=REQUESTS["tasks"]))
-    assert len({answer.json["id"] for answer in made}) == 4
+    assert len({response.json["id"] for response in made}) == 4
 
 
 def test_error_response_is_not_stored(owner):
@@ -95,33 +95,33 @@ def test_stored_response_expires_before_it_is_pruned(owner, monkeypatch):
     assert count(owner) == 2
 
 
-def test_stored_responses_of_a_user_are_limited_in_bytes(make_app, new_person):
-    app = make_app(MAX_ANSWER_BYTES=20_000)
-    owner = sign_in(app, new_person())
+def test_stored_responses_of_a_user_are_limited_in_bytes(make_app, new_user):
+    app = make_app(MAX_STORED_RESPONSE_BYTES=20_000)
+    owner = sign_in(app, new_user())
     text = {"description": "x" * 5_000}
     keys = [f"k-{number}" for number in range(8)]
     first = [send(owner, key=key, **text) for key in keys]
-    assert {answer.status_code for answer in first} == {201}
+    assert {response.status_code for response in first} == {201}
     assert stored_bytes(app, owner) <= 20_000
     again = [send(owner, key=key, **text) for key in keys]
-    assert (again[0].status_code, again[0].json["code"]) == (409, "answer_not_kept")
+    assert (again[0].status_code, again[0].json["code"]) == (409, "response_not_stored")
     assert again[-1].data == first[-1].data
     assert count(owner) == 8  # no request was processed twice
 
 
-def test_response_that_is_too_large_is_not_stored(make_app, new_person):
-    owner = sign_in(make_app(MAX_ANSWER_BYTES=1000), new_person())
+def test_response_that_is_too_large_is_not_stored(make_app, new_user):
+    owner = sign_in(make_app(MAX_STORED_RESPONSE_BYTES=1000), new_user())
     assert send(owner, description="x" * 5_000).status_code == 201
-    assert send(owner, description="x" * 5_000).json["code"] == "answer_not_kept"
+    assert send(owner, description="x" * 5_000).json["code"] == "response_not_stored"
     assert count(owner) == 1
 
 
-def test_stored_responses_of_a_user_are_limited_in_number(make_app, new_person):
-    app = make_app(MAX_ANSWERS=3)
-    owner = sign_in(app, new_person())
-    answers = [send(owner, key=f"k-{number}") for number in range(4)]
-    assert [answer.status_code for answer in answers] == [201, 201, 201, 409]
-    assert answers[3].json["code"] == "quota_exceeded"
+def test_stored_responses_of_a_user_are_limited_in_number(make_app, new_user):
+    app = make_app(MAX_STORED_RESPONSES=3)
+    owner = sign_in(app, new_user())
+    responses = [send(owner, key=f"k-{number}") for number in range(4)]
+    assert [response.status_code for response in responses] == [201, 201, 201, 409]
+    assert responses[3].json["code"] == "quota_exceeded"
     assert count(owner) == 3
     assert owner.post("/api/v1/tasks", json=REQUESTS["tasks"]).status_code == 201
     assert send(owner, key="k-0").headers["Idempotency-Replayed"] == "true"

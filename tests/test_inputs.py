@@ -2,6 +2,7 @@
 
 import json
 import time
+from uuid import uuid4
 
 import pytest
 from surface import operations, routes, writable
@@ -62,8 +63,8 @@ def test_unparseable_body_is_400_on_every_route(app, admin, subtests, body):
         if operation.body is None or not (body or operation.needs_body):
             continue
         with subtests.test(operation=f"{operation.method} {operation.path}"):
-            answer = admin.open(operation.path, method=operation.method, data=body, content_type=JSON)
-            assert (answer.status_code, answer.json["code"]) == (400, "malformed_json")
+            response = admin.open(operation.path, method=operation.method, data=body, content_type=JSON)
+            assert (response.status_code, response.json["code"]) == (400, "malformed_json")
 
 
 @pytest.mark.parametrize(
@@ -76,23 +77,23 @@ def test_body_within_the_limits_is_parsed(admin, body):
 
 
 def test_duplicate_name_is_reported_by_name_and_shortened(admin):
-    answer = admin.post(TASKS, data=b'{"title": "a", "' + b"x" * 9000 + b'": 1, "title": 2}', content_type=JSON)
-    assert "'title'" in answer.json["detail"]
-    answer = admin.post(TASKS, data=b'{"%b": 1, "%b": 2}' % (b"x" * 9000, b"x" * 9000), content_type=JSON)
-    assert len(answer.data) < 1000
+    response = admin.post(TASKS, data=b'{"title": "a", "' + b"x" * 9000 + b'": 1, "title": 2}', content_type=JSON)
+    assert "'title'" in response.json["detail"]
+    response = admin.post(TASKS, data=b'{"%b": 1, "%b": 2}' % (b"x" * 9000, b"x" * 9000), content_type=JSON)
+    assert len(response.data) < 1000
 
 
 def test_duplicate_names_are_found_in_linear_time(admin):
     names = b",".join(b'"%d":0' % i for i in range(60_000))
     started = time.perf_counter()
-    answer = admin.post(TASKS, data=b"{" + names + b',"59999":0}', content_type=JSON)
-    assert (answer.status_code, answer.json["code"]) == (400, "malformed_json")
+    response = admin.post(TASKS, data=b"{" + names + b',"59999":0}', content_type=JSON)
+    assert (response.status_code, response.json["code"]) == (400, "malformed_json")
     assert time.perf_counter() - started < 5
 
 
 def test_byte_order_mark_before_json_is_accepted(admin):
-    answer = admin.post(TASKS, data=b'\xef\xbb\xbf{"title": "Milk"}', content_type=JSON)
-    assert (answer.status_code, answer.json["title"]) == (201, "Milk")
+    response = admin.post(TASKS, data=b'\xef\xbb\xbf{"title": "Milk"}', content_type=JSON)
+    assert (response.status_code, response.json["title"]) == (201, "Milk")
 
 
 def test_brackets_in_text_do_not_count_as_nesting(admin):
@@ -105,8 +106,8 @@ def test_body_that_is_not_an_object_is_422_on_every_route(app, admin, subtests, 
         if operation.body is None or operation.body.get("type") != "object":
             continue
         with subtests.test(operation=f"{operation.method} {operation.path}"):
-            answer = admin.open(operation.path, method=operation.method, data=body, content_type=JSON)
-            assert (answer.status_code, answer.json["code"]) == (422, "validation_failed")
+            response = admin.open(operation.path, method=operation.method, data=body, content_type=JSON)
+            assert (response.status_code, response.json["code"]) == (422, "validation_failed")
 
 
 WRONG_TYPES = [
@@ -122,8 +123,8 @@ def test_body_of_another_type_is_415_on_every_route(app, admin, subtests, conten
         if operation.body is None:
             continue
         with subtests.test(operation=f"{operation.method} {operation.path}"):
-            answer = admin.open(operation.path, method=operation.method, data=b"{}", content_type=content_type)
-            assert (answer.status_code, answer.json["code"]) == (415, "unsupported_media_type")
+            response = admin.open(operation.path, method=operation.method, data=b"{}", content_type=content_type)
+            assert (response.status_code, response.json["code"]) == (415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize(
@@ -136,8 +137,8 @@ def test_json_media_type_is_accepted_in_each_spelling(admin, content_type):
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "identity", "nonsense"])
 def test_body_with_content_encoding_is_415(admin, coding):
-    answer = admin.post(TASKS, json={"title": "Milk"}, headers={"Content-Encoding": coding})
-    assert answer.status_code == 415
+    response = admin.post(TASKS, json={"title": "Milk"}, headers={"Content-Encoding": coding})
+    assert response.status_code == 415
 
 
 def test_merge_patch_is_accepted_by_patch_only(admin):
@@ -152,9 +153,9 @@ def test_unknown_field_is_422_on_every_route(app, admin, subtests):
         if operation.body is None:
             continue
         with subtests.test(operation=f"{operation.method} {operation.path}"):
-            answer = admin.open(operation.path, method=operation.method, json={"nonsense": 1})
-            assert answer.status_code == 422
-            assert answer.json["errors"]["json"]["nonsense"] == ["Unknown field."]
+            response = admin.open(operation.path, method=operation.method, json={"nonsense": 1})
+            assert response.status_code == 422
+            assert response.json["errors"]["json"]["nonsense"] == ["Unknown field."]
 
 
 def test_unknown_query_parameter_is_422_on_every_route(app, signed_in, subtests):
@@ -162,21 +163,21 @@ def test_unknown_query_parameter_is_422_on_every_route(app, signed_in, subtests)
         if not route.path.startswith("/api/") and declaration(app.view_functions[route.endpoint]).accepts_query:
             continue  # a page for people, whose links gather parameters on their way
         with subtests.test(route=f"{route.method} {route.rule}"):
-            answer = signed_in("admin").open(route.path, method=route.method, json={}, query_string={"nonsense": "1"})
-            assert answer.status_code == 422
-            assert answer.json["errors"]["query"]["nonsense"] == ["Unknown field."]
+            response = signed_in("admin").open(route.path, method=route.method, json={}, query_string={"nonsense": "1"})
+            assert response.status_code == 422
+            assert response.json["errors"]["query"]["nonsense"] == ["Unknown field."]
 
 
 @pytest.mark.parametrize("query", ["%FF", "q=%FF", "%FF=1", "q=%ED%A0%80", "%ED%A0%80=1", "q=%C0%AF"])
 def test_query_that_is_not_utf_8_is_400(admin, query):
-    answer = admin.get(f"{TASKS}?{query}")
-    assert (answer.status_code, answer.json["code"]) == (400, "malformed_request")
+    response = admin.get(f"{TASKS}?{query}")
+    assert (response.status_code, response.json["code"]) == (400, "malformed_request")
 
 
 @pytest.mark.parametrize("query", ["q=\xff", "q=%E4\xbd\xa0", "\xff"])
 def test_query_of_raw_bytes_is_400(admin, query):
-    answer = admin.get(TASKS, environ_overrides={"QUERY_STRING": query})  # which WSGI has in Latin-1
-    assert (answer.status_code, answer.json["code"]) == (400, "malformed_request")
+    response = admin.get(TASKS, environ_overrides={"QUERY_STRING": query})  # which WSGI has in Latin-1
+    assert (response.status_code, response.json["code"]) == (400, "malformed_request")
 
 
 @pytest.mark.parametrize("query", ["", "&", "&&"])
@@ -191,9 +192,9 @@ def test_repeated_parameter_is_422_unless_it_is_a_list(app, admin, subtests):
             if schema.get("type") == "array":
                 continue
             with subtests.test(operation=f"{operation.method} {operation.path}", parameter=name):
-                answer = admin.open(f"{operation.path}?{name}=1&{name}=1", method=operation.method)
-                assert answer.status_code == 422
-                assert name in answer.json["errors"]["query"]
+                response = admin.open(f"{operation.path}?{name}=1&{name}=1", method=operation.method)
+                assert response.status_code == 422
+                assert name in response.json["errors"]["query"]
 
 
 def test_repeatable_parameter_may_be_written_with_brackets(app, admin, subtests):
@@ -203,7 +204,8 @@ def test_repeatable_parameter_may_be_written_with_brackets(app, admin, subtests)
             if schema.get("type") != "array":
                 continue
             with subtests.test(operation=f"{operation.method} {operation.path}", parameter=name):
-                value = schema["items"].get("enum", ["home"])[0]
+                text = str(uuid4()) if schema["items"].get("format") == "uuid" else "home"
+                value = schema["items"].get("enum", [text])[0]
                 plain = admin.open(operation.path, method=operation.method, query_string={name: [value, value]})
                 brackets = admin.open(operation.path, method=operation.method, query_string={f"{name}[]": [value] * 2})
                 mixed = admin.open(
@@ -224,9 +226,9 @@ def test_brackets_filter_and_page_like_plain_names(admin):
 
 def test_brackets_on_a_single_parameter_are_an_unknown_field(admin):
     for name in ("limit[]", "status[0]", "status[", "q[]"):
-        answer = admin.get(TASKS, query_string={name: "1"})
-        assert answer.status_code == 422
-        assert answer.json["errors"]["query"][name] == ["Unknown field."]
+        response = admin.get(TASKS, query_string={name: "1"})
+        assert response.status_code == 422
+        assert response.json["errors"]["query"][name] == ["Unknown field."]
 
 
 def test_empty_value_of_an_optional_parameter_means_absent(app, admin, subtests):
@@ -238,11 +240,11 @@ def test_empty_value_of_an_optional_parameter_means_absent(app, admin, subtests)
             with subtests.test(operation=operation.path, parameter=name):
                 written = f"{name}[]" if schema.get("type") == "array" else name
                 without = admin.get(operation.path)
-                answer = admin.get(operation.path, query_string={written: ""})
-                assert answer.status_code == without.status_code
-                if answer.mimetype == JSON and "activity" not in operation.path:
-                    assert answer.json.keys() == without.json.keys()
-                    assert len(answer.json.get("items", ())) == len(without.json.get("items", ()))
+                response = admin.get(operation.path, query_string={written: ""})
+                assert response.status_code == without.status_code
+                if response.mimetype == JSON and "activity" not in operation.path:
+                    assert response.json.keys() == without.json.keys()
+                    assert len(response.json.get("items", ())) == len(without.json.get("items", ()))
 
 
 def test_empty_permanent_moves_to_the_trash(admin):
@@ -259,9 +261,9 @@ def test_query_booleans_are_true_or_false(app, admin, subtests):
                 continue
             for value in ("1", "yes", "True", "TRUE", "on", "null", "0"):
                 with subtests.test(operation=f"{operation.method} {operation.path}", parameter=name, value=value):
-                    answer = admin.open(operation.path, method=operation.method, query_string={name: value})
-                    assert answer.status_code == 422
-                    assert name in answer.json["errors"]["query"]
+                    response = admin.open(operation.path, method=operation.method, query_string={name: value})
+                    assert response.status_code == 422
+                    assert name in response.json["errors"]["query"]
 
 
 @pytest.mark.parametrize("value", [1, 0, 1.0, "true", "false", "", None, [], {}])
@@ -269,9 +271,9 @@ def test_body_booleans_are_true_or_false(app, admin, subtests, value):
     for operation in operations(app):
         for name in (name for name, s in writable(operation.body or {}).items() if s.get("type") == "boolean"):
             with subtests.test(operation=f"{operation.method} {operation.path}", field=name):
-                answer = admin.open(operation.path, method=operation.method, json={name: value})
-                assert answer.status_code == 422
-                assert name in answer.json["errors"]["json"]
+                response = admin.open(operation.path, method=operation.method, json={name: value})
+                assert response.status_code == 422
+                assert name in response.json["errors"]["json"]
 
 
 def test_false_turns_a_switch_off(admin):
@@ -283,37 +285,37 @@ def test_false_turns_a_switch_off(admin):
 
 def test_error_lists_at_most_100_messages(admin):
     body = {f"field{i}": 1 for i in range(180)}
-    answer = admin.post(TASKS, json=body)
-    listed = answer.json["errors"]["json"]
-    assert answer.status_code == 422
+    response = admin.post(TASKS, json=body)
+    listed = response.json["errors"]["json"]
+    assert response.status_code == 422
     assert sum(map(len, listed.values())) == 100
-    assert answer.json["errors_omitted"] == 81  # and the missing title
-    assert len(answer.data) < 64 * 1024
+    assert response.json["errors_omitted"] == 81  # and the missing title
+    assert len(response.data) < 64 * 1024
 
 
 @pytest.mark.parametrize("name", ["x" * 150, "\x01" * 150, "\U0001f4a9" * 150, "\ud800" * 150])
 def test_error_body_is_under_64_kib_whatever_the_names(admin, name):
     body = json.dumps({f"{i}{name}": 1 for i in range(150)} | {"title": 1})
-    answer = admin.post(TASKS, data=body, content_type=JSON)
-    assert answer.status_code == 422
-    assert len(answer.data) < 64 * 1024
+    response = admin.post(TASKS, data=body, content_type=JSON)
+    assert response.status_code == 422
+    assert len(response.data) < 64 * 1024
     nested = json.dumps({"operations": [{"op": "create", "data": json.loads(body)}] * 3})
-    answer = admin.post(f"{TASKS}/batch", data=nested, content_type=JSON)
-    assert answer.status_code == 422
-    assert len(answer.data) < 64 * 1024
+    response = admin.post(f"{TASKS}/batch", data=nested, content_type=JSON)
+    assert response.status_code == 422
+    assert len(response.data) < 64 * 1024
 
 
 def test_error_body_is_under_64_kib_for_a_long_query(admin):
-    answer = admin.get(TASKS, query_string="&".join(f"{'%01' * 20}{i}=1" for i in range(900)))
-    assert answer.status_code == 422
-    assert len(answer.data) < 64 * 1024
-    assert sum(map(len, answer.json["errors"]["query"].values())) == 100
+    response = admin.get(TASKS, query_string="&".join(f"{'%01' * 20}{i}=1" for i in range(900)))
+    assert response.status_code == 422
+    assert len(response.data) < 64 * 1024
+    assert sum(map(len, response.json["errors"]["query"].values())) == 100
 
 
 def test_unknown_fields_are_named_in_the_detail(admin):
-    answer = admin.post(TASKS, json={"title": "Milk", "colour": "red", "tags": []})
-    assert answer.json["errors"]["json"] == {"colour": ["Unknown field."], "tags": ["Unknown field."]}
-    assert answer.json["detail"] == "The request has invalid values: colour, tags."
+    response = admin.post(TASKS, json={"title": "Milk", "colour": "red", "tags": []})
+    assert response.json["errors"]["json"] == {"colour": ["Unknown field."], "tags": ["Unknown field."]}
+    assert response.json["detail"] == "The request has invalid values: colour, tags."
 
 
 NO_TEXT = {
@@ -331,9 +333,9 @@ def test_invalid_text_is_422_in_every_field(app, admin, subtests, text):
         for name in writable(operation.body or {}):
             with subtests.test(operation=f"{operation.method} {operation.path}", field=name):
                 body = json.dumps({name: text})  # as \u escapes, where a surrogate can stand alone
-                answer = admin.open(operation.path, method=operation.method, data=body, content_type=JSON)
-                assert answer.status_code == 422
-                assert name in answer.json["errors"]["json"]
+                response = admin.open(operation.path, method=operation.method, data=body, content_type=JSON)
+                assert response.status_code == 422
+                assert name in response.json["errors"]["json"]
 
 
 @pytest.mark.parametrize(
@@ -370,8 +372,8 @@ def test_invalid_text_is_422_in_every_parameter(app, admin, subtests, text):
             if name == "cursor":
                 continue  # a broken cursor is 400, whatever it is broken by
             with subtests.test(operation=f"{operation.method} {operation.path}", parameter=name):
-                answer = admin.open(operation.path, method=operation.method, query_string={name: text})
-                assert answer.status_code == 422
+                response = admin.open(operation.path, method=operation.method, query_string={name: text})
+                assert response.status_code == 422
 
 
 @pytest.mark.parametrize("name", ["a\x00b", "\ud800", "\x1b[2J", "", "_schema", "a" * 5000, "title\x00"])
@@ -381,9 +383,9 @@ def test_field_with_an_unusual_name_is_an_unknown_field(app, admin, subtests, na
             continue
         with subtests.test(operation=f"{operation.method} {operation.path}"):
             body = json.dumps({name: 1})
-            answer = admin.open(operation.path, method=operation.method, data=body, content_type=JSON)
-            assert answer.status_code == 422
-            assert answer.json["errors"]["json"]
+            response = admin.open(operation.path, method=operation.method, data=body, content_type=JSON)
+            assert response.status_code == 422
+            assert response.json["errors"]["json"]
 
 
 ODD_VALUES = [
@@ -399,10 +401,10 @@ def test_no_value_of_a_field_is_a_server_error(app, signed_in, subtests, value):
     for operation in operations(app):
         for name in writable(operation.body or {}):
             with subtests.test(operation=f"{operation.method} {operation.path}", field=name):
-                answer = client.open(
+                response = client.open(
                     operation.path, method=operation.method, data=json.dumps({name: value}), content_type=JSON
                 )
-                assert answer.status_code < 500
+                assert response.status_code < 500
 
 
 ODD_PARAMETERS = [
@@ -418,8 +420,8 @@ def test_no_value_of_a_parameter_is_a_server_error(app, admin, subtests, value):
     for operation in operations(app):
         for name in operation.query:
             with subtests.test(operation=f"{operation.method} {operation.path}", parameter=name):
-                answer = admin.open(operation.path, method=operation.method, query_string={name: value})
-                assert answer.status_code < 500
+                response = admin.open(operation.path, method=operation.method, query_string={name: value})
+                assert response.status_code < 500
 
 
 @pytest.mark.parametrize(
@@ -430,9 +432,9 @@ def test_limit_out_of_range_is_422_on_every_list(app, admin, subtests, limit):
         if "limit" not in operation.query:
             continue
         with subtests.test(operation=f"{operation.method} {operation.path}"):
-            answer = admin.open(operation.path, method=operation.method, query_string={"limit": limit})
-            assert answer.status_code == 422
-            assert "limit" in answer.json["errors"]["query"]
+            response = admin.open(operation.path, method=operation.method, query_string={"limit": limit})
+            assert response.status_code == 422
+            assert "limit" in response.json["errors"]["query"]
 
 
 NO_INSTANTS = {
@@ -464,13 +466,13 @@ def test_invalid_instant_is_422_in_every_field(app, admin, subtests, instant):
         fields = {n for n, s in writable(operation.body or {}).items() if s.get("format") == "date-time"}
         for name in fields:
             with subtests.test(operation=f"{operation.method} {operation.path}", field=name):
-                answer = admin.open(operation.path, method=operation.method, json={name: instant})
-                assert answer.status_code == 422
-                assert name in answer.json["errors"]["json"]
+                response = admin.open(operation.path, method=operation.method, json={name: instant})
+                assert response.status_code == 422
+                assert name in response.json["errors"]["json"]
         for name in (n for n, s in operation.query.items() if s.get("format") == "date-time"):
             with subtests.test(operation=f"{operation.method} {operation.path}", parameter=name):
-                answer = admin.open(operation.path, method=operation.method, query_string={name: instant})
-                assert answer.status_code == 422
+                response = admin.open(operation.path, method=operation.method, query_string={name: instant})
+                assert response.status_code == 422
 
 
 @pytest.mark.parametrize(
@@ -493,5 +495,5 @@ def test_instant_is_returned_in_utc(admin, given, shown):
     "day", ["1969-12-31", "10000-01-01", "2030-02-30", "2030-1-1", "20300101", "2030-W05-4", 1, "", "٢٠٣٠-01-31"]
 )
 def test_invalid_day_is_422(admin, day):
-    answer = admin.post(TASKS, json={"title": "Milk", "due_date": day})
-    assert "due_date" in answer.json["errors"]["json"]
+    response = admin.post(TASKS, json={"title": "Milk", "due_date": day})
+    assert "due_date" in response.json["errors"]["json"]

@@ -1,7 +1,7 @@
-"""Nobody reaches what is another person's: an id of theirs answers as one that never existed, on every route there is.
+"""The resources of another user are not found: each route responds as if their ids had never existed.
 
-The cases come from the URL map and the document, so that a route added tomorrow is among them; an id of a new kind
-fails here until it is said how one is made.
+The cases come from the URL map and the OpenAPI document, so new routes are included. A new kind of id fails here until
+the tests know how to create its resource.
 """
 
 import re
@@ -27,7 +27,7 @@ def _sign_in(owner):
 
 @pytest.fixture
 def makers(app):
-    """Functions that make what an id names, by the name of the id."""
+    """Functions that create the resource of an id, by the name of the id."""
     of_rows = {collection.id_name: collection.add for collection in collections(app)}
     session = lambda owner: owner.get("/api/v1/auth/sessions").json["items"][0]["id"]  # noqa: E731
     return {**of_rows, "parent_id": of_rows["task_id"], "session_id": session} | declared("MAKERS")
@@ -42,12 +42,12 @@ def lists(app):
 
 @pytest.fixture
 def stranger(signed_in):
-    """Somebody else."""
+    """A client of another user."""
     return signed_in("admin")
 
 
 def path_cases(app):
-    """Return every route that names a thing in its path, with the name of the id."""
+    """Return every route with an id in its path, with the name of the id."""
     return [
         (route, name)
         for route in routes(app)
@@ -68,32 +68,36 @@ def value_cases(app):
 
 
 def sample(body):
-    """Return a body that a schema lets through: what it requires, or else the first field that is plain text."""
+    """Return a body that a schema accepts: the required fields, or else the first text field."""
     fields = writable(body or {})
-    names = (body or {}).get("required") or [n for n, f in fields.items() if f == {**f, "type": "string"}][:1]
+    texts = [name for name, field in fields.items() if field.get("type") == "string" and field.get("format") != "uuid"]
+    names = (body or {}).get("required") or texts[:1]
     return {name: fields[name].get("enum", [SAMPLES.get(fields[name].get("type"), "Mine")])[0] for name in names}
 
 
-def body_example(app, method, rule):
-    """Return a body for a route, from its operation in the document."""
+def body_example(app, method, rule, thing):
+    """Return a body for a route, from its operation in the document. Of a body of ids, the first is `thing`."""
     shape = re.sub(r"<(?:\w+:)?\w+>", "*", rule)
     for operation in operations(app):
         path = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "*", operation.path)
         if (operation.method, path) == (method, shape) and operation.body is not None:
-            return sample(operation.body)
+            ids = [name for name, field in writable(operation.body).items() if field.get("format") == "uuid"]
+            return sample(operation.body) or dict.fromkeys(ids[:1], thing)
     return None
 
 
-def seen(answer):
-    """Return all that can be told of an answer, apart from its request id and the clock."""
-    headers = {(k, v) for k, v in answer.headers if k not in {"X-Request-ID", "Date"} and not k.startswith("RateLimit")}
-    body = re.sub(rb'"request_id":"\w+"', b"", answer.data)
-    return answer.status_code, headers, body
+def seen(response):
+    """Return everything in a response that a client can see, without the request id and times."""
+    headers = {
+        (k, v) for k, v in response.headers if k not in {"X-Request-ID", "Date"} and not k.startswith("RateLimit")
+    }
+    body = re.sub(rb'"request_id":"\w+"', b"", response.data)
+    return response.status_code, headers, body
 
 
-def rows_of(app, person):
-    """Return every row of a person's in the database."""
-    owner_id = UUID(person.get("/api/v1/me").json["id"])
+def rows_of(app, user):
+    """Return every row of a user in the database."""
+    owner_id = UUID(user.get("/api/v1/me").json["id"])
     found = {}
     with app.app_context(), rls_user(owner_id):
         for table in db.metadata.sorted_tables:
@@ -115,7 +119,7 @@ def test_id_of_another_user_in_the_path_is_404_as_unknown_id(app, signed_in, str
             owner = signed_in()
             thing = makers[name](owner)
             before = rows_of(app, owner)
-            body = body_example(app, route.method, route.rule)
+            body = body_example(app, route.method, route.rule, thing)
             theirs = stranger.open(fill(route.rule, thing), method=route.method, json=body)
             nobodys = stranger.open(fill(route.rule, str(uuid4())), method=route.method, json=body)
             assert seen(theirs) == seen(nobodys)
@@ -154,11 +158,11 @@ def test_cursor_of_another_user_is_invalid(signed_in, lists, subtests):
     for path, add in lists.items():
         with subtests.test(path=path):
             owner, stranger = signed_in(), signed_in()
-            for person in (owner, stranger):
-                add(person), add(person)
+            for user in (owner, stranger):
+                add(user), add(user)
             cursor = owner.get(f"{path}?limit=1").json["next_cursor"]
-            answer = stranger.get(path, query_string={"limit": 1, "cursor": cursor})
-            assert (answer.status_code, answer.json["code"]) == (400, "invalid_cursor")
+            response = stranger.get(path, query_string={"limit": 1, "cursor": cursor})
+            assert (response.status_code, response.json["code"]) == (400, "invalid_cursor")
             assert owner.get(path, query_string={"limit": 1, "cursor": cursor}).status_code == 200
 
 

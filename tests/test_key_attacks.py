@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask import Flask
 
-from taskapi.security import base64url
-from tests.forging import assert_refused, b64, compact, opened
-from tests.key_sets import ASYMMETRIC, GOOD, KeySetFile, answer_to, bearer, new_key, public
+from taskapi.security.jws import base64url_decode
+from tests.forging import assert_refused, b64, decode_token, signing_input
+from tests.key_sets import ASYMMETRIC, GOOD, KeySetFile, bearer, new_key, public, try_token
 
 pytestmark = pytest.mark.slow
 
@@ -37,13 +37,13 @@ def pyjwk(member: dict[str, Any]) -> jwt.PyJWK:
 
 
 def hmac_signed(header: dict[str, Any], claims: dict[str, Any], secret: bytes, alg: str) -> str:
-    text = compact({**header, "alg": alg}, claims)
+    text = signing_input({**header, "alg": alg}, claims)
     return f"{text}.{b64(hmac.digest(secret, text.encode(), HMACS[alg]))}"
 
 
 def signed(header: dict[str, Any], claims: dict[str, Any], member: dict[str, Any]) -> str:
     """Sign with the algorithm of the key, independent of the header."""
-    text = compact(header, claims)
+    text = signing_input(header, claims)
     key = pyjwk(member)
     return f"{text}.{b64(key.Algorithm.sign(text.encode(), key.key))}"
 
@@ -65,7 +65,7 @@ def spellings(member: dict[str, Any]) -> dict[str, bytes]:
         "jwk": json.dumps(bare).encode(),
         "jwk set": json.dumps({"keys": [bare]}).encode(),
         "x or n": str(bare.get("x") or bare["n"]).encode(),
-        "bytes of x or n": base64url.decode(bare.get("x") or bare["n"]),
+        "bytes of x or n": base64url_decode(bare.get("x") or bare["n"]),
         "kid": member["kid"].encode(),
         "nothing": b"",
     }
@@ -76,64 +76,64 @@ def spellings(member: dict[str, Any]) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("alg", ASYMMETRIC)
-def test_public_key_is_never_used_as_a_secret(serve, enter, alg):
+def test_public_key_is_never_used_as_a_secret(serve, new_token, alg):
     member = new_key(alg)
     app = serve(member, new_key("HS256", "verifying"))
-    header, claims = opened(enter(app))
+    header, claims = decode_token(new_token(app))
     for secret in spellings(member).values():
         for by in HMACS:
             attempt(app, hmac_signed(header, claims, secret, by))
 
 
-def test_public_key_cannot_sign_under_the_kid_of_a_secret(serve, enter):
+def test_public_key_cannot_sign_under_the_kid_of_a_secret(serve, new_token):
     member, secret = new_key("RS256"), new_key("HS256", "verifying")
     app = serve(member, secret)
-    header, claims = opened(enter(app))
+    header, claims = decode_token(new_token(app))
     for spelling in spellings(member).values():
         attempt(app, hmac_signed({**header, "kid": secret["kid"]}, claims, spelling, "HS256"))
 
 
 @pytest.mark.parametrize("alg", [*ASYMMETRIC, "HS256"])
-def test_algorithm_none_is_refused(serve, enter, alg):
+def test_algorithm_none_is_refused(serve, new_token, alg):
     app = serve(new_key(alg))
-    token = enter(app)
-    header, claims = opened(token)
+    token = new_token(app)
+    header, claims = decode_token(token)
     for none in ("none", "None", "NONE", "nOnE", "", None):
-        text = compact({**header, "alg": none}, claims)
+        text = signing_input({**header, "alg": none}, claims)
         attempt(app, f"{text}.{token.rsplit('.', 1)[1]}")
         attempt(app, f"{text}.")
 
 
-def test_key_is_accepted_with_its_own_algorithm_only(serve, enter):
+def test_key_is_accepted_with_its_own_algorithm_only(serve, new_token):
     """A key is accepted with the one algorithm that the key set names, even if its owner signs."""
     member = new_key("RS256")
     app = serve(member)
-    header, claims = opened(enter(app))
+    header, claims = decode_token(new_token(app))
     for by in ("RS384", "RS512", "PS256", "PS384", "PS512"):
         attempt(app, signed({**header, "alg": by}, claims, {**member, "alg": by}))
         attempt(app, signed(header, claims, {**member, "alg": by}))
 
 
-def test_token_must_name_the_key_that_signed_it(serve, enter):
+def test_token_must_name_the_key_that_signed_it(serve, new_token):
     """Each of two valid keys verifies its own tokens only."""
     one, two = new_key("ES256"), new_key("ES256", "verifying")
     app = serve(one, two)
-    header, claims = opened(enter(app))
-    assert answer_to(app, signed({**header, "kid": two["kid"]}, claims, two)) == GOOD
+    header, claims = decode_token(new_token(app))
+    assert try_token(app, signed({**header, "kid": two["kid"]}, claims, two)) == GOOD
     attempt(app, signed({**header, "kid": one["kid"]}, claims, two))
 
 
-def test_sealing_key_cannot_sign_tokens(serve, enter):
+def test_sealing_key_cannot_sign_tokens(serve, new_token):
     seal = new_key("HS256", use="seal")
     app = serve(new_key("ES256"), seal)
-    header, claims = opened(enter(app))
-    attempt(app, hmac_signed({**header, "kid": seal["kid"]}, claims, base64url.decode(seal["k"]), "HS256"))
+    header, claims = decode_token(new_token(app))
+    attempt(app, hmac_signed({**header, "kid": seal["kid"]}, claims, base64url_decode(seal["k"]), "HS256"))
 
 
-def test_retired_key_cannot_sign_tokens(serve, enter):
+def test_retired_key_cannot_sign_tokens(serve, new_token):
     retired = new_key("ES256")
     app = serve(new_key("EdDSA"), public(retired) | {"state": "retired"})
-    header, claims = opened(enter(app))
+    header, claims = decode_token(new_token(app))
     attempt(app, signed({**header, "alg": "ES256", "kid": retired["kid"]}, claims, retired))
 
 
@@ -143,19 +143,19 @@ KIDS = [
 ]  # fmt: skip
 
 
-def test_kid_names_a_key_of_the_key_set_only(serve, enter):
+def test_kid_names_a_key_of_the_key_set_only(serve, new_token):
     mine = new_key("ES256")
     app = serve(new_key("ES256"))
-    header, claims = opened(enter(app))
+    header, claims = decode_token(new_token(app))
     for kid in KIDS:
         attempt(app, signed({**header, "kid": kid}, claims, mine))
         attempt(app, hmac_signed({**header, "kid": kid}, claims, b"", "HS256"))
 
 
-def test_kid_must_match_exactly(serve, enter):
+def test_kid_must_match_exactly(serve, new_token):
     member = new_key("ES256")
     app = serve(member)
-    header, claims = opened(enter(app))
+    header, claims = decode_token(new_token(app))
     kid = member["kid"]
     for other in (kid + "=", kid + "\n", f" {kid}", kid[:-1], kid.swapcase(), [kid], {"kid": kid}):
         attempt(app, signed({**header, "kid": other}, claims, member))
@@ -169,10 +169,10 @@ def certificate(member: dict[str, Any]) -> str:
     return b64encode(made.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)).decode()
 
 
-def test_key_in_a_token_is_refused(serve, enter):
+def test_key_in_a_token_is_refused(serve, new_token):
     mine = new_key("ES256")
     app = serve(new_key("ES256"))
-    header, claims = opened(enter(app))
+    header, claims = decode_token(new_token(app))
     ways = ({"jwk": public(mine)}, {"x5c": [certificate(mine)]}, {"x5t#S256": mine["kid"]})
     for brought, kid in product(ways, (mine["kid"], header["kid"], None)):
         attempt(app, signed({**header, "kid": kid, **brought}, claims, mine))
@@ -180,10 +180,10 @@ def test_key_in_a_token_is_refused(serve, enter):
 
 
 @pytest.mark.parametrize("alg", ["ES256", "RS256", "EdDSA"])
-def test_url_in_a_token_is_never_fetched(serve, enter, alg):
+def test_url_in_a_token_is_never_fetched(serve, new_token, alg):
     mine = new_key(alg)
     app = serve(new_key(alg))
-    header, claims = opened(enter(app))
+    header, claims = decode_token(new_token(app))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/.well-known/jwks.json"
@@ -201,11 +201,11 @@ def der_signature(signature: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("alg", ASYMMETRIC)
-def test_changed_signature_is_refused(serve, enter, alg):
+def test_changed_signature_is_refused(serve, new_token, alg):
     app = serve(new_key(alg))
-    token = enter(app)
+    token = new_token(app)
     text, _, last = token.rpartition(".")
-    signature = base64url.decode(last)
+    signature = base64url_decode(last)
     flipped = bytes([signature[0] ^ 1]) + signature[1:]
     forged = {
         "none": b"", "one byte": b"\0", "zeros": bytes(len(signature)), "ones": b"\xff" * len(signature),
@@ -218,45 +218,45 @@ def test_changed_signature_is_refused(serve, enter, alg):
         forged |= {"der": der_signature(signature), "r = s = n": order.to_bytes(len(signature) // 2) * 2}
     for signature in forged.values():
         attempt(app, f"{text}.{b64(signature)}")
-    assert answer_to(app, token) == GOOD
+    assert try_token(app, token) == GOOD
 
 
-def test_changed_claims_are_refused(serve, enter):
+def test_changed_claims_are_refused(serve, new_token):
     app = serve(new_key("EdDSA"))
-    token = enter(app)
-    header, claims = opened(token)
-    for change in ({"roles": ["admin"]}, {"sub": opened(enter(app))[1]["sub"]}, {"exp": claims["exp"] + 1}):
-        attempt(app, f"{compact(header, {**claims, **change})}.{token.rsplit('.', 1)[1]}")
+    token = new_token(app)
+    header, claims = decode_token(token)
+    for change in ({"roles": ["admin"]}, {"sub": decode_token(new_token(app))[1]["sub"]}, {"exp": claims["exp"] + 1}):
+        attempt(app, f"{signing_input(header, {**claims, **change})}.{token.rsplit('.', 1)[1]}")
 
 
-def test_key_on_another_curve_is_refused(serve, enter):
+def test_key_on_another_curve_is_refused(serve, new_token):
     member = new_key("ES256")
     app = serve(member)
-    header, claims = opened(enter(app))
-    text = compact(header, claims)
+    header, claims = decode_token(new_token(app))
+    text = signing_input(header, claims)
     der = ec.generate_private_key(ec.SECP384R1()).sign(text.encode(), ec.ECDSA(hashes.SHA256()))
     r, s = utils.decode_dss_signature(der)
     attempt(app, f"{text}.{b64(r.to_bytes(48) + s.to_bytes(48))}")
 
 
-def test_verify_only_instance_refuses_hmac(serve, enter, make_app, tmp_path):
+def test_verify_only_instance_refuses_hmac(serve, new_token, make_app, tmp_path):
     """With public keys only, nothing in the key set can sign."""
     member = new_key("RS256")
-    token = enter(serve(member))
+    token = new_token(serve(member))
     verifier_file = KeySetFile(tmp_path / "verifier.json")
     verifier_file.write(public(member))
     verifier = make_app(JWT_KEYS=str(verifier_file.path))
-    header, claims = opened(token)
-    assert answer_to(verifier, token) == GOOD
+    header, claims = decode_token(token)
+    assert try_token(verifier, token) == GOOD
     for secret in spellings(member).values():
         attempt(verifier, hmac_signed(header, claims, secret, "HS256"))
 
 
-def test_every_attack_gets_the_same_response(serve, enter):
+def test_every_attack_gets_the_same_response(serve, new_token):
     """The response shows neither which keys exist nor which check failed."""
     member = new_key("ES256")
     app = serve(member)
-    header, claims = opened(enter(app))
+    header, claims = decode_token(new_token(app))
     mine = new_key("ES256")
     tokens = [
         signed(header, claims, mine),
@@ -264,5 +264,5 @@ def test_every_attack_gets_the_same_response(serve, enter):
         signed({**header, "typ": "JWT"}, claims, member),
         signed(header, {**claims, "aud": "another"}, member),
     ]
-    answers = [bearer(app, token).get("/api/v1/me").json for token in tokens]
-    assert len({json.dumps({**answer, "request_id": None}) for answer in answers}) == 1
+    responses = [bearer(app, token).get("/api/v1/me").json for token in tokens]
+    assert len({json.dumps({**response, "request_id": None}) for response in responses}) == 1

@@ -12,7 +12,7 @@ from taskapi.security.keys.key import generate_key
 from tests.conftest import AppFactory
 from tests.key_sets import KeySetFile, new_key, pem, public, rsa_pem
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 ENCRYPTED = ec.generate_private_key(ec.SECP256R1()).private_bytes(
     Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"passphrase")

@@ -1,4 +1,4 @@
-"""/labels: the words on tasks, made by naming them."""
+"""/labels: labels of tasks, which are created when a task names them."""
 
 import pytest
 
@@ -10,7 +10,7 @@ def label(owner):
 
 @pytest.fixture
 def add(owner):
-    """Add a task of the owner's; returns it."""
+    """Add a task of the owner; returns it."""
     return lambda **values: owner.post("/api/v1/tasks", json={"title": "Task", **values}).json
 
 
@@ -81,11 +81,11 @@ def test_deleted_label_leaves_its_tasks_until_restored(owner, add):
 
 def test_label_name_is_unique_ignoring_case(owner, label):
     other = owner.post("/api/v1/labels", json={"name": "Work"}).json
-    for answer in (
+    for response in (
         owner.post("/api/v1/labels", json={"name": "HOME"}),
         owner.patch(f"/api/v1/labels/{other['id']}", json={"name": "home"}),
     ):
-        assert (answer.status_code, answer.json["code"]) == (409, "name_taken")
+        assert (response.status_code, response.json["code"]) == (409, "name_taken")
 
 
 def test_task_count_excludes_the_trash(owner, add):

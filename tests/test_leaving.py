@@ -22,10 +22,10 @@ def test_request_of_an_account_deleted_meanwhile_is_401(app, signed_in, place):
     def send(request):
         method, path, body = request
         bearer = {"Authorization": f"Bearer {token}"}
-        answer = app.test_client().open(path, method=method, json=body, headers=bearer)
-        return answer.status_code, answer.text
+        response = app.test_client().open(path, method=method, json=body, headers=bearer)
+        return response.status_code, response.text
 
     with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(send, requests))
-    assert answers[place] == (204, "")
-    assert {status for status, _ in answers} <= {200, 201, 204, 401, 404, 409, 429}  # 429: one export at a time
+        responses = list(pool.map(send, requests))
+    assert responses[place] == (204, "")
+    assert {status for status, _ in responses} <= {200, 201, 204, 401, 404, 409, 429}  # 429: one export at a time

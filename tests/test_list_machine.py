@@ -1,4 +1,4 @@
-"""Any filter, any sort: a walk through the pages shows what was there all along once, while others add and delete."""
+"""Any filter, any sort: reading all pages shows each remaining task once, while tasks are added and deleted."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -31,7 +31,7 @@ bodies = st.builds(
     labels=st.lists(st.sampled_from(["a", "B"]), unique=True),
 )
 sorts = st.lists(
-    st.sampled_from(["created_at", "updated_at", "completed_at", "due", "priority", "title"]),
+    st.sampled_from(["created_at", "updated_at", "completed_at", "due", "priority", "title", "position"]),
     min_size=1,
     max_size=3,
     unique=True,
@@ -52,7 +52,7 @@ filters = st.fixed_dictionaries(
 
 
 class Walk(NamedTuple):
-    """A walk through the pages: what it was asked, who was there when it began, what it has shown."""
+    """The reading of all pages: the query, the tasks that existed when it began, and the tasks that it has shown."""
 
     question: dict
     sort: tuple
@@ -61,7 +61,7 @@ class Walk(NamedTuple):
 
 
 class ListMachine(RuleBasedStateMachine):
-    """One person, who walks through lists on one device and changes tasks on another."""
+    """One user who reads lists on one device and changes tasks on another."""
 
     def __init__(self, client):
         super().__init__()
@@ -72,9 +72,9 @@ class ListMachine(RuleBasedStateMachine):
 
     @rule(body=bodies)
     def add(self, body):
-        answer = self.client.post("/api/v1/tasks", json=body)
-        assert answer.status_code == 201, answer.text
-        self.tasks[answer.json["id"]] = answer.json
+        response = self.client.post("/api/v1/tasks", json=body)
+        assert response.status_code == 201, response.text
+        self.tasks[response.json["id"]] = response.json
 
     @precondition(lambda self: self.tasks)
     @rule(data=st.data(), body=bodies)
@@ -103,19 +103,19 @@ class ListMachine(RuleBasedStateMachine):
     @rule()
     def go_on(self):
         query = self.walk.question | ({"cursor": self.cursor} if self.cursor else {})
-        answer = self.client.get("/api/v1/tasks", query_string=query)
-        assert answer.status_code == 200, answer.text
-        for item in answer.json["items"]:
+        response = self.client.get("/api/v1/tasks", query_string=query)
+        assert response.status_code == 200, response.text
+        for item in response.json["items"]:
             assert item == self.tasks[item["id"]]
             assert matches(item, self.walk.question)
-        self.walk.shown.extend(answer.json["items"])
-        self.cursor = answer.json["next_cursor"]
+        self.walk.shown.extend(response.json["items"])
+        self.cursor = response.json["next_cursor"]
         if self.cursor is None:
             self.check()
             self.walk = None
 
     def check(self):
-        """Compare a walk that has ended with what was there from its beginning to its end."""
+        """Compare the tasks that were shown with those that existed from the first page to the last."""
         untouched = {id_ for id_, task in self.walk.there.items() if self.tasks.get(id_) == task}
         shown = [item["id"] for item in self.walk.shown]
         versions = {(item["id"], item["version"]) for item in self.walk.shown}
@@ -126,7 +126,7 @@ class ListMachine(RuleBasedStateMachine):
 
 
 def matches(task, question):
-    """Tell whether a task is what was asked for, as a reader of the contract would."""
+    """Return whether a task meets the filters, by the documentation of the API."""
     words = fold(f"{task['title']}\n{task['description']}")
     due = due_of(task)
     after, before = question.get("due_after"), question.get("due_before")
@@ -160,6 +160,7 @@ def beginning_of(text):
 KEYS = {
     "created_at": lambda task: task["created_at"],
     "completed_at": lambda task: task["completed_at"],
+    "position": lambda task: task["position"],
     "updated_at": lambda task: task["updated_at"],
     "priority": lambda task: PRIORITIES.index(task["priority"]),
     "title": lambda task: fold(task["title"]),
@@ -181,7 +182,7 @@ def in_order(one, two, sort):
     return (one["id"] > two["id"]) == sort[-1].startswith("-")
 
 
-def test_a_walk_shows_all_that_stays_once_and_in_order(signed_in):
+def test_paging_shows_each_remaining_task_once_in_order(signed_in):
     run_state_machine_as_test(
         lambda: ListMachine(signed_in()),
         settings=settings(

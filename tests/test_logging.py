@@ -1,4 +1,4 @@
-"""Logs: what a request leaves there, and what never gets there."""
+"""Logs: what they contain of a request, and what they never contain."""
 
 import json
 
@@ -7,6 +7,7 @@ from conftest import PASSWORD
 from flask.testing import FlaskClient
 
 from taskapi.api import public
+from tests.forging import decode_token
 
 LOGIN = "/api/v1/auth/login"
 
@@ -21,14 +22,14 @@ def logged(app, make_app, capfd):
         logging_app.test_client_class = FlaskClient  # it sends no request of its own
         client = logging_app.test_client()
         capfd.readouterr()
-        answer = client.open(url, method=method, **options)
-        return answer, capfd.readouterr().err
+        response = client.open(url, method=method, **options)
+        return response, capfd.readouterr().err
 
     return send
 
 
-def test_a_request_is_one_line_of_json_that_says_what_happened(logged, signed_in, task):
-    headers = {"Authorization": f"Bearer {(person := signed_in()).token}", "X-Request-ID": "mine-1"}
+def test_request_is_one_line_of_json(logged, signed_in, task):
+    headers = {"Authorization": f"Bearer {(user := signed_in()).token}", "X-Request-ID": "mine-1"}
     _, text = logged("json", url=f"/api/v1/tasks/{task['id']}?", headers=headers)
     line = json.loads(text)
     assert line.pop("ms") > 0
@@ -40,11 +41,12 @@ def test_a_request_is_one_line_of_json_that_says_what_happened(logged, signed_in
         "method": "GET",
         "route": "/api/v1/tasks/<uuid:task_id>",
         "status": 404,
-        "person": person.get("/api/v1/me").json["id"],
+        "user_id": user.get("/api/v1/me").json["id"],
+        "token_id": decode_token(user.token)[1]["jti"],
     }
 
 
-def test_a_request_is_one_readable_line_in_development(logged):
+def test_request_is_one_readable_line_in_development(logged):
     _, text = logged("text")
     assert text.count("\n") == 1
     assert "request_id=" in text
@@ -56,32 +58,32 @@ def test_no_client_can_forge_a_line(logged, log_format):
     forged = '\r\n{"event": "request", "status": 200}'
     url = "/api/v1/%0d%0a%7B%22event%22%7D"
     headers = {"User-Agent": "x\x0bforged", "X-Request-ID": "forged status=200", "Referer": "forged"}
-    answer, text = logged(log_format, url=url, headers=headers, data=forged, method="POST")
-    assert answer.status_code == 404
+    response, text = logged(log_format, url=url, headers=headers, data=forged, method="POST")
+    assert response.status_code == 404
     assert text.count("\n") == 1
     assert "forged" not in text
     assert 'event"}' not in text
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
-def test_neither_token_nor_password_nor_cookie_nor_body_is_logged(logged, new_person, log_format):
-    body = {"username": new_person(), "password": PASSWORD, "cookies": True}
-    answer, text = logged(log_format, "POST", LOGIN, json=body, headers={"Cookie": "access_token=old-token"})
-    assert answer.status_code == 200
-    cookies = [line.split("=", 1)[1].split(";")[0] for line in answer.headers.getlist("Set-Cookie")]
+def test_neither_token_nor_password_nor_cookie_nor_body_is_logged(logged, new_user, log_format):
+    body = {"username": new_user(), "password": PASSWORD, "cookies": True}
+    response, text = logged(log_format, "POST", LOGIN, json=body, headers={"Cookie": "access_token=old-token"})
+    assert response.status_code == 200
+    cookies = [line.split("=", 1)[1].split(";")[0] for line in response.headers.getlist("Set-Cookie")]
     assert not [secret for secret in (PASSWORD, body["username"], "old-token", *cookies) if secret in text]
     assert '"route":"/api/v1/auth/login"' in text or "route=/api/v1/auth/login" in text
 
 
-def test_what_goes_wrong_is_logged_under_the_request_id_that_the_client_was_told(make_app, capfd):
+def test_error_is_logged_with_the_request_id_of_the_response(make_app, capfd):
     app = make_app(LOG_FORMAT="json", LOG_LEVEL="info")
     app.add_url_rule("/broken", "broken", public(lambda: 1 / 0))
     app.test_client_class = FlaskClient  # it sends no request of its own
     capfd.readouterr()
-    answer = app.test_client().get("/broken")
+    response = app.test_client().get("/broken")
     lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
-    assert answer.status_code == 500
-    assert [line["request_id"] for line in lines] == [answer.json["request_id"]] * 2
+    assert response.status_code == 500
+    assert [line["request_id"] for line in lines] == [response.json["request_id"]] * 2
     assert "ZeroDivisionError" in lines[0]["exception"]
 
 

@@ -24,6 +24,7 @@ MATRIX = {
     "GET /api/v1/me/activity": EVERY_ROLE,
     "PUT /api/v1/me/password": EVERY_ROLE,
     "POST /api/v1/tasks/batch": WRITERS,
+    "GET /api/v1/tasks/subtask-counts": EVERY_ROLE,
     "GET /api/v1/tasks/summary": EVERY_ROLE,
     "GET /docs": ANYONE,
     "GET /docs/": ANYONE,
@@ -60,35 +61,35 @@ def test_role_can_use_exactly_the_routes_of_its_row(app, signed_in, role, matrix
     for route in routes(app):
         row = matrix.get(f"{route.method} {route.rule}", ())
         with subtests.test(route=f"{route.method} {route.rule}"):
-            answer = signed_in(role).open(route.path, method=route.method, json={})
-            assert answer.status_code < 500
-            assert (is_refused(answer)) == (row != ANYONE and role not in row)
+            response = signed_in(role).open(route.path, method=route.method, json={})
+            assert response.status_code < 500
+            assert (is_refused(response)) == (row != ANYONE and role not in row)
 
 
 def test_request_without_a_token_can_use_public_routes_only(app, client, matrix, subtests):
     for route in routes(app):
         row = matrix.get(f"{route.method} {route.rule}", ())
         with subtests.test(route=f"{route.method} {route.rule}"):
-            answer = client.open(route.path, method=route.method, json={})
-            assert row == ANYONE or (answer.status_code, answer.json["code"]) == (401, "token_missing")
+            response = client.open(route.path, method=route.method, json={})
+            assert row == ANYONE or (response.status_code, response.json["code"]) == (401, "token_missing")
 
 
 def test_fresh_token_is_required_for_acts_on_accounts_only(app, refreshed, subtests):
     for route in routes(app):
         name = f"{route.method} {route.rule}"
         with subtests.test(route=name):
-            answer = refreshed().open(route.path, method=route.method, json={})
-            asked = answer.status_code == 401 and answer.json["code"] == "fresh_token_required"
+            response = refreshed().open(route.path, method=route.method, json={})
+            asked = response.status_code == 401 and response.json["code"] == "fresh_token_required"
             assert asked == (name in FRESH)
 
 
 @pytest.fixture
-def refreshed(app, new_person):
+def refreshed(app, new_user):
     """Sign an administrator in with a token from a refresh."""
 
     def sign_in():
         client = app.test_client()
-        tokens = client.post(LOGIN, json={"username": new_person("admin"), "password": PASSWORD}).json
+        tokens = client.post(LOGIN, json={"username": new_user("admin"), "password": PASSWORD}).json
         tokens = client.post("/api/v1/auth/refresh", json={"refresh_token": tokens["refresh_token"]}).json
         client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {tokens['access_token']}"
         return client
@@ -96,5 +97,5 @@ def refreshed(app, new_person):
     return sign_in
 
 
-def is_refused(answer):
-    return answer.status_code == 403 and answer.json["code"] in {"permission_denied", "access_undeclared"}
+def is_refused(response):
+    return response.status_code == 403 and response.json["code"] in {"permission_denied", "access_undeclared"}

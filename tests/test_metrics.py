@@ -1,4 +1,4 @@
-"""/metrics: what is counted, in one process and over several."""
+"""/metrics: the metrics of one process and of several."""
 
 import re
 import urllib.request
@@ -14,7 +14,7 @@ LOGIN = "/api/v1/auth/login"
 
 @pytest.fixture
 def counted(client):
-    """Return what a series stands at."""
+    """Return the current value of a series."""
 
     def value(series):
         text = client.get("/metrics").text
@@ -34,7 +34,7 @@ def test_requests_are_counted_by_route_method_and_status(counted, owner, task):
     assert counted(seconds) >= timed + 3
 
 
-def test_an_unknown_path_or_method_makes_no_series_of_its_own(client, counted):
+def test_unknown_path_or_method_adds_no_metric_series(client, counted):
     client.open("/api/v1/some-made-up-path", method="MADEUP")
     text = client.get("/metrics").text
     assert "made-up" not in text
@@ -42,12 +42,12 @@ def test_an_unknown_path_or_method_makes_no_series_of_its_own(client, counted):
     assert counted('taskapi_requests_total{method="other",route="none",status="404"}') >= 1
 
 
-def test_sign_ins_and_refreshes_are_counted_by_result(client, counted, new_person):
+def test_sign_ins_and_refreshes_are_counted_by_result(client, counted, new_user):
     names = ["taskapi_sign_ins_total", "taskapi_refreshes_total"]
     results = ["ok", "invalid_credentials", "invalid_refresh_token"]
     series = [f'{name}{{result="{result}"}}' for name in names for result in results]
     before = [counted(one) for one in series]
-    credentials = {"username": new_person(), "password": PASSWORD}
+    credentials = {"username": new_user(), "password": PASSWORD}
     token = client.post(LOGIN, json=credentials).json["refresh_token"]
     client.post(LOGIN, json=credentials | {"password": "wrong"})
     client.post("/api/v1/auth/refresh", json={"refresh_token": token})
@@ -58,10 +58,10 @@ def test_sign_ins_and_refreshes_are_counted_by_result(client, counted, new_perso
 def test_look_ups_in_the_denylist_are_counted_by_result(counted, signed_in):
     good, revoked = (f'taskapi_denylist_lookups_total{{result="{result}"}}' for result in ("good", "revoked"))
     before = counted(good), counted(revoked)
-    person = signed_in()
-    person.get("/api/v1/me")
-    person.post("/api/v1/auth/logout")
-    person.get("/api/v1/me")
+    user = signed_in()
+    user.get("/api/v1/me")
+    user.post("/api/v1/auth/logout")
+    user.get("/api/v1/me")
     assert (counted(good) - before[0], counted(revoked) - before[1]) == (2, 1)
 
 

@@ -1,4 +1,4 @@
-"""docs/operations.md: its commands run as they stand there, and what it names is there."""
+"""docs/operations.md: its commands run, and everything that it names exists."""
 
 import os
 import re
@@ -35,14 +35,14 @@ TASKS = "/api/v1/tasks"
 
 
 def block(word):
-    """The one block of commands that has this in it."""
+    """Return the only block of commands that contains this text."""
     (found,) = [commands for commands in COMMANDS if word in commands]
     return found
 
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A checkout with an instance folder of its own."""
+    """A checkout with its own instance folder."""
     for name in ("wsgi.py", "taskapi", "deploy/postgres"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).symlink_to(ROOT / name)
@@ -52,7 +52,7 @@ def checkout(tmp_path):
 
 @pytest.fixture
 def run(checkout):
-    """Run a block in it."""
+    """Run a block in the checkout."""
 
     def run(commands, **environment):
         return subprocess.run(
@@ -70,7 +70,7 @@ def run(checkout):
 
 @contextmanager
 def running(commands, folder, **environment):
-    """Have a block's server run; yields the path of what it says."""
+    """Run the server of a block; yields the path of its output."""
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -87,30 +87,30 @@ def running(commands, folder, **environment):
         process.wait(30)
 
 
-def answers(url):
+def responses(url):
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with urllib.request.urlopen(url, timeout=10, context=context if url.startswith("https") else None) as answer:
-        return answer.headers
+    with urllib.request.urlopen(url, timeout=10, context=context if url.startswith("https") else None) as response:
+        return response.headers
 
 
-def test_flask_run_serves_https_by_a_certificate_made_up_on_the_spot(checkout):
+def test_flask_run_serves_https_with_a_temporary_certificate(checkout):
     port = free_port()
     url = f"https://127.0.0.1:{port}/healthz"
     with running(block("--cert=adhoc").replace("8000", str(port)), checkout):
-        wait_until(lambda: answers(url))
-        assert "Strict-Transport-Security" in answers(url)
+        wait_until(lambda: responses(url))
+        assert "Strict-Transport-Security" in responses(url)
 
 
-def test_the_stock_launcher_of_opentelemetry_names_spans_by_their_routes(checkout):
+def test_opentelemetry_names_spans_by_route(checkout):
     port = free_port()
     settings = {"PORT": str(port), "WEB_CONCURRENCY": "1", "DRAIN_SECONDS": "0"}
     with running(block("opentelemetry-instrument"), checkout, **settings) as log:
-        wait_until(lambda: answers(f"http://127.0.0.1:{port}/problems/not_found"))
+        wait_until(lambda: responses(f"http://127.0.0.1:{port}/problems/not_found"))
     assert '"name": "GET /problems/<code_name>"' in log.read_text()
 
 
-def test_the_secrets_of_the_compose_file_are_made(run, checkout):
+def test_secrets_of_the_compose_file_are_created(run, checkout):
     done = run(block("deploy/secrets"))
     assert done.returncode == 0, done.stderr
     files = {path.name: path.read_text() for path in (checkout / "deploy" / "secrets").iterdir()}
@@ -125,7 +125,7 @@ def test_the_secrets_of_the_compose_file_are_made(run, checkout):
     assert (len(password), files["redis_url"]) == (48, f"redis://:{password}@redis:6379/0")
 
 
-def test_redis_of_the_compose_file_asks_for_its_password(run, checkout):
+def test_redis_of_the_compose_file_requires_a_password(run, checkout):
     assert run(block("deploy/secrets")).returncode == 0
     service = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]["redis"]
     conf, port = str(checkout / "deploy" / "secrets" / "redis_conf"), free_port()
@@ -161,7 +161,7 @@ def test_redis_of_a_machine_is_configured(checkout):
         process.wait(10)
 
 
-def test_the_line_for_cron_runs_as_cron_runs_it(run, checkout):
+def test_cron_line_runs_as_cron_runs_it(run, checkout):
     (line,) = re.findall(r"```cron\n(.*?)\n```", PAGE)
     command = line.split(maxsplit=5)[5]
     assert not re.search(r"(?<!\\)%", command)  # it would end the command
@@ -182,15 +182,15 @@ def test_accounts_are_managed_by_the_commands_that_are_shown(run):
 def test_with_a_new_key_set_clients_refresh_and_go_on(run, checkout, make_app):
     assert run(block("new-keys.json")).returncode == 0
     settings = {"INSTANCE_PATH": str(checkout / "instance"), "DATABASE_URL": None}
-    person = people(make_app(**settings, JWT_SECRET_KEY=SECRET), "ada")
+    user = users(make_app(**settings, JWT_SECRET_KEY=SECRET), "ada")
     app = make_app(**settings, JWT_KEYS=str(checkout / "new-keys.json"))
-    bearer = {"Authorization": f"Bearer {person.tokens['access_token']}"}
+    bearer = {"Authorization": f"Bearer {user.tokens['access_token']}"}
     assert app.test_client().get("/api/v1/me", headers=bearer).json["code"] == "token_invalid"
-    token = {"refresh_token": person.tokens["refresh_token"]}
+    token = {"refresh_token": user.tokens["refresh_token"]}
     assert app.test_client().post("/api/v1/auth/refresh", json=token).status_code == 200
 
 
-def test_the_embedded_database_is_backed_up_and_restored(run, checkout):
+def test_sqlite_backup_and_restore_work_as_documented(run, checkout):
     assert run(".venv/bin/flask seed ada").returncode == 0
     for commands in (block("flask backup"), block("flask restore")):
         done = run(commands)
@@ -208,7 +208,7 @@ def test_erased_accounts_are_listed_and_erased_again(run, checkout):
 
 @pytest.fixture(scope="module")
 def postgres():
-    """A PostgreSQL whose superuser we are."""
+    """A PostgreSQL server with a superuser for the tests."""
     if not Postgres.program("initdb"):
         unavailable("PostgreSQL's initdb")
     program("pg_dump")
@@ -218,8 +218,8 @@ def postgres():
     server.remove()
 
 
-def people(app, username):
-    """Return somebody who is signed in."""
+def users(app, username):
+    """Return a signed-in client."""
     client, credentials = app.test_client(), {"username": username, "password": PASSWORD}
     client.post("/api/v1/auth/register", json=credentials)
     client.tokens = client.post("/api/v1/auth/login", json=credentials).json
@@ -229,7 +229,7 @@ def people(app, username):
 
 @pytest.fixture
 def empty_cluster(postgres):
-    """What PostgreSQL's programs find it by; roles and databases of another test are gone."""
+    """The environment of PostgreSQL's programs for an empty server: roles and databases of other tests are dropped."""
     with psycopg.connect(host="127.0.0.1", port=postgres.port, user="postgres", autocommit=True) as connection:
         for database in ("taskapi", "taskapi_restored"):
             connection.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
@@ -240,7 +240,7 @@ def empty_cluster(postgres):
 
 @pytest.fixture
 def migrated(postgres, empty_cluster, run, tmp_path):
-    """The database that the compose file makes: the service's address, the owner's, and what programs find it by."""
+    """The database of the compose file: the URL of the service, that of the owner, and the environment of programs."""
     role = (ROOT / "deploy" / "postgres" / "role.sh").read_text()
     for name in ("owner_password", "database_password"):
         (tmp_path / name).write_text(secrets.token_hex(8))
@@ -259,7 +259,7 @@ def test_database_is_created_with_its_two_roles(postgres, empty_cluster, run, ma
     done = run(block("export TASKAPI_DATABASE_URL").replace("127.0.0.1", f"127.0.0.1:{postgres.port}"))
     assert done.returncode == 0, done.stderr
     app = make_app(DATABASE_URL=f"postgresql://taskapi@127.0.0.1:{postgres.port}/taskapi")
-    client = people(app, "ada")
+    client = users(app, "ada")
     assert client.post(TASKS, json={"title": "Milk"}).status_code == 201
     assert app.test_cli_runner().invoke(args=["doctor"]).exit_code == 0
 
@@ -287,7 +287,7 @@ ATTACKS = (
 def test_role_of_the_service_can_change_neither_audit_log_nor_schema(migrated, run, make_app):
     url, owner, _ = migrated
     app = make_app(DATABASE_URL=url)
-    client = people(app, "ada")
+    client = users(app, "ada")
     client.post(TASKS, json={"title": "Milk", "labels": ["home"]})
     fresh = client.post("/api/v1/auth/verify-password", json={"password": PASSWORD}).json["access_token"]
     assert client.delete("/api/v1/me", headers={"Authorization": f"Bearer {fresh}"}).status_code == 204
@@ -304,7 +304,7 @@ def test_role_of_the_service_can_change_neither_audit_log_nor_schema(migrated, r
     assert "owns the tables" in run(".venv/bin/flask db grant taskapi_owner", TASKAPI_DATABASE_URL=owner).stderr
 
 
-def test_doctor_warns_in_production_of_a_role_that_can_change_the_audit_log(migrated, make_app, redis_url):
+def test_doctor_warns_when_the_role_can_change_the_audit_log(migrated, make_app, redis_url):
     url, owner, _ = migrated
     production = {
         "ENV": "production",
@@ -319,9 +319,9 @@ def test_doctor_warns_in_production_of_a_role_that_can_change_the_audit_log(migr
     assert ("ok    audit_log" in said[url].output, "warn  audit_log" in said[owner].output) == (True, True)
 
 
-def test_postgresql_is_backed_up_by_a_role_that_reads_everything_and_restored(migrated, run, make_app):
+def test_postgresql_backup_and_restore_work_as_documented(migrated, run, make_app):
     url, owner, at = migrated
-    before = people(make_app(DATABASE_URL=url, JWT_SECRET_KEY=SECRET), "ada")
+    before = users(make_app(DATABASE_URL=url, JWT_SECRET_KEY=SECRET), "ada")
     before.post(TASKS, json={"title": "Before", "labels": ["home"]})
     assert "row-level security" in run("pg_dump -U taskapi_owner taskapi", **at).stderr
     for word in ("CREATE ROLE taskapi_backup", "pg_dump -U"):
@@ -334,33 +334,33 @@ def test_postgresql_is_backed_up_by_a_role_that_reads_everything_and_restored(mi
     done = run(block("invalidate-all"), TASKAPI_DATABASE_URL=f"{owner}_restored")
     assert done.returncode == 0, done.stderr
     restored = make_app(DATABASE_URL=f"{url}_restored", JWT_SECRET_KEY=SECRET)
-    answer = restored.test_client().get(TASKS, headers={"Authorization": f"Bearer {before.tokens['access_token']}"})
-    assert answer.json["code"] == "token_revoked"
+    response = restored.test_client().get(TASKS, headers={"Authorization": f"Bearer {before.tokens['access_token']}"})
+    assert response.json["code"] == "token_revoked"
     assert restored.test_cli_runner().invoke(args=["doctor"]).exit_code == 0
-    again = people(restored, "ada")
+    again = users(restored, "ada")
     assert [item["title"] for item in again.get(TASKS).json["items"]] == ["Before"]
     assert again.get(f"/api/v1/changes?since={cursor}").status_code >= 400
     assert again.post(TASKS, json={"title": "Later"}).json["version"] > task["version"]
     assert again.post("/api/v1/auth/refresh", json={"refresh_token": before.tokens["refresh_token"]}).status_code == 401
 
 
-def test_the_settings_for_production_are_fit_for_it(tmp_path):
+def test_documented_production_settings_start(tmp_path):
     (shown,) = re.findall(r"```ini\n(.*?)```", PAGE, re.DOTALL)
     given = {name.removeprefix("TASKAPI_"): value for name, value in dotenv_values(stream=StringIO(shown)).items()}
     assert load_settings(given, str(tmp_path)).production
 
 
 def table(heading, column):
-    """The code in the first column of the table that begins so."""
+    """Return the code in a column of the table with this heading."""
     rows = PAGE.split(heading, 1)[1].split("\n\n", 1)[0].splitlines()[2:]
     return {re.findall(r"`([^`]+)`", row.split("|")[column])[0] for row in rows}
 
 
-def test_all_that_readiness_may_name_is_told():
+def test_all_readiness_checks_are_documented():
     assert table("| `/readyz` names |", 1) - {"shutdown"} == set(CHECKS)
 
 
-def test_all_metrics_are_told_and_alerts_name_no_others():
+def test_all_metrics_are_documented_and_alerts_use_only_them():
     told = table("| name | labels |", 1)
     ours = [value for value in vars(metrics).values() if isinstance(value, MetricWrapperBase)]
     names = {f"{one.name}_total" if one.type == "counter" else one.name for own in ours for one in own.describe()}

@@ -1,22 +1,13 @@
 """Front ends on other ports and sibling hosts in a real browser, with the example client."""
 
 import secrets
-import ssl
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from browser import CHROMIUM_ARGS
-from conftest import PASSWORD, POOLS, program
+from conftest import PASSWORD, program
+from front_ends import Servers, expire_cookie
 from playwright.sync_api import Error, expect
-from proxy import write_certificate
-from servers import free_port
-from werkzeug.serving import make_server
-
-from taskapi.database import db
-from tests.forging import SECRET, opened, sign
 
 pytestmark = pytest.mark.slow
 
@@ -33,81 +24,38 @@ window.begin = (base, mode) => {
 </script>"""
 
 
-class Front(SimpleHTTPRequestHandler):
-    """A front end: one page and the example client."""
-
-    def do_GET(self):
-        """Serve the page at /, and files below it."""
-        if self.path != "/":
-            super().do_GET()
-            return
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.end_headers()
-        self.wfile.write(PAGE.encode())
-
-    def log_message(self, *_):
-        """Say nothing."""
-
-
-class Servers:
-    """A front end and the API on different ports."""
-
-    def __init__(self, make_app, folder, hosts, scheme="http", **settings):
-        front, api = hosts
-        context = None
-        if scheme == "https":
-            certificate = write_certificate(folder)
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate, folder / "privkey.pem")
-        self.fronts = [self._start_front(context) for _ in range(2)]
-        self.page, self.unlisted = (f"{scheme}://{front}:{server.server_port}" for server in self.fronts)
-        app = make_app(CORS_ORIGINS=self.page, JWT_SECRET_KEY=SECRET, **settings)
-        with app.app_context():
-            own = {*db.engines.values()}
-        POOLS[:] = [pool for pool in POOLS if pool not in own]  # a page may still ask as its test ends
-        self.api_server = make_server("127.0.0.1", free_port(), app, threaded=True, ssl_context=context)
-        Thread(target=self.api_server.serve_forever).start()
-        self.api = f"{scheme}://{api}:{self.api_server.server_port}"
-
-    @staticmethod
-    def _start_front(context):
-        server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Front, directory=str(EXAMPLES)))
-        if context:
-            server.socket = context.wrap_socket(server.socket, server_side=True)
-        Thread(target=server.serve_forever).start()
-        return server
-
-    def stop(self):
-        """Stop all of them."""
-        for server in (*self.fronts, self.api_server):
-            server.shutdown()
-            server.server_close()
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """The files of a front end: one page and the example client."""
+    folder = tmp_path_factory.mktemp("front")
+    (folder / "index.html").write_text(PAGE)
+    (folder / "fetch").symlink_to(EXAMPLES / "fetch")
+    return folder
 
 
 @pytest.fixture(scope="module")
-def ports(make_app, tmp_path_factory):
+def ports(make_app, files, tmp_path_factory):
     """Two ports of localhost over plain HTTP, as in development."""
-    servers = Servers(make_app, tmp_path_factory.mktemp("ports"), ("localhost", "localhost"))
+    servers = Servers(make_app, tmp_path_factory.mktemp("ports"), files)
     yield servers
     servers.stop()
 
 
 @pytest.fixture(scope="module")
-def siblings(make_app, tmp_path_factory):
+def siblings(make_app, files, tmp_path_factory):
     """Two hosts of one domain over HTTPS, as in production."""
     settings = {"ENV": "production", "TRUSTED_HOSTS": "api.taskapi.test"}
     hosts = ("app.taskapi.test", "api.taskapi.test")
-    servers = Servers(make_app, tmp_path_factory.mktemp("siblings"), hosts, "https", **settings)
+    servers = Servers(make_app, tmp_path_factory.mktemp("siblings"), files, hosts, "https", **settings)
     yield servers
     servers.stop()
 
 
 @pytest.fixture(scope="module")
-def sites(make_app, tmp_path_factory):
+def sites(make_app, files, tmp_path_factory):
     """Two sites over HTTPS: this browser, as most, sends no cookies from one to the other."""
     hosts = ("app.taskapi.test", "api.other.test")
-    servers = Servers(make_app, tmp_path_factory.mktemp("sites"), hosts, "https")
+    servers = Servers(make_app, tmp_path_factory.mktemp("sites"), files, hosts, "https")
     yield servers
     servers.stop()
 
@@ -163,20 +111,10 @@ def post(tab, servers, path, body):
 
 def sign_in(tab, servers):
     """Open an account and sign in with it, on the page."""
-    username = f"person-{secrets.token_hex(6)}"
+    username = f"user-{secrets.token_hex(6)}"
     assert "id" in post(tab, servers, "/auth/register", {"username": username, "password": PASSWORD})
     tab.evaluate("([name, password]) => api.signIn(name, password)", [username, PASSWORD])
     return username
-
-
-def expire(context, servers):
-    """Let the access token in the cookie be an hour older than it is."""
-    cookie = next(
-        each for each in context.cookies(servers.api) if each["name"].endswith("access_token") and each["httpOnly"]
-    )
-    header, claims = opened(cookie["value"])
-    claims |= {name: claims[name] - 3600 for name in ("iat", "nbf", "exp")}
-    context.add_cookies([{**cookie, "value": sign(header, claims)}])
 
 
 def session_cookies(context, servers):
@@ -201,9 +139,9 @@ def test_front_end_on_another_origin_works_with_cookies(context, servers):
     assert session_cookies(context, servers) == {
         prefix + name for name in ("access_token", "refresh_token", "csrf_access_token", "csrf_refresh_token")
     }
-    expire(context, servers)
-    tab = front_end(context, servers, "Cookies")  # opened anew, it goes on by what it kept
-    with tab.expect_response(lambda answer: answer.url.endswith("/auth/refresh")) as refreshed:
+    expire_cookie(context, servers.api)
+    tab = front_end(context, servers, "Cookies")  # a new tab uses the cookies that the browser kept
+    with tab.expect_response(lambda response: response.url.endswith("/auth/refresh")) as refreshed:
         assert create(tab, "Bread") == "Bread"
     assert refreshed.value.status == 200
     new = "another long and odd sentence"
@@ -245,7 +183,7 @@ def test_unlisted_front_end_can_read_nothing(context, servers):
 def test_sibling_host_cannot_plant_a_cookie(context, siblings):
     """A script on a sibling host sets the attacker's token; the victim's task stays the victim's."""
     tab = front_end(context, siblings, "Cookies")
-    attacker = {"username": f"person-{secrets.token_hex(6)}", "password": PASSWORD}
+    attacker = {"username": f"user-{secrets.token_hex(6)}", "password": PASSWORD}
     post(tab, siblings, "/auth/register", attacker)
     token = post(tab, siblings, "/auth/login", attacker)["access_token"]
     sign_in(tab, siblings)

@@ -63,7 +63,7 @@ def delete_draft(query, draft_id):
 app = create_app({"BCRYPT_ROUNDS": 4, "LOG_LEVEL": "error"})
 app.register_blueprint(blp)
 with app.app_context():
-    upgrade()
+    upgrade(revision="heads")
     Model.metadata.create_all(db.engine)
 client = app.test_client()
 account = {"username": "writer", "password": "a long enough password"}

@@ -41,7 +41,7 @@ def test_extras_have_normalised_names():
     assert extras == {canonicalize_name(extra) for extra in extras}
 
 
-@needs("transfer", "admin")
+@needs("admin")
 def test_no_private_name_of_a_dependency_is_used():
     used = {name for path in sources() for name in private_names(path)}
     assert used == DOCUMENTED

@@ -6,7 +6,7 @@ import random
 import pytest
 
 TASKS = "/api/v1/tasks"
-KEYS = ("created_at", "updated_at", "completed_at", "due", "priority", "title")
+KEYS = ("created_at", "updated_at", "completed_at", "due", "priority", "title", "position")
 PRIORITIES = ("none", "low", "medium", "high", "urgent")
 FAR = "9999-12-30T23:59:59Z"
 
@@ -130,11 +130,11 @@ def test_page_that_ends_with_the_last_task_has_no_cursor(reader):
 
 
 def test_link_leads_to_the_same_page_as_the_cursor(reader):
-    answer = reader.get(f"{TASKS}?limit=5&sort=-priority,due&status=todo&status=done")
-    link = answer.headers["Link"]
+    response = reader.get(f"{TASKS}?limit=5&sort=-priority,due&status=todo&status=done")
+    link = response.headers["Link"]
     assert link.endswith('>; rel="next"')
     by_link = reader.get(link[1:].split(">")[0])
-    query = {"limit": 5, "sort": "-priority,due", "status": ["todo", "done"], "cursor": answer.json["next_cursor"]}
+    query = {"limit": 5, "sort": "-priority,due", "status": ["todo", "done"], "cursor": response.json["next_cursor"]}
     assert by_link.json == reader.get(TASKS, query_string=query).json
     assert "Link" not in reader.get(f"{TASKS}?limit=100").headers
 
@@ -153,8 +153,8 @@ def test_cursor_is_valid_for_another_limit(reader):
 )  # fmt: skip
 def test_cursor_of_another_query_is_400(reader, other):
     cursor = reader.get(f"{TASKS}?limit=5").json["next_cursor"]
-    answer = reader.get(TASKS, query_string={"cursor": cursor, **other})
-    assert (answer.status_code, answer.json["code"]) == (400, "invalid_cursor")
+    response = reader.get(TASKS, query_string={"cursor": cursor, **other})
+    assert (response.status_code, response.json["code"]) == (400, "invalid_cursor")
 
 
 def test_changed_cursor_is_400(reader):
@@ -172,8 +172,8 @@ def test_changed_cursor_is_400(reader):
     ]
     forged += ["x", "AAAA", "A" * 100, "null", "0", "-1", "é", "' OR 1=1 --", "eyJhIjoxfQ"]
     for text in forged:
-        answer = reader.get(TASKS, query_string={"limit": 5, "cursor": text})
-        assert (answer.status_code, answer.json["code"]) == (400, "invalid_cursor"), text
+        response = reader.get(TASKS, query_string={"limit": 5, "cursor": text})
+        assert (response.status_code, response.json["code"]) == (400, "invalid_cursor"), text
 
 
 def test_cursor_is_valid_after_a_restart(app, reader, database_url, make_app):

@@ -1,14 +1,19 @@
 """The password queue: few requests wait, others are refused immediately, and reads continue."""
 
 import secrets
+import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
 from threading import Barrier
 
 import pytest
 from conftest import PASSWORD
 from surface import needs
+
+from taskapi.security.passwords import HASHING_NICENESS
 
 pytestmark = pytest.mark.slow
 
@@ -41,14 +46,14 @@ def wrong(client):
 
 
 def test_requests_beyond_the_queue_are_refused_immediately(app):
-    answers = at_once([app.test_client() for _ in range(16)], wrong)
-    statuses = Counter(answer.status_code for answer, _ in answers)
+    responses = at_once([app.test_client() for _ in range(16)], wrong)
+    statuses = Counter(response.status_code for response, _ in responses)
     assert statuses.keys() == {401, 503}
     assert statuses[503] >= 8
-    for answer, _ in answers:
-        if answer.status_code == 503:
-            assert answer.json["code"] == "unavailable"
-            assert answer.headers["Retry-After"] == "2"
+    for response, _ in responses:
+        if response.status_code == 503:
+            assert response.json["code"] == "unavailable"
+            assert response.headers["Retry-After"] == "2"
     assert wrong(app.test_client()).status_code == 401  # every place was released
 
 
@@ -63,8 +68,35 @@ def test_every_password_check_uses_the_queue(app, signed_in):
         ),
     }
     for name, act in acts.items():
-        statuses = {answer.status_code for answer, _ in at_once(clients, act)}
+        statuses = {response.status_code for response, _ in at_once(clients, act)}
         assert statuses == {201 if name == "register" else 401, 503}, name
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", LOGIN),
+        ("POST", "/api/v1/auth/register"),
+        ("POST", "/api/v1/auth/verify-password"),
+        ("PUT", "/api/v1/me/password"),
+    ],
+)
+def test_full_queue_rejects_a_request_before_its_body_is_read(app, owner, method, path):
+    """Other work, such as counting limits and finding the user, would take longer than the rejection."""
+    stranger = app.test_client()  # it has the token, but no device cookie
+
+    def try_password(client):
+        options = {"data": "not JSON", "content_type": "application/json"}
+        return client.open(path, method=method, headers={"Authorization": f"Bearer {owner.token}"}, **options)
+
+    assert try_password(stranger).status_code == 400
+    with ExitStack() as places:
+        for _ in range(1 + SLOW["PASSWORD_QUEUE"]):
+            places.enter_context(app.extensions["taskapi-passwords"].place(reserved=False))
+        refused = try_password(stranger)
+        assert (refused.status_code, refused.json["code"], refused.headers["Retry-After"]) == (503, "unavailable", "2")
+        assert try_password(owner).status_code == 400  # the reserved place is free
+    assert try_password(stranger).status_code == 400
 
 
 def test_reads_continue_while_passwords_are_checked(app, owner):
@@ -75,13 +107,27 @@ def test_reads_continue_while_passwords_are_checked(app, owner):
     def act(client):
         return client.get("/api/v1/tasks") if client in readers else wrong(client)
 
-    answers = at_once([*readers, *(app.test_client() for _ in range(8))], act)
-    assert {answer.status_code for answer, _ in answers[:8]} == {200}
+    responses = at_once([*readers, *(app.test_client() for _ in range(8))], act)
+    assert {response.status_code for response, _ in responses[:8]} == {200}
 
 
-def test_known_device_has_a_reserved_place(make_app, new_person):
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities of single threads")
+def test_bcrypt_runs_with_a_low_priority(make_app):
+    app = make_app(**SLOW)
+    before = niceness_of_threads()
+    assert wrong(app.test_client()).status_code == 401
+    assert niceness_of_threads() - before == Counter({HASHING_NICENESS: 1})
+
+
+def niceness_of_threads():
+    """Count the threads of this process by their niceness, field 19 of /proc/…/stat."""
+    stats = (stat.read_text() for stat in Path("/proc/self/task").glob("*/stat"))
+    return Counter(int(stat.rpartition(")")[2].split()[16]) for stat in stats)
+
+
+def test_known_device_has_a_reserved_place(make_app, new_user):
     app = make_app(BCRYPT_ROUNDS=COST, PASSWORD_QUEUE=0)
-    name, known = new_person(), app.test_client()
+    name, known = new_user(), app.test_client()
     credentials = {"username": name, "password": PASSWORD}
     assert known.post(LOGIN, json=credentials).status_code == 200
 
@@ -91,8 +137,8 @@ def test_known_device_has_a_reserved_place(make_app, new_person):
             return client.post(LOGIN, json=credentials)
         return wrong(client)
 
-    [(answer, _), *others] = at_once([known, *(app.test_client() for _ in range(6))], act)
-    assert answer.status_code == 200
+    [(response, _), *others] = at_once([known, *(app.test_client() for _ in range(6))], act)
+    assert response.status_code == 200
     assert 503 in {other.status_code for other, _ in others}
 
 

@@ -18,7 +18,7 @@ HIGH, LOW = 11, 4  # 2^7 times the work
 @pytest.fixture
 def lowered(make_app, new_database):
     """An application whose bcrypt cost was lowered after an account was made, and the name of that account."""
-    url, name = new_database(), f"person-{secrets.token_hex(6)}"
+    url, name = new_database(), f"user-{secrets.token_hex(6)}"
     before = make_app(DATABASE_URL=url, BCRYPT_ROUNDS=HIGH)
     with before.app_context():
         upgrade(revision="heads")
@@ -40,7 +40,7 @@ def median_times(client, *names):
 
 def test_lowered_cost_does_not_reveal_usernames(lowered):
     client, old = lowered
-    new = f"person-{secrets.token_hex(6)}"
+    new = f"user-{secrets.token_hex(6)}"
     assert client.post(REGISTER, json={"username": new, "password": PASSWORD}).status_code == 201
     old_hash, new_hash, unknown = median_times(client, old, new, "nobody-has-this-name")
     assert 0.5 < old_hash / unknown < 2

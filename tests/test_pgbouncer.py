@@ -1,4 +1,4 @@
-"""Behind PgBouncer in transaction mode: many connections over few, none of which keeps anything of a person's."""
+"""Behind PgBouncer in transaction mode: many clients share few connections, which keep no user."""
 
 import secrets
 import shutil
@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from conftest import PASSWORD, TEST_DATABASE_URL, program
 from servers import AS_POSTGRES, connects, free_port, wait_until
+from surface import needs
 
 from taskapi.database import READER, db, reader, rls_user, set_rls_user
 
@@ -40,7 +41,7 @@ logfile = {folder}/log
 
 @pytest.fixture(scope="module")
 def pooled(database_url):
-    """The address of the suite's database behind a PgBouncer that has two connections to it."""
+    """The URL of the database behind a PgBouncer with two server connections."""
     binary, url = program("pgbouncer"), sa.make_url(database_url)
     folder, own_port = Path(mkdtemp(prefix="taskapi-pgbouncer-")), free_port()
     (folder / "ini").write_text(
@@ -66,30 +67,30 @@ def pooled(database_url):
 
 @pytest.fixture(scope="module")
 def app(make_app, pooled):
-    """An application that knows nothing of PgBouncer."""
+    """An application behind PgBouncer, with default settings."""
     return make_app(DATABASE_URL=pooled, DATABASE_TIMEOUT_SECONDS=5)
 
 
-def me(person):
-    return UUID(person.get("/api/v1/me").json["id"])
+def me(user):
+    return UUID(user.get("/api/v1/me").json["id"])
 
 
-def test_it_is_noticed_and_nothing_is_prepared_that_another_connection_would_not_know(app):
+def test_pgbouncer_is_detected_and_statements_are_not_prepared(app):
     with app.app_context():
         assert reader().connection.driver_connection.prepare_threshold is None
 
 
-def test_an_address_may_say_that_statements_are_prepared_all_the_same(make_app, pooled):
+def test_url_can_turn_prepared_statements_on(make_app, pooled):
     with make_app(DATABASE_URL=f"{pooled}?prepare_threshold=3").app_context():
         assert reader().connection.driver_connection.prepare_threshold == 3
 
 
-def test_without_it_statements_are_prepared(make_app, database_url):
+def test_statements_are_prepared_without_pgbouncer(make_app, database_url):
     with make_app(DATABASE_URL=database_url).app_context():
         assert reader().connection.driver_connection.prepare_threshold == 5
 
 
-def test_an_idle_connection_holds_none_of_its_own(app, owner):
+def test_idle_client_holds_no_server_connection(app, owner):
     owner.get(TASKS)
     with app.app_context():
         engine = db.engines[READER]
@@ -101,41 +102,42 @@ def test_an_idle_connection_holds_none_of_its_own(app, owner):
             connection.close()
 
 
-def test_what_many_do_at_once_over_two_connections_is_done_for_each(app, signed_in):
-    people = [signed_in() for _ in range(6)]
+@needs("exports", "changes")
+def test_many_clients_share_two_server_connections(app, signed_in):
+    users = [signed_in() for _ in range(6)]
 
-    def live(person):
+    def live(user):
         for number in range(8):
-            made = person.post(TASKS, json={"title": f"Task {number}", "labels": ["home"]})
+            made = user.post(TASKS, json={"title": f"Task {number}", "labels": ["home"]})
             assert made.status_code == 201, made.text
-            assert person.get(made.headers["Location"]).json == made.json
-        seen = person.get(TASKS).json["items"]
-        while (export := person.get(f"{TASKS}/export.json")).status_code == 503:  # too many run at once
+            assert user.get(made.headers["Location"]).json == made.json
+        seen = user.get(TASKS).json["items"]
+        while (export := user.get(f"{TASKS}/export.json")).status_code == 503:  # too many run at once
             time.sleep(0.05)
         exported = export.json["tasks"]
-        return len(seen), len(exported), len(person.get("/api/v1/changes").json["changes"])
+        return len(seen), len(exported), len(user.get("/api/v1/changes").json["changes"])
 
     with ThreadPoolExecutor(6) as pool:
-        assert {*pool.map(live, people)} == {(8, 8, 9)}
+        assert {*pool.map(live, users)} == {(8, 8, 9)}
 
 
-def test_no_connection_of_its_own_keeps_whom_it_served(app, signed_in):
-    people = [me(person) for person in (signed_in(), signed_in()) if person.post(TASKS, json={"title": "Task"})]
+def test_server_connection_keeps_no_user(app, signed_in):
+    users = [me(user) for user in (signed_in(), signed_in()) if user.post(TASKS, json={"title": "Task"})]
 
     def look(number):
         with app.app_context():
-            person = [*people, None][number % 3]
-            if person:
-                set_rls_user(person)
+            user = [*users, None][number % 3]
+            if user:
+                set_rls_user(user)
             connection = reader() if number % 2 else db.session
-            return {*connection.execute(sa.text("SELECT owner_id FROM tasks")).scalars()} == ({person} - {None})
+            return {*connection.execute(sa.text("SELECT owner_id FROM tasks")).scalars()} == ({user} - {None})
 
     with ThreadPoolExecutor(6) as pool:
         assert all(pool.map(look, range(120)))
 
 
 def test_signing_up_in_and_out_works(app, client):
-    credentials = {"username": f"person-{secrets.token_hex(6)}", "password": PASSWORD}
+    credentials = {"username": f"user-{secrets.token_hex(6)}", "password": PASSWORD}
     assert client.post("/api/v1/auth/register", json=credentials).status_code == 201
     tokens = client.post("/api/v1/auth/login", json=credentials).json
     bearer = {"Authorization": f"Bearer {tokens['access_token']}"}

@@ -1,4 +1,4 @@
-"""What the database writes as JSON is what was stored; and what is prepared on PostgreSQL is kept in bounds."""
+"""JSON that the database writes equals the stored values, and prepared statements on PostgreSQL are limited."""
 
 from uuid import UUID
 
@@ -9,9 +9,9 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from surface import needs
 
-from taskapi.database import READER, PreparedStatement, db, now, reader, rls_user, writer
+from taskapi.database import READER, PreparedStatement, db, now, reader, rls_user, set_rls_user, snapshot, writer
 from taskapi.database.statements import run_script
-from taskapi.security.denylist import DenylistEntry
+from taskapi.security.tokens import DenylistEntry
 from taskapi.tasks.models import Task
 
 TASKS = "/api/v1/tasks"
@@ -35,25 +35,25 @@ def postgresql(app):
             pytest.skip("SQLite has no server that keeps statements")
 
 
-def shown_everywhere(person, task_id):
-    """Return what a task looks like wherever it is shown."""
-    (listed,) = [task for task in person.get(TASKS).json["items"] if task["id"] == task_id]
-    (change,) = [change for change in person.get("/api/v1/changes").json["changes"] if change["id"] == task_id]
-    return person.get(f"{TASKS}/{task_id}").json, listed, change["data"]
+def shown_everywhere(user, task_id):
+    """Return a task as each route shows it."""
+    (listed,) = [task for task in user.get(TASKS).json["items"] if task["id"] == task_id]
+    (change,) = [change for change in user.get("/api/v1/changes").json["changes"] if change["id"] == task_id]
+    return user.get(f"{TASKS}/{task_id}").json, listed, change["data"]
 
 
-@needs("changes", "transfer")
+@needs("changes")
 @pytest.mark.parametrize("text", TEXTS, ids=lambda text: ascii(text[:12]))
-def test_text_comes_back_as_it_was_given_wherever_it_is_shown(owner, text):
+def test_text_is_returned_unchanged_everywhere(owner, text):
     made = owner.post(TASKS, json={"title": "Water", "description": text})
     assert made.status_code == 201, made.text
     assert made.json["description"] == text
     assert all(seen == made.json for seen in shown_everywhere(owner, made.json["id"]))
 
 
-@needs("changes", "transfer")
+@needs("changes")
 @pytest.mark.parametrize("instant", INSTANTS)
-def test_an_instant_looks_the_same_wherever_it_is_shown(owner, instant):
+def test_instant_has_one_format_everywhere(owner, instant):
     made = owner.post(TASKS, json={"title": "Water", "due_at": instant, "status": "done"}).json
     assert made["due_at"] == instant
     assert all(seen == made for seen in shown_everywhere(owner, made["id"]))
@@ -61,7 +61,7 @@ def test_an_instant_looks_the_same_wherever_it_is_shown(owner, instant):
     assert all(seen == changed for seen in shown_everywhere(owner, made["id"]))
 
 
-def test_what_is_shown_of_a_project_has_one_tag_whether_it_was_made_or_read(owner):
+def test_project_has_the_same_etag_when_created_and_read(owner):
     made = owner.post("/api/v1/projects", json={"name": 'A "project"'})
     url = f"/api/v1/projects/{made.json['id']}"
     assert owner.get(url).headers["ETag"] == made.headers["ETag"]
@@ -123,12 +123,12 @@ def test_when_a_connection_breaks_those_that_are_as_old_are_used_no_more(make_ap
 
 @needs("admin")
 def test_json_that_was_stored_over_several_lines_is_one_row_of_a_page(app, signed_in):
-    admin, person = signed_in("admin"), signed_in()
+    admin, user = signed_in("admin"), signed_in()
     with app.app_context():
         told = sa.text("UPDATE users SET roles = :roles WHERE username = :name")
-        db.session.execute(told, {"roles": '["editor",\n "viewer"]', "name": person.username})
+        db.session.execute(told, {"roles": '["editor",\n "viewer"]', "name": user.username})
         db.session.commit()
-    (found,) = admin.get(f"/api/v1/admin/users?q={person.username}").json["items"]
+    (found,) = admin.get(f"/api/v1/admin/users?q={user.username}").json["items"]
     assert found["roles"] == ["editor", "viewer"]
 
 
@@ -157,7 +157,7 @@ def test_writer_runs_prepared_statements_after_a_rollback(app, owner):
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_what_is_done_first_in_a_unit_of_work_is_undone_with_it(app, owner, rows):
+def test_first_statement_is_rolled_back_with_its_transaction(app, owner, rows):
     owner_id = UUID(owner.get("/api/v1/me").json["id"])
     entries = [{"owner_id": owner_id, "subject": f"unit-{i}", "expires_at": now()} for i in range(rows)]
     count = sa.select(sa.func.count()).where(DenylistEntry.subject.in_([entry["subject"] for entry in entries]))
@@ -192,3 +192,12 @@ def test_text_that_the_server_would_cut_off_is_refused(app):
         PreparedStatement(sa.select(sa.bindparam("text", "", sa.Text).label("text"))).one(
             reader(), {"text": "cut\0off"}
         )
+
+
+@pytest.mark.usefixtures("postgresql")
+def test_failed_snapshot_reports_its_own_error(app):
+    with app.app_context():  # the connection then has a prepared statement
+        set_rls_user(UUID(int=1))
+        PreparedStatement(sa.select(Task.title).where(Task.owner_id == UUID(int=1))).all(reader(), {})
+    with app.app_context(), pytest.raises(DBAPIError, match="division by zero"), snapshot() as connection:
+        connection.execute(sa.text("SELECT 1 / 0"))

@@ -1,4 +1,4 @@
-"""/projects: names, counts, and the trash that takes their tasks along."""
+"""/projects: names, counts, and the trash, where the tasks move with their project."""
 
 import pytest
 from surface import needs
@@ -11,18 +11,18 @@ def project(owner):
 
 @pytest.fixture
 def add(owner):
-    """Add a task of the owner's; returns it."""
+    """Add a task of the owner; returns it."""
     return lambda **values: owner.post("/api/v1/tasks", json={"title": "Task", **values}).json
 
 
 def test_create_project_sets_defaults(owner):
-    answer = owner.post("/api/v1/projects", json={"name": "  Garden "})
-    assert answer.status_code == 201
-    body = answer.json
+    response = owner.post("/api/v1/projects", json={"name": "  Garden "})
+    assert response.status_code == 201
+    body = response.json
     assert (body["name"], body["description"], body["color"], body["archived"]) == ("Garden", "", None, False)
     assert body["task_counts"] == {"todo": 0, "in_progress": 0, "done": 0, "cancelled": 0}
-    assert answer.headers["Location"] == f"/api/v1/projects/{body['id']}"
-    assert owner.get(answer.headers["Location"]).json == body
+    assert response.headers["Location"] == f"/api/v1/projects/{body['id']}"
+    assert owner.get(response.headers["Location"]).json == body
 
 
 def test_patch_project_keeps_unnamed_fields(owner, project):
@@ -35,8 +35,8 @@ def test_patch_project_keeps_unnamed_fields(owner, project):
 
 @pytest.mark.parametrize("name", ["Garden", "gArDeN", " GARDEN "])
 def test_project_name_is_unique_ignoring_case(owner, project, name):
-    answer = owner.post("/api/v1/projects", json={"name": name})
-    assert (answer.status_code, answer.json["code"]) == (409, "name_taken")
+    response = owner.post("/api/v1/projects", json={"name": name})
+    assert (response.status_code, response.json["code"]) == (409, "name_taken")
 
 
 def test_project_name_can_change_its_own_case_only(owner, project):
@@ -76,19 +76,19 @@ def test_task_counts_are_by_status_and_change_the_etag(owner, project, add):
     add(project_id=project["id"])
     add(project_id=project["id"], status="done")
     owner.delete(f"/api/v1/tasks/{add(project_id=project['id'])['id']}")
-    answer = owner.get(url, headers={"If-None-Match": tag})
-    assert answer.status_code == 200
-    assert answer.json["task_counts"] == {"todo": 1, "in_progress": 0, "done": 1, "cancelled": 0}
-    assert owner.get(url, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
+    response = owner.get(url, headers={"If-None-Match": tag})
+    assert response.status_code == 200
+    assert response.json["task_counts"] == {"todo": 1, "in_progress": 0, "done": 1, "cancelled": 0}
+    assert owner.get(url, headers={"If-None-Match": response.headers["ETag"]}).status_code == 304
 
 
 def test_patch_project_with_an_older_version_is_412(owner, project):
     url = f"/api/v1/projects/{project['id']}"
     tag = owner.get(url).headers["ETag"]
     assert owner.patch(url, json={"color": "#112233"}, headers={"If-Match": tag}).status_code == 200
-    answer = owner.patch(url, json={"color": "#445566"}, headers={"If-Match": tag})
-    assert (answer.status_code, answer.json["current"]["color"]) == (412, "#112233")
-    assert answer.json["current"] == owner.get(url).json
+    response = owner.patch(url, json={"color": "#445566"}, headers={"If-Match": tag})
+    assert (response.status_code, response.json["current"]["color"]) == (412, "#112233")
+    assert response.json["current"] == owner.get(url).json
 
 
 def test_project_is_deleted_and_restored_with_its_tasks(owner, project, add):
@@ -117,12 +117,12 @@ def test_project_is_deleted_and_restored_with_its_tasks(owner, project, add):
 def test_patch_project_in_the_trash_is_409(owner, project, add):
     task = add(project_id=project["id"])
     owner.delete(f"/api/v1/projects/{project['id']}")
-    for answer in (
+    for response in (
         owner.patch(f"/api/v1/projects/{project['id']}", json={"color": "#112233"}),
         owner.patch(f"/api/v1/tasks/{task['id']}", json={"title": "Other"}),
         owner.post(f"/api/v1/tasks/{task['id']}/restore"),
     ):
-        assert (answer.status_code, answer.json["code"]) == (409, "in_trash")
+        assert (response.status_code, response.json["code"]) == (409, "in_trash")
 
 
 def test_name_in_the_trash_is_free_and_restore_is_409_if_taken(owner, project):
@@ -161,9 +161,9 @@ def test_task_project_must_be_live_and_of_its_owner(owner, signed_in, project, w
     if whose == "the trash's":
         owner.delete(f"/api/v1/projects/{project['id']}")
         project_id = project["id"]
-    answer = owner.post("/api/v1/tasks", json={"title": "Task", "project_id": project_id})
-    assert answer.status_code == 422
-    assert answer.json["errors"] == {"json": {"project_id": ["There is no such project."]}}
+    response = owner.post("/api/v1/tasks", json={"title": "Task", "project_id": project_id})
+    assert response.status_code == 422
+    assert response.json["errors"] == {"json": {"project_id": ["There is no such project."]}}
 
 
 def test_task_list_filters_by_project_or_none(owner, project, add):

@@ -6,11 +6,11 @@ from itertools import product
 import pytest
 import sqlalchemy as sa
 from psycopg import RawCursor
-from searching import count_in
+from searching import raise_task_count
 
 from taskapi.database import READER, PreparedStatement, db
 from taskapi.extensions import NAMES
-from taskapi.tasks.queries import FEW_TASKS
+from taskapi.resources.slow_reads import FEW_TASKS
 
 pytestmark = pytest.mark.slow
 
@@ -23,11 +23,12 @@ FILTERS = [
     f"created_before={INSTANT}", f"updated_after={INSTANT}", f"completed_after={INSTANT}",
     f"completed_before={INSTANT}", "q=milk", "q=mi", "q=milk+mi", "deleted=true",
 ]  # fmt: skip
-SORTS = ["created_at", "updated_at", "completed_at", "due", "priority", "title"]
+SORTS = ["created_at", "updated_at", "completed_at", "due", "priority", "title", "position"]
 SORTS = [*SORTS, *(f"-{sort}" for sort in SORTS), "priority,due", "-priority,due,title", "due,-created_at"]
 OTHERS = [
     "/api/v1/projects", "/api/v1/projects?archived=true", "/api/v1/projects?deleted=true", "/api/v1/labels",
     "/api/v1/labels?deleted=true", "/api/v1/tasks/summary",
+    f"/api/v1/tasks/subtask-counts?task_id={ID}&task_id={ID}",
     f"/api/v1/tasks/{ID}", f"/api/v1/projects/{ID}", f"/api/v1/labels/{ID}",
 ]  # fmt: skip
 if "changes" in NAMES:
@@ -38,12 +39,12 @@ TABLES = "tasks|projects|labels|task_labels|tombstones|change_counters|task_sear
 
 @pytest.fixture
 def plans(app, owner, monkeypatch):
-    """Ask for something, and return what the database says of how it finds the answer."""
+    """Send a request, and return the query plans of its statements."""
     for i in range(3):
         owner.post("/api/v1/tasks", json={"title": f"Task {i}", "labels": ["home", "garden"], "due_date": "2030-01-01"})
     with app.app_context():
         engine = db.engines[READER]
-    count_in(owner, FEW_TASKS)  # so that words are looked up in their index
+    raise_task_count(owner, FEW_TASKS)  # so that words are looked up in their index
     asked = []
     record = lambda conn, cursor, statement, parameters, context, many: asked.append((statement, parameters))  # noqa: E731
     sa.event.listen(engine, "before_cursor_execute", record)
@@ -51,11 +52,11 @@ def plans(app, owner, monkeypatch):
 
     def ask(url):
         asked.clear()
-        answer = owner.get(url)
-        assert answer.status_code in {200, 404}, answer.text
-        if "cursor" not in url and answer.json.get("next_cursor"):
+        response = owner.get(url)
+        assert response.status_code in {200, 404}, response.text
+        if "cursor" not in url and response.json.get("next_cursor"):
             mark = "&" if "?" in url else "?"
-            owner.get(f"{url}{mark}cursor={answer.json['next_cursor']}")
+            owner.get(f"{url}{mark}cursor={response.json['next_cursor']}")
         questions = [question for question in asked if re.match(READS, question[0], re.DOTALL)]
         return [explain(engine, *question) for question in questions]
 
@@ -64,10 +65,10 @@ def plans(app, owner, monkeypatch):
 
 
 def recorded(run, asked):
-    """Prepared statements go past SQLAlchemy, and so past its events."""
+    """Record prepared statements, which bypass SQLAlchemy and its events."""
 
     def run_recorded(statement, connection, parameters):
-        form = statement.form_for(connection.dialect)
+        form = statement.compiled_for(connection.dialect)
         asked.append((form.sql, form.values(parameters)))
         return run(statement, connection, parameters)
 
@@ -111,11 +112,12 @@ def test_nothing_else_that_is_read_scans_a_table(plans, url):
 
 
 @pytest.mark.parametrize("sort", [sort for sort in SORTS if "," not in sort])
-def test_a_page_by_one_key_is_read_off_its_index_without_sorting(plans, sort):
-    for plan in plans(f"/api/v1/tasks?sort={sort}&limit=1"):
+def test_page_by_one_key_uses_its_index_without_sorting(plans, sort):
+    level = "&without=parent" if "position" in sort else ""  # there is no index of the positions of all tasks
+    for plan in plans(f"/api/v1/tasks?sort={sort}&limit=1{level}"):
         if "users" in plan:  # the time zone, to which sort=due is bound
             continue
-        (read,) = (line for line in plan.splitlines() if f"ix_tasks_live_{index_of(sort)}" in line)
+        (read,) = (line for line in plan.splitlines() if f"ix_tasks_{index_of(sort)}" in line)
         sorts = [line for line in plan.splitlines() if re.search(r"TEMP B-TREE|\bSort +\(", line)]
         assert all(depth(line) > depth(read) for line in sorts), plan  # those of each task's labels
 
@@ -126,35 +128,36 @@ def depth(line):
 
 def index_of(sort):
     names = {
-        "completed_at": "completed_first",
-        "-completed_at": "completed_last",
-        "due": "due_first",
-        "-due": "due_last",
-        "priority": "priority_rank",
-        "title": "title_key",
+        "completed_at": "live_completed_first",
+        "-completed_at": "live_completed_last",
+        "due": "live_due_first",
+        "-due": "live_due_last",
+        "priority": "live_priority_rank",
+        "title": "live_title_key",
+        "position": "roots",
     }
-    return names.get(sort) or names.get(sort.removeprefix("-")) or sort.removeprefix("-")
+    return names.get(sort) or names.get(sort.removeprefix("-")) or f"live_{sort.removeprefix('-')}"
 
 
 @pytest.mark.parametrize(
     ("query", "looked_up"),
     [("", 0), ("overdue=true", 0), (f"due_after={INSTANT}", 0), (f"due_after={DAY}", 1), ("sort=due", 1)],
 )
-def test_the_time_zone_is_looked_up_only_where_it_matters(plans, query, looked_up):
+def test_time_zone_is_read_only_where_needed(plans, query, looked_up):
     found = plans(f"/api/v1/tasks?{query}".rstrip("?"))
     assert sum("users" in plan for plan in found) == looked_up
 
 
 @pytest.mark.usefixtures("sqlite")
 @pytest.mark.parametrize("url", ["/api/v1/tasks", f"/api/v1/tasks/{ID}"])
-def test_the_labels_of_a_task_are_not_found_by_a_look_at_all_of_its_owners(plans, url):
+def test_labels_of_a_task_are_found_by_index(plans, url):
     (plan, *_) = plans(url)
     assert "SEARCH labels USING INDEX sqlite_autoindex_labels_1 (owner_id=? AND id=?)" in plan
 
 
 @pytest.mark.usefixtures("sqlite")
 @pytest.mark.parametrize("few", [True, False])
-def test_words_are_looked_up_in_their_index_for_who_has_many_tasks(owner, plans, few):
-    count_in(owner, -FEW_TASKS if few else 0)
+def test_search_uses_its_index_for_users_with_many_tasks(owner, plans, few):
+    raise_task_count(owner, -FEW_TASKS if few else 0)
     plan = plans("/api/v1/tasks?q=milk")[-1]
     assert ("SCAN task_search VIRTUAL TABLE INDEX" in plan) != few, plan

@@ -1,4 +1,4 @@
-"""How many tasks, projects and labels a person may have."""
+"""Quotas: the number of tasks, projects and labels of a user."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,8 +18,8 @@ def add(client, what, i):
 
 def fill(client, what):
     made = [add(client, what, i) for i in range(LIMITS[f"MAX_{what.upper()}"])]
-    assert {answer.status_code for answer in made} == {201}
-    return [answer.headers["Location"] for answer in made]
+    assert {response.status_code for response in made} == {201}
+    return [response.headers["Location"] for response in made]
 
 
 @pytest.mark.parametrize("what", ["tasks", "projects", "labels"])
@@ -42,8 +42,8 @@ def test_labels_created_by_a_task_count(owner):
 
 def test_batch_beyond_the_quota_changes_nothing(owner):
     operations = [{"op": "create", "data": {"title": "Task"}}] * 4
-    answer = owner.post("/api/v1/tasks/batch", json={"operations": operations})
-    assert (answer.status_code, answer.json["index"]) == (409, 3)
+    response = owner.post("/api/v1/tasks/batch", json={"operations": operations})
+    assert (response.status_code, response.json["index"]) == (409, 3)
     assert fill(owner, "tasks")
 
 

@@ -49,12 +49,12 @@ def attempt(app, at_noon):
     return sign_in
 
 
-def test_sixth_sign_in_per_minute_with_one_name_is_refused(attempt, new_person):
-    name = new_person()
+def test_sixth_sign_in_per_minute_with_one_name_is_refused(attempt, new_user):
+    name = new_user()
     assert [attempt(name).status_code for _ in range(6)] == [401] * 5 + [429]
-    answer = attempt(name, PASSWORD)
-    assert (answer.status_code, answer.json["code"]) == (429, "too_many_requests")
-    assert answer.headers["Retry-After"] == "50"
+    response = attempt(name, PASSWORD)
+    assert (response.status_code, response.json["code"]) == (429, "too_many_requests")
+    assert response.headers["Retry-After"] == "50"
     with time_machine.travel("2030-01-01T12:01:00Z", tick=False):
         assert attempt(name, PASSWORD).status_code == 200
 
@@ -70,14 +70,16 @@ def test_letter_case_of_a_username_shares_a_limit(attempt):
 
 
 def test_one_address_has_thirty_failures_per_minute(attempt):
-    answers = [attempt(f"nobody-{secrets.token_hex(6)}").status_code for _ in range(31)]
-    assert answers == [401] * 30 + [429]
+    responses = [attempt(f"nobody-{secrets.token_hex(6)}").status_code for _ in range(31)]
+    assert responses == [401] * 30 + [429]
 
 
 def test_ipv6_64_shares_a_limit(attempt):
     prefix = next(ADDRESSES).removesuffix("::1")
-    answers = [attempt(f"nobody-{secrets.token_hex(6)}", address=f"{prefix}::{n:x}").status_code for n in range(1, 32)]
-    assert answers == [401] * 30 + [429]
+    responses = [
+        attempt(f"nobody-{secrets.token_hex(6)}", address=f"{prefix}::{n:x}").status_code for n in range(1, 32)
+    ]
+    assert responses == [401] * 30 + [429]
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Client-IP", "True-Client-IP"])
@@ -97,11 +99,11 @@ def test_forwarded_address_is_ignored_without_a_proxy(make_app, counter_store, a
     client = make_app(RATELIMIT_ENABLED=True, **counter_store).test_client()
     name, remote = f"nobody-{secrets.token_hex(6)}", {"REMOTE_ADDR": next(ADDRESSES)}
     body = {"username": name, "password": "wrong"}
-    answers = [
+    responses = [
         client.post(LOGIN, json=body, headers={"X-Forwarded-For": next(ADDRESSES)}, environ_base=remote).status_code
         for _ in range(6)
     ]
-    assert answers == [401] * 5 + [429]
+    assert responses == [401] * 5 + [429]
 
 
 @pytest.mark.parametrize("address", ["{0}:{1}", "[{0}]:{1}", "[{0}]", "{0}"])
@@ -110,13 +112,13 @@ def test_port_or_brackets_in_a_forwarded_address_are_ignored(attempt, address):
     here, name = next(ADDRESSES), f"nobody-{secrets.token_hex(6)}"
     if address == "{0}:{1}":
         here = f"198.51.100.{secrets.randbelow(250)}"
-    answers = [attempt(name, address=address.format(here, 1024 + n)).status_code for n in range(6)]
-    assert answers == [401] * 5 + [429]
+    responses = [attempt(name, address=address.format(here, 1024 + n)).status_code for n in range(6)]
+    assert responses == [401] * 5 + [429]
     assert attempt(name, address=here).status_code == 429
 
 
-def test_forwarded_address_is_recorded_without_port(attempt, app, new_person):
-    name = new_person()
+def test_forwarded_address_is_recorded_without_port(attempt, app, new_user):
+    name = new_user()
     token = attempt(name, PASSWORD, address="198.51.100.7:4711").json["access_token"]
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
@@ -125,8 +127,8 @@ def test_forwarded_address_is_recorded_without_port(attempt, app, new_person):
 
 def test_invalid_addresses_share_a_limit(attempt):
     name = f"nobody-{secrets.token_hex(6)}"
-    answers = [attempt(name, address=f"_hidden{n}").status_code for n in range(6)]
-    assert answers == [401] * 5 + [429]
+    responses = [attempt(name, address=f"_hidden{n}").status_code for n in range(6)]
+    assert responses == [401] * 5 + [429]
 
 
 @pytest.mark.parametrize(("bits", "quota"), [(56, 20), (48, 80)])
@@ -142,39 +144,39 @@ def test_ipv6_networks_have_larger_limits(make_app, counter_store, at_noon, bits
         refresh = {"refresh_token": "x"}
         return client.post("/api/v1/auth/refresh", json=refresh, headers={"X-Forwarded-For": address}).status_code
 
-    answers = [status(n) for n in range(quota + 1)]
-    assert answers[:quota] == [401] * quota
-    assert answers[quota] == 429
+    responses = [status(n) for n in range(quota + 1)]
+    assert responses[:quota] == [401] * quota
+    assert responses[quota] == 429
 
 
-def test_successful_sign_ins_do_not_count_as_failures(attempt, new_person):
+def test_successful_sign_ins_do_not_count_as_failures(attempt, new_user):
     """Many users behind one address; only failures count towards the smaller limit."""
-    names = [new_person() for _ in range(12)]
+    names = [new_user() for _ in range(12)]
     assert {attempt(name, PASSWORD).status_code for name in names for _ in range(3)} == {200}  # 36 of 30
-    answer = attempt(names[0], PASSWORD)
-    assert answer.status_code == 200
-    assert left(answer) == {"login-address": 263, "login-failed": 30, "login": 1}
+    response = attempt(names[0], PASSWORD)
+    assert response.status_code == 200
+    assert left(response) == {"login-address": 263, "login-failed": 30, "login": 1}
     assert [attempt(f"nobody-{secrets.token_hex(6)}").status_code for _ in range(31)] == [401] * 30 + [429]
     assert attempt(names[1], PASSWORD).status_code == 429
 
 
-def test_all_sign_ins_of_an_address_have_a_limit(make_app, counter_store, new_person, at_noon):
+def test_all_sign_ins_of_an_address_have_a_limit(make_app, counter_store, new_user, at_noon):
     app = make_app(RATELIMIT_ENABLED=True, RATELIMIT_LOGIN_ADDRESS="3/minute", **counter_store)
     client = app.test_client(use_cookies=False)
-    body = {"username": new_person(), "password": PASSWORD}
+    body = {"username": new_user(), "password": PASSWORD}
     remote = {"REMOTE_ADDR": next(ADDRESSES)}
-    answers = [client.post(LOGIN, json=body, environ_base=remote).status_code for _ in range(4)]
-    assert answers == [200] * 3 + [429]
+    responses = [client.post(LOGIN, json=body, environ_base=remote).status_code for _ in range(4)]
+    assert responses == [200] * 3 + [429]
 
 
 def test_limits_are_counted_before_the_body_is_read(client, at_noon):
     here = {"X-Forwarded-For": next(ADDRESSES)}
     bodies = [client.post(LOGIN, data=b"{", content_type="application/json", headers=here) for _ in range(31)]
-    assert [answer.status_code for answer in bodies] == [400] * 30 + [429]
+    assert [response.status_code for response in bodies] == [400] * 30 + [429]
 
 
-def test_user_under_attack_can_sign_in_from_a_known_device(app, attempt, new_person):
-    name, home = new_person(), next(ADDRESSES)
+def test_user_under_attack_can_sign_in_from_a_known_device(app, attempt, new_user):
+    name, home = new_user(), next(ADDRESSES)
     device = device_of(attempt(name, PASSWORD, address=home))
     attack = [attempt(name, address=next(ADDRESSES)).status_code for _ in range(51)]
     assert attack == [401] * 50 + [429]
@@ -183,50 +185,50 @@ def test_user_under_attack_can_sign_in_from_a_known_device(app, attempt, new_per
     assert attempt(name, PASSWORD, address=next(ADDRESSES), Cookie=device).status_code == 200
 
 
-def test_known_device_can_sign_in_when_its_address_is_limited(attempt, new_person):
-    name = new_person()
+def test_known_device_can_sign_in_when_its_address_is_limited(attempt, new_user):
+    name = new_user()
     device = device_of(attempt(name, PASSWORD))
     assert [attempt(f"nobody-{secrets.token_hex(6)}").status_code for _ in range(31)][-1] == 429
     assert attempt(name, PASSWORD).status_code == 429
     assert attempt(name, PASSWORD, Cookie=device).status_code == 200
 
 
-def test_device_cookie_is_no_credential_and_has_its_own_limit(attempt, new_person):
-    name = new_person()
+def test_device_cookie_is_no_credential_and_has_its_own_limit(attempt, new_user):
+    name = new_user()
     device = device_of(attempt(name, PASSWORD))
-    answers = [attempt(name, Cookie=device, address=next(ADDRESSES)).status_code for _ in range(21)]
-    assert answers == [401] * 20 + [429]
+    responses = [attempt(name, Cookie=device, address=next(ADDRESSES)).status_code for _ in range(21)]
+    assert responses == [401] * 20 + [429]
     assert attempt(name, PASSWORD, Cookie=device).status_code == 429
 
 
-def test_device_cookie_is_valid_for_one_username(attempt, new_person):
-    mine, other = new_person(), new_person()
+def test_device_cookie_is_valid_for_one_username(attempt, new_user):
+    mine, other = new_user(), new_user()
     device = device_of(attempt(mine, PASSWORD))
     for name in (other, f"nobody-{secrets.token_hex(6)}"):
-        answers = [attempt(name, Cookie=device) for _ in range(6)]
-        assert [answer.status_code for answer in answers] == [401] * 5 + [429]
+        responses = [attempt(name, Cookie=device) for _ in range(6)]
+        assert [response.status_code for response in responses] == [401] * 5 + [429]
         without = attempt(f"nobody-{secrets.token_hex(6)}")
-        assert {*left(answers[0])} == {*left(without)}
+        assert {*left(responses[0])} == {*left(without)}
 
 
-def test_forged_or_expired_device_cookie_is_ignored(attempt, new_person):
-    name = new_person()
+def test_forged_or_expired_device_cookie_is_ignored(attempt, new_user):
+    name = new_user()
     device = device_of(attempt(name, PASSWORD))
     kind, _, value = device.partition("=")
     expires, device_id, name_hash, signature = value.split(".")
     later = f"{int(expires) + 1}.{device_id}.{name_hash}.{signature}"
     forged = [later, f"{expires}.x.{name_hash}.{signature}", f"{value}x", "", ".", "...", "é.a.b.c", "9" * 5000]
     for number, one in enumerate(forged):
-        answer = attempt(f"nobody-{number}-{secrets.token_hex(4)}", Cookie=f"{kind}={one}")
-        assert answer.status_code == 401
+        response = attempt(f"nobody-{number}-{secrets.token_hex(4)}", Cookie=f"{kind}={one}")
+        assert response.status_code == 401
     assert [attempt(name).status_code for _ in range(5)][-1] == 429
     assert {attempt(name, PASSWORD, Cookie=f"{kind}={one}").status_code for one in forged} == {429}
     with time_machine.travel("2030-04-02T12:00:10Z", tick=False):
         assert [attempt(name, Cookie=device).status_code for _ in range(6)] == [401] * 5 + [429]
 
 
-def test_device_keeps_its_id_and_limit_after_sign_in(attempt, new_person):
-    name = new_person()
+def test_device_keeps_its_id_and_limit_after_sign_in(attempt, new_user):
+    name = new_user()
     device = device_of(attempt(name, PASSWORD))
     assert {attempt(name, Cookie=device).status_code for _ in range(15)} == {401}
     renewed = device_of(attempt(name, PASSWORD, Cookie=device))
@@ -234,16 +236,16 @@ def test_device_keeps_its_id_and_limit_after_sign_in(attempt, new_person):
     assert [attempt(name, Cookie=renewed).status_code for _ in range(6)] == [401] * 5 + [429]
 
 
-def test_device_cookie_is_hidden_from_scripts_and_other_hosts(attempt, new_person):
-    line = attempt(new_person(), PASSWORD).headers["Set-Cookie"]
+def test_device_cookie_is_hidden_from_scripts_and_other_hosts(attempt, new_user):
+    line = attempt(new_user(), PASSWORD).headers["Set-Cookie"]
     assert line.startswith("__Host-device=")
     attributes = {part.strip() for part in line.split(";")[1:]}
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Strict", "Max-Age=7776000"} <= attributes
     assert "Domain" not in line
 
 
-def test_rate_limit_fields_do_not_reveal_usernames(attempt, new_person):
-    known, unknown = new_person(), f"nobody-{secrets.token_hex(6)}"
+def test_rate_limit_fields_do_not_reveal_usernames(attempt, new_user):
+    known, unknown = new_user(), f"nobody-{secrets.token_hex(6)}"
     attempt(known, PASSWORD, address=next(ADDRESSES))
     for _ in range(7):
         told = [attempt(name, address=address) for name, address in ((known, HERE), (unknown, THERE))]
@@ -252,34 +254,34 @@ def test_rate_limit_fields_do_not_reveal_usernames(attempt, new_person):
             assert told[0].headers.get(header) == told[1].headers.get(header)
 
 
-def device_of(answer):
+def device_of(response):
     """Return the device cookie of a response, as a client sends it back."""
-    assert answer.status_code == 200, answer.text
-    [line] = [line for line in answer.headers.getlist("Set-Cookie") if "device=" in line]
+    assert response.status_code == 200, response.text
+    [line] = [line for line in response.headers.getlist("Set-Cookie") if "device=" in line]
     return line.split(";")[0]
 
 
-def left(answer):
-    return {name: int(number) for name, number in re.findall(r'"([a-z-]+)";r=(\d+)', answer.headers["RateLimit"])}
+def left(response):
+    return {name: int(number) for name, number in re.findall(r'"([a-z-]+)";r=(\d+)', response.headers["RateLimit"])}
 
 
 def test_limited_routes_return_rate_limit_fields(attempt):
-    answer = attempt(f"nobody-{secrets.token_hex(6)}")
-    assert answer.headers["RateLimit-Policy"] == (
+    response = attempt(f"nobody-{secrets.token_hex(6)}")
+    assert response.headers["RateLimit-Policy"] == (
         '"login-address";q=300;w=60, "login-failed";q=30;w=60, "login";q=5;w=60'
     )
-    assert left(answer) == {"login-address": 299, "login-failed": 29, "login": 4}
-    assert "Retry-After" not in answer.headers
+    assert left(response) == {"login-address": 299, "login-failed": 29, "login": 4}
+    assert "Retry-After" not in response.headers
 
 
 def test_quotas_are_settings(make_app, counter_store, at_noon):
     client = make_app(RATELIMIT_ENABLED=True, RATELIMIT_LOGIN="2/hour", **counter_store).test_client()
     body = {"username": f"nobody-{secrets.token_hex(6)}", "password": "wrong"}
     remote = {"REMOTE_ADDR": next(ADDRESSES)}
-    answers = [client.post(LOGIN, json=body, environ_base=remote) for _ in range(3)]
-    assert [answer.status_code for answer in answers] == [401, 401, 429]
-    assert answers[2].headers["Retry-After"] == "3590"
-    assert '"login";q=2;w=3600' in answers[0].headers["RateLimit-Policy"]
+    responses = [client.post(LOGIN, json=body, environ_base=remote) for _ in range(3)]
+    assert [response.status_code for response in responses] == [401, 401, 429]
+    assert responses[2].headers["Retry-After"] == "3590"
+    assert '"login";q=2;w=3600' in responses[0].headers["RateLimit-Policy"]
 
 
 @pytest.mark.parametrize("rate", ["5", "5/week", "0/minute", "-1/minute", "5/minute/2", "many/minute", "5 per minute"])
@@ -308,22 +310,22 @@ def test_password_checks_are_limited_by_address(make_app, counter_store, signed_
     for _ in range(5):
         client = app.test_client()
         with app.app_context():
-            username = f"person-{secrets.token_hex(6)}"
+            username = f"user-{secrets.token_hex(6)}"
             create_user(username, PASSWORD)
             db.session.commit()
         login = client.post(LOGIN, json={"username": username, "password": PASSWORD}, environ_base=remote)
         headers = {"Authorization": f"Bearer {login.json['access_token']}"}
         verify = {"password": PASSWORD}
-        answer = client.post("/api/v1/auth/verify-password", json=verify, headers=headers, environ_base=remote)
-        statuses.append(answer.status_code)
+        response = client.post("/api/v1/auth/verify-password", json=verify, headers=headers, environ_base=remote)
+        statuses.append(response.status_code)
     assert statuses == [200] * 4 + [429]
 
 
 def test_password_checks_are_limited_to_five_per_minute_and_user(signed_in, at_noon):
-    person = signed_in()
-    wrong = [person.post("/api/v1/auth/verify-password", json={"password": "wrong"}).status_code for _ in range(3)]
+    user = signed_in()
+    wrong = [user.post("/api/v1/auth/verify-password", json={"password": "wrong"}).status_code for _ in range(3)]
     change = {"current_password": "wrong", "new_password": "another long and odd sentence"}
-    wrong += [person.put("/api/v1/me/password", json=change).status_code for _ in range(3)]
+    wrong += [user.put("/api/v1/me/password", json=change).status_code for _ in range(3)]
     assert wrong == [401] * 5 + [429]
 
 
@@ -356,9 +358,9 @@ def remaining(headers):
 def test_disabled_rate_limits_refuse_nothing(make_app):
     client = make_app(RATELIMIT_ENABLED=False).test_client()
     name = f"nobody-{secrets.token_hex(6)}"
-    answers = [client.post(LOGIN, json={"username": name, "password": "wrong"}) for _ in range(7)]
-    assert {answer.status_code for answer in answers} == {401}
-    assert "RateLimit" not in answers[-1].headers
+    responses = [client.post(LOGIN, json={"username": name, "password": "wrong"}) for _ in range(7)]
+    assert {response.status_code for response in responses} == {401}
+    assert "RateLimit" not in responses[-1].headers
 
 
 def test_processes_share_a_user_limit_in_steps_of_a_hundredth(make_app, redis_url, token):
@@ -370,11 +372,11 @@ def test_processes_share_a_user_limit_in_steps_of_a_hundredth(make_app, redis_ur
     assert left == [left[0], left[0] - 1, left[0] - 60]
 
 
-def test_device_signs_in_at_most_five_times_per_minute(attempt, new_person):
-    name = new_person()
+def test_device_signs_in_at_most_five_times_per_minute(attempt, new_user):
+    name = new_user()
     device = device_of(attempt(name, PASSWORD))
-    answers = [attempt(name, PASSWORD, Cookie=device, address=next(ADDRESSES)).status_code for _ in range(6)]
-    assert answers == [200] * 5 + [429]
+    responses = [attempt(name, PASSWORD, Cookie=device, address=next(ADDRESSES)).status_code for _ in range(6)]
+    assert responses == [200] * 5 + [429]
 
 
 def test_refused_registrations_do_not_use_up_the_daily_limit(make_app, counter_store):

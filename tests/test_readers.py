@@ -13,7 +13,7 @@ TASKS = "/api/v1/tasks"
 
 @pytest.fixture
 def app(make_app):
-    """An application of the test's own, whose pool has one connection for reading, and one more when it is in use."""
+    """An application whose pool keeps one connection for reading, and opens one more when needed."""
     return make_app(DATABASE_POOL_SIZE=1, DATABASE_TIMEOUT_SECONDS=1)
 
 
@@ -66,4 +66,4 @@ def test_response_is_503_when_no_connection_is_returned_in_time(app, owner):
 def test_more_threads_than_connections_are_all_served(app, owner):
     with ThreadPoolExecutor(16) as threads:
         ask = lambda _: app.test_client().get(TASKS, headers={"Authorization": f"Bearer {owner.token}"})  # noqa: E731
-        assert {answer.status_code for answer in threads.map(ask, range(200))} == {200}
+        assert {response.status_code for response in threads.map(ask, range(200))} == {200}

@@ -76,21 +76,21 @@ def fault(request, redis):
 
 def timed(call):
     started = time.monotonic()
-    answer = call()
-    return answer, time.monotonic() - started
+    response = call()
+    return response, time.monotonic() - started
 
 
 def test_redis_failures_affect_no_session(signed_in, fault):
-    person, gone, going = signed_in(), signed_in(), signed_in()
+    user, gone, going = signed_in(), signed_in(), signed_in()
     assert gone.post(LOGOUT).status_code == 204
-    assert person.get(ME).status_code == 200
+    assert user.get(ME).status_code == 200
     fault()
     for _ in range(3):
-        for call, status in ((person.get, 200), (gone.get, 401)):
-            answer, seconds = timed(lambda call=call: call(ME))
-            assert (answer.status_code, seconds < 1) == (status, True)
-    answer, seconds = timed(lambda: going.post(LOGOUT))
-    assert (answer.status_code, seconds < 1) == (204, True)
+        for call, status in ((user.get, 200), (gone.get, 401)):
+            response, seconds = timed(lambda call=call: call(ME))
+            assert (response.status_code, seconds < 1) == (status, True)
+    response, seconds = timed(lambda: going.post(LOGOUT))
+    assert (response.status_code, seconds < 1) == (204, True)
     assert going.get(ME).json["code"] == "token_revoked"
     assert signed_in().get(ME).status_code == 200
 
@@ -98,9 +98,9 @@ def test_redis_failures_affect_no_session(signed_in, fault):
 def test_limits_are_counted_in_memory_within_a_second(client, fault, caplog):
     fault()
     body = {"username": "somebody-under-attack", "password": "wrong"}
-    answers = [timed(lambda: client.post(LOGIN, json=body)) for _ in range(7)]
-    assert answers[-1][0].status_code == 429
-    assert max(seconds for _, seconds in answers) < 2  # one second, and what a loaded machine adds
+    responses = [timed(lambda: client.post(LOGIN, json=body)) for _ in range(7)]
+    assert responses[-1][0].status_code == 429
+    assert max(seconds for _, seconds in responses) < 2  # one second, and what a loaded machine adds
     assert caplog.text.count("rate limits are counted in memory") == 1
 
 
@@ -119,7 +119,7 @@ def test_limits_are_counted_in_redis_after_recovery(client, redis, fault, caplog
 
 
 def test_restored_redis_snapshot_revives_no_revoked_token(signed_in, redis):
-    person, gone = signed_in(), signed_in()
+    user, gone = signed_in(), signed_in()
     assert gone.get(ME).status_code == 200
     redis.client.save()
     assert gone.post(LOGOUT).status_code == 204
@@ -127,7 +127,7 @@ def test_restored_redis_snapshot_revives_no_revoked_token(signed_in, redis):
     redis.start()
     assert redis.client.dbsize() > 0  # it is the old state
     assert gone.get(ME).json["code"] == "token_revoked"
-    assert person.get(ME).status_code == 200
+    assert user.get(ME).status_code == 200
 
 
 def test_two_deployments_on_one_redis_share_no_counters(make_app, redis):
@@ -144,8 +144,8 @@ def test_two_deployments_on_one_redis_share_no_counters(make_app, redis):
 def test_failed_redis_is_reported_and_service_stays_ready(client, fault):
     assert client.get("/readyz").json == {"status": "ok", "degraded": []}
     fault()
-    answer, seconds = timed(lambda: client.get("/readyz"))
-    assert (answer.status_code, answer.json) == (200, {"status": "ok", "degraded": ["redis"]})
+    response, seconds = timed(lambda: client.get("/readyz"))
+    assert (response.status_code, response.json) == (200, {"status": "ok", "degraded": ["redis"]})
     assert seconds < 2
 
 

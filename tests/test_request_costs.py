@@ -1,22 +1,29 @@
 """No request of one user is so expensive that others wait: limits on time, rows and size."""
 
+import json
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPConnection
 from itertools import count
+from threading import Event
+from uuid import uuid4
 
 import pytest
-from exchanging import bring
+from conftest import PASSWORD
 from servers import Server, wait_until
 from surface import needs
+from task_files import TASKS, add_tasks
 
 from taskapi.database import db
+from taskapi.resources.slow_reads import FEW_TASKS
+from taskapi.security.rate_limit import Kind
+from taskapi.tasks.batch import RUNNING_BATCHES
 
-TASKS = "/api/v1/tasks"
 SECRET = "a secret of this test, long enough for HS256"
 ATTACKERS = 64
-pytestmark = [pytest.mark.slow, needs("transfer")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +32,7 @@ def app(make_app):
     return make_app(MAX_EXPORT_BYTES=2000, MAX_BATCH_ROWS=100, RATELIMIT_ENABLED=True, JWT_SECRET_KEY=SECRET)
 
 
+@needs("exports")
 @pytest.mark.parametrize("path", [f"{TASKS}/export.json", f"{TASKS}/export.csv", f"{TASKS}/export.ics"])
 def test_export_has_a_largest_size(owner, path):
     assert owner.get(path).status_code == 200
@@ -56,6 +64,8 @@ def server(database_url, tmp_path):
         "TASKAPI_INSTANCE_PATH": str(tmp_path),
         "TASKAPI_JWT_SECRET_KEY": SECRET,
         "TASKAPI_DATABASE_TIMEOUT_SECONDS": "4",
+        "TASKAPI_RATELIMIT_REFRESH": "1000/minute",
+        "TASKAPI_RATELIMIT_PASSWORD": "1000/minute",
     }
     with Server(environment, tmp_path, "--workers", "1", "--threads", "8") as server:
         yield server
@@ -95,6 +105,53 @@ def test_slow_requests_of_two_users_leave_threads_to_others(app, server, owner, 
     assert {status for status, _ in responses} == {429, 503}
 
 
+@pytest.mark.parametrize("path", [TASKS, f"{TASKS}/batch"])
+def test_slow_writes_of_many_users_leave_threads_to_reads(app, server, signed_in, path):
+    """64 clients of 12 users write to locked rows."""
+    reader, *writers = [signed_in() for _ in range(13)]
+    with locked(app, *(writer.username for writer in writers)):
+        task = {"title": "Task"}
+        body = json.dumps({"operations": [{"op": "create", "data": task}]} if path.endswith("batch") else task)
+        writes = [(writer, "POST", path, body) for writer in writers]
+        responses = attack(server, reader, ("/healthz", TASKS, "/api/v1/me"), *writes)
+    assert responses.count((503, "1")) >= ATTACKERS // 2
+    assert {status for status, _ in responses} <= {429, 503}
+
+
+def test_batch_is_rejected_before_its_body_is_parsed_when_too_many_run(owner):
+    with ExitStack() as running:
+        for _ in range(RUNNING_BATCHES.per_process):
+            running.enter_context(RUNNING_BATCHES.hold(uuid4()))
+        refused = owner.post(f"{TASKS}/batch", data="not JSON", content_type="application/json")
+        assert (refused.status_code, refused.json["code"], refused.headers["Retry-After"]) == (503, "unavailable", "1")
+    assert batch(owner, {"op": "create", "data": {"title": "Task"}}).status_code == 200
+    assert RUNNING_BATCHES.running == 0
+
+
+def test_slow_senders_of_rejected_bodies_leave_threads_to_others(server, owner):
+    """12 clients send the rest of a body slowly after the server has rejected it."""
+    head = f"POST {TASKS} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16000000\r\n\r\n".encode()
+    ended, answered = Event(), []
+
+    def send_slowly():
+        with socket.create_connection(("127.0.0.1", server.port)) as connection, suppress(OSError):
+            connection.sendall(head)
+            answered.append(connection.recv(1))
+            while not ended.wait(0.01):
+                connection.sendall(b"x" * 16384)
+
+    with ThreadPoolExecutor(12) as pool:
+        for _ in range(12):
+            pool.submit(send_slowly)
+        try:
+            wait_until(lambda: len(answered) >= 8)  # as many as the server has threads
+            asked = time.monotonic()
+            assert send(server, owner, "GET", "/api/v1/me")[0] == 200
+            assert time.monotonic() - asked < 1
+        finally:
+            ended.set()
+
+
 def test_slow_reads_leave_threads_to_others(app, server, owner, other):
     """64 clients of one user read a table that another transaction locks, which PostgreSQL alone allows."""
     with app.app_context(), db.engine.connect() as connection, connection.begin():
@@ -105,6 +162,139 @@ def test_slow_reads_leave_threads_to_others(app, server, owner, other):
         connection.rollback()
     assert responses.count((429, "1")) >= ATTACKERS - 10
     assert {status for status, _ in responses} == {429, 503}
+
+
+def give_many_tasks(app, *clients):
+    """Let users count as users with many tasks."""
+    with app.app_context(), db.engine.begin() as connection:
+        for client in clients:
+            user = connection.exec_driver_sql(f"SELECT id FROM users WHERE username = '{client.username}'").scalar_one()
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SET LOCAL taskapi.user_id = '{user}'")
+            change = f"UPDATE change_counters SET tasks = {FEW_TASKS + 1} WHERE owner_id = '{user}'"
+            assert connection.exec_driver_sql(change).rowcount == 1
+
+
+LISTS = ["/tasks/summary", "/tasks?sort=priority,title", "/tasks?q=water", "/projects", "/labels"]
+SLOW_READS = [*LISTS, pytest.param("/changes", marks=needs("changes"))]
+EXPORTS = [pytest.param(path, marks=needs("exports")) for path in ("/tasks/export.json", "/me/export")]
+
+
+@pytest.mark.parametrize("path", SLOW_READS)
+def test_slow_reads_of_many_users_leave_threads_to_others(app, server, signed_in, path):
+    """64 clients of 12 users with many tasks read tables that another transaction locks, as PostgreSQL alone allows."""
+    victim, *readers = [signed_in() for _ in range(13)]
+    give_many_tasks(app, *readers)
+    with app.app_context(), db.engine.connect() as connection, connection.begin():
+        if connection.dialect.name != "postgresql":
+            pytest.skip("a read on SQLite never waits for a lock")
+        connection.exec_driver_sql("LOCK TABLE tasks, projects, labels IN ACCESS EXCLUSIVE MODE")
+        reads = [(reader, "GET", f"/api/v1{path}") for reader in readers]
+        responses = attack(server, victim, ("/healthz", "/api/v1/me"), *reads)
+        connection.rollback()
+    assert responses.count((503, "1")) >= ATTACKERS // 2
+
+
+@pytest.mark.parametrize("path", [*SLOW_READS, *EXPORTS])
+def test_slow_read_is_rejected_when_too_many_run(app, owner, path):
+    """Users with few tasks read whatever others do."""
+    assert owner.post("/api/v1/projects", json={"name": "Garden"}).status_code == 201
+    with running(app, read=4):
+        if "export" not in path:
+            assert owner.get(f"/api/v1{path}").status_code == 200
+        give_many_tasks(app, owner)
+        refused = owner.get(f"/api/v1{path}")
+        assert (refused.status_code, refused.json["code"], refused.headers["Retry-After"]) == (503, "unavailable", "1")
+        for quick in (TASKS, f"{TASKS}?status=done&sort=due", "/api/v1/me"):
+            assert owner.get(quick).status_code == 200
+        assert owner.post(TASKS, json={"title": "Task"}).status_code == 201
+    assert owner.get(f"/api/v1{path}").status_code != 503
+
+
+@contextmanager
+def running(app, **numbers):
+    """Let requests of these kinds run for longer than others wait for them."""
+    with ExitStack() as requests:
+        for kind, number in numbers.items():
+            for _ in range(number):
+                requests.enter_context(app.extensions["taskapi-slow-requests"].hold(Kind[kind.upper()]))
+        time.sleep(0.3)
+        yield
+
+
+@pytest.mark.parametrize(
+    ("kinds", "refused"),
+    [
+        ({"write": 4}, {"write", "refresh"}),
+        ({"body": 4}, {"write", "refresh", "sign-in"}),
+        ({"write": 4, "read": 2}, {"write", "refresh", "sign-in", "read"}),
+        ({"password": 4, "read": 2}, {"write", "refresh", "sign-in", "read"}),
+        ({"password": 3, "read": 2}, set()),
+    ],
+    ids=["writes", "bodies", "writes and reads", "passwords and reads", "few"],
+)
+def test_slow_requests_of_all_kinds_leave_threads_to_quick_reads(app, owner, kinds, refused):
+    give_many_tasks(app, owner)
+    requests = {
+        "write": lambda: owner.post(TASKS, json={"title": "Task"}),
+        "refresh": lambda: app.test_client().post("/api/v1/auth/refresh", json={"refresh_token": "none"}),
+        "sign-in": lambda: app.test_client().post("/api/v1/auth/login", json={"username": "nobody", "password": "x"}),
+        "read": lambda: owner.get(f"{TASKS}/summary"),
+        "quick read": lambda: owner.get(TASKS),
+    }
+    with running(app, **kinds):
+        assert {name for name, send in requests.items() if send().status_code == 503} == refused
+    assert {name for name, send in requests.items() if send().status_code == 503} == set()
+
+
+def test_slow_refreshes_leave_threads_to_reads(app, server, owner, signed_in):
+    """64 clients refresh while another transaction locks the sessions, and on SQLite all writes."""
+    credentials = {"username": signed_in().username, "password": PASSWORD}
+    tokens = [app.test_client().post("/api/v1/auth/login", json=credentials).json["refresh_token"] for _ in range(4)]
+    with app.app_context(), db.engine.connect() as connection, connection.begin():
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("LOCK TABLE sessions IN EXCLUSIVE MODE")
+        else:
+            connection.exec_driver_sql("UPDATE sessions SET id = id")
+        refreshes = [(owner, "POST", "/api/v1/auth/refresh", json.dumps({"refresh_token": token})) for token in tokens]
+        responses = attack(server, owner, ("/healthz", TASKS, "/api/v1/me"), *refreshes)
+        connection.rollback()
+    assert responses.count((503, "1")) >= ATTACKERS // 2
+
+
+@pytest.mark.parametrize("path", ["/api/v1/auth/login", "/api/v1/auth/refresh", TASKS, f"{TASKS}/batch", "/unknown"])
+def test_slow_senders_leave_threads_to_reads(server, owner, signed_in, path):
+    """12 clients never send the body that they announce. No proxy stands in front."""
+    with ExitStack() as connections:
+        for client in [signed_in() for _ in range(12)]:
+            head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {client.token}\r\n"
+            connection = connections.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            connection.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 99\r\n\r\n".encode())
+        time.sleep(1)
+        for read in (TASKS, "/api/v1/me", "/healthz"):
+            asked = time.monotonic()
+            assert send(server, owner, "GET", read)[0] == 200
+            assert time.monotonic() - asked < 1
+        assert send(server, owner, "DELETE", f"{TASKS}/{uuid4()}")[0] == 404  # a change without a body
+
+
+def test_password_checks_leave_writes_to_others(server, owner, signed_in):
+    """Four users check passwords all the time, each for 0.3 s and more."""
+    attackers, ended = [signed_in() for _ in range(4)], Event()
+
+    def check(client):
+        while not ended.is_set():
+            send(server, client, "POST", "/api/v1/auth/verify-password", '{"password": "wrong"}')
+
+    with ThreadPoolExecutor(4) as pool:
+        for client in attackers:
+            pool.submit(check, client)
+        try:
+            time.sleep(1)
+            statuses = [send(server, owner, "POST", TASKS, '{"title": "Task"}')[0] for _ in range(20)]
+        finally:
+            ended.set()
+    assert statuses == [201] * 20
 
 
 def test_quick_requests_of_one_user_wait_for_each_other(server, owner):
@@ -152,7 +342,7 @@ def test_single_operation_changes_any_number_of_rows(owner, tree):
 
 
 def test_results_of_a_batch_have_a_largest_size(owner):
-    bring(owner, [{"title": f"Task {i}", "description": "한" * 20_000} for i in range(80)])
+    add_tasks(owner, [{"title": f"Task {i}", "description": "한" * 20_000} for i in range(80)])
     items = owner.get(f"{TASKS}?limit=100").json["items"]
     done = [{"op": "update", "id": task["id"], "data": {"status": "done"}} for task in items]
     refused = batch(owner, *done)
@@ -173,11 +363,9 @@ def test_all_changes_of_a_request_have_a_time_limit(owner, monkeypatch):
 
 def test_one_statement_has_a_time_limit_on_sqlite(owner, sqlite, monkeypatch):
     parent = owner.post(TASKS, json={"title": "Parent"}).json["id"]
-    rows = [{"id": "0", "title": "Parent"}, *({"title": f"Task {i}", "parent_id": "0"} for i in range(2000))]
-    bring(owner, rows)
-    parent = owner.get(f"{TASKS}?without=parent&sort=-created_at&limit=1").json["items"][0]["id"]
+    add_tasks(owner, [{"title": f"Task {i}", "parent_id": parent} for i in range(500)])
     ticks = count(step=20)
-    monkeypatch.setattr("taskapi.database.sqlite.monotonic", lambda: next(ticks))
+    monkeypatch.setattr("taskapi.database.statements.monotonic", lambda: next(ticks))
     refused = owner.delete(f"{TASKS}/{parent}")
     assert (refused.status_code, refused.json["code"]) == (503, "unavailable")
     monkeypatch.undo()

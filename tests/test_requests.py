@@ -29,9 +29,9 @@ ODD_PATHS = [
 
 @pytest.mark.parametrize("path", ODD_PATHS, ids=lambda path: path[:40])
 def test_unknown_path_is_404(admin, path):
-    answer = admin.get(path)
-    assert (answer.status_code, answer.json["code"]) == (404, "not_found")
-    assert answer.content_type == "application/problem+json"
+    response = admin.get(path)
+    assert (response.status_code, response.json["code"]) == (404, "not_found")
+    assert response.content_type == "application/problem+json"
 
 
 def test_unsupported_method_is_405_with_allow(app, client, subtests):
@@ -41,9 +41,9 @@ def test_unsupported_method_is_405_with_allow(app, client, subtests):
     for path, methods in by_path.values():
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "NONSENSE"} - methods:
             with subtests.test(route=f"{method} {path}"):
-                answer = client.open(path, method=method)
-                assert (answer.status_code, answer.json["code"]) == (405, "method_not_allowed")
-                allowed = {*answer.headers["Allow"].split(", ")}
+                response = client.open(path, method=method)
+                assert (response.status_code, response.json["code"]) == (405, "method_not_allowed")
+                allowed = {*response.headers["Allow"].split(", ")}
                 assert allowed == methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
 
 
@@ -72,9 +72,9 @@ def test_head_responds_like_get_without_a_body(app, admin, subtests):
 def test_options_lists_the_methods_of_every_route(app, client, subtests):
     for route in routes(app):
         with subtests.test(route=route.rule):
-            answer = client.options(route.path)
-            assert answer.status_code in {200, 204}
-            assert route.method in answer.headers["Allow"].split(", ")
+            response = client.options(route.path)
+            assert response.status_code in {200, 204}
+            assert route.method in response.headers["Allow"].split(", ")
 
 
 @pytest.fixture
@@ -102,8 +102,8 @@ class Wire:
                     connection.shutdown(socket.SHUT_WR)
             except OSError:
                 pass  # the server had heard enough
-            answer = b"".join(iter(lambda: _receive(connection), b""))
-        head, _, body = answer.partition(b"\r\n\r\n")
+            response = b"".join(iter(lambda: _receive(connection), b""))
+        head, _, body = response.partition(b"\r\n\r\n")
         return int(head.split(b" ", 2)[1]) if head else None, head.decode("latin-1"), body
 
     def request(self, line, *headers, body=b""):
@@ -169,9 +169,9 @@ def wire(request):
 
 
 @pytest.fixture
-def bearer(wire, new_person):
+def bearer(wire, new_user):
     """The Authorization header of a user of the server."""
-    credentials = json.dumps({"username": new_person(), "password": "correct horse battery staple"}).encode()
+    credentials = json.dumps({"username": new_user(), "password": "correct horse battery staple"}).encode()
     status, _, body = wire.request("POST /api/v1/auth/login", *_json(len(credentials)), body=credentials)
     assert status == 200
     return f"Authorization: Bearer {json.loads(body)['access_token']}"

@@ -88,7 +88,7 @@ def faults(text):
             yield f"create_index: {WHY_NOT_AT_ONCE}"
 
 
-def test_the_release_before_can_go_on_after_each_revision(app):
+def test_previous_release_works_after_each_revision(app):
     with app.app_context():
         revisions = [Path(script.path) for script in history().walk_revisions() if script.revision != BASELINE]
     found = {path.name: [*faults(path.read_text())] for path in revisions}
@@ -114,7 +114,7 @@ def test_the_release_before_can_go_on_after_each_revision(app):
         'with op.batch_alter_table("tasks") as batch_op:\n        batch_op.drop_column("title")',
     ],
 )
-def test_what_would_break_it_is_found(line):
+def test_breaking_operations_are_found(line):
     assert len([*faults(f"def upgrade():\n    {line}\n")]) == 1
 
 
@@ -129,11 +129,11 @@ def test_what_would_break_it_is_found(line):
         'op.execute("UPDATE tasks SET size = 1")',
     ],
 )
-def test_what_it_does_not_notice_may_be(line):
+def test_compatible_operations_are_allowed(line):
     assert [*faults(f"def upgrade():\n    {line}\n")] == []
 
 
 @pytest.mark.parametrize(("named", "expected"), [("0.0.9", 0), (VERSION, 1)])
-def test_what_every_release_that_is_out_can_live_with_may_be(named, expected):
+def test_operation_that_all_releases_tolerate_is_allowed(named, expected):
     text = f'suits_since = "{named}"\n\n\ndef upgrade():\n    op.drop_column("tasks", "title")\n'
     assert len([*faults(text)]) == expected

@@ -37,9 +37,9 @@ MADE = {
 }
 
 
-def dumped(app, schema, model, where, person=NOBODY):
+def dumped(app, schema, model, where, user=NOBODY):
     """Return what marshmallow makes of a row, in UTC as we write it."""
-    with app.app_context(), rls_user(person):
+    with app.app_context(), rls_user(user):
         row = db.session.scalars(sa.select(model).where(where)).one()
         return json.loads(json.dumps(schema.dump(row)).replace("+00:00", "Z"))
 
@@ -55,8 +55,8 @@ def test_response_of_post_equals_the_schema_dump(app, owner, url):
 
 
 def test_account_response_equals_the_schema_dump(app, signed_in):
-    person = signed_in(name="Ada", email="ada@example.org")
-    assert person.get("/api/v1/me").json == dumped(app, ACCOUNT, User, User.username == person.username)
+    user = signed_in(name="Ada", email="ada@example.org")
+    assert user.get("/api/v1/me").json == dumped(app, ACCOUNT, User, User.username == user.username)
 
 
 @needs("admin")
@@ -67,10 +67,10 @@ def test_audit_response_equals_the_schema_dump(app, signed_in):
     assert entry == dumped(app, AuditEntrySchema(), AuditEntry, AuditEntry.id == UUID(entry["id"]))
 
 
-def test_the_summary_counts_by_status_and_by_the_persons_own_day(signed_in):
+def test_summary_counts_by_status_and_by_the_users_day(signed_in):
 
     with time_machine.travel("2030-06-01T20:00:00Z", tick=False):
-        person = signed_in(timezone="Asia/Tokyo")  # there it is the second of June, five in the morning
+        user = signed_in(timezone="Asia/Tokyo")  # there it is the second of June, five in the morning
         for body in (
             {"due_date": "2030-06-01"},
             {"due_date": "2030-06-02"},
@@ -81,10 +81,10 @@ def test_the_summary_counts_by_status_and_by_the_persons_own_day(signed_in):
             {"due_date": "2030-06-01", "status": "done"},
             {"status": "cancelled"},
         ):
-            person.post("/api/v1/tasks", json={"title": "Task", **body})
-        gone = person.post("/api/v1/tasks", json={"title": "Gone", "due_date": "2030-06-02"}).json
-        person.delete(f"/api/v1/tasks/{gone['id']}")
-        assert person.get("/api/v1/tasks/summary").json == {
+            user.post("/api/v1/tasks", json={"title": "Task", **body})
+        gone = user.post("/api/v1/tasks", json={"title": "Gone", "due_date": "2030-06-02"}).json
+        user.delete(f"/api/v1/tasks/{gone['id']}")
+        assert user.get("/api/v1/tasks/summary").json == {
             "by_status": {"todo": 5, "in_progress": 1, "done": 1, "cancelled": 1},
             "overdue": 2,  # the day before, and midnight, five hours ago
             "due_today": 2,  # the day itself, and its last second

@@ -1,21 +1,21 @@
 # ruff: noqa: RUF001 - these tests are about characters that look alike
-"""`q`: words in title and description, in any case, with or without accents, in any position; kept in step."""
+"""`q`: words in title and description, ignoring case and accents, at any position, and up to date."""
 
 import pytest
-from searching import count_in, find
+from searching import find, raise_task_count
 
-from taskapi.tasks.queries import FEW_TASKS
+from taskapi.resources.slow_reads import FEW_TASKS
 
 
 @pytest.fixture(autouse=True, params=[0, FEW_TASKS], ids=["of few tasks", "of many"])
 def _counted(request, owner):
-    """Who has many tasks is served by SQLite's index, and finds the same."""
-    count_in(owner, request.param)
+    """Run each test with few tasks and with many, for which SQLite uses its full-text index."""
+    raise_task_count(owner, request.param)
 
 
 @pytest.fixture
 def add(owner):
-    """Add a task of the owner's; returns its id."""
+    """Add a task of the owner; returns its id."""
     return lambda title, **values: owner.post("/api/v1/tasks", json={"title": title, **values}).json["id"]
 
 
@@ -64,9 +64,9 @@ def test_search_finds_text_by_its_typed_form(owner, add, title, q):
 @pytest.mark.parametrize("q", ["\u0301", "\u200b\u0308", "\ufe0f", " ", "\u3000\u0301"])
 def test_search_for_blank_text_is_422(owner, add, q):
     add("Milk")
-    answer = owner.get("/api/v1/tasks", query_string={"q": q})
+    response = owner.get("/api/v1/tasks", query_string={"q": q})
     says = "Must have a character to search for. Spaces, accents and invisible characters do not count."
-    assert (answer.status_code, answer.json["errors"]["query"]) == (422, {"q": [says]})
+    assert (response.status_code, response.json["errors"]["query"]) == (422, {"q": [says]})
 
 
 def test_search_has_at_most_10_words(owner, add):
@@ -74,8 +74,8 @@ def test_search_has_at_most_10_words(owner, add):
     add(" ".join(words))
     assert len(find(owner, " ".join(words[:10]))) == 1
     assert len(find(owner, " ".join([*words[:10], "w", *words[:10]]))) == 1
-    answer = owner.get("/api/v1/tasks", query_string={"q": " ".join(words)})
-    assert (answer.status_code, list(answer.json["errors"]["query"])) == (422, ["q"])
+    response = owner.get("/api/v1/tasks", query_string={"q": " ".join(words)})
+    assert (response.status_code, list(response.json["errors"]["query"])) == (422, ["q"])
 
 
 def test_search_index_follows_every_change(owner, add):

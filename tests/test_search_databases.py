@@ -8,11 +8,11 @@ import pytest
 from conftest import PASSWORD
 from flask_migrate import upgrade
 from hypothesis import HealthCheck, given, settings
-from searching import count_in
+from searching import raise_task_count
 
 from taskapi.database import db
 from taskapi.database.folding import fold
-from taskapi.tasks.queries import FEW_TASKS
+from taskapi.resources.slow_reads import FEW_TASKS
 from taskapi.tasks.search import MAX_WORDS, words_of
 
 pytestmark = pytest.mark.slow
@@ -37,15 +37,15 @@ def test_databases_find_the_same_in_any_text(searchers, text, other, part, case)
         expected = all(word in f"x\n{fold(description)}" for word in fold(q).split())
         for client, task in searchers:
             assert client.patch(task, json={"title": "x", "description": description}).status_code == 200
-            answer = client.get("/api/v1/tasks", query_string={"q": q})
-            assert answer.status_code == (200 if 1 <= len(words_of(q)) <= MAX_WORDS else 422), q
-            if answer.status_code == 200:
-                assert [item["description"] for item in answer.json["items"]] == [description] * expected, q
+            response = client.get("/api/v1/tasks", query_string={"q": q})
+            assert response.status_code == (200 if 1 <= len(words_of(q)) <= MAX_WORDS else 422), q
+            if response.status_code == 200:
+                assert [item["description"] for item in response.json["items"]] == [description] * expected, q
 
 
 @pytest.fixture(scope="module")
 def searchers(app, make_app, tmp_path_factory):
-    """A user with one task on each database that there is, once with few tasks and once with many."""
+    """A user with one task on each available database, once counted as few tasks and once as many."""
     apps = [app]
     with app.app_context():
         if db.engine.dialect.name == "postgresql":
@@ -62,5 +62,5 @@ def searcher(app, more):
     assert client.post("/api/v1/auth/register", json=credentials).status_code == 201
     token = client.post("/api/v1/auth/login", json=credentials).json["access_token"]
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
-    count_in(client, more)
+    raise_task_count(client, more)
     return client, client.post("/api/v1/tasks", json={"title": "x"}).headers["Location"]

@@ -5,9 +5,8 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from exchanging import bring
 from searching import find
-from surface import needs
+from task_files import add_tasks
 
 from taskapi.database import db, rls_user
 from taskapi.tasks import search
@@ -18,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def add(owner):
-    """Add a task of the owner's; returns its id."""
+    """Add a task of the owner; returns its id."""
     return lambda title, **values: owner.post("/api/v1/tasks", json={"title": title, **values}).json["id"]
 
 
@@ -36,10 +35,9 @@ def caller_id(client):
     return UUID(client.get("/api/v1/me").json["id"])
 
 
-@needs("transfer")
 def test_slow_search_is_stopped_with_503(owner, add, monkeypatch):
     texts = [{"title": "Long", "description": "milk and " * 2_200} for _ in range(300)]
-    assert bring(owner, texts).status_code == 200
+    add_tasks(owner, texts)
     monkeypatch.setattr(search, "SEARCH_SECONDS", 0)
     slow = owner.get("/api/v1/tasks", query_string={"q": "kefir quark skyr curd cheese whey"})
     assert (slow.status_code, slow.json["code"], "Retry-After" in slow.headers) == (503, "unavailable", True)
@@ -48,11 +46,10 @@ def test_slow_search_is_stopped_with_503(owner, add, monkeypatch):
     assert owner.get("/api/v1/tasks?limit=1").status_code == 200
 
 
-@needs("transfer")
 def test_user_runs_at_most_two_searches_at_once(app, owner, other):
     other.post("/api/v1/tasks", json={"title": "Milk"})
     texts = [{"title": "Long", "description": "milk and " * 2_200} for _ in range(300)]
-    assert bring(owner, texts).status_code == 200
+    add_tasks(owner, texts)
     q = "kefir quark skyr curd cheese whey butter yoghurt"
 
     def ask(_):
@@ -61,9 +58,9 @@ def test_user_runs_at_most_two_searches_at_once(app, owner, other):
         return client.get("/api/v1/tasks", query_string={"q": q})
 
     with ThreadPoolExecutor(12) as pool:
-        answers = [*pool.map(ask, range(36))]
-    refused = [answer for answer in answers if answer.status_code != 200]
-    assert {answer.status_code for answer in answers} == {200, 429}
-    assert all(answer.headers["Retry-After"] == "1" for answer in refused)
+        responses = [*pool.map(ask, range(36))]
+    refused = [response for response in responses if response.status_code != 200]
+    assert {response.status_code for response in responses} == {200, 429}
+    assert all(response.headers["Retry-After"] == "1" for response in refused)
     assert find(owner, q) == []
     assert find(other, "milk") == ["Milk"]

@@ -131,7 +131,7 @@ def test_second_sigterm_skips_the_drain_and_nothing_is_left_behind(serve, tmp_pa
     assert not [path for path in tmp_path.rglob("*") if path.is_socket()]
 
 
-def test_requests_are_answered_until_the_port_closes(serve):
+def test_requests_are_served_until_the_port_closes(serve):
     statuses = []
 
     def ask_until_refused(server):

@@ -28,9 +28,9 @@ CHANGE = {"current_password": PASSWORD, "new_password": "another long and odd se
 
 
 @pytest.fixture
-def login(app, new_person):
+def login(app, new_user):
     """Sign a user in on a device, and return the response."""
-    username = new_person()
+    username = new_user()
 
     def sign_in(**headers):
         credentials = {"username": username, "password": sign_in.password}
@@ -253,9 +253,9 @@ def test_forty_parallel_refreshes_leave_one_successor(app, login):
         return app.test_client().post(REFRESH, json={"refresh_token": tokens["refresh_token"]})
 
     with ThreadPoolExecutor(40) as pool:
-        answers = list(pool.map(use, range(40)))
-    assert {answer.status_code for answer in answers} == {200}
-    assert len({answer.json["refresh_token"] for answer in answers}) == 1
+        responses = list(pool.map(use, range(40)))
+    assert {answer.status_code for answer in responses} == {200}
+    assert len({answer.json["refresh_token"] for answer in responses}) == 1
     with app.app_context():
         living = sa.select(sa.func.count()).where(
             RefreshToken.spent_at.is_(None), RefreshToken.session_id == UUID(tokens["session_id"])
@@ -407,9 +407,9 @@ def test_one_session_remains_when_two_end_all_at_once(app, login, method, url):
             return app.test_client().open(url, method=method, headers=bearer(tokens), json=body)
 
         with ThreadPoolExecutor(2) as pool:
-            answers = [*pool.map(end, pair)]
-        (won,) = [answer.json for answer in answers if answer.status_code == 200]
-        (lost,) = [answer.json for answer in answers if answer.status_code != 200]
+            responses = [*pool.map(end, pair)]
+        (won,) = [answer.json for answer in responses if answer.status_code == 200]
+        (lost,) = [answer.json for answer in responses if answer.status_code != 200]
         assert lost["code"] in {"token_revoked", "invalid_credentials"}
         if method == "PUT":
             login.password = words[1]
@@ -516,8 +516,8 @@ def test_sign_in_prunes_expired_sessions(app, login):
 
 def events_of(app, username):
     with app.app_context():
-        person = db.session.scalar(sa.select(User.id).where(User.username == username))
-        entries = sa.select(AuditEntry).where(AuditEntry.subject_id == person).order_by(AuditEntry.id)
+        user = db.session.scalar(sa.select(User.id).where(User.username == username))
+        entries = sa.select(AuditEntry).where(AuditEntry.subject_id == user).order_by(AuditEntry.id)
         return [(entry.event, entry.details) for entry in db.session.scalars(entries) if entry.event != "created"]
 
 
@@ -593,9 +593,9 @@ def test_deactivated_user_gets_the_response_of_a_wrong_password(app, client, log
     assert_refused(refresh(tokens["refresh_token"]))
 
 
-def test_sign_in_beyond_max_sessions_ends_the_least_recently_used(make_app, new_person):
+def test_sign_in_beyond_max_sessions_ends_the_least_recently_used(make_app, new_user):
     client = make_app(MAX_SESSIONS=3).test_client()
-    credentials = {"username": new_person(), "password": PASSWORD}
+    credentials = {"username": new_user(), "password": PASSWORD}
     signed_in = [client.post("/api/v1/auth/login", json=credentials).json for _ in range(3)]
     refreshed = {"refresh_token": signed_in[0]["refresh_token"]}
     assert client.post("/api/v1/auth/refresh", json=refreshed).status_code == 200  # which uses the first again
@@ -606,10 +606,10 @@ def test_sign_in_beyond_max_sessions_ends_the_least_recently_used(make_app, new_
     assert len(listed) == 3
 
 
-def test_session_keeps_a_limited_number_of_spent_tokens(make_app, new_person):
+def test_session_keeps_a_limited_number_of_spent_tokens(make_app, new_user):
     app = make_app(MAX_REFRESH_TOKENS=5, REFRESH_GRACE_SECONDS=0)
     client = app.test_client()
-    tokens = client.post("/api/v1/auth/login", json={"username": new_person(), "password": PASSWORD}).json
+    tokens = client.post("/api/v1/auth/login", json={"username": new_user(), "password": PASSWORD}).json
     given = [tokens["refresh_token"]]
     for _ in range(9):
         answer = client.post("/api/v1/auth/refresh", json={"refresh_token": given[-1]})

@@ -1,4 +1,4 @@
-"""The newcomer's way: what starts with nothing set, and what is said in a line when it cannot."""
+"""The first start: without any setting, and the one-line errors if it fails."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ import pytest
 
 from taskapi import create_app
 from taskapi.config import SettingsError
-from taskapi.migrations import newest
+from taskapi.migrations import newest_revision
 from tests.conftest import ROOT, flask_process
 
 pytestmark = pytest.mark.slow
@@ -22,8 +22,8 @@ BIN = Path(sys.executable).parent
 
 
 def get(url):
-    with urllib.request.urlopen(url) as answer:
-        return answer.status, answer.read()
+    with urllib.request.urlopen(url) as response:
+        return response.status, response.read()
 
 
 def run_flask(*words, **environment):
@@ -43,7 +43,7 @@ def folder(tmp_path):
     return tmp_path / "instance"
 
 
-def test_the_server_starts_with_nothing_set_and_says_where_things_lie(start_server, folder, tmp_path_factory):
+def test_server_starts_without_settings_and_prints_its_paths(start_server, folder, tmp_path_factory):
     address = start_server(TASKAPI_INSTANCE_PATH=str(folder))
     assert get(f"{address}/readyz")[0] == 200
     logs = tmp_path_factory.getbasetemp().glob("server[0-9]*/log")
@@ -77,7 +77,7 @@ def take_the_database_to_a_newer_schema(folder):
         database.execute("CREATE TABLE alembic_version (version_num TEXT)")
         database.execute("INSERT INTO alembic_version VALUES ('9999')")
     database.close()
-    return f"newer version. Start that version, or run its `flask db downgrade {newest()}` first."
+    return f"newer version. Start that version, or run its `flask db downgrade {newest_revision()}` first."
 
 
 def misspell_the_config_file(folder):
@@ -100,7 +100,7 @@ MISHAPS = [
 
 
 @pytest.mark.parametrize("mishap", MISHAPS, ids=lambda mishap: mishap.__name__)
-def test_what_keeps_the_server_from_starting_is_told_in_a_line(folder, mishap):
+def test_failed_start_prints_a_one_line_error(folder, mishap):
     folder.mkdir()
     says = mishap(folder)
     with pytest.raises(SettingsError) as caught:
@@ -151,3 +151,11 @@ def test_make_run_says_what_python_lacks(tmp_path, script, says):
     done = make("run", f"VENV={tmp_path / 'venv'}", f"PYTHON={python}", PATH="/usr/bin:/bin")
     assert done.returncode != 0
     assert says in done.stderr.splitlines()[0]
+
+
+def test_wsgi_module_collects_garbage_once_it_is_imported():
+    code = "import gc, wsgi; print(gc.isenabled(), gc.get_freeze_count() > 100_000)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == ["True", "True"]

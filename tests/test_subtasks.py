@@ -1,4 +1,4 @@
-"""Tasks under tasks: no cycles, not too deep, and one trash for all of a tree."""
+"""Subtasks: no cycles, a limited depth, and a tree moves to the trash as a whole."""
 
 from uuid import UUID
 
@@ -12,13 +12,13 @@ NOWHERE = "01890000-0000-7000-8000-000000000000"
 
 @pytest.fixture
 def add(owner):
-    """Add a task of the owner's; returns its id."""
+    """Add a task of the owner; returns its id."""
     return lambda **values: owner.post("/api/v1/tasks", json={"title": "Task", **values}).json["id"]
 
 
 @pytest.fixture
 def chain(add):
-    """Five tasks, each under the one before."""
+    """Five tasks, each a subtask of the one before."""
     ids = [add()]
     for _ in range(4):
         ids.append(add(parent_id=ids[-1]))
@@ -29,9 +29,9 @@ def move(owner, task_id, parent_id):
     return owner.patch(f"/api/v1/tasks/{task_id}", json={"parent_id": parent_id})
 
 
-def reason(answer):
-    assert answer.status_code == 422
-    return answer.json["errors"]["json"]["parent_id"]
+def reason(response):
+    assert response.status_code == 422
+    return response.json["errors"]["json"]["parent_id"]
 
 
 def test_task_keeps_its_id_when_it_gets_a_parent(owner, add):
@@ -82,8 +82,8 @@ def test_tree_is_deleted_and_restored_together(owner, chain):
 
 def test_restore_subtask_is_409_while_its_parent_is_in_trash(owner, chain):
     owner.delete(f"/api/v1/tasks/{chain[1]}")
-    answer = owner.post(f"/api/v1/tasks/{chain[2]}/restore")
-    assert (answer.status_code, answer.json["code"]) == (409, "in_trash")
+    response = owner.post(f"/api/v1/tasks/{chain[2]}/restore")
+    assert (response.status_code, response.json["code"]) == (409, "in_trash")
 
 
 def test_restored_project_leaves_subtasks_that_were_deleted_first(owner, add):

@@ -1,4 +1,4 @@
-"""Any body of a task: what is taken comes back exactly, what is refused names its field."""
+"""Any body of a task: accepted values are returned exactly, and a rejected value names its field."""
 
 import json
 import re
@@ -49,7 +49,7 @@ wild = st.dictionaries(st.sampled_from(NAMES), scraps, min_size=1).map(lambda bo
 
 
 def assert_kept(task, body):
-    """Compare a task with what was sent: texts as they were, instants as instants, labels as a set without case."""
+    """Compare a task with its body: texts exactly, instants as instants, labels as a set, ignoring case."""
     sent = {name: value for name, value in body.items() if name not in {"due_at", "labels"}}
     if "title" in sent:
         sent["title"] = sent["title"].strip()
@@ -61,7 +61,7 @@ def assert_kept(task, body):
         assert {name.casefold() for name in task["labels"]} == {name.casefold() for name in body["labels"]}
 
 
-def test_what_is_taken_comes_back_exactly(signed_in):
+def test_accepted_values_are_returned_exactly(signed_in):
     owner = signed_in()
 
     @EASY
@@ -82,7 +82,7 @@ def test_what_is_taken_comes_back_exactly(signed_in):
     check()
 
 
-def test_what_is_refused_names_its_field_and_changes_nothing(signed_in):
+def test_rejected_value_names_its_field_and_changes_nothing(signed_in):
     owner = signed_in()
     url = owner.post(TASKS, json={"title": "Milk"}).headers["Location"]
 
@@ -91,9 +91,9 @@ def test_what_is_refused_names_its_field_and_changes_nothing(signed_in):
     def check(body):
         assert_taken_or_named(send(owner.post, TASKS, body), body)
         before = owner.get(url).json
-        answer = send(owner.patch, url, body)
-        assert_taken_or_named(answer, body)
-        if answer.status_code != 200:
+        response = send(owner.patch, url, body)
+        assert_taken_or_named(response, body)
+        if response.status_code != 200:
             assert owner.get(url).json == before
 
     check()
@@ -104,10 +104,10 @@ def send(method, url, body):
     return method(url, data=json.dumps(body), content_type="application/json")
 
 
-def assert_taken_or_named(answer, body):
-    assert answer.status_code in {200, 201, 422}, answer.text
-    if answer.status_code == 422:
-        named = answer.json["errors"]["json"]
+def assert_taken_or_named(response, body):
+    assert response.status_code in {200, 201, 422}, response.text
+    if response.status_code == 422:
+        named = response.json["errors"]["json"]
         assert named
         assert named.keys() <= body.keys(), named
-        assert not re.search("Traceback|sqlalchemy|psycopg", answer.text)
+        assert not re.search("Traceback|sqlalchemy|psycopg", response.text)

@@ -1,4 +1,4 @@
-"""What a list of tasks can be asked for: filters, sorts, limits, and whether it is still the one that is known."""
+"""Lists of tasks: filters, sort orders, limits and conditional requests."""
 
 from itertools import product
 
@@ -8,14 +8,14 @@ TASKS = "/api/v1/tasks"
 
 
 def titles(owner, **query):
-    answer = owner.get(TASKS, query_string=query)
-    assert answer.status_code == 200, answer.text
-    return [item["title"] for item in answer.json["items"]]
+    response = owner.get(TASKS, query_string=query)
+    assert response.status_code == 200, response.text
+    return [item["title"] for item in response.json["items"]]
 
 
 @pytest.fixture
 def add(owner):
-    """Add a task of the owner's; returns it."""
+    """Add a task of the owner; returns it."""
     return lambda title, **values: owner.post(TASKS, json={"title": title, **values}).json
 
 
@@ -65,8 +65,8 @@ def test_without_labels_ignores_labels_in_the_trash(owner, add):
 
 @pytest.mark.parametrize("name", ["project_id", "parent_id"])
 def test_id_filters_accept_ids_only(owner, name):
-    answer = owner.get(TASKS, query_string={name: "none"})
-    assert (answer.status_code, list(answer.json["errors"]["query"])) == (422, [name])
+    response = owner.get(TASKS, query_string={name: "none"})
+    assert (response.status_code, list(response.json["errors"]["query"])) == (422, [name])
 
 
 def test_sort_by_completed_at_puts_open_tasks_last(owner, add):
@@ -86,8 +86,8 @@ def test_sort_by_completed_at_puts_open_tasks_last(owner, add):
     [("status", "open"), ("priority", "HIGH"), ("overdue", "no"), ("sort", "id"), ("without", "title")],
 )
 def test_unknown_filter_value_is_422(owner, name, word):
-    answer = owner.get(TASKS, query_string={name: word})
-    assert (answer.status_code, list(answer.json["errors"]["query"])) == (422, [name])
+    response = owner.get(TASKS, query_string={name: word})
+    assert (response.status_code, list(response.json["errors"]["query"])) == (422, [name])
 
 
 @pytest.mark.parametrize("field", ["created", "completed"])
@@ -129,16 +129,16 @@ KEYS = {
 
 @pytest.mark.parametrize("limit", [0, 101, -1, 2**63, "1.5", "ten", " "])
 def test_limit_out_of_range_is_422(owner, limit):
-    answer = owner.get(TASKS, query_string={"limit": limit})
-    assert (answer.status_code, list(answer.json["errors"]["query"])) == (422, ["limit"])
+    response = owner.get(TASKS, query_string={"limit": limit})
+    assert (response.status_code, list(response.json["errors"]["query"])) == (422, ["limit"])
 
 
 def test_list_with_known_etag_is_304_until_it_changes(owner, add):
     add("Milk")
     tag = owner.get(TASKS).headers["ETag"]
     known = {"If-None-Match": tag}
-    answer = owner.get(TASKS, headers=known)
-    assert (answer.status_code, answer.data, answer.headers["ETag"]) == (304, b"", tag)
-    assert answer.headers["Cache-Control"] == "private, no-cache"
+    response = owner.get(TASKS, headers=known)
+    assert (response.status_code, response.data, response.headers["ETag"]) == (304, b"", tag)
+    assert response.headers["Cache-Control"] == "private, no-cache"
     add("Bread")
     assert owner.get(TASKS, headers=known).status_code == 200

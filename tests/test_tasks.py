@@ -4,23 +4,23 @@ import pytest
 
 
 def test_create_task_sets_defaults(owner):
-    answer = owner.post("/api/v1/tasks", json={"title": "  Milk  "})
-    assert answer.status_code == 201
-    body = answer.json
+    response = owner.post("/api/v1/tasks", json={"title": "  Milk  "})
+    assert response.status_code == 201
+    body = response.json
     assert (body["title"], body["status"], body["priority"], body["description"]) == (
         "Milk",
         "todo",
         "none",
         "",
     )
-    assert answer.headers["Location"] == f"/api/v1/tasks/{body['id']}"
-    assert answer.headers["ETag"] == f'"{body["version"]}"'
+    assert response.headers["Location"] == f"/api/v1/tasks/{body['id']}"
+    assert response.headers["ETag"] == f'"{body["version"]}"'
 
 
 @pytest.mark.parametrize(("method", "body"), [("get", None), ("patch", {"title": "Mine"}), ("delete", None)])
 def test_task_of_another_user_is_404(signed_in, task, method, body):
-    answer = getattr(signed_in(), method)(f"/api/v1/tasks/{task['id']}", json=body)
-    assert answer.status_code == 404
+    response = getattr(signed_in(), method)(f"/api/v1/tasks/{task['id']}", json=body)
+    assert response.status_code == 404
 
 
 def test_patch_keeps_unnamed_fields(owner, task):
@@ -36,9 +36,9 @@ def test_next_page_starts_after_the_last_item(owner):
     made = [owner.post("/api/v1/tasks", json={"title": f"Task {i}"}).json["id"] for i in range(7)]
     seen, url = [], "/api/v1/tasks?limit=3"
     while url:
-        answer = owner.get(url)
-        seen += [item["id"] for item in answer.json["items"]]
-        link = answer.headers.get("Link")
+        response = owner.get(url)
+        seen += [item["id"] for item in response.json["items"]]
+        link = response.headers.get("Link")
         url = link.split(">")[0].lstrip("<") if link else None
     assert seen == made[::-1]
 
@@ -93,24 +93,24 @@ def test_refused_patch_changes_nothing(owner, task):
 
 @pytest.mark.parametrize("match", ['"{version}"', "*", '"0", "{version}"'])
 def test_patch_with_the_current_version_succeeds(owner, task, match):
-    answer = owner.patch(url_of(task), json={"title": "Milk"}, headers={"If-Match": match.format_map(task)})
-    assert (answer.status_code, answer.headers["ETag"]) == (200, f'"{answer.json["version"]}"')
+    response = owner.patch(url_of(task), json={"title": "Milk"}, headers={"If-Match": match.format_map(task)})
+    assert (response.status_code, response.headers["ETag"]) == (200, f'"{response.json["version"]}"')
 
 
 @pytest.mark.parametrize("match", ['"0"', 'W/"{version}"', '"0", "1000000"'])
 def test_patch_with_another_version_is_412_with_current_task(owner, task, match):
-    answer = owner.patch(url_of(task), json={"title": "Milk"}, headers={"If-Match": match.format_map(task)})
-    assert (answer.status_code, answer.json["code"]) == (412, "version_mismatch")
-    assert answer.json["current"] == task == owner.get(url_of(task)).json
+    response = owner.patch(url_of(task), json={"title": "Milk"}, headers={"If-Match": match.format_map(task)})
+    assert (response.status_code, response.json["code"]) == (412, "version_mismatch")
+    assert response.json["current"] == task == owner.get(url_of(task)).json
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("known", ['"{version}"', 'W/"{version}"', "*", '"0", "{version}"'])
 def test_get_with_known_etag_is_304(owner, task, method, known):
-    answer = owner.open(url_of(task), method=method, headers={"If-None-Match": known.format_map(task)})
-    assert (answer.status_code, answer.data) == (304, b"")
-    assert answer.headers["ETag"] == f'"{task["version"]}"'
-    assert answer.headers["Cache-Control"] == "private, no-cache"
+    response = owner.open(url_of(task), method=method, headers={"If-None-Match": known.format_map(task)})
+    assert (response.status_code, response.data) == (304, b"")
+    assert response.headers["ETag"] == f'"{task["version"]}"'
+    assert response.headers["Cache-Control"] == "private, no-cache"
     assert owner.get(url_of(task), headers={"If-None-Match": '"0"'}).json == task
 
 
@@ -134,5 +134,5 @@ def test_deleted_task_is_in_the_trash_until_restored(owner, task):
 
 
 def test_restore_outside_the_trash_changes_nothing(owner, task):
-    answer = owner.post(f"{url_of(task)}/restore")
-    assert (answer.status_code, answer.json) == (200, task)
+    response = owner.post(f"{url_of(task)}/restore")
+    assert (response.status_code, response.json) == (200, task)

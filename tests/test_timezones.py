@@ -1,4 +1,4 @@
-"""The time zones that an account can have, and what they mean for days."""
+"""The time zones of accounts, and the days in them."""
 
 import json
 import subprocess
@@ -24,9 +24,9 @@ console.log(JSON.stringify({ refused, supported: Intl.supportedValuesOf("timeZon
 
 
 def titles(client, **query):
-    answer = client.get(TASKS, query_string=query)
-    assert answer.status_code == 200, answer.text
-    return [item["title"] for item in answer.json["items"]]
+    response = client.get(TASKS, query_string=query)
+    assert response.status_code == 200, response.text
+    return [item["title"] for item in response.json["items"]]
 
 
 def move(client, zone):
@@ -51,9 +51,9 @@ def test_browsers_and_python_know_every_accepted_zone():
         "Etc/Unknown", "../Europe/Berlin", "/etc/localtime", "europe/berlin", "tzdata.zi", "CEST",
     ],
 )  # fmt: skip
-def test_a_name_that_browsers_do_not_know_is_422(owner, name):
-    answer = owner.patch(ME, json={"timezone": name})
-    assert (answer.status_code, list(answer.json["errors"]["json"])) == (422, ["timezone"])
+def test_time_zone_unknown_to_browsers_is_422(owner, name):
+    response = owner.patch(ME, json={"timezone": name})
+    assert (response.status_code, list(response.json["errors"]["json"])) == (422, ["timezone"])
 
 
 @pytest.mark.parametrize("name", ["Europe/Berlin", "Asia/Calcutta", "US/Pacific", "Etc/GMT+5", "UTC", "EST5EDT"])
@@ -75,7 +75,7 @@ def test_names_of_the_iana_database_are_accepted(owner, name):
         ("America/Toronto", "1919-03-31", "1919-03-31T04:30:00Z"),  # clocks went from 23:30 to 00:30
     ],
 )
-def test_a_day_starts_at_its_first_instant(zone, day, start):
+def test_day_starts_at_its_first_instant(zone, day, start):
     there = ZoneInfo(zone)
     first = start_of_day(date.fromisoformat(day), there)
     assert first == datetime.fromisoformat(start)
@@ -91,7 +91,7 @@ def test_days_at_either_end_of_time_have_a_start_and_an_end(zone):
         assert day_of(start_of_day(day, there), there) == day
 
 
-def test_a_late_task_is_due_on_its_local_day(owner):
+def test_late_task_is_due_on_its_local_day(owner):
     move(owner, "America/Los_Angeles")
     owner.post(TASKS, json={"title": "14 July, 20:00", "due_at": "2030-07-15T03:00:00Z"})
     assert titles(owner, due_after="2030-07-14", due_before="2030-07-15") == ["14 July, 20:00"]
@@ -118,7 +118,7 @@ def test_every_instant_can_be_compared_with_a_day(owner, name):
 
 
 @needs("changes")
-def test_a_change_of_zone_leaves_versions_and_other_users_alone(owner, other):
+def test_time_zone_change_keeps_versions_and_other_users(owner, other):
     for client in (owner, other):
         client.post(TASKS, json={"title": "13 July", "due_date": "2030-07-13"})
     before = owner.get(TASKS).json
@@ -130,7 +130,7 @@ def test_a_change_of_zone_leaves_versions_and_other_users_alone(owner, other):
     assert titles(other, due_before="2030-07-13T15:00:00Z") == []
 
 
-def test_tasks_that_are_added_while_the_zone_changes_are_due_in_the_new_one(app, owner):
+def test_tasks_added_during_a_time_zone_change_use_the_new_zone(app, owner):
     def client():
         made = app.test_client()
         made.environ_base.update(owner.environ_base)
@@ -147,7 +147,7 @@ def test_tasks_that_are_added_while_the_zone_changes_are_due_in_the_new_one(app,
     assert len(titles(owner, due_after="2030-07-13", due_before="2030-07-14", limit=100)) == 36
 
 
-def test_the_zone_changes_twenty_times_an_hour_at_most(make_app):
+def test_time_zone_changes_at_most_20_times_an_hour(make_app):
     app = make_app(RATELIMIT_ENABLED=True)
     client = app.test_client()
     credentials = {"username": f"traveller-{datetime.now(UTC):%H%M%S%f}", "password": PASSWORD}

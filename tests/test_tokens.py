@@ -6,20 +6,20 @@ import socket
 
 import pytest
 
-from tests.forging import assert_refused, b64, opened, sign
+from tests.forging import assert_refused, b64, decode_token, sign
 
 ME = "/api/v1/me"
 channels = pytest.mark.parametrize("channel", ["header", "cookie"])
 
 
 @channels
-def test_token_signed_by_the_key_is_accepted(ask, token, channel):
-    header, claims = opened(token)
-    assert ask(sign(header, claims), channel).status_code == 200
+def test_token_signed_by_the_key_is_accepted(get_account, token, channel):
+    header, claims = decode_token(token)
+    assert get_account(sign(header, claims), channel).status_code == 200
 
 
 def test_token_has_the_header_and_claims_of_its_profile(token):
-    header, claims = opened(token)
+    header, claims = decode_token(token)
     assert header.keys() == {"alg", "kid", "typ"}
     assert (header["alg"], header["typ"]) == ("HS256", "at+jwt")
     ours = {"sid", "name", "roles", "epoch", "fresh", "type"}
@@ -29,11 +29,11 @@ def test_token_has_the_header_and_claims_of_its_profile(token):
     assert (claims["type"], claims["roles"], claims["fresh"]) == ("access", ["editor"], True)
 
 
-def test_tokens_are_unique(served, new_person):
-    credentials = {"username": new_person(), "password": "correct horse battery staple"}
-    login = [served.test_client().post("/api/v1/auth/login", json=credentials).json for _ in range(2)]
+def test_tokens_are_unique(known_key_app, new_user):
+    credentials = {"username": new_user(), "password": "correct horse battery staple"}
+    login = [known_key_app.test_client().post("/api/v1/auth/login", json=credentials).json for _ in range(2)]
     assert login[0]["access_token"] != login[1]["access_token"]
-    assert opened(login[0]["access_token"])[1]["jti"] != opened(login[1]["access_token"])[1]["jti"]
+    assert decode_token(login[0]["access_token"])[1]["jti"] != decode_token(login[1]["access_token"])[1]["jti"]
 
 
 def deep(levels):
@@ -80,77 +80,77 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED)
-def test_malformed_token_is_refused(ask, text):
-    assert_refused(ask(text), "token_malformed")
+def test_malformed_token_is_refused(get_account, text):
+    assert_refused(get_account(text), "token_malformed")
 
 
 @channels
 @pytest.mark.parametrize("part", range(3))
-def test_token_is_accepted_in_canonical_form_only(ask, token, part, channel):
+def test_token_is_accepted_in_canonical_form_only(get_account, token, part, channel):
     parts = token.split(".")
     for spelling in (parts[part] + "=", parts[part] + "==", parts[part] + "A", parts[part][:-1] + "*"):
         forged = ".".join([*parts[:part], spelling, *parts[part + 1 :]])
-        assert ask(forged, channel).json["code"] in {"token_malformed", "token_invalid"}
-    assert_refused(ask(".".join([*parts[:part], parts[part] + "=", *parts[part + 1 :]])), "token_malformed")
+        assert get_account(forged, channel).json["code"] in {"token_malformed", "token_invalid"}
+    assert_refused(get_account(".".join([*parts[:part], parts[part] + "=", *parts[part + 1 :]])), "token_malformed")
 
 
-def test_signature_with_unused_bits_set_is_refused(ask, token):
+def test_signature_with_unused_bits_set_is_refused(get_account, token):
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     last = alphabet.index(token[-1])
     for bits in (1, 2, 3):
-        assert_refused(ask(token[:-1] + alphabet[last | bits]), "token_malformed")
+        assert_refused(get_account(token[:-1] + alphabet[last | bits]), "token_malformed")
 
 
-def test_deeply_nested_token_is_no_server_error(ask, token):
-    header, claims = opened(token)
+def test_deeply_nested_token_is_no_server_error(get_account, token):
+    header, claims = decode_token(token)
     for levels in range(100, 2000, 20):
         payload = json.dumps(claims).encode()[:-1] + b',"a":' + b"[" * levels + b"]" * levels + b"}"
-        assert ask(sign(header, payload, "another secret")).status_code == 401
+        assert get_account(sign(header, payload, "another secret")).status_code == 401
 
 
-def test_key_url_in_a_token_is_never_fetched(ask, token):
-    header, claims = opened(token)
+def test_key_url_in_a_token_is_never_fetched(get_account, token):
+    header, claims = decode_token(token)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.2)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/jwks.json"
         for member in ("jku", "x5u", "kid", "jwk", "iss"):
-            assert_refused(ask(sign({**header, member: url}, {**claims, "iss": url})), "token_invalid")
+            assert_refused(get_account(sign({**header, member: url}, {**claims, "iss": url})), "token_invalid")
         with pytest.raises(TimeoutError):
             listener.accept()
 
 
-def test_refresh_token_is_refused_as_an_access_token(served, ask, new_person):
-    credentials = {"username": new_person(), "password": "correct horse battery staple"}
-    refresh_token = served.test_client().post("/api/v1/auth/login", json=credentials).json["refresh_token"]
-    assert_refused(ask(refresh_token), "token_malformed")
+def test_refresh_token_is_refused_as_an_access_token(known_key_app, get_account, new_user):
+    credentials = {"username": new_user(), "password": "correct horse battery staple"}
+    refresh_token = known_key_app.test_client().post("/api/v1/auth/login", json=credentials).json["refresh_token"]
+    assert_refused(get_account(refresh_token), "token_malformed")
 
 
 @pytest.mark.parametrize(
     "value", ["", "Bearer", "Bearer ", "Basic dTpw", "Token x", "Bearer\tx", ", ,Bearer x", "Bearerx", "bearer:x", ","]
 )
-def test_header_without_a_bearer_token_counts_as_no_token(served, value):
-    assert_refused(served.test_client().get(ME, headers={"Authorization": value}), "token_missing")
+def test_header_without_a_bearer_token_counts_as_no_token(known_key_app, value):
+    assert_refused(known_key_app.test_client().get(ME, headers={"Authorization": value}), "token_missing")
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR", "  Bearer", "Bearer  "])
-def test_bearer_scheme_is_case_insensitive(served, token, scheme):
-    assert served.test_client().get(ME, headers={"Authorization": f"{scheme} {token}"}).status_code == 200
+def test_bearer_scheme_is_case_insensitive(known_key_app, token, scheme):
+    assert known_key_app.test_client().get(ME, headers={"Authorization": f"{scheme} {token}"}).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["access_token", "token", "jwt", "Authorization"])
-def test_token_in_the_query_or_body_is_ignored(served, token, name):
-    client = served.test_client()
+def test_token_in_the_query_or_body_is_ignored(known_key_app, token, name):
+    client = known_key_app.test_client()
     assert_refused(client.get(ME, query_string={name: token}), "token_missing")
     assert_refused(client.post("/api/v1/tasks", data={name: token}), "token_missing")
     assert_refused(client.post("/api/v1/tasks", json={name: token}), "token_missing")
 
 
-def test_two_authorization_headers_are_refused(served, token):
+def test_two_authorization_headers_are_refused(known_key_app, token):
     headers = [("Authorization", f"Bearer {token}"), ("Authorization", f"Bearer {token}")]
-    assert_refused(served.test_client().get(ME, headers=headers), "token_malformed")
+    assert_refused(known_key_app.test_client().get(ME, headers=headers), "token_malformed")
 
 
-def test_header_takes_precedence_over_the_cookie(served, token):
-    client = served.test_client()
+def test_header_takes_precedence_over_the_cookie(known_key_app, token):
+    client = known_key_app.test_client()
     client.set_cookie("access_token", token)
     assert_refused(client.get(ME, headers={"Authorization": "Bearer e30.e30.e30"}), "token_invalid")

@@ -1,4 +1,4 @@
-"""The trash: deleting for good, and what `flask prune` forgets."""
+"""The trash: permanent deletion, and `flask prune`."""
 
 import sys
 from datetime import timedelta
@@ -15,13 +15,13 @@ from taskapi.users.models import User
 
 @pytest.fixture
 def add(owner):
-    """Add a task of the owner's; returns its id."""
+    """Add a task of the owner; returns its id."""
     return lambda **values: owner.post("/api/v1/tasks", json={"title": "Task", **values}).json["id"]
 
 
 @pytest.fixture
 def prune(app):
-    """Prune as if so many days had gone by."""
+    """Run `flask prune` some days later."""
 
     def run(days=0):
         with time_machine.travel(now() + timedelta(days=days)):
@@ -75,8 +75,8 @@ def test_second_deletion_changes_nothing(owner, add):
 
 
 def test_delete_with_an_older_version_is_412(owner, task):
-    answer = owner.delete(f"/api/v1/tasks/{task['id']}?permanent=true", headers={"If-Match": '"0"'})
-    assert (answer.status_code, answer.json["current"]) == (412, task)
+    response = owner.delete(f"/api/v1/tasks/{task['id']}?permanent=true", headers={"If-Match": '"0"'})
+    assert (response.status_code, response.json["current"]) == (412, task)
 
 
 def test_prune_keeps_live_and_recently_deleted_rows(owner, add, prune):
@@ -115,6 +115,6 @@ def test_prune_continues_when_a_user_is_deleted_meanwhile(owner, add, prune, mon
     owner.delete(f"/api/v1/tasks/{add()}")
     module, mine = sys.modules["taskapi.cli.maintenance"], UUID(owner.get("/api/v1/me").json["id"])
     monkeypatch.setattr(module, "iterate_user_ids", lambda: [UUID(int=1), mine])
-    monkeypatch.setattr(module, "is_due", lambda *_: True)  # as it was when they were asked
+    monkeypatch.setattr(module, "has_expired_rows", lambda *_: True)  # as it was when they were asked
     prune(days=31)
     assert ids(owner, "deleted=true") == set()

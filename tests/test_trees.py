@@ -2,11 +2,11 @@
 
 import hypothesis.strategies as st
 import pytest
-from exchanging import TASKS, bring, bring_csv, exported, faults
-from following import Copy
+from feed_copy import FeedCopy
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from surface import needs
+from task_files import TASKS, import_csv, import_tasks, list_all, list_tasks, row_errors
 
 pytestmark = pytest.mark.slow
 
@@ -25,9 +25,9 @@ def add(owner):
     """Add a task; returns it."""
 
     def post(**values):
-        answer = owner.post(TASKS, json={"title": "Task", **values})
-        assert answer.status_code == 201, answer.text
-        return answer.json
+        response = owner.post(TASKS, json={"title": "Task", **values})
+        assert response.status_code == 201, response.text
+        return response.json
 
     return post
 
@@ -59,18 +59,18 @@ def test_new_subtask_gets_the_project_of_its_parent(owner, tree, projects, add):
 
 def test_subtask_with_another_project_is_422(owner, tree, projects):
     data = {"title": "Task", "parent_id": tree[0]["id"], "project_id": projects[1]}
-    answers = [
+    responses = [
         owner.post(TASKS, json=data),
         patch(owner, tree[1], project_id=projects[1], parent_id=tree[0]["id"]),
         owner.post(f"{TASKS}/batch", json={"operations": [{"op": "create", "data": data}]}),
     ]
-    for answer in answers:
-        assert (answer.status_code, answer.json["errors"]) == (422, {"json": {"project_id": SAME}})
+    for response in responses:
+        assert (response.status_code, response.json["errors"]) == (422, {"json": {"project_id": SAME}})
 
 
 @needs("changes")
 def test_subtasks_move_with_their_parent_and_get_new_versions(owner, tree, projects):
-    copy = Copy(owner).follow()
+    copy = FeedCopy(owner).follow()
     trashed = tree[2]
     owner.delete(f"{TASKS}/{trashed['id']}")
     moved = patch(owner, tree[0], project_id=projects[1], title="Moved").json
@@ -107,9 +107,9 @@ def test_subtask_that_changes_its_project_leaves_its_parent(owner, tree, project
 def test_task_that_was_read_can_be_sent_back(owner, tree):
     for task in tree:
         sent = {name: task[name] for name in ("title", "description", "project_id", "parent_id", "labels", "status")}
-        answer = patch(owner, task, **sent)
-        assert answer.status_code == 200
-        assert (answer.json["project_id"], answer.json["parent_id"]) == (task["project_id"], task["parent_id"])
+        response = patch(owner, task, **sent)
+        assert response.status_code == 200
+        assert (response.json["project_id"], response.json["parent_id"]) == (task["project_id"], task["parent_id"])
 
 
 @pytest.mark.parametrize("query", ["", "?permanent=true"])
@@ -119,20 +119,20 @@ def test_deleted_project_leaves_a_tree_that_moved_out(owner, tree, projects, que
     assert [show(owner, task)["deleted_at"] for task in tree] == [None] * 3
 
 
-@needs("transfer")
+@needs("imports")
 def test_imported_subtasks_get_the_project_of_their_parents(owner):
     rows = [{"title": "c", "id": "3", "parent_id": "2"}, {"title": "b", "id": "2", "parent_id": "1", "project": "p"}]
     rows += [{"title": "a", "id": "1", "project": "P"}]
-    assert bring(owner, rows).status_code == 200
+    assert import_tasks(owner, rows).status_code == 200
     first_given = "p"  # the name of a project is the first one that the file has for it
-    assert {task["title"]: task["project"] for task in exported(owner)} == dict.fromkeys("abc", first_given)
+    assert {task["title"]: task["project"] for task in list_tasks(owner)} == dict.fromkeys("abc", first_given)
 
 
-@needs("transfer")
+@needs("imports")
 def test_imported_subtask_with_another_project_is_422(owner):
     rows = [{"title": "a", "id": "1"}, {"title": "b", "parent_id": "1", "project": "P"}]
-    assert faults(bring(owner, rows)) == {"1": {"project": SAME}}
-    assert faults(bring_csv(owner, "title,id,parent_id,project\na,1,,A\nb,2,1,a\nc,3,2,C\n")) == {
+    assert row_errors(import_tasks(owner, rows)) == {"1": {"project": SAME}}
+    assert row_errors(import_csv(owner, "title,id,parent_id,project\na,1,,A\nb,2,1,a\nc,3,2,C\n")) == {
         "2": {"project": SAME}
     }
 
@@ -141,12 +141,12 @@ places = st.fixed_dictionaries({}, optional={"project_id": st.integers(0, 9), "p
 
 
 class TreeMachine(RuleBasedStateMachine):
-    """One user who moves tasks about, and a copy that follows the change feed."""
+    """One user who moves tasks between projects and parents, and a copy that follows the change feed."""
 
     def __init__(self, client):
         super().__init__()
         self.client = client
-        self.copy = Copy(client)
+        self.copy = FeedCopy(client)
         self.tasks, self.projects = [], []
 
     def place(self, drawn):
@@ -155,9 +155,9 @@ class TreeMachine(RuleBasedStateMachine):
         return {name: kinds[name][i] if i < len(kinds[name]) else None for name, i in drawn.items()}
 
     def send(self, method, path, **options):
-        answer = self.client.open(f"/api/v1/{path}", method=method, **options)
-        assert answer.status_code in {200, 201, 204, 404, 409, 422}, answer.text
-        return answer.json if answer.status_code in {200, 201} else None
+        response = self.client.open(f"/api/v1/{path}", method=method, **options)
+        assert response.status_code in {200, 201, 204, 404, 409, 422}, response.text
+        return response.json if response.status_code in {200, 201} else None
 
     @rule()
     def add_project(self):
@@ -188,12 +188,12 @@ class TreeMachine(RuleBasedStateMachine):
             self.tasks.append(done["results"][0]["id"])
 
     @rule(project=st.sampled_from(["P0", "P1", "new", None]), depth=st.integers(1, 3))
-    def bring(self, project, depth):
+    def import_tree(self, project, depth):
         rows = [{"title": "T", "id": str(i), "parent_id": str(i - 1) if i else None} for i in range(depth)]
         rows[-1]["project"] = project
-        bring(self.client, rows)
+        import_tasks(self.client, rows)
         rows[0]["project"] = project
-        bring(self.client, rows)
+        import_tasks(self.client, rows)
 
     @precondition(lambda self: self.tasks)
     @rule(number=st.integers(0, 9), how=st.sampled_from(["", "", "?permanent=true"]))
@@ -222,9 +222,9 @@ class TreeMachine(RuleBasedStateMachine):
 
     @invariant()
     def every_tree_is_in_one_project(self):
-        live = {task["id"]: task for task in self.all("tasks?archived=true")}
-        trash = {task["id"]: task for task in self.all("tasks?deleted=true")}
-        projects = {project["id"] for project in self.all("projects")}
+        live = {task["id"]: task for task in list_all(self.client, TASKS, archived="true")}
+        trash = {task["id"]: task for task in list_all(self.client, TASKS, deleted="true")}
+        projects = {project["id"] for project in list_all(self.client, PROJECTS)}
         for task in (live | trash).values():
             parent = (live | trash)[task["parent_id"]] if task["parent_id"] else task
             assert task["project_id"] == parent["project_id"]
@@ -235,13 +235,8 @@ class TreeMachine(RuleBasedStateMachine):
         assert {id_: row for (kind, id_), row in self.copy.rows.items() if kind == "task"} == live
         assert {id_ for kind, id_ in self.copy.rows if kind == "project"} == projects
 
-    def all(self, path):
-        answer = self.client.get(f"/api/v1/{path}{'&' if '?' in path else '?'}limit=100").json
-        assert answer["next_cursor"] is None
-        return answer["items"]
 
-
-@needs("changes", "transfer")
+@needs("changes", "imports")
 def test_every_tree_stays_in_one_project(signed_in):
     run_state_machine_as_test(
         lambda: TreeMachine(signed_in()), settings=settings(max_examples=25, stateful_step_count=30, deadline=None)

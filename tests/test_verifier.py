@@ -15,7 +15,7 @@ import pytest
 
 from taskapi.security.keys import rotation
 from tests.conftest import PASSWORD
-from tests.forging import b64, compact, opened
+from tests.forging import b64, decode_token, signing_input
 from tests.key_sets import KeySetFile, new_key
 from tests.servers import ROOT, connects, free_port, serving, wait_until
 
@@ -39,8 +39,8 @@ def call(url: str, token: str | None = None, body: dict[str, Any] | None = None)
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     request = urllib.request.Request(url, json.dumps(body).encode() if body else None, headers)
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return answer.status, json.load(answer)
+        with urllib.request.urlopen(request, timeout=20) as response:
+            return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         with error:
             return error.code, json.load(error)
@@ -81,8 +81,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 
 
 def test_verifier_returns_the_user_of_a_token(pair: Pair):
-    status, answer = pair.whoami(pair.sign_in())
-    assert (status, answer["name"], answer["roles"]) == (200, "Ada", ["editor"])
+    status, response = pair.whoami(pair.sign_in())
+    assert (status, response["name"], response["roles"]) == (200, "Ada", ["editor"])
 
 
 def test_verifier_requires_a_token(pair: Pair):
@@ -91,14 +91,14 @@ def test_verifier_requires_a_token(pair: Pair):
 
 def test_verifier_refuses_foreign_tokens(pair: Pair):
     token = pair.sign_in()
-    header, claims = opened(token)
-    forged = compact(header, {**claims, "roles": ["admin"]}) + "." + token.rsplit(".", 1)[1]
+    header, claims = decode_token(token)
+    forged = signing_input(header, {**claims, "roles": ["admin"]}) + "." + token.rsplit(".", 1)[1]
     for bad in (
         forged,
-        f"{compact({**header, 'alg': 'none'}, claims)}.",
-        f"{compact({**header, 'kid': 'unknown'}, claims)}.{b64(bytes(64))}",
-        f"{compact({**header, 'kid': ['unknown']}, claims)}.{b64(bytes(64))}",
-        f"{compact({**header, 'typ': 'JWT'}, claims)}.{token.rsplit('.', 1)[1]}",
+        f"{signing_input({**header, 'alg': 'none'}, claims)}.",
+        f"{signing_input({**header, 'kid': 'unknown'}, claims)}.{b64(bytes(64))}",
+        f"{signing_input({**header, 'kid': ['unknown']}, claims)}.{b64(bytes(64))}",
+        f"{signing_input({**header, 'typ': 'JWT'}, claims)}.{token.rsplit('.', 1)[1]}",
         "no token",
     ):
         assert pair.whoami(bad)[0] == 401
@@ -108,7 +108,7 @@ def test_verifier_follows_key_rotation(pair: Pair):
     old = pair.sign_in()
     assert pair.whoami(old)[0] == 200
     pair.key_set_file.change(rotation.promote_key, pair.key_set_file.stage("EdDSA"))
-    wait_until(lambda: opened(pair.sign_in())[0]["alg"] == "EdDSA", 60)
+    wait_until(lambda: decode_token(pair.sign_in())[0]["alg"] == "EdDSA", 60)
     new = pair.sign_in()
     wait_until(lambda: pair.whoami(new)[0] == 200, 60)
     assert pair.whoami(old)[0] == 200

@@ -1,4 +1,4 @@
-"""Servers that are broken on purpose, each the tests' own."""
+"""Servers that the tests stop, freeze and restart."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.servers import Postgres, Redis
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL that runs again whatever a test did to it."""
+    """A PostgreSQL server. Each scenario leaves it running."""
     if not Postgres.program("initdb"):
         unavailable("PostgreSQL's initdb")
     server = Postgres()
@@ -21,7 +21,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
-    """A Redis that runs again whatever a test did to it."""
+    """A Redis server. Each scenario leaves it running."""
     if not Redis.is_installed():
         unavailable("redis-server")
     server = Redis(tmp_path_factory.mktemp("redis"))
@@ -32,5 +32,5 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
 
 @pytest.fixture(scope="session")
 def nginx() -> str:
-    """The program."""
+    """The path of nginx."""
     return program("nginx", "/usr/sbin/nginx")

@@ -1,4 +1,4 @@
-"""Load, and what its clients saw: all that was acknowledged is looked for in the end."""
+"""Clients that send requests during a fault, and the results: at the end, all acknowledged changes must exist."""
 
 import time
 from collections import Counter, defaultdict
@@ -9,32 +9,32 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from tests.faults.clients import NO_ANSWER, NOT_CONNECTED, PATIENCE_SECONDS, Client, Intruder, Ledger, Reader
+from tests.faults.clients import NO_RESPONSE, NOT_CONNECTED, PATIENCE_SECONDS, Client, Ledger, Reader, RevokedClient
 
-SENT_AGAIN = 5
-WRITES_AROUND = 4  # each client's, before the fault and after it
+REPEATED_REQUESTS = 5
+WRITES_AROUND = 4  # of each client, before and after the fault
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What clients saw of a fault. All from lost to let_in are to be none."""
+    """The results of a fault. The numbers from `lost` to `let_in` must be 0."""
 
-    acknowledged: int  # writes that got their 2xx
-    lost: int  # of those, the ones that are not there, or not as they were acknowledged
-    duplicate: int  # things that are there twice
+    acknowledged: int  # writes with a 2xx response
+    lost: int  # acknowledged writes that do not exist, or in an older version
+    duplicate: int  # tasks that exist twice
     failed: int  # 5xx other than 503
     refused: int  # 4xx
-    let_in: int  # requests of a session that had been ended, and that were served
+    let_in: int  # requests of an ended session that succeeded
     unavailable: int  # 503
     refused_connections: int
-    broken_connections: int  # closed or reset before an answer
-    unread: int  # of the requests that only read, the ones without a 200
-    slowest: float  # seconds for an answer of any kind
-    recovered: float  # seconds from the end of the fault until the last client had been served again
+    broken_connections: int  # closed or reset before a response
+    unread: int  # reads without a 200
+    slowest: float  # seconds until a response of any status
+    recovered: float  # seconds from the end of the fault until every client has had a successful response
 
     @property
     def harmless(self) -> bool:
-        """Whether nothing was lost or doubled, and nothing was answered but by a success or a 503."""
+        """Whether nothing was lost or duplicated, and each response was a success or a 503."""
         harm = self.lost + self.duplicate + self.failed + self.refused + self.let_in
         return self.acknowledged > 0 and harm == 0
 
@@ -46,45 +46,45 @@ class Figures:
 
 
 class Load:
-    """Several clients at work, and what they saw."""
+    """Several clients that send requests, and their results."""
 
     def __init__(self, addresses: Sequence[str], folder: Path, clients: int) -> None:
         self.stopped = Event()
         self.ledger = Ledger(folder / "ledger")
         self.clients = [Client(addresses, self.ledger, self.stopped) for _ in range(clients)]
-        self.intruder = Intruder(addresses, self.ledger, self.stopped)
+        self.revoked = RevokedClient(addresses, self.ledger, self.stopped)
         self.reader = Reader(addresses, self.ledger, self.stopped)
 
     def start(self) -> None:
-        """Let all begin, and wait until each is well at work."""
-        for client in (*self.clients, self.intruder, self.reader):
+        """Start all clients, and wait until each one has had WRITES_AROUND writes acknowledged."""
+        for client in (*self.clients, self.revoked, self.reader):
             client.start()
         self.wait_until(lambda client: client.acknowledged >= WRITES_AROUND)
         for client in self.clients:
-            client.slowest = 0.0  # how long the first answers of a new process take is another matter
+            client.slowest = 0.0  # the first responses of a new process are slower
 
     def recovery(self) -> Figures:
-        """Wait until every client is served again, now that the fault has ended; then stop, and tell what they saw."""
+        """Wait until every client succeeds again after the fault, stop the clients, and return the results."""
         ended = time.monotonic()
-        self.wait_until(lambda client: client.served[-1] > ended)
+        self.wait_until(lambda client: client.succeeded_at[-1] > ended)
         before = {client: client.acknowledged for client in self.clients}
         self.wait_until(lambda client: client.acknowledged >= before[client] + WRITES_AROUND)
         self.stop()
-        recovered = max(next(at for at in client.served if at > ended) for client in self.clients) - ended
+        recovered = max(next(at for at in client.succeeded_at if at > ended) for client in self.clients) - ended
         return self._figures(recovered)
 
-    def wait_until(self, so: Callable[[Client], bool]) -> None:
-        """Wait until something is so of every client."""
+    def wait_until(self, is_true: Callable[[Client], bool]) -> None:
+        """Wait until a condition is true for every client. Raises TimeoutError."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not all(map(so, self.clients)):
+        while not all(map(is_true, self.clients)):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"not served within {PATIENCE_SECONDS} s")
+                raise TimeoutError(f"no success within {PATIENCE_SECONDS} s")
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """End it."""
+        """Stop all clients."""
         self.stopped.set()
-        for client in (*self.clients, self.intruder, self.reader):
+        for client in (*self.clients, self.revoked, self.reader):
             client.join()
             client.disconnect()
         self.ledger.close()
@@ -99,11 +99,11 @@ class Load:
             duplicate=duplicate,
             failed=sum(number for status, number in statuses.items() if status >= 500 and status != 503),
             refused=sum(number for status, number in statuses.items() if 400 <= status < 500),
-            let_in=len(self.intruder.served),
+            let_in=len(self.revoked.succeeded_at),
             unavailable=statuses[503],
             refused_connections=statuses[NOT_CONNECTED],
-            broken_connections=statuses[NO_ANSWER],
-            unread=sum(self.reader.statuses.values()) - len(self.reader.served),
+            broken_connections=statuses[NO_RESPONSE],
+            unread=sum(self.reader.statuses.values()) - len(self.reader.succeeded_at),
             slowest=slowest,
             recovered=recovered,
         )
@@ -111,17 +111,17 @@ class Load:
     def _audit(self) -> tuple[int, int]:
         entries = defaultdict(list)
         for entry in self.ledger.entries():
-            entries[entry["person"]].append(entry)
-        audits = [audit(client, entries[client.person]) for client in self.clients]
+            entries[entry["username"]].append(entry)
+        audits = [audit(client, entries[client.username]) for client in self.clients]
         return sum(lost for lost, _ in audits), sum(duplicate for _, duplicate in audits)
 
 
 def audit(client: Client, entries: list[dict[str, Any]]) -> tuple[int, int]:
-    """Return how much of what a client's ledger has is lost, and how much there is twice.
+    """Return how many entries of a client's ledger are lost, and how many tasks exist twice.
 
-    The last requests are sent once more before, as by a client that crashed when it had written the ledger.
+    The last requests are repeated first, as a client does that crashed after it had written the ledger.
     """
-    for entry in entries[-SENT_AGAIN:]:
+    for entry in entries[-REPEATED_REQUESTS:]:
         client.send("POST", "tasks", {"title": entry["key"]}, entry["key"])
     tasks = list(client.tasks())
     client.disconnect()
@@ -132,7 +132,7 @@ def audit(client: Client, entries: list[dict[str, Any]]) -> tuple[int, int]:
 
 @contextmanager
 def load(*addresses: str, folder: Path, clients: int = 8) -> Iterator[Load]:
-    """Put a service under load, by clients that ask at each of its addresses by turns."""
+    """Run clients during the block. They use the addresses of the service in turn."""
     running = Load(addresses, folder, clients)
     try:
         running.start()

@@ -1,6 +1,6 @@
-"""A plugin for the tests of an older checkout: wherever they migrate, the code of a newer one does it.
+"""A pytest plugin for the tests of an older checkout: they use the migrations of a newer checkout.
 
-`-p newer_schema`, with the newer checkout's folder as NEWER_CHECKOUT.
+Run pytest with `-p newer_schema` and the folder of the newer checkout in NEWER_CHECKOUT.
 """
 
 import os
@@ -14,7 +14,7 @@ from flask import current_app
 
 
 def upgrade(*_args: Any, **_options: Any) -> None:
-    """Bring the database of the current application to where the newer checkout wants it."""
+    """Upgrade the database of the current application to the schema of the newer checkout."""
     url = current_app.extensions["sqlalchemy"].engine.url.render_as_string(hide_password=False)
     with tempfile.TemporaryDirectory() as folder:
         settings = {"TASKAPI_DATABASE_URL": url, "TASKAPI_INSTANCE_PATH": folder, "TASKAPI_LOG_LEVEL": "error"}

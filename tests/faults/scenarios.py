@@ -1,4 +1,4 @@
-"""The faults, each under load: what is set up, what is broken, and what the clients saw of it."""
+"""The faults: each function starts the service, causes a fault while clients send requests, and returns the results."""
 
 import json
 import os
@@ -43,14 +43,14 @@ def service(database_url: str, folder: Path, *options: str, **settings: str) -> 
 
 
 def upgrade(environment: dict[str, str], history: Path = VERSIONS.parent) -> bool:
-    """Bring the schema to the end of a history; tell whether that went well."""
+    """Apply all migrations of a folder; return whether that succeeded."""
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade", "--directory", str(history)]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, check=False)
     return done.returncode == 0
 
 
 def migrated(postgres: Postgres, folder: Path) -> Figures:
-    """Add a column to the busiest table, first while a forgotten transaction holds it, and then again."""
+    """Add a column to the table of tasks, first while an idle transaction locks the table, and then again."""
     history = shutil.copytree(VERSIONS.parent, folder / "migrations")
     head = max(path.name for path in VERSIONS.glob("*.py"))[:4]
     (history / "versions" / "9999_more.py").write_text(f"""from alembic import op
@@ -59,15 +59,15 @@ def upgrade(): op.execute("ALTER TABLE tasks ADD COLUMN more integer")
 """)
     url = postgres.new_database()
     with service(url, folder) as server, load(server.address, folder=folder) as running:
-        with psycopg.connect(url) as forgotten:
-            forgotten.execute("SELECT count(*) FROM tasks")
+        with psycopg.connect(url) as idle:
+            idle.execute("SELECT count(*) FROM tasks")
             assert not upgrade(server.environment, history)
         assert upgrade(server.environment, history)
         return running.recovery()
 
 
 def workers_killed(postgres: Postgres, folder: Path, *, kills: int) -> Figures:
-    """Kill the older of two workers with SIGKILL, each time when both serve again.
+    """Kill the older of two workers with SIGKILL, each time after both have started.
 
     A worker that dies within 5.5 s of its start ends the server, which its service manager starts again.
     """
@@ -80,7 +80,7 @@ def workers_killed(postgres: Postgres, folder: Path, *, kills: int) -> Figures:
 
 
 def stopped_and_started(postgres: Postgres, folder: Path, *, times: int) -> Figures:
-    """Stop the service with SIGTERM in the midst of its work, and start it again."""
+    """Stop the service with SIGTERM while it handles requests, and start it again."""
     url = postgres.new_database()
     with service(url, folder, DRAIN_SECONDS="1") as server, load(server.address, folder=folder) as running:
         for _ in range(times):
@@ -90,9 +90,9 @@ def stopped_and_started(postgres: Postgres, folder: Path, *, times: int) -> Figu
 
 
 def rolling_restarts(postgres: Postgres, folder: Path, *, restarts: int, drain_seconds: int) -> Figures:
-    """Restart two instances behind nginx, one after the other, over and over.
+    """Restart two instances behind nginx repeatedly, one after the other.
 
-    They drain for longer than nginx leaves alone an instance that was down, so that it never has none to ask.
+    They drain for longer than nginx avoids an instance that was down, so that nginx always has one to use.
     """
     with (
         service(postgres.new_database(), folder, DRAIN_SECONDS=str(drain_seconds)) as one,
@@ -100,20 +100,20 @@ def rolling_restarts(postgres: Postgres, folder: Path, *, restarts: int, drain_s
         Nginx(folder, one.port, two.port) as proxy,
         load(f"https://127.0.0.1:{proxy.https}", folder=folder) as running,
     ):
-        for turn in range(restarts):
-            restart((one, two)[turn % 2])
+        for number in range(restarts):
+            restart((one, two)[number % 2])
         return running.recovery()
 
 
 def restart(server: Server) -> None:
-    """Stop it and start it, as an operator does who waits until it is ready before they turn to the next."""
+    """Restart an instance, and wait until it is ready."""
     server.stop()
     server.start()
     wait_until(lambda: urlopen(f"{server.address}/readyz").status == 200)
 
 
 def slow_senders(postgres: Postgres, folder: Path, *, seconds: int) -> Figures:
-    """Have more clients than there are threads send a byte each second, through nginx."""
+    """Let more clients than there are threads send one byte per second, through nginx."""
     with (
         service(postgres.new_database(), folder) as server,
         Nginx(folder, server.port, server.port) as proxy,
@@ -138,7 +138,7 @@ def postgres_restarted(postgres: Postgres, folder: Path, *, how: str, down_secon
 
 
 def postgres_frozen(postgres: Postgres, folder: Path, *, seconds: float, patience: int) -> Figures:
-    """Stop every process of PostgreSQL where it stands, and let it go on after a while."""
+    """Freeze PostgreSQL for some seconds."""
     settings = {"TASKAPI_DATABASE_TIMEOUT_SECONDS": str(patience)}
     url = postgres.new_database()
     with service(url, folder, **settings) as server, load(server.address, folder=folder) as running:
@@ -151,7 +151,7 @@ def postgres_frozen(postgres: Postgres, folder: Path, *, seconds: float, patienc
 
 
 def postgres_read_only(postgres: Postgres, folder: Path, *, seconds: float) -> Figures:
-    """Let PostgreSQL take no writes for a while, as a standby does that was not promoted yet."""
+    """Make PostgreSQL read-only for some seconds, like a standby that is not promoted yet."""
     url = postgres.new_database()
     with service(url, folder) as server, load(server.address, folder=folder) as running:
         postgres.read_only(url, "on")
@@ -161,7 +161,7 @@ def postgres_read_only(postgres: Postgres, folder: Path, *, seconds: float) -> F
 
 
 def redis_killed(postgres: Postgres, redis: Redis, folder: Path, *, seconds: float) -> Figures:
-    """Kill Redis, and after a while start it again, with nothing in it."""
+    """Kill Redis, and start it again after some seconds without its data."""
     url = postgres.new_database()
     with (
         service(url, folder, TASKAPI_REDIS_URL=redis.url, TASKAPI_RATELIMIT_ENABLED="true") as server,
@@ -174,7 +174,7 @@ def redis_killed(postgres: Postgres, redis: Redis, folder: Path, *, seconds: flo
 
 
 def redis_frozen(postgres: Postgres, redis: Redis, folder: Path, *, seconds: float) -> Figures:
-    """Stop Redis where it stands, and let it go on after a while."""
+    """Freeze Redis for some seconds."""
     url = postgres.new_database()
     with (
         service(url, folder, TASKAPI_REDIS_URL=redis.url, TASKAPI_RATELIMIT_ENABLED="true") as server,
@@ -189,7 +189,7 @@ def redis_frozen(postgres: Postgres, redis: Redis, folder: Path, *, seconds: flo
 
 
 def many_writers_on_sqlite(folder: Path, *, seconds: float) -> Figures:
-    """Let four processes of sixteen threads write to one SQLite file, sixteen clients for each."""
+    """Let 64 clients write to one SQLite file through four processes with sixteen threads each."""
     options = ("--workers", "4", "--threads", "16")
     with (
         service(f"sqlite:///{folder / 'tasks.db'}", folder, *options) as server,
@@ -212,7 +212,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
 
 
 def disk_full(disk: Path, folder: Path, *, seconds: float) -> Figures:
-    """Fill the small disk that a SQLite file is on, and after a while make room again."""
+    """Fill the disk of a SQLite file, and free the space after some seconds."""
     with (
         service(f"sqlite:///{disk / 'tasks.db'}", folder) as server,
         load(server.address, folder=folder) as running,
@@ -224,7 +224,7 @@ def disk_full(disk: Path, folder: Path, *, seconds: float) -> Figures:
 
 
 def fill(path: Path) -> None:
-    """Write until there is no room."""
+    """Write a file until the disk is full."""
     with path.open("wb", buffering=0) as ballast:
         try:
             while True:
@@ -234,7 +234,7 @@ def fill(path: Path) -> None:
 
 
 def clocks_apart(postgres: Postgres, folder: Path, *, seconds: float, apart: int = 5) -> Figures:
-    """Let each client ask by turns at two instances, one of whose clocks is ahead."""
+    """Let each client alternate between two instances, one of which has a clock that is ahead."""
     url = postgres.new_database()
     with service(url, folder) as server:
         ahead = Server(server.environment | clock_ahead(folder, apart), folder, *SIZES)
@@ -255,7 +255,7 @@ def clock_offset(address: str) -> float:
 
 
 def clock_ahead(folder: Path, seconds: int) -> dict[str, str]:
-    """Return the environment in which Python's clock is ahead, from the start of the interpreter on."""
+    """Return an environment in which the clock of Python is ahead from the start of the interpreter."""
     start = f"import time, time_machine; time_machine.travel(time.time() + {seconds}, tick=True).start()"
     (folder / "sitecustomize.py").write_text(start, encoding="utf-8")
     return {"PYTHONPATH": str(folder)}

@@ -1,4 +1,4 @@
-"""PostgreSQL goes away, and comes back."""
+"""PostgreSQL is restarted, read-only or frozen."""
 
 import pytest
 
@@ -6,21 +6,21 @@ from tests.faults import scenarios
 
 
 @pytest.mark.parametrize("how", ["fast", "immediate"])
-def test_a_restart_loses_nothing_and_all_are_served_within_seconds(postgres, tmp_path, how):
+def test_restart_loses_nothing_and_service_resumes(postgres, tmp_path, how):
     figures = scenarios.postgres_restarted(postgres, tmp_path, how=how, down_seconds=1)
     assert figures.harmless, figures
     assert figures.unavailable, figures
     assert figures.recovered < 5, figures
 
 
-def test_while_it_takes_no_writes_it_is_read(postgres, tmp_path):
+def test_read_only_database_serves_reads(postgres, tmp_path):
     figures = scenarios.postgres_read_only(postgres, tmp_path, seconds=2)
     assert figures.harmless, figures
     assert figures.unavailable, figures
     assert figures.recovered < 5, figures
 
 
-def test_while_it_is_frozen_the_answer_is_503_within_seconds(postgres, tmp_path):
+def test_frozen_database_gives_503_within_seconds(postgres, tmp_path):
     figures = scenarios.postgres_frozen(postgres, tmp_path, seconds=15, patience=3)
     assert figures.harmless, figures
     assert figures.unavailable, figures

@@ -1,4 +1,4 @@
-"""The release before passes its own tests on the schema of this one: both serve while one takes the other's place."""
+"""The previous release passes its tests on the schema of this one, because both run during an upgrade."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ def git(*words: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def previous(tmp_path_factory) -> Path:
-    """The last release; before the first one, the code that the newest migration came with."""
+    """The last release. Before the first release, the code of the commit with the newest migration."""
     if git("rev-parse", "--is-shallow-repository") == b"true":
         pytest.skip("the clone is shallow")
     tags = git("tag", "--list", "v*", "--merged", "HEAD", "--sort", "-version:refname").decode().split()
@@ -42,7 +42,7 @@ def previous(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_it_passes_its_tests(kind, previous, request):
+def test_previous_release_passes_its_tests_on_the_new_schema(kind, previous, request):
     environment = {**os.environ, "NEWER_CHECKOUT": str(ROOT), "PYTHONPATH": str(Path(__file__).parent)}
     if kind == "postgresql":
         environment["TASKAPI_TEST_DATABASE_URL"] = request.getfixturevalue("postgres").new_database()

@@ -1,4 +1,4 @@
-"""Processes of the service die, are stopped, and disagree about the time."""
+"""Workers are killed, the service is stopped, and clocks of instances differ."""
 
 from tests.faults import scenarios
 
@@ -10,7 +10,7 @@ def test_killed_workers_lose_nothing(postgres, tmp_path):
     assert figures.recovered < 5, figures
 
 
-def test_what_is_stopped_finishes_what_it_has_begun(postgres, tmp_path):
+def test_stopping_server_finishes_its_requests(postgres, tmp_path):
     figures = scenarios.stopped_and_started(postgres, tmp_path, times=2)
     assert figures.harmless, figures
     assert figures.unavailable == 0, figures

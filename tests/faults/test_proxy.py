@@ -1,4 +1,4 @@
-"""What clients see of the service through nginx, with the site of deploy/."""
+"""The service behind nginx with the configuration of deploy/."""
 
 from tests.faults import scenarios
 
@@ -8,7 +8,7 @@ def test_restarting_one_instance_after_the_other_fails_no_request(postgres, ngin
     assert figures.flawless, figures
 
 
-def test_more_slow_senders_than_there_are_threads_keep_nobody_waiting(postgres, nginx, tmp_path):
+def test_many_slow_senders_delay_no_other_client(postgres, nginx, tmp_path):
     figures = scenarios.slow_senders(postgres, tmp_path, seconds=4)
     assert figures.flawless, figures
     assert figures.recovered < 2, figures

@@ -1,4 +1,4 @@
-"""Redis goes away and comes back empty: no request fails, and nobody whose session was ended gets in."""
+"""Redis is killed and restarted empty, or frozen: no request fails, and ended sessions stay ended."""
 
 from tests.faults import scenarios
 

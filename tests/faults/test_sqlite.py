@@ -1,4 +1,4 @@
-"""SQLite: many writers in many processes, and a disk with no room."""
+"""SQLite: many writers in several processes, and a full disk."""
 
 import subprocess
 
@@ -15,7 +15,7 @@ def test_four_processes_of_sixteen_writers_all_get_their_turn(tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk that is soon full, where we may mount one."""
+    """A small disk. Without the permission to mount one, the test is skipped."""
     try:
         with scenarios.small_disk(tmp_path) as disk:
             yield disk
@@ -23,7 +23,7 @@ def small_disk(tmp_path):
         pytest.skip(f"no small disk could be mounted: {error}")
 
 
-def test_a_full_disk_refuses_writes_alone_and_takes_them_again_when_there_is_room(small_disk, tmp_path):
+def test_full_disk_rejects_only_writes_until_there_is_room(small_disk, tmp_path):
     figures = scenarios.disk_full(small_disk, tmp_path, seconds=2)
     assert figures.harmless, figures
     assert figures.unavailable, figures

@@ -6,7 +6,7 @@ export const BASE = `${process.env.ADDRESS}/api/v1`;
 export const PASSWORD = "correct horse battery staple";
 
 export async function newPerson() {
-  const username = `person-${randomUUID().slice(0, 12)}`;
+  const username = `user-${randomUUID().slice(0, 12)}`;
   const body = JSON.stringify({ username, password: PASSWORD });
   const answer = await fetch(`${BASE}/auth/register`, { method: "POST", headers: { "Content-Type": "application/json" }, body });
   if (answer.status !== 201) throw new Error(await answer.text());

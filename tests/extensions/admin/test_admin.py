@@ -1,4 +1,4 @@
-"""/admin/users: people are found, opened, changed and shut out, and it counts from their next request."""
+"""/admin/users: find, create, change, deactivate and delete accounts. A change applies to the next request."""
 
 import secrets
 from uuid import UUID, uuid4
@@ -22,9 +22,9 @@ def admin(signed_in):
 
 
 @pytest.fixture
-def person(app, new_person, client):
-    """Somebody with a session, and both of its tokens."""
-    return begin(app, new_person())
+def user(app, new_user, client):
+    """A user with a session, and both of its tokens."""
+    return begin(app, new_user())
 
 
 def with_id(client):
@@ -34,26 +34,26 @@ def with_id(client):
 
 def begin(app, username):
     client = app.test_client()
-    answer = client.post(LOGIN, json={"username": username, "password": PASSWORD})
-    assert answer.status_code == 200, answer.text
-    client.refresh_token = answer.json["refresh_token"]
+    response = client.post(LOGIN, json={"username": username, "password": PASSWORD})
+    assert response.status_code == 200, response.text
+    client.refresh_token = response.json["refresh_token"]
     client.username = username
-    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {answer.json['access_token']}"
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {response.json['access_token']}"
     return with_id(client)
 
 
 def refresh(client):
     """Exchange the client's refresh token, and use the new access token from now on."""
-    answer = client.post(REFRESH, json={"refresh_token": client.refresh_token})
-    if answer.status_code == 200:
-        client.refresh_token = answer.json["refresh_token"]
-        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {answer.json['access_token']}"
-    return answer
+    response = client.post(REFRESH, json={"refresh_token": client.refresh_token})
+    if response.status_code == 200:
+        client.refresh_token = response.json["refresh_token"]
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {response.json['access_token']}"
+    return response
 
 
-def usernames(answer):
-    assert answer.status_code == 200, answer.text
-    return [item["username"] for item in answer.json["items"]]
+def usernames(response):
+    assert response.status_code == 200, response.text
+    return [item["username"] for item in response.json["items"]]
 
 
 def events(admin, **query):
@@ -68,144 +68,144 @@ def stored(app, user_id):
 # Finding
 
 
-def test_people_are_listed_by_username_in_pages(admin, new_person):
+def test_users_are_listed_by_username_in_pages(admin, new_user):
     mark = secrets.token_hex(4)
-    made = sorted(new_person(name=f"Mark {mark}") for _ in range(5))
+    made = sorted(new_user(name=f"Mark {mark}") for _ in range(5))
     seen, url = [], f"{USERS}?limit=2&q={mark}"
     while url:
-        answer = admin.get(url)
-        seen += usernames(answer)
-        link = answer.headers.get("Link")
+        response = admin.get(url)
+        seen += usernames(response)
+        link = response.headers.get("Link")
         url = link and link.split(">")[0].lstrip("<")
     assert seen == made
 
 
-def test_people_are_found_by_words_of_name_and_address_in_any_case(admin, new_person):
+def test_user_search_ignores_case_in_names_and_addresses(admin, new_user):
     mark = secrets.token_hex(4)
-    found = new_person(name=f"Ädä {mark} 100%", email=f"{mark}@Example.org")
-    new_person(name="Somebody else")
+    found = new_user(name=f"Ädä {mark} 100%", email=f"{mark}@Example.org")
+    new_user(name="Somebody else")
     for words in (f"äDÄ {mark}", f"{mark}@example", f"100% {mark}", found.upper()):
         assert usernames(admin.get(USERS, query_string={"q": words})) == [found]
     assert usernames(admin.get(USERS, query_string={"q": f"{mark}_"})) == []
 
 
 @pytest.mark.parametrize(("name", "word"), [("Łukasz Ædelstein", "lukasz aedel"), ("Zoe O'Hara", "zoë o’hara")])
-def test_search_for_users_ignores_accents_and_letter_variants(admin, new_person, name, word):
+def test_search_for_users_ignores_accents_and_letter_variants(admin, new_user, name, word):
     mark = secrets.token_hex(4)
-    found = new_person(name=f"{name} {mark}")
+    found = new_user(name=f"{name} {mark}")
     assert usernames(admin.get(USERS, query_string={"q": f"{word} {mark}"})) == [found]
 
 
-def test_people_are_filtered_by_role_and_state(admin, new_person):
+def test_users_are_filtered_by_role_and_state(admin, new_user):
     mark = secrets.token_hex(4)
-    viewer, editor = new_person("viewer", name=mark), new_person("editor", name=mark)
-    gone = new_person("viewer", name=mark, active=False)
+    viewer, editor = new_user("viewer", name=mark), new_user("editor", name=mark)
+    gone = new_user("viewer", name=mark, active=False)
     assert usernames(admin.get(USERS, query_string={"q": mark, "role": "editor"})) == [editor]
     assert usernames(admin.get(USERS, query_string={"q": mark, "role": "viewer", "active": "true"})) == [viewer]
     assert usernames(admin.get(USERS, query_string={"q": mark, "active": "false"})) == [gone]
 
 
 @pytest.mark.parametrize("query", [{"role": "owner"}, {"active": "yes"}, {"limit": "101"}, {"name": "x"}, {"q": " "}])
-def test_a_filter_that_means_nothing_is_refused(admin, query):
+def test_invalid_user_filter_is_422(admin, query):
     assert admin.get(USERS, query_string=query).status_code == 422
 
 
-def test_a_cursor_serves_its_caller_and_its_filters_alone(admin, signed_in):
+def test_cursor_is_bound_to_its_caller_and_filters(admin, signed_in):
     cursor = admin.get(USERS, query_string={"limit": 1}).json["next_cursor"] or "x"
     for client, query in ((signed_in("admin"), {}), (admin, {"active": "true"}), (admin, {"role": "admin"})):
-        answer = client.get(USERS, query_string={"limit": 1, "cursor": cursor, **query})
-        assert (answer.status_code, answer.json["code"]) == (400, "invalid_cursor")
+        response = client.get(USERS, query_string={"limit": 1, "cursor": cursor, **query})
+        assert (response.status_code, response.json["code"]) == (400, "invalid_cursor")
 
 
-def test_a_person_is_shown_without_secrets(admin, person):
-    shown = admin.get(f"{USERS}/{person.id}").json
-    assert (shown["username"], shown["roles"], shown["active"]) == (person.username, ["editor"], True)
+def test_user_is_shown_without_secrets(admin, user):
+    shown = admin.get(f"{USERS}/{user.id}").json
+    assert (shown["username"], shown["roles"], shown["active"]) == (user.username, ["editor"], True)
     assert {"password_hash", "epoch", "words"} & shown.keys() == set()
 
 
 @pytest.mark.parametrize("method", ["get", "patch", "delete"])
-def test_nobody_by_that_id_is_a_404(admin, method):
-    answer = getattr(admin, method)(f"{USERS}/{uuid4()}", json={} if method == "patch" else None)
-    assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+def test_unknown_user_is_404(admin, method):
+    response = getattr(admin, method)(f"{USERS}/{uuid4()}", json={} if method == "patch" else None)
+    assert (response.status_code, response.json["code"]) == (404, "not_found")
 
 
-# Opening
+# Creating
 
 
-def test_an_account_is_opened_for_somebody_who_then_signs_in(admin, client):
+def test_user_created_by_an_admin_can_sign_in(admin, client):
     username = f"new-{secrets.token_hex(4)}"
-    answer = admin.post(USERS, json={"username": username, "password": PASSWORD, "roles": ["viewer"], "name": "New"})
-    assert answer.status_code == 201
-    assert answer.headers["Location"] == f"{USERS}/{answer.json['id']}"
-    assert (answer.json["roles"], answer.json["name"], answer.json["active"]) == (["viewer"], "New", True)
+    response = admin.post(USERS, json={"username": username, "password": PASSWORD, "roles": ["viewer"], "name": "New"})
+    assert response.status_code == 201
+    assert response.headers["Location"] == f"{USERS}/{response.json['id']}"
+    assert (response.json["roles"], response.json["name"], response.json["active"]) == (["viewer"], "New", True)
     assert client.post(LOGIN, json={"username": username, "password": PASSWORD}).status_code == 200
-    [entry] = admin.get(AUDIT, query_string={"event": "created", "subject": answer.json["id"]}).json["items"]
+    [entry] = admin.get(AUDIT, query_string={"event": "created", "subject": response.json["id"]}).json["items"]
     assert (entry["actor_id"], entry["details"]) == (admin.id, {"roles": ["viewer"]})
 
 
-def test_an_account_opened_without_roles_is_an_editors(admin):
-    answer = admin.post(USERS, json={"username": f"new-{secrets.token_hex(4)}", "password": PASSWORD})
-    assert answer.json["roles"] == ["editor"]
+def test_user_created_without_roles_is_an_editor(admin):
+    response = admin.post(USERS, json={"username": f"new-{secrets.token_hex(4)}", "password": PASSWORD})
+    assert response.json["roles"] == ["editor"]
 
 
-def test_a_taken_name_is_refused(admin, person):
-    answer = admin.post(USERS, json={"username": person.username.upper(), "password": PASSWORD})
-    assert (answer.status_code, answer.json["code"]) == (409, "username_taken")
+def test_taken_username_is_409(admin, user):
+    response = admin.post(USERS, json={"username": user.username.upper(), "password": PASSWORD})
+    assert (response.status_code, response.json["code"]) == (409, "username_taken")
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
     [("password", "password1234"), ("roles", []), ("roles", ["owner"]), ("roles", "admin"), ("active", "no")],
 )
-def test_an_account_that_may_not_be_is_refused(admin, field, value):
+def test_invalid_new_user_is_422(admin, field, value):
     account = {"username": f"new-{secrets.token_hex(4)}", "password": PASSWORD, field: value}
-    answer = admin.post(USERS, json=account)
-    assert answer.status_code == 422
-    assert field in answer.json["errors"]["json"]
+    response = admin.post(USERS, json=account)
+    assert response.status_code == 422
+    assert field in response.json["errors"]["json"]
 
 
 # Roles
 
 
-def test_new_roles_count_from_the_next_request_while_the_session_lives_on(admin, person):
-    assert person.post("/api/v1/tasks", json={"title": "Mine"}).status_code == 201
-    answer = admin.patch(f"{USERS}/{person.id}", json={"roles": ["viewer"]})
-    assert (answer.status_code, answer.json["roles"]) == (200, ["viewer"])
-    assert person.get("/api/v1/tasks").json["code"] == "token_revoked"
-    assert refresh(person).status_code == 200
-    assert person.get("/api/v1/me").json["roles"] == ["viewer"]
-    assert person.post("/api/v1/tasks", json={"title": "Mine"}).json["code"] == "permission_denied"
+def test_new_roles_apply_to_the_next_request_of_the_session(admin, user):
+    assert user.post("/api/v1/tasks", json={"title": "Mine"}).status_code == 201
+    response = admin.patch(f"{USERS}/{user.id}", json={"roles": ["viewer"]})
+    assert (response.status_code, response.json["roles"]) == (200, ["viewer"])
+    assert user.get("/api/v1/tasks").json["code"] == "token_revoked"
+    assert refresh(user).status_code == 200
+    assert user.get("/api/v1/me").json["roles"] == ["viewer"]
+    assert user.post("/api/v1/tasks", json={"title": "Mine"}).json["code"] == "permission_denied"
 
 
-def test_a_role_is_given_and_taken_twice_and_each_time_old_tokens_are_void(admin, person):
+def test_each_change_of_roles_revokes_old_tokens(admin, user):
     for roles, status in ((["admin"], 200), (["editor"], 403), (["admin"], 200)):
-        admin.patch(f"{USERS}/{person.id}", json={"roles": roles})
-        assert person.get("/api/v1/me").json["code"] == "token_revoked"
-        refresh(person)
-        assert person.get(USERS).status_code == status
+        admin.patch(f"{USERS}/{user.id}", json={"roles": roles})
+        assert user.get("/api/v1/me").json["code"] == "token_revoked"
+        refresh(user)
+        assert user.get(USERS).status_code == status
 
 
-def test_roles_are_kept_once_each_and_in_order(admin, person):
-    answer = admin.patch(f"{USERS}/{person.id}", json={"roles": ["admin", "viewer"]})
-    assert answer.json["roles"] == ["viewer", "admin"]
+def test_roles_are_kept_once_each_and_in_order(admin, user):
+    response = admin.patch(f"{USERS}/{user.id}", json={"roles": ["admin", "viewer"]})
+    assert response.json["roles"] == ["viewer", "admin"]
 
 
-def test_the_same_roles_again_void_no_token(admin, person):
-    assert admin.patch(f"{USERS}/{person.id}", json={"roles": ["editor"]}).status_code == 200
-    assert person.get("/api/v1/me").status_code == 200
-    assert "roles_changed" not in events(admin, subject=person.id)
+def test_unchanged_roles_revoke_no_token(admin, user):
+    assert admin.patch(f"{USERS}/{user.id}", json={"roles": ["editor"]}).status_code == 200
+    assert user.get("/api/v1/me").status_code == 200
+    assert "roles_changed" not in events(admin, subject=user.id)
 
 
-def test_a_change_of_roles_tells_from_what_to_what_and_by_whom(admin, person):
-    admin.patch(f"{USERS}/{person.id}", json={"roles": ["viewer"]})
-    [entry] = admin.get(AUDIT, query_string={"event": "roles_changed", "subject": person.id}).json["items"]
+def test_audit_entry_of_new_roles_has_old_roles_and_actor(admin, user):
+    admin.patch(f"{USERS}/{user.id}", json={"roles": ["viewer"]})
+    [entry] = admin.get(AUDIT, query_string={"event": "roles_changed", "subject": user.id}).json["items"]
     assert (entry["actor_id"], entry["details"]) == (admin.id, {"before": ["editor"], "after": ["viewer"]})
     assert entry["ip"] == "127.0.0.1"
 
 
-def test_people_do_not_learn_from_where_an_administrator_acted_on_them(admin, person):
-    admin.patch(f"{USERS}/{person.id}", json={"name": "Renamed"})
-    entry = person.get("/api/v1/me/activity").json["items"][0]
+def test_user_does_not_see_the_address_of_an_admin(admin, user):
+    admin.patch(f"{USERS}/{user.id}", json={"name": "Renamed"})
+    entry = user.get("/api/v1/me/activity").json["items"][0]
     assert (entry["event"], entry["actor_id"], entry["ip"], entry["user_agent"]) == (
         "profile_changed", admin.id, None, None,
     )  # fmt: skip
@@ -219,61 +219,61 @@ def test_people_do_not_learn_from_where_an_administrator_acted_on_them(admin, pe
         {"roles": ["viewer", "viewer", "viewer", "viewer"]},
     ],
 )  # fmt: skip
-def test_a_change_that_may_not_be_is_refused_whole(app, admin, person, changes):
-    answer = admin.patch(f"{USERS}/{person.id}", json={"name": "New", **changes})
-    assert answer.status_code == 422
-    assert stored(app, person.id).name is None
+def test_invalid_user_change_changes_nothing(app, admin, user, changes):
+    response = admin.patch(f"{USERS}/{user.id}", json={"name": "New", **changes})
+    assert response.status_code == 422
+    assert stored(app, user.id).name is None
 
 
-# In and out
+# Activation, sign-out and deletion
 
 
-def test_a_person_who_is_shut_out_is_refused_everywhere_in_the_words_of_a_wrong_password(admin, person, client):
-    wrong = client.post(LOGIN, json={"username": person.username, "password": "wrong"}).json
-    answer = admin.patch(f"{USERS}/{person.id}", json={"active": False})
-    assert (answer.status_code, answer.json["active"]) == (200, False)
-    assert person.get("/api/v1/me").json["code"] == "token_revoked"
-    assert refresh(person).json["code"] == "invalid_refresh_token"
-    answer = client.post(LOGIN, json={"username": person.username, "password": PASSWORD})
-    assert answer.status_code == 401
-    assert {**answer.json, "request_id": None} == {**wrong, "request_id": None}
+def test_deactivated_user_is_rejected_like_a_wrong_password(admin, user, client):
+    wrong = client.post(LOGIN, json={"username": user.username, "password": "wrong"}).json
+    response = admin.patch(f"{USERS}/{user.id}", json={"active": False})
+    assert (response.status_code, response.json["active"]) == (200, False)
+    assert user.get("/api/v1/me").json["code"] == "token_revoked"
+    assert refresh(user).json["code"] == "invalid_refresh_token"
+    response = client.post(LOGIN, json={"username": user.username, "password": PASSWORD})
+    assert response.status_code == 401
+    assert {**response.json, "request_id": None} == {**wrong, "request_id": None}
 
 
-def test_a_person_who_is_let_in_again_signs_in_and_old_tokens_stay_void(admin, person, client):
+def test_reactivated_user_signs_in_and_old_tokens_stay_revoked(admin, user, client):
     for active in (False, True):
-        admin.patch(f"{USERS}/{person.id}", json={"active": active})
-    assert person.get("/api/v1/me").json["code"] == "token_revoked"
-    assert refresh(person).json["code"] == "invalid_refresh_token"
-    assert client.post(LOGIN, json={"username": person.username, "password": PASSWORD}).status_code == 200
-    assert {"activated", "deactivated"} <= set(events(admin, subject=person.id))
+        admin.patch(f"{USERS}/{user.id}", json={"active": active})
+    assert user.get("/api/v1/me").json["code"] == "token_revoked"
+    assert refresh(user).json["code"] == "invalid_refresh_token"
+    assert client.post(LOGIN, json={"username": user.username, "password": PASSWORD}).status_code == 200
+    assert {"activated", "deactivated"} <= set(events(admin, subject=user.id))
 
 
-def test_a_person_who_is_signed_out_is_out_on_every_device_and_may_sign_in_again(app, admin, person):
-    devices = [person, begin(app, person.username)]
-    assert admin.post(f"{USERS}/{person.id}/sign-out").status_code == 204
+def test_sign_out_by_an_admin_ends_all_sessions(app, admin, user):
+    devices = [user, begin(app, user.username)]
+    assert admin.post(f"{USERS}/{user.id}/sign-out").status_code == 204
     for device in devices:
         assert device.get("/api/v1/me").json["code"] == "token_revoked"
         assert refresh(device).json["code"] == "invalid_refresh_token"
-    assert begin(app, person.username).get("/api/v1/me").status_code == 200
-    ended = admin.get(AUDIT, query_string={"event": "sign_out", "subject": person.id}).json["items"]
+    assert begin(app, user.username).get("/api/v1/me").status_code == 200
+    ended = admin.get(AUDIT, query_string={"event": "sign_out", "subject": user.id}).json["items"]
     assert [entry["actor_id"] for entry in ended] == [admin.id] * 2
 
 
-def test_nobody_by_that_id_cannot_be_signed_out(admin):
+def test_sign_out_of_an_unknown_user_is_404(admin):
     assert admin.post(f"{USERS}/{uuid4()}/sign-out").status_code == 404
 
 
-def test_a_person_is_deleted_with_all_that_they_own(app, admin, person):
-    person.post("/api/v1/tasks", json={"title": "Mine"})
-    assert admin.delete(f"{USERS}/{person.id}").status_code == 204
-    assert admin.get(f"{USERS}/{person.id}").status_code == 404
-    assert person.get("/api/v1/tasks").json["code"] == "token_revoked"
-    assert refresh(person).json["code"] == "invalid_refresh_token"
-    assert stored(app, person.id) is None
-    assert events(admin, subject=person.id)[0] == "deleted"
+def test_user_is_deleted_with_all_owned_rows(app, admin, user):
+    user.post("/api/v1/tasks", json={"title": "Mine"})
+    assert admin.delete(f"{USERS}/{user.id}").status_code == 204
+    assert admin.get(f"{USERS}/{user.id}").status_code == 404
+    assert user.get("/api/v1/tasks").json["code"] == "token_revoked"
+    assert refresh(user).json["code"] == "invalid_refresh_token"
+    assert stored(app, user.id) is None
+    assert events(admin, subject=user.id)[0] == "deleted"
 
 
-def test_the_log_keeps_what_it_says_of_a_deleted_account(signed_in, admin):
+def test_audit_entries_of_a_deleted_user_are_kept(signed_in, admin):
     client = signed_in()
     user_id = client.get("/api/v1/me").json["id"]
     client.delete("/api/v1/me")
@@ -281,7 +281,7 @@ def test_the_log_keeps_what_it_says_of_a_deleted_account(signed_in, admin):
     assert (items[0]["event"], items[-1]["event"]) == ("deleted", "created")
 
 
-def test_a_password_is_checked_with_the_other_fields(admin):
-    answer = admin.post(USERS, json={"username": "a b", "password": "p" * 129, "roles": ["editor"]})
-    assert answer.json["errors"]["json"].keys() == {"username", "password"}
-    assert answer.json["errors"]["json"]["password"] == ["Must have 12 to 128 characters."]
+def test_password_errors_are_listed_with_the_other_fields(admin):
+    response = admin.post(USERS, json={"username": "a b", "password": "p" * 129, "roles": ["editor"]})
+    assert response.json["errors"]["json"].keys() == {"username", "password"}
+    assert response.json["errors"]["json"]["password"] == ["Must have 12 to 128 characters."]

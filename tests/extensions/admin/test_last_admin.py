@@ -1,4 +1,4 @@
-"""The last administrator: neither demoted, shut out nor deleted, also not by two at the same moment."""
+"""The last administrator cannot be demoted, deactivated or deleted, not even by two requests at the same time."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +15,7 @@ USERS = "/api/v1/admin/users"
 
 @pytest.fixture(scope="module")
 def app(make_app, new_database):
-    """The application on a database of its own."""
+    """The application on its own database."""
     app = make_app(DATABASE_URL=new_database())
     with app.app_context():
         upgrade(revision="heads")
@@ -31,7 +31,7 @@ def _nobody(app):
 
 @pytest.fixture
 def begin(app):
-    """Open an account and sign its person in."""
+    """Create a user, and sign in."""
 
     def begin(username, role="admin", **fields):
         with app.app_context():
@@ -39,9 +39,9 @@ def begin(app):
             db.session.commit()
         client = app.test_client()
         client.id = user.id
-        answer = client.post("/api/v1/auth/login", json={"username": username, "password": PASSWORD})
-        if answer.status_code == 200:
-            client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {answer.json['access_token']}"
+        response = client.post("/api/v1/auth/login", json={"username": username, "password": PASSWORD})
+        if response.status_code == 200:
+            client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {response.json['access_token']}"
         return client
 
     return begin
@@ -58,12 +58,12 @@ def begin(app):
     ],
     ids=["demote", "shut out", "both", "delete", "leave"],
 )
-def test_the_last_active_administrator_stays_one(begin, act):
+def test_last_active_admin_cannot_be_removed(begin, act):
     admin = begin("ada")
     begin("bob", active=False)
     begin("eve", "editor")
-    answer = act(admin)
-    assert (answer.status_code, answer.json["code"]) == (409, "last_admin")
+    response = act(admin)
+    assert (response.status_code, response.json["code"]) == (409, "last_admin")
     shown = admin.get(f"{USERS}/{admin.id}").json
     assert (shown["roles"], shown["active"], shown["name"]) == (["admin"], True, None)
 
@@ -84,17 +84,17 @@ def test_one_of_two_administrators_may_go(begin):
     ],
     ids=["demote", "shut out", "delete", "leave"],
 )
-def test_of_administrators_who_act_at_the_same_moment_one_stays(app, begin, act):
+def test_one_admin_remains_after_concurrent_removals(app, begin, act):
     admins = [begin(name) for name in ("ada", "bob", "cyd", "dan")]
     with ThreadPoolExecutor(len(admins)) as pool:
-        answers = list(pool.map(act, admins, [*admins[1:], admins[0]]))
-    assert {answer.status_code for answer in answers} <= {200, 204, 401, 409}
+        responses = list(pool.map(act, admins, [*admins[1:], admins[0]]))
+    assert {response.status_code for response in responses} <= {200, 204, 401, 409}
     with app.app_context():
         left = [user for user in db.session.scalars(sa.select(User)) if user.active and "admin" in user.roles]
     assert len(left) >= 1
 
 
-def test_figures_count_people_sessions_and_tasks(begin):
+def test_stats_count_users_sessions_and_tasks(begin):
     admin = begin("ada")
     begin("bob", "viewer")
     begin("eve", "viewer", active=False)

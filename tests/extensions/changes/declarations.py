@@ -1,4 +1,4 @@
-"""What the tests for all routes must know of this extension."""
+"""The routes of this extension, for the tests of all routes."""
 
 from tests.surface import EVERY_ROLE
 

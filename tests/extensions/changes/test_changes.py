@@ -1,22 +1,22 @@
-"""/changes: a copy that follows the feed is the truth, deletions included."""
+"""/changes: a copy that follows the feed equals the rows of the server, deletions included."""
 
 from datetime import timedelta
 
 import pytest
 import time_machine
-from following import KINDS, Copy, truth, without_counts
+from feed_copy import KINDS, FeedCopy, rows_of_server, without_counts
 
 from taskapi.database import now
 
 
 @pytest.fixture
 def copy(owner):
-    return Copy(owner)
+    return FeedCopy(owner)
 
 
 @pytest.fixture
 def prune(app):
-    """Prune as if so many days had gone by."""
+    """Run `flask prune` some days later."""
 
     def run(days):
         with time_machine.travel(now() + timedelta(days=days)):
@@ -26,7 +26,7 @@ def prune(app):
 
 
 def live_a_little(owner):
-    """Do a bit of everything."""
+    """Create, change, delete and restore rows of all kinds."""
     post = lambda url, **body: owner.post(f"/api/v1/{url}", json=body).json["id"]  # noqa: E731
     project = post("projects", name="Garden")
     tasks = [post("tasks", title=f"Task {i}", project_id=project, labels=["home", f"l{i}"]) for i in range(3)]
@@ -38,37 +38,37 @@ def live_a_little(owner):
     return project, tasks, label
 
 
-def test_a_copy_that_follows_is_the_truth(owner, copy):
+def test_copy_that_follows_the_feed_equals_the_server(owner, copy):
     assert copy.follow().rows == {}
     project, tasks, label = live_a_little(owner)
-    assert copy.follow(limit=2).rows == truth(owner)
+    assert copy.follow(limit=2).rows == rows_of_server(owner)
     owner.post(f"/api/v1/tasks/{tasks[0]}/restore")
     owner.delete(f"/api/v1/labels/{label}?permanent=true")
     owner.delete(f"/api/v1/tasks/{tasks[2]}?permanent=true")
-    assert without_counts(copy.follow(limit=1).rows) == without_counts(truth(owner))
+    assert without_counts(copy.follow(limit=1).rows) == without_counts(rows_of_server(owner))
     owner.delete(f"/api/v1/projects/{project}")
-    assert without_counts(copy.follow().rows) == without_counts(truth(owner))
+    assert without_counts(copy.follow().rows) == without_counts(rows_of_server(owner))
     owner.delete(f"/api/v1/projects/{project}?permanent=true")
-    assert without_counts(copy.follow().rows) == without_counts(truth(owner))
+    assert without_counts(copy.follow().rows) == without_counts(rows_of_server(owner))
 
 
 def test_changes_come_in_the_order_of_their_versions_and_each_thing_once(owner, copy):
     live_a_little(owner)
-    answer = owner.get("/api/v1/changes").json
-    ids = [change["id"] for change in answer["changes"]]
+    response = owner.get("/api/v1/changes").json
+    ids = [change["id"] for change in response["changes"]]
     assert len(ids) == len(set(ids))
     copy.follow(limit=1)
     assert copy.versions == sorted(copy.versions)
 
 
-def test_a_change_has_the_data_that_reading_shows(owner):
+def test_change_has_the_data_of_the_resource(owner):
     live_a_little(owner)
     for change in owner.get("/api/v1/changes").json["changes"]:
         shown = owner.get(f"/api/v1/{KINDS[change['type']]}/{change['id']}").json
         assert change["data"] == (None if change["deleted"] else shown)
 
 
-def test_a_cursor_is_the_version_of_the_last_change(owner, task):
+def test_cursor_is_the_version_of_the_last_change(owner, task):
     assert owner.get("/api/v1/changes").json["cursor"] == str(task["version"])
     assert owner.get(f"/api/v1/changes?since={task['version']}").json["changes"] == []
 
@@ -79,8 +79,8 @@ def test_now_is_the_current_cursor_with_no_changes(owner, copy):
     start = owner.get("/api/v1/changes?since=now").json
     assert start == {"changes": [], "cursor": copy.follow().cursor, "has_more": False}
     new = owner.post("/api/v1/tasks", json={"title": "New"}).json
-    answer = owner.get(f"/api/v1/changes?since={start['cursor']}").json
-    assert [change["data"] for change in answer["changes"]] == [new]
+    response = owner.get(f"/api/v1/changes?since={start['cursor']}").json
+    assert [change["data"] for change in response["changes"]] == [new]
 
 
 def test_now_is_good_after_a_purge(owner, prune):
@@ -92,40 +92,40 @@ def test_now_is_good_after_a_purge(owner, prune):
 
 
 @pytest.mark.parametrize("cursor", ["x", "-1", "1.5", "9" * 30, "1-", "٣", "1--2"])
-def test_what_is_no_cursor_is_refused(owner, cursor):
-    answer = owner.get("/api/v1/changes", query_string={"since": cursor})
-    assert (answer.status_code, answer.json["code"]) == (400, "invalid_cursor")
+def test_malformed_cursor_is_400(owner, cursor):
+    response = owner.get("/api/v1/changes", query_string={"since": cursor})
+    assert (response.status_code, response.json["code"]) == (400, "invalid_cursor")
 
 
-def test_a_cursor_of_the_future_has_expired(owner):
-    answer = owner.get("/api/v1/changes?since=1000")
-    assert (answer.status_code, answer.json["code"]) == (410, "cursor_expired")
+def test_cursor_of_the_future_is_410(owner):
+    response = owner.get("/api/v1/changes?since=1000")
+    assert (response.status_code, response.json["code"]) == (410, "cursor_expired")
 
 
-def test_a_copy_that_missed_what_was_forgotten_starts_again(owner, copy, prune):
+def test_cursor_before_purged_changes_is_410(owner, copy, prune):
     doomed = owner.post("/api/v1/tasks", json={"title": "Doomed"}).json["id"]
-    late = Copy(owner).follow()
+    late = FeedCopy(owner).follow()
     owner.delete(f"/api/v1/tasks/{doomed}")
     owner.post("/api/v1/tasks", json={"title": "Kept"})
     copy.follow()
     prune(31)
-    answer = owner.get("/api/v1/changes", query_string={"since": late.cursor})
-    assert (answer.status_code, answer.json["code"]) == (410, "cursor_expired")
-    assert copy.follow().rows == truth(owner)
-    assert Copy(owner).follow().rows == truth(owner)
+    response = owner.get("/api/v1/changes", query_string={"since": late.cursor})
+    assert (response.status_code, response.json["code"]) == (410, "cursor_expired")
+    assert copy.follow().rows == rows_of_server(owner)
+    assert FeedCopy(owner).follow().rows == rows_of_server(owner)
 
 
-def test_a_copy_that_starts_after_the_pruning_can_be_made_page_by_page(owner, prune):
+def test_first_copy_after_pruning_is_complete(owner, prune):
     kept = [owner.post("/api/v1/tasks", json={"title": f"Task {i}"}).json["id"] for i in range(3)]
     doomed = owner.post("/api/v1/tasks", json={"title": "Doomed"}).json["id"]
     owner.delete(f"/api/v1/tasks/{doomed}?permanent=true")
     prune(31)
-    copy = Copy(owner).follow(limit=1)
+    copy = FeedCopy(owner).follow(limit=1)
     assert [id_ for _, id_ in copy.rows] == kept
-    assert copy.follow().rows == truth(owner)
+    assert copy.follow().rows == rows_of_server(owner)
 
 
-def test_a_pruning_amid_a_first_copy_makes_it_start_again_if_it_saw_what_is_gone(owner, prune):
+def test_pruning_during_a_first_copy_is_410_when_it_matters(owner, prune):
     first = owner.post("/api/v1/tasks", json={"title": "First"}).json["id"]
     for i in range(3):
         owner.post("/api/v1/tasks", json={"title": f"Task {i}"})
@@ -135,10 +135,10 @@ def test_a_pruning_amid_a_first_copy_makes_it_start_again_if_it_saw_what_is_gone
     assert owner.get(f"/api/v1/changes?since={cursor}").status_code == 410
 
 
-def test_the_feed_is_each_persons_own(signed_in, task):
+def test_feed_lists_only_own_changes(signed_in, task):
     assert signed_in().get("/api/v1/changes").json == {"changes": [], "cursor": "0", "has_more": False}
 
 
-def test_an_unchanged_feed_is_not_sent_again(owner, task):
+def test_unchanged_feed_is_304(owner, task):
     tag = owner.get("/api/v1/changes").headers["ETag"]
     assert owner.get("/api/v1/changes", headers={"If-None-Match": tag}).status_code == 304

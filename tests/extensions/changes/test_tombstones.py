@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 import time_machine
-from following import Copy, truth, without_counts
+from feed_copy import FeedCopy, rows_of_server, without_counts
 
 from taskapi.database import db, now, rls_user
 from taskapi.resources.models import ChangeCounter, Tombstone
@@ -72,7 +72,7 @@ def test_rows_deleted_together_beyond_the_limit_expire_older_cursors(owner, coun
     assert owner.delete(f"/api/v1/projects/{project}?permanent=true").status_code == 204
     assert count_tombstones() <= MOST
     assert owner.get(f"{CHANGES}?since={start}").status_code == 410
-    assert without_counts(Copy(owner).follow().rows) == without_counts(truth(owner))
+    assert without_counts(FeedCopy(owner).follow().rows) == without_counts(rows_of_server(owner))
 
 
 def test_purged_tombstones_are_counted_out(app, owner, count_tombstones):

@@ -26,9 +26,9 @@ from taskapi.config import SettingsError
 from taskapi.extensions.secret_stores import stores
 from taskapi.security.keys import key_set, rotation
 from tests.conftest import ROOT, AppFactory
-from tests.key_sets import GOOD, REFUSED, answer_to, new_key
+from tests.key_sets import GOOD, REFUSED, new_key, try_token
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 SECRET_PATH = "/v1/secret/data/taskapi/keys"
 
@@ -125,10 +125,10 @@ def settle() -> None:
             thread.join(10)
 
 
-def test_a_key_set_in_vault_is_used(make_app: AppFactory, enter, vault: Vault):
+def test_key_set_in_vault_is_used(make_app: AppFactory, new_token, vault: Vault):
     vault.data = {"keys": key_set_text(new_key("EdDSA"))}
     app = make_app(JWT_KEYS="vault://secret/taskapi/keys#keys")
-    assert answer_to(app, enter(app)) == GOOD
+    assert try_token(app, new_token(app)) == GOOD
 
 
 def test_vault_token_is_renewed_before_it_ends(vault: Vault, monkeypatch: pytest.MonkeyPatch):
@@ -175,7 +175,7 @@ def test_approle_signs_in_again_when_its_token_has_ended(vault: Vault, monkeypat
             vault.tokens.clear()
 
 
-def test_key_set_that_cannot_be_read_for_too_long_is_not_ready(make_app: AppFactory, enter, vault: Vault):
+def test_key_set_that_cannot_be_read_for_too_long_is_not_ready(make_app: AppFactory, new_token, vault: Vault):
     vault.data = {"keys": key_set_text(new_key("ES256"))}
     app = make_app(JWT_KEYS="vault://secret/taskapi/keys#keys", JWT_KEYS_MAX_AGE_SECONDS=60)
     client = app.test_client()
@@ -183,8 +183,8 @@ def test_key_set_that_cannot_be_read_for_too_long_is_not_ready(make_app: AppFact
     vault.up = False
     live = app.extensions["taskapi-keys"]
     live._read_at = live._success_at = time.monotonic() - 61
-    answer = client.get("/readyz")
-    assert (answer.status_code, answer.json["down"]) == (503, ["signing_key"])
+    response = client.get("/readyz")
+    assert (response.status_code, response.json["down"]) == (503, ["signing_key"])
     result = app.test_cli_runner().invoke(args=["doctor"])
     assert "FAIL  signing_key  the key set was last read 6" in result.output
     vault.up = True
@@ -208,10 +208,10 @@ def test_key_set_that_is_no_key_set_ages_although_the_store_answers(make_app: Ap
         assert app.test_client().get("/readyz").status_code == 503
 
 
-def test_a_key_set_that_vault_holds_as_an_object_is_used(make_app: AppFactory, enter, vault: Vault):
+def test_key_set_stored_as_an_object_in_vault_is_used(make_app: AppFactory, new_token, vault: Vault):
     vault.data = {"keys": {"keys": [new_key("EdDSA")]}}
     app = make_app(JWT_KEYS="vault://secret/taskapi/keys#keys")
-    assert answer_to(app, enter(app)) == GOOD
+    assert try_token(app, new_token(app)) == GOOD
 
 
 @pytest.mark.parametrize(
@@ -222,56 +222,56 @@ def test_a_key_set_that_vault_holds_as_an_object_is_used(make_app: AppFactory, e
         ("vault://secret/taskapi/keys", "has no field ''"),
     ],
 )
-def test_what_vault_does_not_have_is_told_at_start(make_app: AppFactory, vault: Vault, place, why):
+def test_missing_vault_secret_is_reported_at_start(make_app: AppFactory, vault: Vault, place, why):
     with pytest.raises(SettingsError) as caught:
         make_app(JWT_KEYS=place)
     assert f"TASKAPI_JWT_KEYS: {place} {why}" in caught.value.message
 
 
-def test_a_token_that_vault_refuses_is_told_at_start(make_app: AppFactory, vault: Vault, monkeypatch):
+def test_rejected_vault_token_is_reported_at_start(make_app: AppFactory, vault: Vault, monkeypatch):
     monkeypatch.setenv("VAULT_TOKEN", "another")
     with pytest.raises(SettingsError, match="cannot be read: Forbidden: permission denied"):
         make_app(JWT_KEYS="vault://secret/taskapi/keys#keys")
 
 
-def test_a_store_is_asked_again_when_it_is_time_and_no_request_waits(make_app, enter, vault: Vault, later):
+def test_key_set_is_reloaded_without_delaying_requests(make_app, new_token, vault: Vault, advance_clock):
     members = [new_key("ES256")]
     vault.data = {"keys": key_set_text(*members)}
     app = make_app(JWT_KEYS="vault://secret/taskapi/keys#keys", JWT_KEYS_RELOAD_SECONDS=60)
-    token = enter(app)
+    token = new_token(app)
     rotation.revoke_key(members, members[0]["kid"])
     vault.data = {"keys": key_set_text(*members)}
-    later(59)
-    assert (answer_to(app, token), vault.asked) == (GOOD, 1)
-    later(2)
-    answer_to(app, token)
+    advance_clock(59)
+    assert (try_token(app, token), vault.asked) == (GOOD, 1)
+    advance_clock(2)
+    try_token(app, token)
     settle()
-    assert (answer_to(app, token), vault.asked) == (REFUSED, 2)
+    assert (try_token(app, token), vault.asked) == (REFUSED, 2)
 
 
-def test_a_store_that_is_down_leaves_the_last_key_set_in_force(make_app, enter, vault: Vault, later, caplog):
+def test_last_key_set_stays_in_use_while_the_store_is_down(make_app, new_token, vault: Vault, advance_clock, caplog):
     vault.data = {"keys": key_set_text(new_key("ES256"))}
     app = make_app(JWT_KEYS="vault://secret/taskapi/keys#keys")
-    token = enter(app)
+    token = new_token(app)
     vault.up = False
-    later(61)
-    answer_to(app, token)
+    advance_clock(61)
+    try_token(app, token)
     settle()
-    assert (answer_to(app, token), answer_to(app, enter(app))) == (GOOD, GOOD)
+    assert (try_token(app, token), try_token(app, new_token(app))) == (GOOD, GOOD)
     assert "the last valid one stays in use" in caplog.text
 
 
-def test_a_key_that_came_this_moment_is_looked_up_at_once_but_not_for_every_token(make_app, enter, vault: Vault, later):
+def test_unknown_key_id_reloads_the_key_set_once(make_app, new_token, vault: Vault, advance_clock):
     """Another instance has read the key set and signs with its new key, before this one has."""
     members = [new_key("ES256")]
     vault.data = {"keys": key_set_text(*members)}
     behind = make_app(JWT_KEYS="vault://secret/taskapi/keys#keys")
     rotation.promote_key(members, rotation.add_key(members, new_key("EdDSA", "staged"))["kid"])
     vault.data = {"keys": key_set_text(*members)}
-    token = enter(make_app(JWT_KEYS="vault://secret/taskapi/keys#keys"))
-    assert (answer_to(behind, token), vault.asked) == (REFUSED, 2)
-    later(6)
-    assert (answer_to(behind, token), vault.asked) == (GOOD, 3)
+    token = new_token(make_app(JWT_KEYS="vault://secret/taskapi/keys#keys"))
+    assert (try_token(behind, token), vault.asked) == (REFUSED, 2)
+    advance_clock(6)
+    assert (try_token(behind, token), vault.asked) == (GOOD, 3)
 
 
 @pytest.fixture(scope="module")
@@ -296,15 +296,15 @@ def secrets_manager(aws: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["SecretString", "SecretBinary"])
-def test_a_key_set_in_aws_secrets_manager_is_used(make_app: AppFactory, enter, secrets_manager, kind):
+def test_key_set_in_aws_secrets_manager_is_used(make_app: AppFactory, new_token, secrets_manager, kind):
     text = key_set_text(new_key("ES384"))
     name = f"taskapi/{kind}"
     secrets_manager.create_secret(Name=name, **{kind: text if kind == "SecretString" else text.encode()})
     app = make_app(JWT_KEYS=f"aws-sm://{name}")
-    assert answer_to(app, enter(app)) == GOOD
+    assert try_token(app, new_token(app)) == GOOD
 
 
-def test_what_aws_does_not_have_is_told_at_start(make_app: AppFactory, secrets_manager):
+def test_missing_aws_secret_is_reported_at_start(make_app: AppFactory, secrets_manager):
     with pytest.raises(SettingsError, match="ResourceNotFoundException"):
         make_app(JWT_KEYS="aws-sm://nothing")
 
@@ -338,7 +338,7 @@ class KeyVault(BaseAdapter):
 
 
 class Credential:
-    """Somebody whom Azure knows."""
+    """A credential that Azure accepts."""
 
     def get_token(self, *_: Any, **__: Any) -> AccessToken:
         return AccessToken("azure-token", int(time.time()) + 3600)
@@ -354,11 +354,11 @@ def key_vault() -> Callable[[str], str]:
 
 
 @pytest.mark.parametrize("name", ["ours/keys", "ours.vault.azure.net/keys"])
-def test_a_key_set_in_azure_key_vault_is_read(key_vault, name):
+def test_key_set_in_azure_key_vault_is_read(key_vault, name):
     assert key_vault(name) == "the key set"
 
 
-def test_what_azure_does_not_have_is_told(key_vault):
+def test_missing_azure_secret_is_reported(key_vault):
     with pytest.raises(stores.SourceError, match="A secret is missing"):
         key_vault("ours/other")
 
@@ -367,7 +367,7 @@ def test_what_azure_does_not_have_is_told(key_vault):
     ("place", "module", "extra"),
     [("aws-sm://a", "boto3", "aws"), ("vault://a/b#c", "hvac", "vault"), ("azure-kv://a/b", "azure.identity", "azure")],
 )
-def test_a_store_whose_client_is_not_installed_names_its_extra(make_app, monkeypatch, place, module, extra):
+def test_store_without_its_package_names_the_extra(make_app, monkeypatch, place, module, extra):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(SettingsError) as caught:
         make_app(JWT_KEYS=place)
@@ -376,7 +376,7 @@ def test_a_store_whose_client_is_not_installed_names_its_extra(make_app, monkeyp
     )
 
 
-def test_a_store_is_asked_for_nothing_by_those_who_keep_their_keys_elsewhere():
+def test_store_is_not_read_when_keys_are_elsewhere():
     code = "import sys, taskapi; print([name for name in ('boto3', 'hvac', 'azure.core') if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"

@@ -1,10 +1,10 @@
-"""A copy that follows /changes, and the truth to compare it with."""
+"""A copy of a user's rows that follows the change feed, and the rows of the server to compare it with."""
 
 KINDS = {"task": "tasks", "project": "projects", "label": "labels"}
 
 
-class Copy:
-    """What somebody knows who follows the feed."""
+class FeedCopy:
+    """The rows of a client that follows the change feed."""
 
     def __init__(self, client):
         self.client = client
@@ -17,13 +17,13 @@ class Copy:
         more = True
         while more:
             query = {"limit": limit} | ({"since": self.cursor} if self.cursor else {})
-            answer = self.client.get("/api/v1/changes", query_string=query)
-            assert answer.status_code == 200, answer.text
-            self._take(answer.json["changes"])
-            self.cursor, more = answer.json["cursor"], answer.json["has_more"]
+            response = self.client.get("/api/v1/changes", query_string=query)
+            assert response.status_code == 200, response.text
+            self._apply(response.json["changes"])
+            self.cursor, more = response.json["cursor"], response.json["has_more"]
         return self
 
-    def _take(self, changes):
+    def _apply(self, changes):
         for change in changes:
             if change["deleted"]:
                 assert change["data"] is None
@@ -33,20 +33,20 @@ class Copy:
                 self.versions.append(change["data"]["version"])
 
 
-def truth(client):
-    """Return all live rows, as the lists show them."""
+def rows_of_server(client):
+    """Return all rows outside the trash, as the lists show them."""
     rows = {}
     for kind, plural in KINDS.items():
         url = f"/api/v1/{plural}?limit=100"
         while url:
-            answer = client.get(url)
-            rows |= {(kind, item["id"]): item for item in answer.json["items"]}
-            url = answer.headers["Link"].split(">")[0].lstrip("<") if "Link" in answer.headers else None
+            response = client.get(url)
+            rows |= {(kind, item["id"]): item for item in response.json["items"]}
+            url = response.headers["Link"].split(">")[0].lstrip("<") if "Link" in response.headers else None
     return rows
 
 
 def without_counts(rows):
-    """Leave out the counts, whose changes are no changes of the row."""
+    """Return rows without the counts of tasks, which change without a new version of the row."""
     return {
         key: {name: value for name, value in row.items() if not name.startswith("task_count")}
         for key, row in rows.items()
