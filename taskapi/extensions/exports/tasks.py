@@ -49,8 +49,8 @@ def _live(model: type[Task | Project | Label]) -> ColumnElement[bool]:
 
 
 def _tasks() -> Select[Any]:
-    """Select the tasks in their manual order. An import keeps the order of the file, so the next export has it too."""
-    return select(*_SHOWN).where(_live(Task)).order_by(Task.position, Task.id)
+    """Select the tasks in their manual order, subtasks last. An import keeps the order of the file."""
+    return select(*_SHOWN).where(_live(Task)).order_by(Task.parent_id.is_not(None), Task.position, Task.id)
 
 
 def _named(model: type[Project | Label], fields: tuple[str, ...]) -> Select[Any]:
