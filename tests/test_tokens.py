@@ -22,7 +22,7 @@ def test_token_has_the_header_and_claims_of_its_profile(token):
     header, claims = decode_token(token)
     assert header.keys() == {"alg", "kid", "typ"}
     assert (header["alg"], header["typ"]) == ("HS256", "at+jwt")
-    ours = {"sid", "name", "roles", "epoch", "fresh", "type"}
+    ours = {"sid", "name", "roles", "epoch", "amr", "fresh", "type"}
     assert claims.keys() == {"iss", "aud", "client_id", "sub", "iat", "nbf", "exp", "jti"} | ours
     assert claims["exp"] - claims["iat"] == 900
     assert claims["client_id"] == "taskapi"

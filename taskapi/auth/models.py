@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary, String
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -13,6 +13,7 @@ from taskapi.database import Model, now
 class Session(Model):
     """A session, from sign-in to sign-out. It expires at `expires_at`; each refresh moves that instant.
 
+    `amr` is how the user signed in, as the claim of its access tokens says.
     `refreshed_…` is the origin of the last refresh, `repeated_…` the origin of the last use of a spent refresh token.
     """
 
@@ -25,6 +26,7 @@ class Session(Model):
     expires_at: Mapped[datetime] = mapped_column(index=True)
     ip: Mapped[str | None] = mapped_column(String(45))
     user_agent: Mapped[str | None] = mapped_column(String(256))
+    amr: Mapped[list[str]] = mapped_column(JSON)
     refreshed_ip: Mapped[str | None] = mapped_column(String(45))
     refreshed_user_agent: Mapped[str | None] = mapped_column(String(256))
     repeats: Mapped[int] = mapped_column(default=0, server_default="0")

@@ -107,10 +107,10 @@ def login(credentials: dict[str, Any]) -> Response:
         with counted(SIGN_INS):
             grant = service.sign_in(name, credentials["password"])
     except Problem as error:
-        if device:
-            refund(success_usage)
-        if error.code_name == "unavailable":  # no password was checked
+        if error.code_name != "invalid_credentials":  # the password is right, or was not checked
             refund(*failure_usages)
+        if device and error.code_name in {"invalid_credentials", "unavailable"}:
+            refund(success_usage)
         raise
     db.session.commit()
     refund(*failure_usages)
@@ -270,12 +270,13 @@ def change_password(body: dict[str, str]) -> Response:
     return tokens_response(grant, in_cookies=bool(caller().csrf))
 
 
-def tokens_response(grant: sessions.Grant, *, in_cookies: bool) -> Response:
-    """Return the tokens of a sign-in or a refresh, in the body or in cookies."""
+def tokens_response(grant: sessions.Grant, *, in_cookies: bool, **members: Any) -> Response:
+    """Return the tokens of a sign-in or a refresh, in the body or in cookies. `members` are added to the body."""
     csrf = secrets.token_urlsafe(CSRF_BYTES) if in_cookies else None
     access = issue_token(grant.subject, grant.session_id, fresh=grant.fresh, csrf=csrf)
     life = round((grant.refresh_expires_at - now()).total_seconds())
     body = {"expires_in": settings().access_token_seconds, "refresh_expires_in": life, "session_id": grant.session_id}
+    body |= members
     if csrf is None:
         return _json({"access_token": access, "token_type": "Bearer", "refresh_token": grant.refresh_token, **body})
     readable = {cookies.CSRF_ACCESS: csrf, cookies.CSRF_REFRESH: cookies.csrf_of(grant.refresh_token)}

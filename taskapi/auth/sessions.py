@@ -2,6 +2,7 @@
 
 import secrets
 from base64 import urlsafe_b64encode
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -26,6 +27,7 @@ LISTED = (
     Session.id, Session.created_at, Session.last_used_at, Session.expires_at, Session.ip, Session.user_agent,
     Session.repeats, Session.repeated_at, Session.repeated_ip, Session.repeated_user_agent,
 )  # fmt: skip
+_STATE = (Session.created_at, Session.expires_at, Session.refreshed_ip, Session.refreshed_user_agent)
 SUBJECT = (User.id, User.username, User.name, User.roles, User.epoch, User.active)
 
 
@@ -40,13 +42,13 @@ class Grant:
     fresh: bool
 
 
-def subject_of(user: Any) -> TokenSubject:
-    """Return a user, or a row with the columns of one, as the subject of a token."""
-    return TokenSubject(user.id, user.name or user.username, user.roles, user.epoch)
+def subject_of(user: Any, amr: Iterable[str]) -> TokenSubject:
+    """Return a user, or a row with the columns of one, as the subject of a token. `amr` is how they signed in."""
+    return TokenSubject(user.id, user.name or user.username, user.roles, user.epoch, [*amr])
 
 
 def create_session(subject: TokenSubject, started_at: datetime, *, fresh: bool) -> Grant:
-    """Create a session. Its absolute end counts from `started_at`, when the password was entered."""
+    """Create a session. Its absolute end counts from `started_at`, when the user signed in."""
     moment, session_id, origin = now(), uuid7(), request_origin()
     token = urlsafe_b64encode(secrets.token_bytes(TOKEN_BYTES)).rstrip(b"=").decode()
     expires_at = next_expiry(moment, started_at)
@@ -59,6 +61,7 @@ def create_session(subject: TokenSubject, started_at: datetime, *, fresh: bool) 
             expires_at=expires_at,
             ip=origin["ip"],
             user_agent=origin["user_agent"],
+            amr=subject.amr,
         )
     )
     store_token(token, session_id, expires_at)
@@ -68,13 +71,11 @@ def create_session(subject: TokenSubject, started_at: datetime, *, fresh: bool) 
 def session_subject(session_id: UUID) -> tuple[TokenSubject, Any]:
     """Return the user and the row of a session. Responds 401 if either does not exist any more."""
     row = db.session.execute(
-        select(*SUBJECT, Session.created_at, Session.expires_at, Session.refreshed_ip, Session.refreshed_user_agent)
-        .join(Session, Session.user_id == User.id)
-        .where(Session.id == session_id)
+        select(*SUBJECT, Session.amr, *_STATE).join(Session, Session.user_id == User.id).where(Session.id == session_id)
     ).first()
     if row is None or not row.active:
         problem("invalid_refresh_token")
-    return subject_of(row), row
+    return subject_of(row, row.amr), row
 
 
 def find_session(token: str) -> tuple[UUID, UUID] | None:
@@ -113,9 +114,10 @@ def end_sessions(user_id: UUID, actor_id: UUID | None) -> dict[UUID, datetime]:
     return {row.id: row.created_at for row in ended}
 
 
-def end_caller_sessions() -> tuple[TokenSubject, datetime]:
+def end_caller_sessions(amr: Iterable[str] | None = None) -> tuple[TokenSubject, datetime]:
     """End all sessions of the caller; return the caller as a subject, and when the current session started.
 
+    The next session keeps the `amr` of the current one, unless the caller has added or removed a factor.
     Responds 401 if the current session has ended while the request ran.
     """
     require_signing_key()
@@ -123,16 +125,16 @@ def end_caller_sessions() -> tuple[TokenSubject, datetime]:
     user = db.session.execute(select(*SUBJECT).where(User.id == caller().id)).first()
     if user is None or not user.active or started_at is None:
         problem("token_revoked")
-    return subject_of(user), started_at
+    return subject_of(user, caller().amr if amr is None else amr), started_at
 
 
-def replace_sessions() -> Grant:
+def replace_sessions(amr: Iterable[str] | None = None) -> Grant:
     """End all sessions of the caller, the current one included, and create a new one.
 
     Anybody who has tokens of the current session can no longer use them. No password was entered, so the new session
     keeps the absolute end of the old one, and its access token is not fresh.
     """
-    subject, started_at = end_caller_sessions()
+    subject, started_at = end_caller_sessions(amr)
     grant = create_session(subject, started_at, fresh=False)
     if grant.refresh_expires_at <= now():
         problem("token_revoked")

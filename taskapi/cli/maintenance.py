@@ -15,12 +15,12 @@ from sqlalchemy.exc import NoResultFound
 from taskapi.audit.log import prune_audit
 from taskapi.auth.sessions import prune_sessions
 from taskapi.cli.command import Command
+from taskapi.cli.tokens import revoke_everything
 from taskapi.config import settings
 from taskapi.database import db, now, rls_user
 from taskapi.migrations import is_newer
 from taskapi.resources.idempotency import prune_responses
 from taskapi.resources.trash import empty_trash, has_expired_rows
-from taskapi.security.tokens import revoke_everything
 from taskapi.users.service import iterate_user_ids
 
 DELETED_USERS = "SELECT subject_id FROM audit_entries WHERE event = 'deleted'"

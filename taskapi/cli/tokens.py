@@ -17,7 +17,7 @@ from taskapi.cli.command import Group, json_option, read_stdin
 from taskapi.database import db
 from taskapi.security.jws import Members, parse_token
 from taskapi.security.keys import current_key_set
-from taskapi.security.tokens import CLAIMS, HEADER, is_revoked, revoke_everything, verify_token
+from taskapi.security.tokens import CLAIMS, HEADER, MARK, is_revoked, verify_token
 
 tokens = Group("tokens", help="Inspect an access token, or revoke all tokens.")
 
@@ -37,6 +37,17 @@ class Verdict(NamedTuple):
 
     code: str | None
     why: str
+
+
+def revoke_everything() -> list[tuple[str, dict[str, int]]]:
+    """Return statements and their parameters that revoke every token and end every session.
+
+    A user's epoch becomes the current time in milliseconds: higher than that of any issued token, including tokens
+    issued after the backup that was restored.
+    """
+    raised = "CASE WHEN epoch + :mark < :instant THEN :instant ELSE epoch + :mark END"
+    values = {"instant": time.time_ns() // 1_000_000, "mark": MARK}
+    return [(f"UPDATE users SET epoch = {raised}", values), ("DELETE FROM sessions", {})]  # noqa: S608 - a constant
 
 
 @tokens.command("invalidate-all")

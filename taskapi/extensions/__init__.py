@@ -7,16 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 from flask import Flask
 
 from taskapi.api import Blueprint
 from taskapi.api.error_catalogue import CATALOGUE, Entry
+from taskapi.auth.service import SIGN_IN_CHECKS
 from taskapi.cli import database_group
 from taskapi.config import Settings, declare_settings
-from taskapi.security.guard import OTHER_TOKENS
+from taskapi.security.guard import ACCESS_CHECKS, OTHER_TOKENS
 from taskapi.security.keys.sources import Source, register_store
 from taskapi.security.tokens import Caller
 
@@ -53,6 +54,9 @@ class Extension:
     key_stores: Mapping[str, Callable[[str], Source]] = field(default_factory=dict)  # secret stores, by URL scheme
     # Functions that return the caller of another kind of bearer token, by its first 4 characters
     bearer_tokens: Mapping[str, Callable[[str], Caller]] = field(default_factory=dict)
+    # Functions that may reject a sign-in: of the user, and of the methods by which they have proved who they are
+    sign_in_checks: tuple[Callable[[Any, list[str]], None], ...] = ()
+    access_checks: tuple[Callable[[Caller], None], ...] = ()  # functions that may reject an authenticated request
 
     @property
     def revisions(self) -> Path:
@@ -79,6 +83,8 @@ def _load(name: str) -> Extension:
     for scheme, open_store in extension.key_stores.items():
         register_store(scheme, open_store)
     OTHER_TOKENS.update(extension.bearer_tokens)
+    SIGN_IN_CHECKS.extend(extension.sign_in_checks)
+    ACCESS_CHECKS.extend(extension.access_checks)
     if extension.settings:
         declare_settings(extension.settings)
     return extension

@@ -54,6 +54,7 @@ class Caller:
     csrf: str = field(repr=False)
     valid_from: int
     valid_until: int
+    amr: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class TokenSubject:
     name: str
     roles: list[str]
     epoch: int
+    amr: list[str]
 
 
 class Claim(NamedTuple):
@@ -89,8 +91,8 @@ def _is_uuid(value: Any) -> bool:
         return False
 
 
-def _are_roles(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(role, str) for role in value)
+def _are_words(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(word, str) for word in value)
 
 
 HEADER: Final = {
@@ -108,10 +110,11 @@ CLAIMS: Final = {
     "jti": Claim("the id of the token", _is_text),
     "sid": Claim("the id of the session", _is_uuid),
     "client_id": Claim("the client that it was issued to (RFC 9068)", _is_text, required=False),
-    "roles": Claim("the roles, which grant permissions", _are_roles),
+    "roles": Claim("the roles, which grant permissions", _are_words),
     "epoch": Claim("a counter of the user; a higher one revokes all tokens issued before", _is_whole),
     "type": Claim("the kind of token", lambda value: value == "access"),
     "fresh": Claim("whether a password was entered for it", lambda value: isinstance(value, bool), required=False),
+    "amr": Claim("how the user signed in: `pwd`, `otp` … (RFC 8176)", _are_words, required=False),
     "csrf": Claim("the X-CSRF-TOKEN value for cookies", lambda value: isinstance(value, str), required=False),
     "name": Claim("the display name; nothing depends on it", lambda _: True, required=False),
 }
@@ -161,7 +164,7 @@ def issue_token(subject: TokenSubject, session_id: UUID, *, fresh: bool, csrf: s
     """
     key = require_signing_key()
     claims: dict[str, Any] = {"client_id": settings().jwt_client_id, "sid": str(session_id), "name": subject.name}
-    claims |= {"roles": subject.roles, "epoch": subject.epoch}
+    claims |= {"roles": subject.roles, "epoch": subject.epoch, "amr": subject.amr}
     if csrf:
         claims["csrf"] = csrf
     token: str = create_access_token(
@@ -219,6 +222,7 @@ def _verify_uncached(token: str) -> Caller:
         claims.get("csrf", ""),
         valid_from=claims["nbf"] - LEEWAY,
         valid_until=claims["exp"] + LEEWAY,
+        amr=tuple(claims.get("amr", ())),
     )
 
 
@@ -267,17 +271,6 @@ def revoke_tokens(user_id: UUID, subject: str) -> None:
     """
     expires_at = now() + timedelta(seconds=settings().access_token_seconds + 2 * LEEWAY)
     db.session.execute(_INSERT_ENTRY, {"owner_id": user_id, "subject": subject, "expires_at": expires_at})
-
-
-def revoke_everything() -> list[tuple[str, dict[str, int]]]:
-    """Return statements and their parameters that revoke every token and end every session.
-
-    A user's epoch becomes the current time in milliseconds: higher than that of any issued token, including tokens
-    issued after the backup that was restored.
-    """
-    raised = "CASE WHEN epoch + :mark < :instant THEN :instant ELSE epoch + :mark END"
-    values = {"instant": time.time_ns() // 1_000_000, "mark": MARK}
-    return [(f"UPDATE users SET epoch = {raised}", values), ("DELETE FROM sessions", {})]  # noqa: S608 - a constant
 
 
 def is_revoked(caller: Caller) -> bool:

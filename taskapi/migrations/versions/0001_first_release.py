@@ -181,6 +181,7 @@ def _create_users() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ip", sa.String(length=45), nullable=True),
         sa.Column("user_agent", sa.String(length=256), nullable=True),
+        sa.Column("amr", sa.JSON(), nullable=False),
         sa.Column("refreshed_ip", sa.String(length=45), nullable=True),
         sa.Column("refreshed_user_agent", sa.String(length=256), nullable=True),
         sa.Column("repeats", sa.Integer(), server_default="0", nullable=False),
