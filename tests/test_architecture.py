@@ -20,6 +20,7 @@ COMMITTERS = (
     "routes.py",
     "commands.py",
     "service.py",
+    "sample_data.py",
     "cli.py",
     "database/session.py",
     "audit/log.py",

@@ -1,14 +1,10 @@
 """The command line."""
 
 import re
-from datetime import UTC, datetime, timedelta
-from random import Random
 
 import pytest
 from surface import needs
 
-from taskapi.cli.sample_data import sample_tasks
-from taskapi.tasks.schemas import TASK
 from tests.conftest import PASSWORD
 
 
@@ -73,35 +69,6 @@ def test_database_without_schema_is_a_one_line_error(make_app, new_database):
     assert result.exit_code == 1
     assert result.output.startswith("Error: The database cannot be used: ")
     assert len(result.output.splitlines()) == 1
-
-
-def test_seed_opens_an_account_with_tasks_and_shows_its_password_once(flask, sign_in):
-    result = flask("seed", "demo")
-    assert result.exit_code == 0, result.output
-    client = sign_in("demo", re.search(r"password: (\S+)", result.output)[1])
-    tasks, url = [], "/api/v1/tasks?limit=100"
-    while url:
-        page = client.get(url)
-        tasks += page.json["items"]
-        url = page.headers["Link"].split(">")[0].lstrip("<") if "Link" in page.headers else None
-    assert len(tasks) == 200
-    assert len({task["title"] for task in tasks}) == 200
-    again = flask("seed", "demo")
-    assert again.exit_code == 0
-    assert "already exists; nothing was changed" in again.output
-    assert "password" not in again.output
-    assert client.get("/api/v1/tasks?limit=100").status_code == 200
-
-
-def test_seeded_tasks_are_of_all_kinds_and_due_around_today():
-    moment = datetime(2030, 6, 15, 12, tzinfo=UTC)
-    tasks = list(sample_tasks(200, moment, Random(1)))
-    assert {task["status"] for task in tasks} == {"todo", "in_progress", "done", "cancelled"}
-    assert {task["priority"] for task in tasks} == {"none", "low", "medium", "high", "urgent"}
-    days = [task["due_date"] for task in tasks if "due_date" in task]
-    assert min(days) < moment.date() < max(days)
-    assert max(abs(day - moment.date()) for day in days) < timedelta(days=90)
-    assert all(TASK.validate(TASK.dump(task)) == {} for task in tasks)
 
 
 def test_doctor_tells_a_line_for_each_matter(flask):

@@ -161,6 +161,7 @@ def test_redis_of_a_machine_is_configured(checkout):
         process.wait(10)
 
 
+@needs("dev")
 def test_cron_line_runs_as_cron_runs_it(run, checkout):
     (line,) = re.findall(r"```cron\n(.*?)\n```", PAGE)
     command = line.split(maxsplit=5)[5]
@@ -190,6 +191,7 @@ def test_with_a_new_key_set_clients_refresh_and_go_on(run, checkout, make_app):
     assert app.test_client().post("/api/v1/auth/refresh", json=token).status_code == 200
 
 
+@needs("dev")
 def test_sqlite_backup_and_restore_work_as_documented(run, checkout):
     assert run(".venv/bin/flask seed ada").returncode == 0
     for commands in (block("flask backup"), block("flask restore")):
@@ -198,7 +200,7 @@ def test_sqlite_backup_and_restore_work_as_documented(run, checkout):
     assert len([*(checkout / "instance").glob("taskapi.db.*Z")]) == 1
 
 
-@needs("admin")
+@needs("admin", "dev")
 def test_erased_accounts_are_listed_and_erased_again(run, checkout):
     for commands in (".venv/bin/flask seed ada", ".venv/bin/flask users delete ada --yes", block("erase-again")):
         done = run(commands)

@@ -9,11 +9,10 @@ from taskapi.cli.doctor import doctor
 from taskapi.cli.grant import grant
 from taskapi.cli.keys import keys
 from taskapi.cli.maintenance import backup, prune, restore
-from taskapi.cli.sample_data import seed
 from taskapi.cli.serve import serve
 from taskapi.cli.tokens import tokens
 
-COMMANDS = (backup, doctor, keys, prune, restore, seed, serve, tokens)
+COMMANDS = (backup, doctor, keys, prune, restore, serve, tokens)
 
 
 def init_cli(app: Flask) -> None:

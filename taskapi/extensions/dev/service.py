@@ -8,8 +8,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import exists, select
 
-from taskapi.cli.sample_data import sample_tasks
 from taskapi.database import db, now
+from taskapi.extensions.dev.sample_data import sample_tasks
 from taskapi.users.models import User, create_user
 
 PASSWORD = "demo-password"  # noqa: S105 - printed, and only for a server of this machine

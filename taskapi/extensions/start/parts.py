@@ -59,7 +59,7 @@ TESTS: Final = (
     "test_token_claims.py",
     "test_tokens.py",
 )
-REMOVED: Final = ("taskapi/tasks", "taskapi/projects", "taskapi/labels", "taskapi/cli/sample_data.py")
+REMOVED: Final = ("taskapi/tasks", "taskapi/projects", "taskapi/labels")
 _REVISION: Final = "taskapi/migrations/versions/0001_first_release.py"
 # Exact texts and what replaces them. Each must be found once, so that a change of the core is noticed
 EDITS: Final = {
@@ -134,10 +134,6 @@ def find_start() -> Response:
         ),
     ),
     "taskapi/api/parsing.py": (("; a batch of 100 complete tasks has 5,000", ""),),
-    "taskapi/cli/__init__.py": (
-        ("from taskapi.cli.sample_data import seed\n", ""),
-        ("restore, seed, serve", "restore, serve"),
-    ),
     "taskapi/cli/maintenance.py": ((": see docs/operations.md", ""),),
     "taskapi/config/__init__.py": (
         ("; each one updates the due days of tasks.", "."),
