@@ -2,6 +2,8 @@
 
 import json
 
+from taskapi.extensions import NAMES
+
 TASKS = "/api/v1/tasks"
 EXPORT = f"{TASKS}/export"  # followed by the format
 IMPORT = f"{TASKS}/import.json"
@@ -50,7 +52,11 @@ def list_all(client, path, **query):
 
 
 def add_tasks(client, rows):
-    """Add tasks in batches."""
+    """Add tasks, in batches if there are any."""
+    if "batch" not in NAMES:
+        responses = [client.post(TASKS, json=row) for row in rows]
+        assert {response.status_code for response in responses} <= {201}
+        return
     batch_size = max(1, min(100, BATCH_BYTES // max(len(json.dumps(row)) for row in rows)))
     for start in range(0, len(rows), batch_size):
         operations = [{"op": "create", "data": row} for row in rows[start : start + batch_size]]

@@ -167,17 +167,6 @@ def test_account_created_inactive_cannot_sign_in_and_the_log_says_so(made):
     assert {"created", "deactivated"} <= {entry["event"] for entry in log}
 
 
-def test_task_that_was_read_can_be_sent_back_in_a_batch(owner, task):
-    operations = [
-        {"op": "update", "id": task["id"], "if_match": task["version"], "data": task},
-        {"op": "create", "data": task},
-    ]
-    response = owner.post("/api/v1/tasks/batch", json={"operations": operations})
-    updated, created = (result["data"] for result in response.json["results"])
-    assert updated == task
-    assert created["id"] != task["id"]
-
-
 def test_unknown_field_beside_read_only_ones_is_422(document, made, subtests):
     for path in patches(document):
         with subtests.test(path=path):

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 import time_machine
 from conftest import PASSWORD
+from surface import declared
 
 from taskapi.database import db, now, rls_user
 from taskapi.resources import idempotency
@@ -16,8 +17,7 @@ REQUESTS = {
     "tasks": {"title": "Milk", "labels": ["home"]},
     "projects": {"name": "Garden"},
     "labels": {"name": "home"},
-    "tasks/batch": {"operations": [{"op": "create", "data": {"title": "Milk"}}]},
-}
+} | declared("IDEMPOTENT")
 KEPT = ("Location", "ETag", "Content-Type", "Cache-Control")
 
 

@@ -299,10 +299,6 @@ def test_error_body_is_under_64_kib_whatever_the_names(admin, name):
     response = admin.post(TASKS, data=body, content_type=JSON)
     assert response.status_code == 422
     assert len(response.data) < 64 * 1024
-    nested = json.dumps({"operations": [{"op": "create", "data": json.loads(body)}] * 3})
-    response = admin.post(f"{TASKS}/batch", data=nested, content_type=JSON)
-    assert response.status_code == 422
-    assert len(response.data) < 64 * 1024
 
 
 def test_error_body_is_under_64_kib_for_a_long_query(admin):
@@ -348,8 +344,6 @@ def test_carriage_returns_become_line_feeds(admin, given, kept):
     assert admin.patch(task.headers["Location"], json={"description": given}).json["version"] == task.json["version"]
     project = admin.post("/api/v1/projects", json={"name": f"Garden {given!r}", "description": given})
     assert project.json["description"] == kept
-    batch = {"operations": [{"op": "create", "data": {"title": "Milk", "description": given}}]}
-    assert admin.post(f"{TASKS}/batch", json=batch).json["results"][0]["data"]["description"] == kept
 
 
 def test_length_is_counted_after_line_breaks_are_unified(admin):

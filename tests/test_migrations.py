@@ -14,6 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask_migrate import check, downgrade, upgrade
+from task_files import add_tasks
 
 from taskapi.database import MIGRATIONS, db
 from taskapi.migrations import applied_revisions, check_migrations, history, is_newer, join_revisions
@@ -244,11 +245,7 @@ def fill(client, tasks):
     client.post("/api/v1/tasks", json={"title": "Find the saw", "parent_id": parent, "due_date": "2030-01-02"})
     for options in ("", "?permanent=true"):
         assert client.delete(client.post("/api/v1/tasks", json={"title": "Gone"}).headers["Location"] + options)
-    operations = [{"op": "create", "data": {"title": f"Water plant {number}"}} for number in range(tasks)]
-    for start in range(0, tasks, 100):
-        assert (
-            client.post("/api/v1/tasks/batch", json={"operations": operations[start : start + 100]}).status_code == 200
-        )
+    add_tasks(client, [{"title": f"Water plant {number}"} for number in range(tasks)])
 
 
 def titles_of(client, **query):

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from surface import needs
 
 LIMITS = {"MAX_TASKS": 3, "MAX_PROJECTS": 2, "MAX_LABELS": 2}
 
@@ -40,6 +41,7 @@ def test_labels_created_by_a_task_count(owner):
     assert owner.post("/api/v1/tasks", json={"title": "Task", "labels": ["a", "b"]}).status_code == 201
 
 
+@needs("batch")
 def test_batch_beyond_the_quota_changes_nothing(owner):
     operations = [{"op": "create", "data": {"title": "Task"}}] * 4
     response = owner.post("/api/v1/tasks/batch", json={"operations": operations})

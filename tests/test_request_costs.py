@@ -19,17 +19,17 @@ from task_files import TASKS, add_tasks
 from taskapi.database import db
 from taskapi.resources.slow_reads import FEW_TASKS
 from taskapi.security.rate_limit import Kind
-from taskapi.tasks.batch import RUNNING_BATCHES
 
 SECRET = "a secret of this test, long enough for HS256"
 ATTACKERS = 64
+BATCH = pytest.param(f"{TASKS}/batch", marks=needs("batch"))
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def app(make_app):
     """An application with low limits."""
-    return make_app(MAX_EXPORT_BYTES=2000, MAX_BATCH_ROWS=100, RATELIMIT_ENABLED=True, JWT_SECRET_KEY=SECRET)
+    return make_app(MAX_EXPORT_BYTES=2000, RATELIMIT_ENABLED=True, JWT_SECRET_KEY=SECRET)
 
 
 @needs("exports")
@@ -105,27 +105,17 @@ def test_slow_requests_of_two_users_leave_threads_to_others(app, server, owner, 
     assert {status for status, _ in responses} == {429, 503}
 
 
-@pytest.mark.parametrize("path", [TASKS, f"{TASKS}/batch"])
+@pytest.mark.parametrize("path", [TASKS, BATCH])
 def test_slow_writes_of_many_users_leave_threads_to_reads(app, server, signed_in, path):
     """64 clients of 12 users write to locked rows."""
     reader, *writers = [signed_in() for _ in range(13)]
     with locked(app, *(writer.username for writer in writers)):
         task = {"title": "Task"}
-        body = json.dumps({"operations": [{"op": "create", "data": task}]} if path.endswith("batch") else task)
+        body = json.dumps({"operations": [{"op": "create", "data": task}]} if path != TASKS else task)
         writes = [(writer, "POST", path, body) for writer in writers]
         responses = attack(server, reader, ("/healthz", TASKS, "/api/v1/me"), *writes)
     assert responses.count((503, "1")) >= ATTACKERS // 2
     assert {status for status, _ in responses} <= {429, 503}
-
-
-def test_batch_is_rejected_before_its_body_is_parsed_when_too_many_run(owner):
-    with ExitStack() as running:
-        for _ in range(RUNNING_BATCHES.per_process):
-            running.enter_context(RUNNING_BATCHES.hold(uuid4()))
-        refused = owner.post(f"{TASKS}/batch", data="not JSON", content_type="application/json")
-        assert (refused.status_code, refused.json["code"], refused.headers["Retry-After"]) == (503, "unavailable", "1")
-    assert batch(owner, {"op": "create", "data": {"title": "Task"}}).status_code == 200
-    assert RUNNING_BATCHES.running == 0
 
 
 def test_slow_senders_of_rejected_bodies_leave_threads_to_others(server, owner):
@@ -262,7 +252,7 @@ def test_slow_refreshes_leave_threads_to_reads(app, server, owner, signed_in):
     assert responses.count((503, "1")) >= ATTACKERS // 2
 
 
-@pytest.mark.parametrize("path", ["/api/v1/auth/login", "/api/v1/auth/refresh", TASKS, f"{TASKS}/batch", "/unknown"])
+@pytest.mark.parametrize("path", ["/api/v1/auth/login", "/api/v1/auth/refresh", TASKS, BATCH, "/unknown"])
 def test_slow_senders_leave_threads_to_reads(server, owner, signed_in, path):
     """12 clients never send the body that they announce. No proxy stands in front."""
     with ExitStack() as connections:
@@ -302,63 +292,6 @@ def test_quick_requests_of_one_user_wait_for_each_other(server, owner):
     with ThreadPoolExecutor(8) as pool:
         statuses = pool.map(lambda _: send(server, owner, "GET", "/api/v1/me")[0], range(300))
         assert set(statuses) == {200}
-
-
-@pytest.fixture
-def tree(owner):
-    """A project of the owner's, and the id of a task with 60 subtasks."""
-    project = owner.post("/api/v1/projects", json={"name": "Garden"}).json["id"]
-    parent = owner.post(TASKS, json={"title": "Parent"}).json["id"]
-    subtasks = [{"op": "create", "data": {"title": f"Task {i}", "parent_id": parent}} for i in range(60)]
-    assert batch(owner, *subtasks).status_code == 200
-    return project, parent
-
-
-def batch(client, *operations):
-    return client.post(f"{TASKS}/batch", json={"operations": operations})
-
-
-def move(task, project):
-    return {"op": "update", "id": task, "data": {"project_id": project}}
-
-
-def test_batch_changes_a_limited_number_of_rows(owner, tree):
-    project, parent = tree
-    before = owner.get(f"{TASKS}/{parent}").json
-    refused = batch(owner, move(parent, project), move(parent, None), move(parent, project))
-    assert (refused.status_code, refused.json["code"], refused.json["index"]) == (409, "batch_too_large", 1)
-    assert owner.get(f"{TASKS}/{parent}").json == before
-    refused = batch(owner, move(parent, project), {"op": "delete", "id": parent})
-    assert (refused.status_code, refused.json["index"]) == (409, 1)
-    assert batch(owner, move(parent, project), {"op": "create", "data": {"title": "Next"}}).status_code == 200
-
-
-def test_single_operation_changes_any_number_of_rows(owner, tree):
-    project, parent = tree
-    subtasks = [{"op": "create", "data": {"title": f"Task {i}", "parent_id": parent}} for i in range(60)]
-    assert batch(owner, *subtasks).status_code == 200
-    assert batch(owner, move(parent, project)).status_code == 200
-    assert batch(owner, {"op": "delete", "id": parent}).status_code == 200
-
-
-def test_results_of_a_batch_have_a_largest_size(owner):
-    add_tasks(owner, [{"title": f"Task {i}", "description": "한" * 20_000} for i in range(80)])
-    items = owner.get(f"{TASKS}?limit=100").json["items"]
-    done = [{"op": "update", "id": task["id"], "data": {"status": "done"}} for task in items]
-    refused = batch(owner, *done)
-    assert (refused.status_code, refused.json["code"]) == (409, "batch_too_large")
-    assert owner.get(f"{TASKS}?status=done").json["items"] == []
-    assert batch(owner, *done[:60]).status_code == 200
-
-
-def test_all_changes_of_a_request_have_a_time_limit(owner, monkeypatch):
-    operations = [{"op": "create", "data": {"title": f"Task {i}"}} for i in range(100)]
-    monkeypatch.setattr("taskapi.database.session.monotonic", count(step=1).__next__)
-    refused = batch(owner, *operations)
-    assert (refused.status_code, refused.json["code"], "Retry-After" in refused.headers) == (503, "unavailable", True)
-    monkeypatch.undo()
-    assert owner.get(f"{TASKS}?limit=100").json["next_cursor"] is None
-    assert batch(owner, *operations).status_code == 200
 
 
 def test_one_statement_has_a_time_limit_on_sqlite(owner, sqlite, monkeypatch):

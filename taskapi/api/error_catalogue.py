@@ -128,11 +128,6 @@ CATALOGUE = {
     "quota_exceeded": Entry(
         409, "You have reached a quota.", "Delete some resources permanently, with `?permanent=true`, then try again."
     ),
-    "batch_too_large": Entry(
-        409,
-        "The batch is too large.",
-        "Send fewer operations in one batch. A single operation may change any number of subtasks.",
-    ),
     "response_not_stored": Entry(
         409,
         "This request was processed before, and its response is no longer stored.",

@@ -293,11 +293,6 @@ class Settings:
         whole(1, 1000),
     )
     max_body_bytes: int = setting(1024 * 1024, "Largest request body.", whole(1024))
-    max_batch_rows: int = setting(
-        20_000,
-        "Rows that a batch of several operations may change, including subtasks; a larger batch gets 409.",
-        whole(100),
-    )
     max_sessions: int = setting(
         100, "Sessions of one user; a further sign-in ends the least recently used one.", whole(1, 10000)
     )

@@ -24,6 +24,7 @@ from taskapi.security.tokens import Caller
 NAMES: Final = (
     "exports",
     "imports",
+    "batch",
     "changes",
     "order",
     "personal_tokens",

@@ -5,25 +5,15 @@ from uuid import UUID
 
 from flask import Response
 
-from taskapi.api import Blueprint, json_response
-from taskapi.api.blueprint import runs_within
+from taskapi.api import Blueprint
 from taskapi.api.fields import DeletionSchema
 from taskapi.api.parsing import JSON, MERGE_PATCH
 from taskapi.database import JsonRow, db, now
 from taskapi.resources.crud import Resource
-from taskapi.resources.idempotency import created_response, idempotent, store_response
+from taskapi.resources.idempotency import created_response, idempotent
 from taskapi.resources.pagination import next_link
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
-from taskapi.tasks.batch import (
-    BATCHES,
-    RESULTS,
-    RUNNING_BATCHES,
-    BatchResultsSchema,
-    BatchSchema,
-    refuse_large_response,
-    run,
-)
 from taskapi.tasks.edit import add_task, change_task
 from taskapi.tasks.models import Task
 from taskapi.tasks.queries import count_subtasks, find_tasks, summarize
@@ -75,32 +65,6 @@ def create_task(values: dict[str, Any]) -> Response:
     answer = created_response(task, TASK, f"{tasks.url}/{task['id']}")
     db.session.commit()
     return answer
-
-
-@blp.post("/batch")
-@blp.arguments(BatchSchema, examples=BATCHES)
-@blp.response(
-    200,
-    BatchResultsSchema,
-    examples=RESULTS,
-    errors=("not_found", "in_trash", "quota_exceeded", "project_archived", "version_mismatch", "batch_too_large"),
-    current=TASK,
-)
-@requires(Permission.TASK_WRITE)
-@runs_within(RUNNING_BATCHES)
-@idempotent
-def change_tasks(batch: dict[str, Any]) -> Response:
-    """Create, update and delete up to 100 tasks: all of them, or none.
-
-    The operations are applied in their order, and so are the results. If one fails, nothing changes, and the error has
-    its `index`. Several operations change at most 20,000 rows together, subtasks included, unless the server has
-    another limit. The results have at most 4 MiB. Beyond that the response is 409 `batch_too_large`.
-    """
-    response = json_response({"results": run(batch["operations"])}, 200, {}, etag=False)
-    refuse_large_response(response)
-    store_response(response)
-    db.session.commit()
-    return response
 
 
 @blp.get("/summary")

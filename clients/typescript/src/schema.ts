@@ -279,30 +279,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/tasks/batch": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Create, update and delete up to 100 tasks: all of them, or none.
-         * @description The operations are applied in their order, and so are the results. If one fails, nothing changes, and the error has
-         *     its `index`. Several operations change at most 20,000 rows together, subtasks included, unless the server has
-         *     another limit. The results have at most 4 MiB. Beyond that the response is 409 `batch_too_large`.
-         *
-         *     Needs the permission `task:write`: editor, admin.
-         */
-        post: operations["change_tasks"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/tasks/summary": {
         parameters: {
             query?: never;
@@ -699,6 +675,30 @@ export interface paths {
          *     Needs the permission `task:write`: editor, admin.
          */
         post: operations["import_tasks_csv"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create, update and delete up to 100 tasks: all of them, or none.
+         * @description The operations are applied in their order, and so are the results. If one fails, nothing changes, and the error has
+         *     its `index`. Several operations change at most 20,000 rows together, subtasks included, unless the server has
+         *     another limit. The results have at most 4 MiB. Beyond that the response is 409 `batch_too_large`.
+         *
+         *     Needs the permission `task:write`: editor, admin.
+         */
+        post: operations["change_tasks"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1176,7 +1176,7 @@ export interface components {
          * @description The code of an error. Later versions can add codes.
          * @enum {string}
          */
-        ErrorCode: "malformed_request" | "malformed_json" | "invalid_cursor" | "token_missing" | "token_malformed" | "token_invalid" | "token_expired" | "token_revoked" | "fresh_token_required" | "invalid_refresh_token" | "invalid_credentials" | "access_undeclared" | "permission_denied" | "csrf_failed" | "registration_closed" | "https_required" | "not_found" | "method_not_allowed" | "username_taken" | "name_taken" | "project_archived" | "in_trash" | "quota_exceeded" | "batch_too_large" | "response_not_stored" | "last_admin" | "version_mismatch" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_in_use" | "idempotency_key_reused" | "validation_failed" | "too_many_requests" | "headers_too_large" | "internal_error" | "signing_unavailable" | "unavailable" | "malformed_csv" | "cursor_expired" | "mail_off" | "link_invalid";
+        ErrorCode: "malformed_request" | "malformed_json" | "invalid_cursor" | "token_missing" | "token_malformed" | "token_invalid" | "token_expired" | "token_revoked" | "fresh_token_required" | "invalid_refresh_token" | "invalid_credentials" | "access_undeclared" | "permission_denied" | "csrf_failed" | "registration_closed" | "https_required" | "not_found" | "method_not_allowed" | "username_taken" | "name_taken" | "project_archived" | "in_trash" | "quota_exceeded" | "response_not_stored" | "last_admin" | "version_mismatch" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_in_use" | "idempotency_key_reused" | "validation_failed" | "too_many_requests" | "headers_too_large" | "internal_error" | "signing_unavailable" | "unavailable" | "malformed_csv" | "batch_too_large" | "cursor_expired" | "mail_off" | "link_invalid";
         /**
          * @description A permission: a resource and an action. Later versions can add permissions.
          * @enum {string}
@@ -1596,167 +1596,6 @@ export interface components {
              */
             labels?: string[] | null;
         };
-        /** @description An operation that adds a task, as `POST /tasks` does. */
-        CreateTask: {
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            op: "create";
-            data: components["schemas"]["TaskCreate"];
-        };
-        /** @description The changes of a task. Fields that are not named keep their value; null clears a field. */
-        TaskPatch: {
-            /** @example Water the plants */
-            title?: string;
-            /** @example Those on the balcony too. */
-            description?: string | null;
-            /** @description The default of a new task is `todo`. */
-            status?: components["schemas"]["TaskStatus"];
-            /**
-             * @description The default of a new task is `none`.
-             * @example high
-             */
-            priority?: components["schemas"]["TaskPriority"];
-            /**
-             * Format: date
-             * @description The day on which it is due. Not together with `due_at`.
-             * @example 2030-06-01
-             */
-            due_date?: string | null;
-            /**
-             * Format: date-time
-             * @description The instant at which it is due. Not together with `due_date`.
-             */
-            due_at?: string | null;
-            /**
-             * Format: uuid
-             * @description One of your projects that is not archived. A subtask is always in the project of its parent: with a `parent_id`, leave it out, send null, or name that project. A PATCH that names another `project_id` and no `parent_id` removes the task from its parent.
-             * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c04
-             */
-            project_id?: string | null;
-            /**
-             * Format: uuid
-             * @description One of your tasks. Trees of tasks have at most 5 levels, and no cycles.
-             */
-            parent_id?: string | null;
-            /**
-             * @description Names of your labels, sorted. Labels that do not exist are created. Case is ignored.
-             * @example [
-             *       "home",
-             *       "garden"
-             *     ]
-             */
-            labels?: string[] | null;
-        };
-        /** @description An operation that changes a task, as PATCH does. */
-        UpdateTask: {
-            /**
-             * Format: uuid
-             * @description The id of the task.
-             * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03
-             */
-            id: string;
-            /** @description The version that the task must have; 412 otherwise. */
-            if_match?: number;
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            op: "update";
-            data: components["schemas"]["TaskPatch"];
-        };
-        /** @description An operation that moves a task to the trash. */
-        DeleteTask: {
-            /**
-             * Format: uuid
-             * @description The id of the task.
-             * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03
-             */
-            id: string;
-            /** @description The version that the task must have; 412 otherwise. */
-            if_match?: number;
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            op: "delete";
-        };
-        /** @description An operation of a batch. */
-        TaskOperation: components["schemas"]["CreateTask"] | components["schemas"]["UpdateTask"] | components["schemas"]["DeleteTask"];
-        /** @description Up to 100 operations, in their order. */
-        Batch: {
-            operations: components["schemas"]["TaskOperation"][];
-        };
-        /** @description The result of `create`. */
-        TaskCreated: {
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            op: "create";
-            /**
-             * Format: uuid
-             * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03
-             */
-            id: string;
-            /** @description The task after the operation. */
-            data: components["schemas"]["Task"];
-        };
-        /** @description The result of `update`. */
-        TaskUpdated: {
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            op: "update";
-            /**
-             * Format: uuid
-             * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03
-             */
-            id: string;
-            /** @description The task after the operation. */
-            data: components["schemas"]["Task"];
-        };
-        /** @description The result of `delete`. */
-        TaskDeleted: {
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            op: "delete";
-            /**
-             * Format: uuid
-             * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03
-             */
-            id: string;
-        };
-        /** @description The result of an operation. */
-        TaskResult: components["schemas"]["TaskCreated"] | components["schemas"]["TaskUpdated"] | components["schemas"]["TaskDeleted"];
-        /** @description The results, in the order of the operations. */
-        BatchResults: {
-            results: components["schemas"]["TaskResult"][];
-        };
-        /** @description The resource has changed since you read it. `current` is the current one; it can exceed 64 KB. */
-        TaskVersionMismatch: {
-            /** Format: uri-reference */
-            type: string;
-            /** @description The name of the status. */
-            title: string;
-            status: number;
-            /** @description A description of the error for people. */
-            detail: string;
-            code: components["schemas"]["ErrorCode"];
-            /** @description The id of the request in the logs. */
-            request_id: string;
-            /** @description With a batch: the index of the failed operation, from 0. */
-            index?: number;
-            /** @description With `permission_denied`: the permission that your role lacks. */
-            permission?: components["schemas"]["Permission"];
-            /** @description With `/readyz`: the services that are down. */
-            down?: string[];
-            current: components["schemas"]["Task"];
-        };
         /** @description The numbers of tasks by status, without the trash. */
         TaskCounts: {
             /** @example 12 */
@@ -1803,6 +1642,70 @@ export interface components {
         /** @description The counts of the tasks that have subtasks. */
         SubtaskCountsList: {
             items: components["schemas"]["SubtaskCounts"][];
+        };
+        /** @description The changes of a task. Fields that are not named keep their value; null clears a field. */
+        TaskPatch: {
+            /** @example Water the plants */
+            title?: string;
+            /** @example Those on the balcony too. */
+            description?: string | null;
+            /** @description The default of a new task is `todo`. */
+            status?: components["schemas"]["TaskStatus"];
+            /**
+             * @description The default of a new task is `none`.
+             * @example high
+             */
+            priority?: components["schemas"]["TaskPriority"];
+            /**
+             * Format: date
+             * @description The day on which it is due. Not together with `due_at`.
+             * @example 2030-06-01
+             */
+            due_date?: string | null;
+            /**
+             * Format: date-time
+             * @description The instant at which it is due. Not together with `due_date`.
+             */
+            due_at?: string | null;
+            /**
+             * Format: uuid
+             * @description One of your projects that is not archived. A subtask is always in the project of its parent: with a `parent_id`, leave it out, send null, or name that project. A PATCH that names another `project_id` and no `parent_id` removes the task from its parent.
+             * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c04
+             */
+            project_id?: string | null;
+            /**
+             * Format: uuid
+             * @description One of your tasks. Trees of tasks have at most 5 levels, and no cycles.
+             */
+            parent_id?: string | null;
+            /**
+             * @description Names of your labels, sorted. Labels that do not exist are created. Case is ignored.
+             * @example [
+             *       "home",
+             *       "garden"
+             *     ]
+             */
+            labels?: string[] | null;
+        };
+        /** @description The resource has changed since you read it. `current` is the current one; it can exceed 64 KB. */
+        TaskVersionMismatch: {
+            /** Format: uri-reference */
+            type: string;
+            /** @description The name of the status. */
+            title: string;
+            status: number;
+            /** @description A description of the error for people. */
+            detail: string;
+            code: components["schemas"]["ErrorCode"];
+            /** @description The id of the request in the logs. */
+            request_id: string;
+            /** @description With a batch: the index of the failed operation, from 0. */
+            index?: number;
+            /** @description With `permission_denied`: the permission that your role lacks. */
+            permission?: components["schemas"]["Permission"];
+            /** @description With `/readyz`: the services that are down. */
+            down?: string[];
+            current: components["schemas"]["Task"];
         };
         /** @description A project. */
         Project: {
@@ -2173,6 +2076,103 @@ export interface components {
              * @description The CSV file, in UTF-8.
              */
             file: string;
+        };
+        /** @description An operation that adds a task, as `POST /tasks` does. */
+        CreateTask: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            op: "create";
+            data: components["schemas"]["TaskCreate"];
+        };
+        /** @description An operation that changes a task, as PATCH does. */
+        UpdateTask: {
+            /**
+             * Format: uuid
+             * @description The id of the task.
+             * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03
+             */
+            id: string;
+            /** @description The version that the task must have; 412 otherwise. */
+            if_match?: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            op: "update";
+            data: components["schemas"]["TaskPatch"];
+        };
+        /** @description An operation that moves a task to the trash. */
+        DeleteTask: {
+            /**
+             * Format: uuid
+             * @description The id of the task.
+             * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03
+             */
+            id: string;
+            /** @description The version that the task must have; 412 otherwise. */
+            if_match?: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            op: "delete";
+        };
+        /** @description An operation of a batch. */
+        TaskOperation: components["schemas"]["CreateTask"] | components["schemas"]["UpdateTask"] | components["schemas"]["DeleteTask"];
+        /** @description Up to 100 operations, in their order. */
+        Batch: {
+            operations: components["schemas"]["TaskOperation"][];
+        };
+        /** @description The result of `create`. */
+        TaskCreated: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            op: "create";
+            /**
+             * Format: uuid
+             * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03
+             */
+            id: string;
+            /** @description The task after the operation. */
+            data: components["schemas"]["Task"];
+        };
+        /** @description The result of `update`. */
+        TaskUpdated: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            op: "update";
+            /**
+             * Format: uuid
+             * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03
+             */
+            id: string;
+            /** @description The task after the operation. */
+            data: components["schemas"]["Task"];
+        };
+        /** @description The result of `delete`. */
+        TaskDeleted: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            op: "delete";
+            /**
+             * Format: uuid
+             * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03
+             */
+            id: string;
+        };
+        /** @description The result of an operation. */
+        TaskResult: components["schemas"]["TaskCreated"] | components["schemas"]["TaskUpdated"] | components["schemas"]["TaskDeleted"];
+        /** @description The results, in the order of the operations. */
+        BatchResults: {
+            results: components["schemas"]["TaskResult"][];
         };
         /** @description A task after its last change. */
         TaskChange: {
@@ -2701,10 +2701,10 @@ export interface components {
          *     - [`project_archived`](/problems/project_archived): The project is archived.
          *     - [`in_trash`](/problems/in_trash): The resource is in the trash.
          *     - [`quota_exceeded`](/problems/quota_exceeded): You have reached a quota.
-         *     - [`batch_too_large`](/problems/batch_too_large): The batch is too large.
          *     - [`response_not_stored`](/problems/response_not_stored): This request was processed before, and its response is no longer stored.
          *     - [`last_admin`](/problems/last_admin): The last active administrator cannot be removed.
          *     - [`idempotency_key_in_use`](/problems/idempotency_key_in_use): The first request with this Idempotency-Key is still running.
+         *     - [`batch_too_large`](/problems/batch_too_large): The batch is too large.
          *     - [`mail_off`](/problems/mail_off): This server sends no mail.
          */
         Conflict: {
@@ -4069,92 +4069,6 @@ export interface operations {
              *     - [`response_not_stored`](/problems/response_not_stored): This request was processed before, and its response is no longer stored.
              */
             409: components["responses"]["Conflict"];
-            /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
-            413: components["responses"]["RequestEntityTooLarge"];
-            /** @description - [`unsupported_media_type`](/problems/unsupported_media_type): The body must be JSON. */
-            415: components["responses"]["UnsupportedMediaType"];
-            /**
-             * @description - [`idempotency_key_reused`](/problems/idempotency_key_reused): This Idempotency-Key was used for another request.
-             *     - [`validation_failed`](/problems/validation_failed): The request has invalid values.
-             */
-            422: components["responses"]["UnprocessableEntity"];
-            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
-            429: components["responses"]["TooManyRequests"];
-            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
-            503: components["responses"]["ServiceUnavailable"];
-            /**
-             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
-             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
-             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
-             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
-             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
-             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
-             */
-            default: components["responses"]["Error"];
-        };
-    };
-    change_tasks: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The `ETag` of the resource, or its `version` in quotes. If the resource has changed since, the response is 412. Tags are compared strongly (RFC 9110): a weak tag never matches, such as the `W/"7"` of a compressing proxy. A value that is not a list of quoted tags is rejected with 400. */
-                "If-Match"?: string;
-                /** @description A request with the same key and body within 24 hours returns the first response, and does nothing. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Batch"];
-            };
-        };
-        responses: {
-            /** @description The results, in the order of the operations. */
-            200: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Cache-Control": components["headers"]["Cache-Control"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["BatchResults"];
-                };
-            };
-            /**
-             * @description - [`malformed_json`](/problems/malformed_json): The body is not valid JSON.
-             *     - [`malformed_request`](/problems/malformed_request): The request is malformed.
-             */
-            400: components["responses"]["BadRequest"];
-            /**
-             * @description - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
-             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
-             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
-             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
-             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
-             */
-            401: components["responses"]["Unauthorized"];
-            /**
-             * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
-             *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
-             */
-            403: components["responses"]["Forbidden"];
-            /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
-            404: components["responses"]["NotFound"];
-            /**
-             * @description - [`batch_too_large`](/problems/batch_too_large): The batch is too large.
-             *     - [`in_trash`](/problems/in_trash): The resource is in the trash.
-             *     - [`project_archived`](/problems/project_archived): The project is archived.
-             *     - [`quota_exceeded`](/problems/quota_exceeded): You have reached a quota.
-             *     - [`response_not_stored`](/problems/response_not_stored): This request was processed before, and its response is no longer stored.
-             */
-            409: components["responses"]["Conflict"];
-            /** @description - [`version_mismatch`](/problems/version_mismatch): The resource has changed since you read it. */
-            412: components["responses"]["TaskVersionMismatch"];
             /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
             413: components["responses"]["RequestEntityTooLarge"];
             /** @description - [`unsupported_media_type`](/problems/unsupported_media_type): The body must be JSON. */
@@ -6287,6 +6201,92 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    change_tasks: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of the resource, or its `version` in quotes. If the resource has changed since, the response is 412. Tags are compared strongly (RFC 9110): a weak tag never matches, such as the `W/"7"` of a compressing proxy. A value that is not a list of quoted tags is rejected with 400. */
+                "If-Match"?: string;
+                /** @description A request with the same key and body within 24 hours returns the first response, and does nothing. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Batch"];
+            };
+        };
+        responses: {
+            /** @description The results, in the order of the operations. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchResults"];
+                };
+            };
+            /**
+             * @description - [`malformed_json`](/problems/malformed_json): The body is not valid JSON.
+             *     - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             */
+            400: components["responses"]["BadRequest"];
+            /**
+             * @description - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
+             *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             */
+            403: components["responses"]["Forbidden"];
+            /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
+            404: components["responses"]["NotFound"];
+            /**
+             * @description - [`batch_too_large`](/problems/batch_too_large): The batch is too large.
+             *     - [`in_trash`](/problems/in_trash): The resource is in the trash.
+             *     - [`project_archived`](/problems/project_archived): The project is archived.
+             *     - [`quota_exceeded`](/problems/quota_exceeded): You have reached a quota.
+             *     - [`response_not_stored`](/problems/response_not_stored): This request was processed before, and its response is no longer stored.
+             */
+            409: components["responses"]["Conflict"];
+            /** @description - [`version_mismatch`](/problems/version_mismatch): The resource has changed since you read it. */
+            412: components["responses"]["TaskVersionMismatch"];
+            /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
+            413: components["responses"]["RequestEntityTooLarge"];
+            /** @description - [`unsupported_media_type`](/problems/unsupported_media_type): The body must be JSON. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /**
+             * @description - [`idempotency_key_reused`](/problems/idempotency_key_reused): This Idempotency-Key was used for another request.
+             *     - [`validation_failed`](/problems/validation_failed): The request has invalid values.
+             */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
     list_changes: {
         parameters: {
             query?: {
@@ -7934,9 +7934,9 @@ export interface operations {
 /** The paths whose POST requests accept an Idempotency-Key. */
 export const idempotentPaths: ReadonlySet<string> = new Set([
   "/api/v1/tasks",
-  "/api/v1/tasks/batch",
   "/api/v1/projects",
   "/api/v1/labels",
   "/api/v1/tasks/import.json",
-  "/api/v1/tasks/import.csv"
+  "/api/v1/tasks/import.csv",
+  "/api/v1/tasks/batch"
 ]);

@@ -67,8 +67,6 @@ EDITS: Final = {
         ('  "PLR2004", ', '  "E501",  # the new names make some lines longer; `ruff format` wraps code\n  "PLR2004", '),
     ),
     ".env.example": (
-        ("# Rows that a batch of several operations may change, including subtasks; a larger batch gets 409.\n", ""),
-        ("#TASKAPI_MAX_BATCH_ROWS=20000\n\n", ""),
         ("# Projects of one user, including the trash.\n#TASKAPI_MAX_PROJECTS=10000\n\n", ""),
         ("# Labels of one user, including the trash.\n#TASKAPI_MAX_LABELS=10000\n\n", ""),
         (" The largest task takes 0.3 MB of the database.", ""),
@@ -115,15 +113,6 @@ def find_start() -> Response:
 """,
             "",
         ),
-        (
-            """    "batch_too_large": Entry(
-        409,
-        "The batch is too large.",
-        "Send fewer operations in one batch. A single operation may change any number of subtasks.",
-    ),
-""",
-            "",
-        ),
         ("Restore its project or parent first, then the resource.", "Restore it first."),
     ),
     "taskapi/api/openapi.py": (("A task manager. Each user", "Each user"),),
@@ -137,15 +126,6 @@ def find_start() -> Response:
     "taskapi/cli/maintenance.py": ((": see docs/operations.md", ""),),
     "taskapi/config/__init__.py": (
         ("; each one updates the due days of tasks.", "."),
-        (
-            """    max_batch_rows: int = setting(
-        20_000,
-        "Rows that a batch of several operations may change, including subtasks; a larger batch gets 409.",
-        whole(100),
-    )
-""",
-            "",
-        ),
         (" The largest task takes 0.3 MB of the database.", ""),
         ('    max_projects: int = setting(10_000, "Projects of one user, including the trash.", whole(1))\n', ""),
         ('    max_labels: int = setting(10_000, "Labels of one user, including the trash.", whole(1))\n', ""),
@@ -188,7 +168,6 @@ def find_start() -> Response:
     ),
     "tests/test_matrix.py": (
         ('    "GET /docs": ANYONE,\n', '    "GET /": ANYONE,\n    "GET /docs": ANYONE,\n'),
-        ('    "POST /api/v1/tasks/batch": WRITERS,\n', ""),
         ('    "GET /api/v1/tasks/subtask-counts": EVERY_ROLE,\n', ""),
         ('    "GET /api/v1/tasks/summary": EVERY_ROLE,\n', ""),
     ),

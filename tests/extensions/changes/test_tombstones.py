@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 import time_machine
 from feed_copy import FeedCopy, rows_of_server, without_counts
+from task_files import add_tasks
 
 from taskapi.database import db, now, rls_user
 from taskapi.resources.models import ChangeCounter, Tombstone
@@ -65,9 +66,7 @@ def test_oldest_tombstones_are_purged_beyond_the_limit(owner, count_tombstones):
 
 def test_rows_deleted_together_beyond_the_limit_expire_older_cursors(owner, count_tombstones):
     project = owner.post("/api/v1/projects", json={"name": "Garden"}).json["id"]
-    create = [{"op": "create", "data": {"title": f"Task {i}", "project_id": project}} for i in range(80)]
-    for _ in range(2):
-        assert owner.post("/api/v1/tasks/batch", json={"operations": create}).status_code == 200
+    add_tasks(owner, [{"title": f"Task {i}", "project_id": project} for i in range(160)])
     start = latest(owner)
     assert owner.delete(f"/api/v1/projects/{project}?permanent=true").status_code == 204
     assert count_tombstones() <= MOST

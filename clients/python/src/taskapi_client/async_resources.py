@@ -257,19 +257,6 @@ class AsyncTasksApi:
             )
         )
 
-    async def batch(self, *, idempotency_key: str | None = None, **body: Unpack[Batch]) -> BatchResults:
-        """Create, update and delete up to 100 tasks: all of them, or none."""
-        return await self._send(
-            Call(
-                "POST",
-                "/api/v1/tasks/batch",
-                BatchResults.model_validate_json,
-                body=body,
-                idempotency_key=idempotency_key or new_key(),
-                parse_current=Task.model_validate,
-            )
-        )
-
     async def summary(self) -> Summary:
         """Count your tasks by status, and those that are overdue or due today."""
         return await self._send(Call("GET", "/api/v1/tasks/summary", Summary.model_validate_json))
@@ -385,6 +372,19 @@ class AsyncTasksApi:
                 body=content,
                 media_type="text/csv",
                 idempotency_key=idempotency_key or new_key(),
+            )
+        )
+
+    async def batch(self, *, idempotency_key: str | None = None, **body: Unpack[Batch]) -> BatchResults:
+        """Create, update and delete up to 100 tasks: all of them, or none."""
+        return await self._send(
+            Call(
+                "POST",
+                "/api/v1/tasks/batch",
+                BatchResults.model_validate_json,
+                body=body,
+                idempotency_key=idempotency_key or new_key(),
+                parse_current=Task.model_validate,
             )
         )
 

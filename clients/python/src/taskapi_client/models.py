@@ -118,7 +118,6 @@ ErrorCode = Literal[
     "project_archived",
     "in_trash",
     "quota_exceeded",
-    "batch_too_large",
     "response_not_stored",
     "last_admin",
     "version_mismatch",
@@ -134,6 +133,7 @@ ErrorCode = Literal[
     "signing_unavailable",
     "unavailable",
     "malformed_csv",
+    "batch_too_large",
     "cursor_expired",
     "mail_off",
     "link_invalid",
@@ -315,95 +315,6 @@ class TaskCreate(TypedDict):
     """Names of your labels, sorted. Labels that do not exist are created. Case is ignored."""
 
 
-class CreateTask(TypedDict):
-    """An operation that adds a task, as `POST /tasks` does."""
-
-    op: Literal["create"]
-    data: TaskCreate
-
-
-class TaskPatch(TypedDict):
-    """The changes of a task. Fields that are not named keep their value; null clears a field."""
-
-    title: NotRequired[str]
-    description: NotRequired[str | None]
-    status: NotRequired[TaskStatus]
-    """The default of a new task is `todo`."""
-    priority: NotRequired[TaskPriority]
-    """The default of a new task is `none`."""
-    due_date: NotRequired[date | None]
-    """The day on which it is due. Not together with `due_at`."""
-    due_at: NotRequired[datetime | None]
-    """The instant at which it is due. Not together with `due_date`."""
-    project_id: NotRequired[UUID | str | None]
-    """One of your projects that is not archived. A subtask is always in the project of its parent: with a
-    `parent_id`, leave it out, send null, or name that project. A PATCH that names another `project_id` and no
-    `parent_id` removes the task from its parent.
-    """
-    parent_id: NotRequired[UUID | str | None]
-    """One of your tasks. Trees of tasks have at most 5 levels, and no cycles."""
-    labels: NotRequired[list[str] | None]
-    """Names of your labels, sorted. Labels that do not exist are created. Case is ignored."""
-
-
-class UpdateTask(TypedDict):
-    """An operation that changes a task, as PATCH does."""
-
-    id: UUID | str
-    """The id of the task."""
-    if_match: NotRequired[int]
-    """The version that the task must have; 412 otherwise."""
-    op: Literal["update"]
-    data: TaskPatch
-
-
-class DeleteTask(TypedDict):
-    """An operation that moves a task to the trash."""
-
-    id: UUID | str
-    """The id of the task."""
-    if_match: NotRequired[int]
-    """The version that the task must have; 412 otherwise."""
-    op: Literal["delete"]
-
-
-class Batch(TypedDict):
-    """Up to 100 operations, in their order."""
-
-    operations: list[TaskOperation]
-
-
-class TaskCreated(Model, frozen=True):
-    """The result of `create`."""
-
-    op: Literal["create"]
-    id: UUID
-    data: Task
-    """The task after the operation."""
-
-
-class TaskUpdated(Model, frozen=True):
-    """The result of `update`."""
-
-    op: Literal["update"]
-    id: UUID
-    data: Task
-    """The task after the operation."""
-
-
-class TaskDeleted(Model, frozen=True):
-    """The result of `delete`."""
-
-    op: Literal["delete"]
-    id: UUID
-
-
-class BatchResults(Model, frozen=True):
-    """The results, in the order of the operations."""
-
-    results: list[TaskResult]
-
-
 class TaskCounts(Model, frozen=True):
     """The numbers of tasks by status, without the trash."""
 
@@ -437,6 +348,30 @@ class SubtaskCountsList(Model, frozen=True):
     """The counts of the tasks that have subtasks."""
 
     items: list[SubtaskCounts]
+
+
+class TaskPatch(TypedDict):
+    """The changes of a task. Fields that are not named keep their value; null clears a field."""
+
+    title: NotRequired[str]
+    description: NotRequired[str | None]
+    status: NotRequired[TaskStatus]
+    """The default of a new task is `todo`."""
+    priority: NotRequired[TaskPriority]
+    """The default of a new task is `none`."""
+    due_date: NotRequired[date | None]
+    """The day on which it is due. Not together with `due_at`."""
+    due_at: NotRequired[datetime | None]
+    """The instant at which it is due. Not together with `due_date`."""
+    project_id: NotRequired[UUID | str | None]
+    """One of your projects that is not archived. A subtask is always in the project of its parent: with a
+    `parent_id`, leave it out, send null, or name that project. A PATCH that names another `project_id` and no
+    `parent_id` removes the task from its parent.
+    """
+    parent_id: NotRequired[UUID | str | None]
+    """One of your tasks. Trees of tasks have at most 5 levels, and no cycles."""
+    labels: NotRequired[list[str] | None]
+    """Names of your labels, sorted. Labels that do not exist are created. Case is ignored."""
 
 
 class Project(Model, frozen=True):
@@ -650,6 +585,71 @@ class Imported(Model, frozen=True):
     labels: int
     """The number of new labels."""
     dry_run: bool
+
+
+class CreateTask(TypedDict):
+    """An operation that adds a task, as `POST /tasks` does."""
+
+    op: Literal["create"]
+    data: TaskCreate
+
+
+class UpdateTask(TypedDict):
+    """An operation that changes a task, as PATCH does."""
+
+    id: UUID | str
+    """The id of the task."""
+    if_match: NotRequired[int]
+    """The version that the task must have; 412 otherwise."""
+    op: Literal["update"]
+    data: TaskPatch
+
+
+class DeleteTask(TypedDict):
+    """An operation that moves a task to the trash."""
+
+    id: UUID | str
+    """The id of the task."""
+    if_match: NotRequired[int]
+    """The version that the task must have; 412 otherwise."""
+    op: Literal["delete"]
+
+
+class Batch(TypedDict):
+    """Up to 100 operations, in their order."""
+
+    operations: list[TaskOperation]
+
+
+class TaskCreated(Model, frozen=True):
+    """The result of `create`."""
+
+    op: Literal["create"]
+    id: UUID
+    data: Task
+    """The task after the operation."""
+
+
+class TaskUpdated(Model, frozen=True):
+    """The result of `update`."""
+
+    op: Literal["update"]
+    id: UUID
+    data: Task
+    """The task after the operation."""
+
+
+class TaskDeleted(Model, frozen=True):
+    """The result of `delete`."""
+
+    op: Literal["delete"]
+    id: UUID
+
+
+class BatchResults(Model, frozen=True):
+    """The results, in the order of the operations."""
+
+    results: list[TaskResult]
 
 
 class TaskChange(Model, frozen=True):

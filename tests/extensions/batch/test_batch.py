@@ -104,3 +104,34 @@ def test_batch_of_100_operations_succeeds(owner):
 
 def test_viewer_cannot_send_a_batch(signed_in):
     assert batch(signed_in("viewer"), {"op": "create", "data": {"title": "x"}}).status_code == 403
+
+
+def test_batch_of_100_complete_tasks_is_within_the_limits(owner):
+    data = {
+        "title": "Milk",
+        "description": "",
+        "status": "todo",
+        "priority": "low",
+        "due_date": "2030-01-01",
+        "labels": [f"label {n}" for n in range(20)],
+    }
+    response = owner.post(URL, json={"operations": [{"op": "create", "data": data}] * 100})
+    assert response.status_code == 200
+
+
+def test_task_that_was_read_can_be_sent_back_in_a_batch(owner, task):
+    operations = [
+        {"op": "update", "id": task["id"], "if_match": task["version"], "data": task},
+        {"op": "create", "data": task},
+    ]
+    response = owner.post(URL, json={"operations": operations})
+    updated, created = (result["data"] for result in response.json["results"])
+    assert updated == task
+    assert created["id"] != task["id"]
+
+
+def test_task_in_an_archived_project_is_rejected_with_its_index(owner):
+    project = owner.post("/api/v1/projects", json={"name": "Garden"}).json["id"]
+    owner.patch(f"/api/v1/projects/{project}", json={"archived": True})
+    response = batch(owner, {"op": "create", "data": {"title": "New", "project_id": project}})
+    assert (response.status_code, response.json["code"], response.json["index"]) == (409, "project_archived", 0)
