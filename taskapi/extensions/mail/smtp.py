@@ -17,7 +17,8 @@ from taskapi.extensions.mail.outbox import Message
 from taskapi.extensions.mail.settings import Server, parse_sender
 
 STEP_SECONDS = 15  # for each response of the mail server
-SEND_SECONDS = 60  # for all of them; a server that responds byte by byte would otherwise never end
+TEXT_SECONDS = 180  # for the response to the text, which servers scan first; given up, the mail could arrive twice
+SEND_SECONDS = 240  # for all of them; a server that responds byte by byte would otherwise never end
 PERMANENT = 500  # codes from here on: the same mail will be refused again
 
 
@@ -89,6 +90,18 @@ class _Deadline:
         self._timer.start()
         response: tuple[int, bytes] = super().connect(*args, **kwargs)  # type: ignore[misc]
         return response
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        assert self.sock  # noqa: S101 - the server has accepted the recipient
+        self.sock.settimeout(TEXT_SECONDS)
+        response: tuple[int, bytes] = super().data(msg)  # type: ignore[misc]
+        self.sock.settimeout(STEP_SECONDS)
+        return response
+
+    def __exit__(self, *error: Any) -> None:
+        """Send QUIT. The response does not matter: the mail has been accepted or refused before."""
+        with suppress(OSError):  # smtplib's own errors included
+            super().__exit__(*error)  # type: ignore[misc]
 
     def close(self) -> None:
         if self._timer:

@@ -53,8 +53,8 @@ class Mailbox:
 def mail_server(folder: Path, behaviour: str = "accept", certificate: Path | None = None) -> Iterator[Mailbox]:
     """Run a mail server.
 
-    `behaviour` is accept, reject (550), defer (451), slow, drip (byte by byte), silent, auth (a password is needed),
-    or tls (from the start). With a certificate, the others offer STARTTLS.
+    `behaviour` is accept, reject (550), defer (451), slow (at the end of the text), rude (451 to QUIT), drip (byte by
+    byte), silent, auth (a password is needed), or tls (from the start). With a certificate, the others offer STARTTLS.
     """
     folder.mkdir(exist_ok=True)
     port = free_port()
@@ -90,6 +90,9 @@ def _main(port: int, folder: Path, behaviour: str, certificate: str) -> None:
                 return "550 no such user" if behaviour == "reject" else "451 try again later"
             envelope.rcpt_tos.append(address)
             return "250 OK"
+
+        async def handle_QUIT(self, _server: Any, _session: Any, _envelope: Any) -> str:  # noqa: N802
+            return "451 stay" if behaviour == "rude" else "221 bye"
 
         async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
             if behaviour == "slow":

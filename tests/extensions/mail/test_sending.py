@@ -133,11 +133,20 @@ def test_mail_waits_for_a_server_that_is_down_and_then_gives_up(outbox_of):
     assert outbox.status()["last_error"] == "ConnectionRefusedError"
 
 
-def test_slow_server_is_waited_for(run_mail_server, outbox_of):
+def test_server_that_checks_the_text_slowly_is_waited_for(run_mail_server, outbox_of, monkeypatch):
+    """Giving up at the end of the text would send the mail again, although the server may have accepted it."""
+    monkeypatch.setattr(smtp, "STEP_SECONDS", 1)
     box = run_mail_server("slow")
     outbox = outbox_of(box.url)
     outbox.ask()
     assert (outbox.send(), len(box.all())) == ("1 sent", 1)
+
+
+def test_accepted_mail_is_sent_once_whatever_the_server_answers_to_quit(run_mail_server, outbox_of):
+    box = run_mail_server("rude")
+    outbox = outbox_of(box.url)
+    outbox.ask()
+    assert (outbox.send(), len(box.all()), outbox.status()["waiting"]) == ("1 sent", 1, 0)
 
 
 @pytest.mark.parametrize(("behaviour", "limit"), [("drip", "SEND_SECONDS"), ("silent", "STEP_SECONDS")])
