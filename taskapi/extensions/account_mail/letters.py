@@ -7,7 +7,15 @@ from sqlalchemy import Select, select
 
 from taskapi.audit import Event, record
 from taskapi.database import db
-from taskapi.extensions.account_mail.links import LINK_MINUTES, Purpose, create_link, lock_user, lookup_of, state_of
+from taskapi.extensions.account_mail.links import (
+    LINK_MINUTES,
+    Purpose,
+    create_link,
+    has_links,
+    lock_user,
+    lookup_of,
+    state_of,
+)
 from taskapi.extensions.account_mail.models import VerifiedEmail
 from taskapi.extensions.account_mail.settings import public_url
 from taskapi.extensions.mail.outbox import Message, renders
@@ -20,13 +28,16 @@ IGNORE = "If you did not ask for this, ignore this mail. Nothing changes.\n"
 @renders("password_reset")
 def render_reset(data: dict[str, Any]) -> Message | None:
     """Return links for the accounts that a username or a verified address names. An unknown name has none."""
+    request_id = UUID(data["request"])
     users = [user for row in db.session.execute(_select_accounts(data["login"])) if (user := lock_user(row.id))]
     links = []
     for user in users:
+        is_first = not has_links(user, request_id)
         same_mailbox = user.active and user.email and user.email == users[0].email
-        if same_mailbox and (link := create_link(user, Purpose.RESET, str(user.email))):
+        if same_mailbox and (link := create_link(user, Purpose.RESET, str(user.email), request_id)):
             links.append(f"Account: {user.username}\n{link}\n")
-            record(Event.PASSWORD_RESET_REQUESTED, subject_id=user.id)
+            if is_first:
+                record(Event.PASSWORD_RESET_REQUESTED, subject_id=user.id)
     if not links:
         return None
     text = (
@@ -50,7 +61,7 @@ def render_verification(data: dict[str, Any]) -> Message | None:
     user = lock_user(UUID(data["account"]))
     if user is None or not user.active or state_of(user).hex() != data["state"]:
         return None
-    link = create_link(user, Purpose.VERIFY, data["email"])
+    link = create_link(user, Purpose.VERIFY, data["email"], UUID(data["request"]))
     text = (
         f"Somebody entered this address for an account at {public_url()}\n\n"
         f"To confirm that it is yours, open the link within {LINK_MINUTES} minutes.\n\n{link}\n\n{IGNORE}"

@@ -49,13 +49,15 @@ def lock_user(user_id: UUID) -> User | None:
     return db.session.scalars(statement, execution_options={"populate_existing": True}).first()
 
 
-def create_link(user: User, purpose: Purpose, email: str) -> str | None:
+def create_link(user: User, purpose: Purpose, email: str, request_id: UUID) -> str | None:
     """Create a link for a locked account; None if the account or the address already has enough valid ones.
 
-    So nobody can flood a mailbox, and whoever owns it has a valid link whenever a mail is left out.
+    So nobody can flood a mailbox, and whoever owns it has a valid link whenever a mail is left out. Links of earlier
+    attempts to send the same mail do not count: nobody has received them.
     """
     db.session.execute(delete(MailLink).where(MailLink.expires_at < now() - timedelta(days=KEPT_DAYS)))
-    recent = select(func.count()).where(MailLink.purpose == purpose, MailLink.expires_at > now())
+    is_recent = MailLink.purpose == purpose, MailLink.expires_at > now(), MailLink.request_id != request_id
+    recent = select(func.count(MailLink.request_id.distinct())).where(*is_recent)
     lookup = lookup_of(email)
     is_same = [MailLink.user_id == user.id]
     if purpose == Purpose.VERIFY:  # of a mailbox that may belong to a stranger
@@ -66,9 +68,15 @@ def create_link(user: User, purpose: Purpose, email: str) -> str | None:
     token = secrets.token_urlsafe(TOKEN_BYTES)
     expires_at = now() + timedelta(minutes=LINK_MINUTES)
     link = MailLink(digest=_digest(token), user_id=user.id, purpose=purpose, email=email, lookup=lookup)
-    link.state, link.expires_at = state_of(user), expires_at
+    link.request_id, link.state, link.expires_at = request_id, state_of(user), expires_at
     db.session.add(link)
     return f"{public_url()}/#/{purpose}/{token}"
+
+
+def has_links(user: User, request_id: UUID) -> bool:
+    """Tell whether an earlier attempt to send a mail has created links of an account."""
+    earlier = select(MailLink.digest).where(MailLink.user_id == user.id, MailLink.request_id == request_id)
+    return db.session.execute(earlier.limit(1)).first() is not None
 
 
 def find_link(token: str, purpose: Purpose) -> Any:

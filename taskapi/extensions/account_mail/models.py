@@ -24,7 +24,10 @@ class VerifiedEmail(Model):
 
 
 class MailLink(Model):
-    """A link in a mail, by the SHA-256 of its token. It is valid while the account has the same `state`."""
+    """A link in a mail, by the SHA-256 of its token. It is valid while the account has the same `state`.
+
+    Each attempt to send a mail has its own links. `request_id` is the same for all attempts.
+    """
 
     __tablename__ = "mail_links"
 
@@ -33,6 +36,7 @@ class MailLink(Model):
     purpose: Mapped[str] = mapped_column(String(16))
     email: Mapped[str] = mapped_column(String(254))
     lookup: Mapped[str] = mapped_column(String(254), index=True, info=INTERNAL)
+    request_id: Mapped[UUID]
     state: Mapped[bytes] = mapped_column(LargeBinary(32))
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Flask
 from sqlalchemy import select
+from uuid_utils.compat import uuid7
 
 from taskapi.api import invalid, problem
 from taskapi.audit import Event, record
@@ -45,7 +46,7 @@ def require_confirmation(user: User, changes: dict[str, Any]) -> None:
 def request_reset(login: str) -> None:
     """Ask for a mail with a link. The sender looks the account up, so that all names take the same work here."""
     require_mail()
-    queue_mail("password_reset", login=login)
+    queue_mail("password_reset", login=login, request=str(uuid7()))
 
 
 def reset_password(token: str, password: str) -> None:
@@ -74,7 +75,8 @@ def request_verification(email: str) -> None:
     """Ask for a mail that confirms an address of the caller."""
     require_mail()
     user = lock_user(caller().id) or problem("token_revoked")
-    queue_mail("email_verification", user.id, account=str(user.id), email=email, state=state_of(user).hex())
+    values = {"account": str(user.id), "email": email, "state": state_of(user).hex(), "request": str(uuid7())}
+    queue_mail("email_verification", user.id, **values)
 
 
 def confirm_email(token: str) -> None:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from functools import partial
 from secrets import token_bytes
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from flask.testing import FlaskClient
 
@@ -29,7 +29,7 @@ def _verify(client: FlaskClient) -> None:
     email = {"email": "ada@example.org", "lookup": "ada@example.org"}
     with client.application.app_context():
         db.session.add(VerifiedEmail(user_id=user_id, **email))
-        link = {"digest": token_bytes(32), "purpose": "verify-email", "state": token_bytes(32)}
+        link = {"digest": token_bytes(32), "purpose": "verify-email", "state": token_bytes(32), "request_id": uuid4()}
         db.session.add(MailLink(user_id=user_id, expires_at=now() + timedelta(minutes=30), **link, **email))
         db.session.commit()
 
@@ -42,7 +42,7 @@ def _token(client: FlaskClient, purpose: Purpose) -> str:
     with client.application.app_context():
         user = lock_user(UUID(client.get("/api/v1/me").json["id"]))
         assert user
-        link = create_link(user, purpose, f"{user.username}@example.org")
+        link = create_link(user, purpose, f"{user.username}@example.org", uuid4())
         db.session.commit()
     assert link
     return link.rpartition("/")[2]

@@ -19,6 +19,7 @@ from taskapi.extensions.mail.models import OutgoingMail
 from tests.conftest import PASSWORD
 from tests.extensions.account_mail.people import NEW, PUBLIC_URL, users
 from tests.extensions.mail.sending import outbox_of, run_mail_server
+from tests.servers import free_port
 
 __all__ = ["outbox_of", "run_mail_server", "users"]  # fixtures
 
@@ -221,6 +222,21 @@ def test_mailbox_is_not_flooded(users):
     with later(minutes=LINK_MINUTES, seconds=1):
         users.client.post(RESET, json={"login": ada.username})
         assert len(users.mail_to(ada)) == MAX_LINKS + 1
+
+
+def test_mail_arrives_after_an_outage_of_the_mail_server(users):
+    """Attempts that failed are no mails: the mailbox is not flooded, and its owner has no link."""
+    ada = users.add()
+    down = users.build(f"smtp://127.0.0.1:{free_port()}", PUBLIC_URL=PUBLIC_URL)
+    users.client.post(RESET, json={"login": ada.username})
+    for minutes in (0, 1, 3, 6, 12):
+        with later(minutes=minutes):
+            assert down.send() == "1 retried"
+    with later(minutes=25):
+        [mail] = users.mail_to(ada)
+        assert users.client.post(CONFIRM, json={"token": users.token_in(mail), "new_password": NEW}).status_code == 204
+    events = [entry["event"] for entry in users.sign_in(ada, NEW).get("/api/v1/me/activity").json["items"]]
+    assert events.count("password_reset_requested") == 1
 
 
 def test_requests_are_limited_by_address(users, make_app):

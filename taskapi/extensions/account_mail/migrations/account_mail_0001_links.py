@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("purpose", sa.String(16), nullable=False),
         sa.Column("email", sa.String(254), nullable=False),
         sa.Column("lookup", sa.String(254), nullable=False),
+        sa.Column("request_id", sa.Uuid(), nullable=False),
         sa.Column("state", sa.LargeBinary(32), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
