@@ -16,7 +16,7 @@ from taskapi.database import db, reader
 from taskapi.extensions.mail.models import OutgoingMail
 from taskapi.extensions.mail.settings import mail_settings
 
-MAX_WAITING: Final = 10_000  # mails in the outbox, failed ones included
+MAX_WAITING: Final = 10_000  # mails in the outbox, without those that failed
 QUEUED = Counter("taskapi_mails_queued", "Mails that requests asked for, by kind.", ["kind"])
 
 
@@ -54,7 +54,8 @@ def queue_mail(kind: str, user_id: UUID | None = None, **data: Any) -> None:
 
 def require_space() -> None:
     """Respond 503 if too many mails wait: without a sender, requests of strangers would fill the database."""
-    rows = reader().execute(select(OutgoingMail.id).offset(MAX_WAITING - 1).limit(1))
+    waiting = select(OutgoingMail.id).where(OutgoingMail.failed_at.is_(None))
+    rows = reader().execute(waiting.offset(MAX_WAITING - 1).limit(1))
     if rows.first():
         problem("unavailable", "Too many mails are waiting to be sent.")
 

@@ -30,6 +30,7 @@ LONGEST_RETRY_SECONDS: Final = 3600
 MAX_ATTEMPTS: Final = 12  # in about 6 hours
 DELETE_ATTEMPTS: Final = 5
 KEPT_DAYS: Final = 7  # for failed mails
+MAX_FAILED: Final = 1000  # of them
 LATE_MINUTES: Final = 5  # from here on /readyz reports the outbox
 CONSOLE_SENDER: Final = "Task API <taskapi@localhost.localdomain>"
 
@@ -119,10 +120,14 @@ def _postpone(mail: Any, reason: str, *, is_final: bool) -> str:
 
 
 def _prune() -> None:
-    """Delete old mails that failed."""
-    old = OutgoingMail.failed_at < now() - timedelta(days=KEPT_DAYS)
-    if reader().execute(select(OutgoingMail.id).where(old).limit(1)).first():
-        db.session.execute(delete(OutgoingMail).where(old))
+    """Delete mails that failed: old ones, and those beyond the latest MAX_FAILED."""
+    failed = select(OutgoingMail.id, OutgoingMail.failed_at).where(OutgoingMail.failed_at.is_not(None))
+    latest_first = OutgoingMail.failed_at.desc(), OutgoingMail.id.desc()
+    surplus = reader().execute(failed.order_by(*latest_first).offset(MAX_FAILED)).all()
+    old = reader().execute(failed.where(OutgoingMail.failed_at < now() - timedelta(days=KEPT_DAYS))).all()
+    for row in {*surplus, *old}:
+        db.session.execute(delete(OutgoingMail).where(OutgoingMail.id == row.id))
+    if surplus or old:
         db.session.commit()
 
 

@@ -168,6 +168,16 @@ def test_full_outbox_accepts_no_request_until_it_is_sent(users, monkeypatch):
     assert users.client.post(RESET, json={"login": ada.username}).status_code == 202
 
 
+def test_mails_that_failed_take_no_place_in_the_outbox(users, run_mail_server, monkeypatch):
+    """Anybody can ask for mails to addresses that do not exist. They must not keep others from a new password."""
+    monkeypatch.setattr(outbox, "MAX_WAITING", 2)
+    rejecting = users.build(run_mail_server("reject").url, PUBLIC_URL=PUBLIC_URL)
+    for eve in (users.add(), users.add()):
+        users.sign_in(eve).post("/api/v1/me/email", json={"email": f"no-{eve.email}"})
+    assert rejecting.send() == "2 failed"
+    assert users.client.post(RESET, json={"login": users.add().username}).status_code == 202
+
+
 def test_response_and_statements_are_the_same_for_all_names(users):
     ada, unverified, no_address = users.add(), users.add(verified=False), users.add(email=None)
     inactive = users.add()

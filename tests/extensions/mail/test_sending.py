@@ -112,6 +112,15 @@ def test_rejected_mail_fails_at_once_and_keeps_no_data(run_mail_server, outbox_o
         assert outbox.status()["failed"] == 0
 
 
+def test_outbox_keeps_the_latest_failed_mails_only(run_mail_server, outbox_of, monkeypatch):
+    monkeypatch.setattr(service, "MAX_FAILED", 2)
+    outbox = outbox_of(run_mail_server("reject").url)
+    for _ in range(5):
+        outbox.ask()
+    outbox.send()
+    assert outbox.status()["failed"] == 2
+
+
 def test_deferred_mail_is_sent_again_later(run_mail_server, outbox_of):
     deferring = run_mail_server("defer")
     outbox = outbox_of(deferring.url)
