@@ -169,3 +169,5 @@ def send_forever(app: Flask, stop: Event) -> None:
                 send_due(stop.is_set)
         except SQLAlchemyError as error:
             app.logger.warning("the outbox cannot be used: %s", type(error).__name__)
+        except Exception:  # the thread would end, and no mail would be sent until the server is restarted
+            app.logger.exception("the sender of mail failed")

@@ -25,7 +25,9 @@ _SENDER = re.compile(r"(?P<name>[^<>@,;:\"\\\x00-\x1f\x7f]*)<(?P<address>[^<>]+)
 def is_mailable(address: str) -> bool:
     """Tell whether mail can be sent to an address: ASCII, without quotes, comments and spaces."""
     local, _, _ = address.rpartition("@")
-    return len(address) <= 254 and len(local) <= 64 and bool(_ADDRESS.fullmatch(address))
+    has_encoded_word = "=?" in address  # RFC 2047: a header cannot contain it literally
+    fits = len(address) <= 254 and len(local) <= 64
+    return fits and not has_encoded_word and bool(_ADDRESS.fullmatch(address))
 
 
 @dataclass(frozen=True)

@@ -159,6 +159,7 @@ def test_requests_of_one_user_are_limited(users):
         "ädä@example.org",
         "ada@exämple.org",
         "ada@[127.0.0.1]",
+        "=?utf-8?q?ada?=@example.org",
         f"{'a' * 65}@example.org",
     ],
 )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from threading import Event
 
+import pytest
 import sqlalchemy as sa
 from test_sending import later
 
@@ -85,14 +86,21 @@ def attempts(outbox):
         return found
 
 
-def fail(_is_stopped):
-    raise sa.exc.OperationalError("", {}, Exception())
+ERRORS = {
+    "the outbox cannot be used: OperationalError": sa.exc.OperationalError("", {}, Exception()),
+    "the sender of mail failed": RuntimeError(),
+}
 
 
-def test_sender_continues_after_an_error_of_the_database(run_mail_server, outbox_of, monkeypatch, caplog):
+@pytest.mark.parametrize("logged", ERRORS)
+def test_sender_continues_after_an_error(run_mail_server, outbox_of, monkeypatch, caplog, logged):
     outbox = outbox_of(run_mail_server().url)
     outbox.ask()
     send_due = service.send_due
+
+    def fail(_is_stopped):
+        raise ERRORS[logged]
+
     turns = iter([fail, send_due])
     stop = Event()
 
@@ -102,7 +110,7 @@ def test_sender_continues_after_an_error_of_the_database(run_mail_server, outbox
     monkeypatch.setattr(service, "POLL_SECONDS", 0)
     monkeypatch.setattr(service, "send_due", take_turn)
     service.send_forever(outbox.app, stop)
-    assert "the outbox cannot be used: OperationalError" in caplog.text
+    assert logged in caplog.text
     assert outbox.status()["waiting"] == 0
 
 
