@@ -1,12 +1,13 @@
 """Create, list and delete personal tokens, and store their last use."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from flask import current_app
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from uuid_utils.compat import uuid7
 
@@ -15,6 +16,7 @@ from taskapi.api.errors import Problem
 from taskapi.audit import Event, record
 from taskapi.config import settings_of
 from taskapi.database import db, now, reader
+from taskapi.database.sqlite import BUSY_SECONDS, DRIVER
 from taskapi.extensions.personal_tokens.models import PersonalToken
 from taskapi.extensions.personal_tokens.schemas import MAX_DAYS, PersonalTokenSettings
 from taskapi.extensions.personal_tokens.secret import HINT_LENGTH, digest_of, new_secret
@@ -112,18 +114,34 @@ def delete_tokens(token_id: UUID | None = None) -> int:
 
 
 def record_use(row: Any, moment: datetime) -> None:
-    """Store the time of the last use, at most once a minute. If the database is busy, the next request stores it."""
+    """Store the time of the last use, at most once a minute. If the database is busy, a later request stores it.
+
+    Reads must not wait for writers. So this statement uses the connection for reading, and waits for no lock.
+    """
     if row.last_used_at is not None and row.last_used_at > moment - USE_STORED:
         return
     is_old = or_(PersonalToken.last_used_at.is_(None), PersonalToken.last_used_at <= moment - USE_STORED)
-    statement = update(PersonalToken).where(PersonalToken.id == row.id, is_old).values(last_used_at=moment)
+    unlocked = select(PersonalToken.id).where(PersonalToken.id == row.id, is_old).with_for_update(skip_locked=True)
+    statement = update(PersonalToken).where(PersonalToken.id.in_(unlocked)).values(last_used_at=moment)
     with suppress(Problem), slow_requests().hold(Kind.WRITE, patience=0):
         try:
-            db.session.execute(statement, execution_options={"synchronize_session": False})
-            db.session.commit()
+            with _without_waiting(reader()) as connection:
+                connection.execute(statement)
         except SQLAlchemyError as error:
-            db.session.rollback()
             current_app.logger.warning("the use of a personal token cannot be stored: %s", error)
+
+
+@contextmanager
+def _without_waiting(connection: Connection) -> Iterator[Connection]:
+    """Let SQLite wait for no other writer. PostgreSQL has SKIP LOCKED for this."""
+    if connection.dialect.name != DRIVER:
+        yield connection
+        return
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    try:
+        yield connection
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
 
 def _record(event: Event, token_id: UUID, **details: Any) -> None:
