@@ -5,6 +5,7 @@ python -m benchmarks.import_memory --database postgresql:///name  # an empty dat
 """
 
 import argparse
+import csv
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 from benchmarks.export_memory import MIB, credentials_of, memory, post, sign_in
@@ -21,6 +23,7 @@ from tests import servers
 
 BYTES = 16 * MIB
 ROWS = 20_000
+TYPES = {"json": "application/json", "csv": "text/csv"}
 Rows = Callable[[int], dict[str, object]]
 PROSE = "Twice a week, more in summer. "
 
@@ -52,6 +55,45 @@ FILES: dict[str, tuple[Rows, int]] = {
     "refused: no task has a title": (lambda _: {"description": PROSE * 18}, ROWS),
 }
 
+TODOIST = "TYPE,CONTENT,DESCRIPTION,PRIORITY,INDENT,AUTHOR,RESPONSIBLE,DATE,DATE_LANG,TIMEZONE"
+
+
+def todoist(number: int) -> list[str]:
+    """Return a task of Todoist with everything that an import converts."""
+    title = f"Water plant number {number} @home @shelf{number % 20}" + " x" * 100 * (number % 2)
+    return ["task", title, PROSE * 17, "1", str(1 + number % 4), "Ada (1)", "", "every day", "en", "Europe/Berlin"]
+
+
+def plain(number: int) -> list[str]:
+    """Return a typical row of a German spreadsheet."""
+    return [
+        f"Pflanze {number} gie\u00dfen",
+        PROSE * 17,
+        "31.01.2030 09:00",
+        f"Zimmer {number % 50}",
+        "b\u00fcro,zuhause",
+    ]
+
+
+def csv_file(header: str, row: Callable[[int], list[str]], delimiter: str = ",", encoding: str = "utf-8") -> bytes:
+    """Return a CSV file with ROWS rows."""
+    text = StringIO(newline="")
+    text.write(header.replace(",", delimiter) + "\r\n")
+    csv.writer(text, delimiter=delimiter).writerows(map(row, range(ROWS)))
+    return text.getvalue().encode(encoding)[:BYTES]
+
+
+TABLES: dict[str, Callable[[], bytes]] = {
+    "CSV: 20,000 tasks": lambda: csv_file("title,description,due_at,project,labels", plain),
+    "CSV of Excel: `;`, Windows-1252": lambda: csv_file(
+        "Title,Description,Due At,Project,Labels", plain, ";", "cp1252"
+    ),
+    "CSV of Excel: tab, UTF-16": lambda: csv_file("title,description,due_at,project,labels", plain, "\t", "utf-16"),
+    "CSV of Todoist": lambda: csv_file(TODOIST, todoist),
+    "refused CSV: no line break": lambda: b"title\r\n" + b"x" * (BYTES - 7),
+    "refused CSV: empty rows of a million columns": lambda: b"title" + b"," * (BYTES - 5),
+}
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -66,6 +108,9 @@ def main() -> None:
         for number, (description, (row, max_rows)) in enumerate(FILES.items()):
             with servers.Server(settings, Path(folder), "--workers", "1") as server:
                 measure(server, number, description, file_of(row, max_rows))
+        for number, (description, write) in enumerate(TABLES.items(), len(FILES)):
+            with servers.Server(settings, Path(folder), "--workers", "1") as server:
+                measure(server, number, description, write(), "csv")
 
 
 def file_of(row: Rows, max_rows: int) -> bytes:
@@ -81,26 +126,27 @@ def file_of(row: Rows, max_rows: int) -> bytes:
     return b'{"tasks":[' + b",".join(rows) + b"]}"
 
 
-def measure(server: servers.Server, number: int, description: str, body: bytes) -> None:
+def measure(server: servers.Server, number: int, description: str, body: bytes, form: str = "json") -> None:
     """Import a small file a few times, then the large one, in a new worker."""
     address, (pid,) = server.address, server.workers()
     post(address, "auth/register", credentials_of(number))
     token = sign_in(address, number)
     for _ in range(3):
         post(address, "tasks/import.json", {"tasks": [prose(0)] * 10}, token)
+    send(address, body[:0], token, form)
     before = memory(pid, "VmRSS")
     Path(f"/proc/{pid}/clear_refs").write_text("5")  # reset the peak
     started = time.perf_counter()
-    status = send(address, body, token)
+    status = send(address, body, token, form)
     seconds = time.perf_counter() - started
     added, size = memory(pid, "VmHWM") - before, len(body) / MIB
     print(f"| {description} | {size:.1f} | {status} | {seconds:.1f} | {added:.1f} | {added / size:.1f} |", flush=True)
 
 
-def send(address: str, body: bytes, token: str) -> int:
+def send(address: str, body: bytes, token: str, form: str) -> int:
     """Import a file, and return the status."""
-    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-    request = urllib.request.Request(f"{address}/api/v1/tasks/import.json", body, headers)
+    headers = {"Content-Type": TYPES[form], "Authorization": f"Bearer {token}"}
+    request = urllib.request.Request(f"{address}/api/v1/tasks/import.{form}", body, headers)
     try:
         with urllib.request.urlopen(request) as response:
             return int(response.status)

@@ -22,6 +22,12 @@ def import_csv(client, text, content_type="text/csv", **query):
     return client.post(IMPORT_CSV, data=data, content_type=content_type, query_string=query)
 
 
+def counts(response):
+    """Return how many rows an import has created, without what was recognized in the file."""
+    assert response.status_code == 200, response.text
+    return {name: response.json[name] for name in ("created", "projects", "labels", "dry_run")}
+
+
 def export_csv(client):
     response = client.get(f"{EXPORT}.csv")
     assert response.status_code == 200

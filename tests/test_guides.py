@@ -25,7 +25,7 @@ GUIDES = [
 ELSEWHERE = {"docs/operations.md": "test_operations_doc.py"}  # beside what each of its commands needs
 USED = {
     "docs/jwt.md": ["admin"],
-    "docs/import_export.md": ["exports", "imports"],
+    "docs/import_export.md": ["exports", "imports", "csv_imports", "csv_applications"],
     "docs/personal_tokens.md": ["personal_tokens"],
     "docs/tutorial_mistakes.md": ["admin"],
     "docs/mail.md": ["mail", "account_mail"],

@@ -127,7 +127,7 @@ def test_imported_subtasks_get_the_project_of_their_parents(owner):
     assert {task["title"]: task["project"] for task in list_tasks(owner)} == dict.fromkeys("abc", first_given)
 
 
-@needs("imports")
+@needs("csv_imports")
 def test_imported_subtask_with_another_project_is_422(owner):
     rows = [{"title": "a", "id": "1"}, {"title": "b", "parent_id": "1", "project": "P"}]
     assert row_errors(import_tasks(owner, rows)) == {"1": {"project": SAME}}

@@ -25,6 +25,8 @@ NAMES: Final = (
     "exports",
     "imports",
     "batch",
+    "csv_imports",
+    "csv_applications",
     "changes",
     "order",
     "personal_tokens",

@@ -656,31 +656,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/tasks/import.csv": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Add the tasks of a CSV file: all of them, or none.
-         * @description Send the CSV of the export, or your own table with a column `title`, as the only file of a form. It can also be the
-         *     body itself, with the content type `text/csv`. Projects and labels that do not exist are created. Errors are listed
-         *     by row. A file has up to 16 MiB and 20,000 rows. You may run one import at a time: another one gets 429, or 409 if
-         *     it has the same `Idempotency-Key`.
-         *
-         *     Needs the permission `task:write`: editor, admin.
-         */
-        post: operations["import_tasks_csv"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/tasks/batch": {
         parameters: {
             query?: never;
@@ -699,6 +674,33 @@ export interface paths {
          *     Needs the permission `task:write`: editor, admin.
          */
         post: operations["change_tasks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/import.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add the tasks of a CSV file: all of them, or none.
+         * @description Send the CSV of the export, your own table with a column `title`, or the CSV of Todoist, TickTick, Asana, Trello or
+         *     Vikunja, as the only file of a form. It can also be the body itself, with the content type `text/csv` or
+         *     `application/vnd.ms-excel`. Projects and labels that do not exist are created. `source` is what was recognized, and
+         *     `warnings` are what an import does not keep as it is; look at them with `dry_run=true` first. Errors are listed by
+         *     row. A file has up to 16 MiB and 20,000 rows. You may run one import at a time: another one gets 429, or 409 if it
+         *     has the same `Idempotency-Key`.
+         *
+         *     Needs the permission `task:write`: editor, admin.
+         */
+        post: operations["import_tasks_csv"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1176,7 +1178,7 @@ export interface components {
          * @description The code of an error. Later versions can add codes.
          * @enum {string}
          */
-        ErrorCode: "malformed_request" | "malformed_json" | "invalid_cursor" | "token_missing" | "token_malformed" | "token_invalid" | "token_expired" | "token_revoked" | "fresh_token_required" | "invalid_refresh_token" | "invalid_credentials" | "access_undeclared" | "permission_denied" | "csrf_failed" | "registration_closed" | "https_required" | "not_found" | "method_not_allowed" | "username_taken" | "name_taken" | "project_archived" | "in_trash" | "quota_exceeded" | "response_not_stored" | "last_admin" | "version_mismatch" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_in_use" | "idempotency_key_reused" | "validation_failed" | "too_many_requests" | "headers_too_large" | "internal_error" | "signing_unavailable" | "unavailable" | "malformed_csv" | "batch_too_large" | "cursor_expired" | "mail_off" | "link_invalid";
+        ErrorCode: "malformed_request" | "malformed_json" | "invalid_cursor" | "token_missing" | "token_malformed" | "token_invalid" | "token_expired" | "token_revoked" | "fresh_token_required" | "invalid_refresh_token" | "invalid_credentials" | "access_undeclared" | "permission_denied" | "csrf_failed" | "registration_closed" | "https_required" | "not_found" | "method_not_allowed" | "username_taken" | "name_taken" | "project_archived" | "in_trash" | "quota_exceeded" | "response_not_stored" | "last_admin" | "version_mismatch" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_in_use" | "idempotency_key_reused" | "validation_failed" | "too_many_requests" | "headers_too_large" | "internal_error" | "signing_unavailable" | "unavailable" | "batch_too_large" | "malformed_csv" | "cursor_expired" | "mail_off" | "link_invalid";
         /**
          * @description A permission: a resource and an action. Later versions can add permissions.
          * @enum {string}
@@ -2069,14 +2071,6 @@ export interface components {
             labels: number;
             dry_run: boolean;
         };
-        /** @description A form with one file. */
-        Upload: {
-            /**
-             * Format: binary
-             * @description The CSV file, in UTF-8.
-             */
-            file: string;
-        };
         /** @description An operation that adds a task, as `POST /tasks` does. */
         CreateTask: {
             /**
@@ -2173,6 +2167,93 @@ export interface components {
         /** @description The results, in the order of the operations. */
         BatchResults: {
             results: components["schemas"]["TaskResult"][];
+        };
+        /**
+         * @description The character between cells.
+         * @enum {string}
+         */
+        CsvDelimiter: "comma" | "semicolon" | "tab" | "pipe";
+        /**
+         * @description The encoding of a file.
+         * @enum {string}
+         */
+        CsvEncoding: "utf-8" | "utf-16" | "windows-1250" | "windows-1251" | "windows-1252";
+        /**
+         * @description The order of day and month: `dmy` or `mdy`.
+         * @enum {string}
+         */
+        DateOrder: "dmy" | "mdy";
+        /** @description A form with one file. */
+        Upload: {
+            /**
+             * Format: binary
+             * @description The file.
+             */
+            file: string;
+        };
+        /** @description Something in a file that an import does not keep as it is. */
+        RowWarning: {
+            /**
+             * @description The row, counted as in errors; null if it concerns the whole file.
+             * @example 0
+             */
+            row: number | null;
+            /** @example The title was too long. All of it is in the description. */
+            message: string;
+        };
+        /** @description What was recognized in a file. */
+        CsvSource: {
+            /**
+             * @description The application that wrote the file, such as `todoist`; `table`: a table with the columns of this API.
+             * @example table
+             */
+            application: string;
+            delimiter: components["schemas"]["CsvDelimiter"];
+            encoding: components["schemas"]["CsvEncoding"];
+            /**
+             * @description The columns that are imported, with the field of a task that each one sets.
+             * @example {
+             *       "Title": "title",
+             *       "Due Date": "due_date"
+             *     }
+             */
+            columns: {
+                [key: string]: string;
+            };
+            /**
+             * @description The columns that are not imported.
+             * @example [
+             *       "Assignee"
+             *     ]
+             */
+            ignored_columns: string[];
+        };
+        /** @description What an import of CSV has created, or would create. */
+        ImportedTable: {
+            /**
+             * @description The number of new tasks.
+             * @example 2
+             */
+            created: number;
+            /**
+             * @description The number of new projects.
+             * @example 1
+             */
+            projects: number;
+            /**
+             * @description The number of new labels.
+             * @example 0
+             */
+            labels: number;
+            dry_run: boolean;
+            /** @description The first 100. */
+            warnings: components["schemas"]["RowWarning"][];
+            /**
+             * @description The number of all warnings.
+             * @example 1
+             */
+            warning_count: number;
+            source: components["schemas"]["CsvSource"];
         };
         /** @description A task after its last change. */
         TaskChange: {
@@ -5783,7 +5864,13 @@ export interface operations {
     };
     export_tasks_csv: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description `true` starts the file with a byte order mark, so that Excel reads it as UTF-8.
+                 * @example true
+                 */
+                bom?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -6102,105 +6189,6 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
-    import_tasks_csv: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Check the file and report what an import would create, but store nothing.
-                 * @example true
-                 */
-                dry_run?: boolean;
-            };
-            header?: {
-                /** @description A request with the same key and body within 24 hours returns the first response, and does nothing. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "file": "title,due_date,project,labels\nWater the plants,2030-06-01,Balcony,home\nCall Ada,,,\n"
-                 *     }
-                 */
-                "multipart/form-data": components["schemas"]["Upload"];
-            };
-        };
-        responses: {
-            /** @description What an import has created, or would create. */
-            200: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Cache-Control": components["headers"]["Cache-Control"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "created": 2,
-                     *       "projects": 1,
-                     *       "labels": 0,
-                     *       "dry_run": false
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Imported"];
-                };
-            };
-            /**
-             * @description - [`malformed_csv`](/problems/malformed_csv): The body is not valid CSV.
-             *     - [`malformed_json`](/problems/malformed_json): The body is not valid JSON.
-             *     - [`malformed_request`](/problems/malformed_request): The request is malformed.
-             */
-            400: components["responses"]["BadRequest"];
-            /**
-             * @description - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
-             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
-             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
-             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
-             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
-             */
-            401: components["responses"]["Unauthorized"];
-            /**
-             * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
-             *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
-             */
-            403: components["responses"]["Forbidden"];
-            /**
-             * @description - [`idempotency_key_in_use`](/problems/idempotency_key_in_use): The first request with this Idempotency-Key is still running.
-             *     - [`project_archived`](/problems/project_archived): The project is archived.
-             *     - [`quota_exceeded`](/problems/quota_exceeded): You have reached a quota.
-             *     - [`response_not_stored`](/problems/response_not_stored): This request was processed before, and its response is no longer stored.
-             */
-            409: components["responses"]["Conflict"];
-            /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
-            413: components["responses"]["RequestEntityTooLarge"];
-            /** @description - [`unsupported_media_type`](/problems/unsupported_media_type): The body must be JSON. */
-            415: components["responses"]["UnsupportedMediaType"];
-            /**
-             * @description - [`idempotency_key_reused`](/problems/idempotency_key_reused): This Idempotency-Key was used for another request.
-             *     - [`validation_failed`](/problems/validation_failed): The request has invalid values.
-             */
-            422: components["responses"]["UnprocessableEntity"];
-            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
-            429: components["responses"]["TooManyRequests"];
-            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
-            503: components["responses"]["ServiceUnavailable"];
-            /**
-             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
-             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
-             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
-             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
-             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
-             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
-             */
-            default: components["responses"]["Error"];
-        };
-    };
     change_tasks: {
         parameters: {
             query?: never;
@@ -6263,6 +6251,144 @@ export interface operations {
             409: components["responses"]["Conflict"];
             /** @description - [`version_mismatch`](/problems/version_mismatch): The resource has changed since you read it. */
             412: components["responses"]["TaskVersionMismatch"];
+            /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
+            413: components["responses"]["RequestEntityTooLarge"];
+            /** @description - [`unsupported_media_type`](/problems/unsupported_media_type): The body must be JSON. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /**
+             * @description - [`idempotency_key_reused`](/problems/idempotency_key_reused): This Idempotency-Key was used for another request.
+             *     - [`validation_failed`](/problems/validation_failed): The request has invalid values.
+             */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    import_tasks_csv: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Check the file and report what an import would create, but store nothing.
+                 * @example true
+                 */
+                dry_run?: boolean;
+                /**
+                 * @description The default is the line `sep=` of the file, or the one that fits the header.
+                 * @example comma
+                 */
+                delimiter?: components["schemas"]["CsvDelimiter"];
+                /**
+                 * @description The encoding of a file without byte order mark, which UTF-16 needs. The default is UTF-8, or Windows-1252 with a warning if the file is not UTF-8.
+                 * @example utf-8
+                 */
+                encoding?: components["schemas"]["CsvEncoding"];
+                /**
+                 * @description How to read dates such as `1/2/2030`. Without it, a date that may be in January or in February is rejected. `31.1.2030` and `2030-01-31` do not need it.
+                 * @example dmy
+                 */
+                date_order?: components["schemas"]["DateOrder"];
+                /**
+                 * @description Ignore unknown columns of a table. Without it, they are errors.
+                 * @example true
+                 */
+                ignore_unknown?: boolean;
+            };
+            header?: {
+                /** @description A request with the same key and body within 24 hours returns the first response, and does nothing. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "file": "title,due_date,project,labels\nWater the plants,2030-06-01,Balcony,home\nCall Ada,,,\n"
+                 *     }
+                 */
+                "multipart/form-data": components["schemas"]["Upload"];
+            };
+        };
+        responses: {
+            /** @description What an import of CSV has created, or would create. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created": 2,
+                     *       "projects": 1,
+                     *       "labels": 0,
+                     *       "dry_run": false,
+                     *       "warnings": [
+                     *         {
+                     *           "row": 0,
+                     *           "message": "The title was too long. All of it is in the description."
+                     *         }
+                     *       ],
+                     *       "warning_count": 1,
+                     *       "source": {
+                     *         "application": "table",
+                     *         "delimiter": "comma",
+                     *         "encoding": "utf-8",
+                     *         "columns": {
+                     *           "Title": "title",
+                     *           "Due Date": "due_date"
+                     *         },
+                     *         "ignored_columns": [
+                     *           "Assignee"
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ImportedTable"];
+                };
+            };
+            /**
+             * @description - [`malformed_csv`](/problems/malformed_csv): The body is not valid CSV.
+             *     - [`malformed_json`](/problems/malformed_json): The body is not valid JSON.
+             *     - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             */
+            400: components["responses"]["BadRequest"];
+            /**
+             * @description - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
+             *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             */
+            403: components["responses"]["Forbidden"];
+            /**
+             * @description - [`idempotency_key_in_use`](/problems/idempotency_key_in_use): The first request with this Idempotency-Key is still running.
+             *     - [`project_archived`](/problems/project_archived): The project is archived.
+             *     - [`quota_exceeded`](/problems/quota_exceeded): You have reached a quota.
+             *     - [`response_not_stored`](/problems/response_not_stored): This request was processed before, and its response is no longer stored.
+             */
+            409: components["responses"]["Conflict"];
             /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
             413: components["responses"]["RequestEntityTooLarge"];
             /** @description - [`unsupported_media_type`](/problems/unsupported_media_type): The body must be JSON. */
@@ -7937,6 +8063,6 @@ export const idempotentPaths: ReadonlySet<string> = new Set([
   "/api/v1/projects",
   "/api/v1/labels",
   "/api/v1/tasks/import.json",
-  "/api/v1/tasks/import.csv",
-  "/api/v1/tasks/batch"
+  "/api/v1/tasks/batch",
+  "/api/v1/tasks/import.csv"
 ]);

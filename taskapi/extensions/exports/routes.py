@@ -1,5 +1,6 @@
 """The routes /tasks/export.* and /me/export."""
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,13 @@ from taskapi.audit import Event, record
 from taskapi.database import db
 from taskapi.extensions.exports import account
 from taskapi.extensions.exports.downloads import download
-from taskapi.extensions.exports.schemas import CALENDAR_EXAMPLE, CSV_EXAMPLE, ExportedFileSchema, ExportSchema
+from taskapi.extensions.exports.schemas import (
+    CALENDAR_EXAMPLE,
+    CSV_EXAMPLE,
+    CsvExportQuerySchema,
+    ExportedFileSchema,
+    ExportSchema,
+)
 from taskapi.extensions.exports.tasks import FORMATS, count_tasks, export
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
@@ -37,16 +44,17 @@ def export_tasks_json() -> Response:
 
 
 @blp.get("/export.csv")
+@blp.arguments(CsvExportQuerySchema, location="query")
 @blp.doc(responses={200: {"description": "A table of tasks.", "content": CSV}})
 @blp.response(200, headers=("Content-Disposition",), errors=("quota_exceeded",))
 @requires(Permission.TASK_READ)
-def export_tasks_csv() -> Response:
+def export_tasks_csv(query: dict[str, Any]) -> Response:
     """Export your tasks as CSV, without the trash.
 
     `POST /tasks/import.csv` accepts the file. Of projects and labels it contains only the names. An apostrophe precedes
     text that a spreadsheet would treat as a formula.
     """
-    return _export("csv")
+    return _export("csv", BOM_UTF8 if "bom" in query else b"")
 
 
 @blp.get("/export.ics")
@@ -58,15 +66,16 @@ def export_tasks_ics() -> Response:
     return _export("ics")
 
 
-def _export(file_format: str) -> Response:
+def _export(file_format: str, start: bytes = b"") -> Response:
     content_type = FORMATS[file_format].content_type
-    return download(caller().id, f"tasks.{file_format}", content_type, _recorded_export(file_format))
+    return download(caller().id, f"tasks.{file_format}", content_type, _recorded_export(file_format, start))
 
 
-def _recorded_export(file_format: str) -> Iterator[bytes]:
-    """Record an export, then yield its pieces."""
+def _recorded_export(file_format: str, start: bytes) -> Iterator[bytes]:
+    """Record an export, then yield its pieces, after `start`."""
     record(Event.EXPORTED, actor_id=caller().id, subject_id=caller().id, tasks=count_tasks(), format=file_format)
     db.session.commit()
+    yield start
     yield from export(file_format)
 
 

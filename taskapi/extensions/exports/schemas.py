@@ -2,7 +2,7 @@
 
 from marshmallow import INCLUDE, Schema, fields
 
-from taskapi.api.fields import Instant
+from taskapi.api.fields import Instant, Switch
 from taskapi.api.openapi_examples import MOMENT, TASK_ID
 from taskapi.audit.schemas import AuditEntrySchema
 from taskapi.labels.schemas import LabelSchema
@@ -40,6 +40,14 @@ class ExportedFileSchema(Schema):
     projects = fields.List(fields.Nested(ExportedProjectSchema))
     labels = fields.List(fields.Nested(ExportedLabelSchema))
     tasks = fields.List(fields.Nested(ExportedTaskSchema))
+
+
+class CsvExportQuerySchema(Schema):
+    """The option of an export as CSV."""
+
+    bom = Switch(
+        metadata={"description": "`true` starts the file with a byte order mark, so that Excel reads it as UTF-8."}
+    )
 
 
 class ExportSchema(Schema):

@@ -1,17 +1,6 @@
-"""Imports: users add the tasks of a JSON or CSV file."""
+"""Imports: users add the tasks of a JSON file. Other extensions import other formats."""
 
-from taskapi.api.error_catalogue import Entry
 from taskapi.extensions import Extension
 from taskapi.extensions.imports.routes import blp
 
-EXTENSION = Extension(
-    name="imports",
-    blueprints=(blp,),
-    errors={
-        "malformed_csv": Entry(
-            400,
-            "The body is not valid CSV.",
-            "Send UTF-8 with a header row and commas between cells. Quote a cell with commas, quotes or line breaks.",
-        ),
-    },
-)
+EXTENSION = Extension(name="imports", blueprints=(blp,))

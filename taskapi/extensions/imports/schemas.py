@@ -73,7 +73,7 @@ class TaskFileSchema(BodySchema):
 class UploadSchema(BodySchema):
     """A form with one file."""
 
-    file = fields.String(required=True, metadata={"format": "binary", "description": "The CSV file, in UTF-8."})
+    file = fields.String(required=True, metadata={"format": "binary", "description": "The file."})
 
 
 class ImportQuerySchema(Schema):
@@ -82,6 +82,16 @@ class ImportQuerySchema(Schema):
     dry_run = Switch(
         metadata={"description": "Check the file and report what an import would create, but store nothing."}
     )
+
+
+class RowWarningSchema(Schema):
+    """Something in a file that an import does not keep as it is."""
+
+    row = fields.Integer(
+        allow_none=True,
+        metadata={"description": "The row, counted as in errors; null if it concerns the whole file.", "example": 0},
+    )
+    message = fields.String(metadata={"example": "The title was too long. All of it is in the description."})
 
 
 class ImportedSchema(Schema):
@@ -93,6 +103,13 @@ class ImportedSchema(Schema):
     dry_run = fields.Boolean()
 
 
+class ImportedWithWarningsSchema(ImportedSchema):
+    """What an import has created, or would create, and the warnings. Subclasses add `source`."""
+
+    warnings = fields.List(fields.Nested(RowWarningSchema), metadata={"description": "The first 100."})
+    warning_count = fields.Integer(metadata={"description": "The number of all warnings.", "example": 1})
+
+
 FILE_TASK = FileTaskSchema()
 ROW_SCHEMAS: dict[str, Schema] = {"tasks": FILE_TASK, "projects": NEW_PROJECT, "labels": NEW_LABEL}
 JSON_EXAMPLE = {
@@ -102,4 +119,3 @@ JSON_EXAMPLE = {
         {"title": "Fill the can", "parent_id": "1"},
     ],
 }
-CSV_EXAMPLE = "title,due_date,project,labels\nWater the plants,2030-06-01,Balcony,home\nCall Ada,,,\n"

@@ -23,6 +23,16 @@ def test_csv_export_has_a_header(owner):
     assert response.text.replace("\r\n", "").count("\r") == 0
 
 
+def test_csv_export_starts_with_a_byte_order_mark_on_request(owner):
+    add_examples(owner)
+    plain = owner.get(f"{EXPORT}.csv").data
+    marked = owner.get(f"{EXPORT}.csv?bom=true")
+    assert marked.data == b"\xef\xbb\xbf" + plain
+    assert marked.headers["Content-Type"] == "text/csv; charset=utf-8; header=present"
+    assert owner.get(f"{EXPORT}.csv?bom=false").data == plain
+    assert owner.get(f"{EXPORT}.json?bom=true").status_code == 422
+
+
 @pytest.mark.parametrize("start", [*DANGEROUS])
 def test_csv_cell_does_not_begin_a_formula(owner, start):
     row = {"title": "Task", "description": f"{start}cmd|'/c calc'!A1"}

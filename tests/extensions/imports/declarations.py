@@ -4,5 +4,4 @@ from tests.surface import WRITERS
 
 MATRIX = {
     "POST /api/v1/tasks/import.json": WRITERS,
-    "POST /api/v1/tasks/import.csv": WRITERS,
 }

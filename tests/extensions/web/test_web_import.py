@@ -39,7 +39,7 @@ def choose(page, name, content):
 
 
 @pytest.mark.slow
-@needs("imports")
+@needs("csv_imports")
 def test_csv_is_imported_after_a_confirmation(user, visit):
     page = visit("account")
     choose(page, "My tasks.CSV", TABLE)
@@ -55,7 +55,7 @@ def test_csv_is_imported_after_a_confirmation(user, visit):
 
 
 @pytest.mark.slow
-@needs("imports")
+@needs("csv_imports")
 def test_errors_are_shown_by_row(user, visit):
     page = visit("account")
     choose(page, "tasks.csv", WRONG)
@@ -72,7 +72,7 @@ def test_errors_are_shown_by_row(user, visit):
     expect(dialog.get_by_role("listitem").filter(has_text="Label 1")).to_contain_text("name: Missing data")
     page.keyboard.press("Escape")
     for name, content, text in (
-        ("tasks.csv", "name\nCall\n", "“name”Unknown field."),
+        ("tasks.csv", "name\nCall\n", "“name”Unknown field. The delimiter is the comma."),
         ("tasks.csv", 'title\n"Call', "The body is not CSV"),
         ("tasks.json", "{", "The body is not valid JSON."),
     ):
@@ -83,6 +83,51 @@ def test_errors_are_shown_by_row(user, visit):
     choose(page, "tasks.txt", TABLE)
     expect(page.get_by_role("status").filter(has_text="Choose a file that ends with .csv or .json.")).to_be_visible()
     assert user.get(TASKS).json["items"] == []
+
+
+@pytest.mark.slow
+@needs("csv_imports")
+def test_warnings_and_the_recognized_source_are_shown(user, visit):
+    page = visit("account")
+    choose(page, "tasks.csv", TABLE)
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Read as a table, separated by comma.")
+    expect(dialog.get_by_role("list", name="Warnings")).to_have_count(0)
+    dialog.get_by_role("button", name="Cancel").click()
+    choose(page, "tasks.csv", "Title;Team\n" + "x" * 201 + ";A\n")
+    dialog = page.get_by_role("dialog", name="“tasks.csv” cannot be imported")
+    expect(dialog.get_by_role("listitem")).to_have_text("“Team”Unknown field. The delimiter is the semicolon.")
+    dialog.get_by_role("button", name="Ignore unknown columns").click()
+    dialog = page.get_by_role("dialog", name="Import “tasks.csv”?")
+    expect(dialog).to_contain_text("Read as a table, separated by semicolon.")
+    expect(dialog).to_contain_text("Columns that are not imported: Team.")
+    warnings = dialog.get_by_role("list", name="Warnings").get_by_role("listitem")
+    expect(warnings).to_have_text("Row 2The title was longer than 200 characters. All of it is in the description.")
+    dialog.get_by_role("button", name="Import").click()
+    expect(page.get_by_role("status").filter(has_text="Imported 1 task. 1 warning.")).to_be_visible()
+    assert [len(task["title"]) for task in user.get(TASKS).json["items"]] == [200]
+
+
+@pytest.mark.slow
+@needs("csv_imports")
+def test_order_of_day_and_month_is_asked(user, visit):
+    page = visit("account")
+    choose(page, "tasks.csv", "title,due_date\nCall,1/2/2030\n")
+    dialog = page.get_by_role("dialog", name="“tasks.csv” cannot be imported")
+    dialog.get_by_role("button", name="Month first (1/31/2030)").click()
+    page.get_by_role("dialog", name="Import “tasks.csv”?").get_by_role("button", name="Import").click()
+    expect(page.get_by_role("status").filter(has_text="Imported 1 task.")).to_be_visible()
+    assert [task["due_date"] for task in user.get(TASKS).json["items"]] == ["2030-01-02"]
+
+
+@pytest.mark.slow
+@needs("csv_applications")
+def test_application_of_a_file_is_shown(user, visit):
+    page = visit("account")
+    choose(page, "Work.csv", "TYPE,CONTENT,PRIORITY,INDENT,AUTHOR,DATE\ntask,Call Ada @home,1,1,Ben,every monday\n")
+    dialog = page.get_by_role("dialog", name="Import “Work.csv”?")
+    expect(dialog).to_contain_text("Read as a file of Todoist, separated by comma.")
+    expect(dialog.get_by_role("list", name="Warnings")).to_contain_text("Due 'every monday' is in the description")
 
 
 @pytest.mark.slow

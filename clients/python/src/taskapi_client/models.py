@@ -33,6 +33,10 @@ __all__ = [
     "Change",
     "Changes",
     "CreateTask",
+    "CsvDelimiter",
+    "CsvEncoding",
+    "CsvSource",
+    "DateOrder",
     "DeleteTask",
     "Email",
     "EmailChange",
@@ -45,6 +49,7 @@ __all__ = [
     "ExportedTask",
     "FileTask",
     "Imported",
+    "ImportedTable",
     "Label",
     "LabelChange",
     "LabelCreate",
@@ -65,6 +70,7 @@ __all__ = [
     "Repeat",
     "Role",
     "RoleCounts",
+    "RowWarning",
     "Session",
     "Stats",
     "SubtaskCounts",
@@ -132,8 +138,8 @@ ErrorCode = Literal[
     "internal_error",
     "signing_unavailable",
     "unavailable",
-    "malformed_csv",
     "batch_too_large",
+    "malformed_csv",
     "cursor_expired",
     "mail_off",
     "link_invalid",
@@ -169,6 +175,12 @@ TaskStatus = Literal["todo", "in_progress", "done", "cancelled"]
 TaskPriority = Literal["none", "low", "medium", "high", "urgent"]
 
 TaskPart = Literal["project", "parent", "labels", "due"]
+
+CsvDelimiter = Literal["comma", "semicolon", "tab", "pipe"]
+
+CsvEncoding = Literal["utf-8", "utf-16", "windows-1250", "windows-1251", "windows-1252"]
+
+DateOrder = Literal["dmy", "mdy"]
 
 TokenPermission = Literal["account:read", "task:read", "task:write", "user:read", "audit:read"]
 
@@ -650,6 +662,44 @@ class BatchResults(Model, frozen=True):
     """The results, in the order of the operations."""
 
     results: list[TaskResult]
+
+
+class RowWarning(Model, frozen=True):
+    """Something in a file that an import does not keep as it is."""
+
+    row: int | None
+    """The row, counted as in errors; null if it concerns the whole file."""
+    message: str
+
+
+class CsvSource(Model, frozen=True):
+    """What was recognized in a file."""
+
+    application: str
+    """The application that wrote the file, such as `todoist`; `table`: a table with the columns of this API."""
+    delimiter: SkipValidation[CsvDelimiter]
+    encoding: SkipValidation[CsvEncoding]
+    columns: dict[str, str]
+    """The columns that are imported, with the field of a task that each one sets."""
+    ignored_columns: list[str]
+    """The columns that are not imported."""
+
+
+class ImportedTable(Model, frozen=True):
+    """What an import of CSV has created, or would create."""
+
+    created: int
+    """The number of new tasks."""
+    projects: int
+    """The number of new projects."""
+    labels: int
+    """The number of new labels."""
+    dry_run: bool
+    warnings: list[RowWarning]
+    """The first 100."""
+    warning_count: int
+    """The number of all warnings."""
+    source: CsvSource
 
 
 class TaskChange(Model, frozen=True):

@@ -18,12 +18,16 @@ from taskapi_client.models import (
     Batch,
     BatchResults,
     Changes,
+    CsvDelimiter,
+    CsvEncoding,
+    DateOrder,
     Email,
     EmailChange,
     EmailConfirm,
     Export,
     ExportedFile,
     Imported,
+    ImportedTable,
     Label,
     LabelCreate,
     LabelPatch,
@@ -324,9 +328,12 @@ class TasksApi:
         """Export your tasks, projects and labels as JSON, without the trash."""
         return self._send(Call("GET", "/api/v1/tasks/export.json", ExportedFile.model_validate_json))
 
-    def export_csv(self) -> str:
-        """Export your tasks as CSV, without the trash."""
-        return self._send(Call("GET", "/api/v1/tasks/export.csv", text))
+    def export_csv(self, *, bom: bool | None = None) -> str:
+        """Export your tasks as CSV, without the trash.
+
+        `bom`: `true` starts the file with a byte order mark, so that Excel reads it as UTF-8.
+        """
+        return self._send(Call("GET", "/api/v1/tasks/export.csv", text, query={"bom": bom}))
 
     def export_ics(self) -> str:
         """Export your tasks as iCalendar to-dos, without the trash and without projects."""
@@ -350,25 +357,6 @@ class TasksApi:
             )
         )
 
-    def import_csv(
-        self, content: str | bytes, /, *, dry_run: bool | None = None, idempotency_key: str | None = None
-    ) -> Imported:
-        """Add the tasks of a CSV file: all of them, or none.
-
-        `dry_run`: Check the file and report what an import would create, but store nothing.
-        """
-        return self._send(
-            Call(
-                "POST",
-                "/api/v1/tasks/import.csv",
-                Imported.model_validate_json,
-                query={"dry_run": dry_run},
-                body=content,
-                media_type="text/csv",
-                idempotency_key=idempotency_key or new_key(),
-            )
-        )
-
     def batch(self, *, idempotency_key: str | None = None, **body: Unpack[Batch]) -> BatchResults:
         """Create, update and delete up to 100 tasks: all of them, or none."""
         return self._send(
@@ -379,6 +367,50 @@ class TasksApi:
                 body=body,
                 idempotency_key=idempotency_key or new_key(),
                 parse_current=Task.model_validate,
+            )
+        )
+
+    def import_csv(
+        self,
+        content: str | bytes,
+        /,
+        *,
+        dry_run: bool | None = None,
+        delimiter: CsvDelimiter | None = None,
+        encoding: CsvEncoding | None = None,
+        date_order: DateOrder | None = None,
+        ignore_unknown: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> ImportedTable:
+        """Add the tasks of a CSV file: all of them, or none.
+
+        `dry_run`: Check the file and report what an import would create, but store nothing.
+
+        `delimiter`: The default is the line `sep=` of the file, or the one that fits the header.
+
+        `encoding`: The encoding of a file without byte order mark, which UTF-16 needs. The default is UTF-8, or
+        Windows-1252 with a warning if the file is not UTF-8.
+
+        `date_order`: How to read dates such as `1/2/2030`. Without it, a date that may be in January or in February
+        is rejected. `31.1.2030` and `2030-01-31` do not need it.
+
+        `ignore_unknown`: Ignore unknown columns of a table. Without it, they are errors.
+        """
+        return self._send(
+            Call(
+                "POST",
+                "/api/v1/tasks/import.csv",
+                ImportedTable.model_validate_json,
+                query={
+                    "dry_run": dry_run,
+                    "delimiter": delimiter,
+                    "encoding": encoding,
+                    "date_order": date_order,
+                    "ignore_unknown": ignore_unknown,
+                },
+                body=content,
+                media_type="text/csv",
+                idempotency_key=idempotency_key or new_key(),
             )
         )
 

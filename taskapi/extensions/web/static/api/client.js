@@ -55,10 +55,10 @@ export const tasks = {
   remove: (id, query, version) => requestData("DELETE", `/tasks/${id}`, { query, headers: ifMatch(version) }),
   restore: (id) => requestData("POST", `/tasks/${id}/restore`),
   move: (id, place) => requestData("POST", `/tasks/${id}/move`, { body: place }),
-  importFile: (form, file, { dryRun = false, key = null }) =>
+  importFile: (form, file, { dryRun = false, key = null, options = {} }) =>
     requestData("POST", `/tasks/import.${form}`, {
       file,
-      query: { dry_run: dryRun ? "true" : null },
+      query: { dry_run: dryRun ? "true" : null, ...options },
       headers: { "Content-Type": IMPORT_TYPES[form], ...(key && { "Idempotency-Key": key }) },
     }),
   batch: async (operations) => (await requestData("POST", "/tasks/batch", { body: { operations } })).results,

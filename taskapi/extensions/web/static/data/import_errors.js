@@ -1,4 +1,4 @@
-/** The errors of an import, by row. */
+/** The errors and warnings of an import, by row. */
 
 const NAMES = { projects: "Project", labels: "Label" };
 const HEADER_ROWS = 1;
@@ -10,8 +10,7 @@ const HEADER_ROWS = 1;
 export function errorsByRow(problem, form) {
   return Object.entries(problem.errors?.[form] ?? {}).flatMap(([key, errors]) => {
     if (/^\d+$/u.test(key)) {
-      const place = form === "csv" ? `Row ${Number(key) + 1 + HEADER_ROWS}` : `Task ${Number(key) + 1}`;
-      return [{ place, messages: flatten(errors) }];
+      return [{ place: placeOf(Number(key), form), messages: flatten(errors) }];
     }
     if (!NAMES[key] || Array.isArray(errors)) return [{ place: `“${key}”`, messages: flatten(errors) }];
     return Object.entries(errors).map(([index, each]) => ({
@@ -19,6 +18,18 @@ export function errorsByRow(problem, form) {
       messages: flatten(each),
     }));
   });
+}
+
+/** Return the warnings of an import, in the same form. */
+export function warningsByRow(imported, form) {
+  return (imported.warnings ?? []).map(({ row, message }) => ({
+    place: row === null ? "File" : placeOf(row, form),
+    messages: [message],
+  }));
+}
+
+function placeOf(index, form) {
+  return form === "csv" ? `Row ${index + 1 + HEADER_ROWS}` : `Task ${index + 1}`;
 }
 
 /** Return the messages of nested errors, each with the name of its field. */

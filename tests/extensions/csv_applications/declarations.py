@@ -1,0 +1,1 @@
+"""No routes: this extension adds formats to another one."""
