@@ -23,9 +23,11 @@ VARIABLES = {  # the values of the examples that the collection replaces by vari
 # The query parameters that are enabled
 ENABLED = {(f"import_tasks_{form}", "dry_run"): "true" for form in ("json", "csv")}
 ENDING = {"logout", "end_session", "delete_account"}  # operations that end the current session
-# The status of operations that need a mail server, or a link from a mail, without it
-NEEDS_MAIL = {
+# The status of operations that need a mail server, a link from a mail, or a second factor, without it
+WITHOUT = {
     "request_password_reset": 409, "change_email": 409, "confirm_password_reset": 410, "confirm_email": 410,
+    "start_second_factor": 409, "confirm_second_factor": 409, "renew_recovery_codes": 409,
+    "disable_second_factor": 409, "sign_in_with_code": 401,
 }  # fmt: skip
 
 
@@ -136,14 +138,15 @@ def _with_variables(value: Any) -> str:
 
 def _tests(document: dict[str, Any], operation: Operation, status: str, response: dict[str, Any]) -> str:
     """Return the script that tests a response and sets variables from it."""
-    if also := NEEDS_MAIL.get(operation.id):
+    if also := WITHOUT.get(operation.id):
         lines = [f'pm.test("{status} or {also}", () => pm.expect(pm.response.code).to.be.oneOf([{status}, {also}]));']
     else:
         lines = [f'pm.test("{status} {HTTPStatus(int(status)).phrase}", () => pm.response.to.have.status({status}));']
     if content := response.get("content", {}).get(JSON):
         schema = _shape(document, content["schema"], next(iter(_examples(content).values())))
         name = content["schema"]["$ref"].rsplit("/", 1)[1]
-        lines.append(f'pm.test("{name}", () => pm.response.to.have.jsonSchema({json.dumps(schema)}));')
+        test = f'pm.test("{name}", () => pm.response.to.have.jsonSchema({json.dumps(schema)}));'
+        lines.append(f"if (pm.response.code === {status}) {test}" if operation.id in WITHOUT else test)
     kept = next((path for path in document["paths"] if path.startswith(f"{operation.path}/{{")), None)
     if status == "201" and kept:
         name = kept.rsplit("{", 1)[1].removesuffix("}")

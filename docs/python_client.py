@@ -73,6 +73,9 @@ PLACES = {
     "list_personal_tokens": "tokens.list",
     "delete_personal_token": "tokens.delete",
     "delete_personal_tokens": "tokens.delete_all",
+    "show_second_factor": "second_factor.get",
+    "start_second_factor": "second_factor.start",
+    "renew_recovery_codes": "second_factor.renew_recovery_codes",
     "change_tasks": "tasks.batch",
     "show_summary": "tasks.summary",
     "list_users": "users.list",
@@ -85,7 +88,10 @@ PLACES = {
     "show_stats": "admin.stats",
 }
 # Written by hand, because they change the tokens of the client
-BY_HAND = {"login", "logout", "refresh", "verify_password", "change_password", "end_sessions"}
+BY_HAND = {
+    "login", "logout", "refresh", "verify_password", "change_password", "end_sessions", "sign_in_with_code",
+    "confirm_second_factor", "disable_second_factor",
+}  # fmt: skip
 UPDATE = "With the {0} itself, nothing is saved if the {0} has changed since you read it: `VersionMismatch`."
 # How asynchronous code becomes synchronous
 SYNCHRONOUS = {
@@ -252,13 +258,13 @@ def _resources(operations: list[Operation]) -> Iterator[str]:
     yield RESOURCES.replace("{names}", ", ".join(sorted({*names, "Page"})))
     resources = dict.fromkeys(operation.resource for operation in operations)
     for resource in resources:
-        yield f'class Async{resource.title()}Api:\n    """The methods of `api.{resource}`."""'
+        yield f'class Async{resource.title().replace("_", "")}Api:\n    """The methods of `api.{resource}`."""'
         yield "    def __init__(self, send: AsyncSend) -> None:\n        self._send = send"
         yield from (operation.code() for operation in operations if operation.resource == resource)
     yield 'class AsyncResources:\n    """The resources of the API."""'
     yield "    @abstractmethod\n    async def _send(self, call: Call[T], /) -> T: ..."
     for resource in resources:
-        name = f"Async{resource.title()}Api"
+        name = f"Async{resource.title().replace('_', '')}Api"
         yield (
             f"    @cached_property\n    def {resource}(self) -> {name}:\n"
             f'        """The methods of this resource."""\n        return {name}(self._send)'

@@ -88,6 +88,7 @@ def make_world(app, signed_in):
             cast.REFRESH_TOKEN: elsewhere["refresh_token"],
             f'"{cast.USERNAME}"': f'"{uuid4().hex if operation["operationId"] == "register" else admin.username}"',
             f'"{cast.GUEST}"': f'"{uuid4().hex}"',
+            **declared("PREPARED").get(operation["operationId"], lambda _: {})(admin),
         }
 
     return make

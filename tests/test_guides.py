@@ -21,6 +21,7 @@ GUIDES = [
     "docs/tutorial_mistakes.md",
     "docs/jwt_or_sessions.md",
     "docs/mail.md",
+    "docs/second_factor.md",
 ]
 ELSEWHERE = {"docs/operations.md": "test_operations_doc.py"}  # beside what each of its commands needs
 USED = {
@@ -29,12 +30,15 @@ USED = {
     "docs/personal_tokens.md": ["personal_tokens"],
     "docs/tutorial_mistakes.md": ["admin"],
     "docs/mail.md": ["mail", "account_mail"],
+    "docs/second_factor.md": ["second_factor"],
 }  # extensions
 NEEDS_NO_SERVER = "docs/keys.md"
 # A reader takes more than a minute for a page
 SERVER = {"TASKAPI_BCRYPT_ROUNDS": "4", "TASKAPI_RATELIMIT_LOGIN": "100/minute"}
 if "mail" in NAMES:
     SERVER["TASKAPI_MAIL_URL"] = "console:"
+if "second_factor" in NAMES:
+    SERVER["TASKAPI_SECOND_FACTOR_KEYS"] = "EJnJ0oL5n3mK2bq0m0yJw7dGk4uJ3cQ0m1n8o2Xv5hE="
 # The words that a page explains where it first uses them, and a part of the explanation
 WORDS = {
     "HMAC": "hash-based message authentication code",

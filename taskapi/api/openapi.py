@@ -48,7 +48,7 @@ error. Errors must not be stored (`no-store`). A resource of another user return
 
 SAFE = {"get", "head"}
 TOKEN_ERRORS = ("token_missing", "token_malformed", "token_invalid", "token_expired", "token_revoked")
-ACCESS_ERRORS = (*TOKEN_ERRORS, "permission_denied", "too_many_requests", "unavailable")
+ACCESS_ERRORS = [*TOKEN_ERRORS, "permission_denied", "too_many_requests", "unavailable"]  # extensions add theirs
 BODY_ERRORS = ("malformed_request", "malformed_json", "body_too_large", "unsupported_media_type")
 IDEMPOTENCY_ERRORS = ("malformed_request", "idempotency_key_reused", "response_not_stored", "quota_exceeded")
 COMMON_ERRORS = (

@@ -122,6 +122,9 @@ class ProblemSchema(Schema):
     permission = PermissionChoice(
         metadata={"sometimes": True, "description": "With `permission_denied`: the permission that your role lacks."}
     )
+    challenge = fields.String(
+        metadata={"sometimes": True, "description": "With `second_factor_required`: what the second step needs."}
+    )
     down = fields.List(
         fields.String(), metadata={"sometimes": True, "description": "With `/readyz`: the services that are down."}
     )

@@ -37,6 +37,10 @@ class Event(StrEnum):
     ACCESS_REFUSED = auto()
     TOKEN_CREATED = auto()
     TOKEN_DELETED = auto()
+    SECOND_FACTOR_ENABLED = auto()
+    SECOND_FACTOR_DISABLED = auto()
+    RECOVERY_CODES_CREATED = auto()
+    RECOVERY_CODE_USED = auto()
 
 
 class AuditEntry(Model):

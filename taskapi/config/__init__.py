@@ -33,7 +33,7 @@ class SettingsError(click.ClickException):
     exit_code = 78  # EX_CONFIG of sysexits.h: a service manager need not restart the service
 
 
-class _List(fields.Field[tuple[str, ...]]):
+class Words(fields.Field[tuple[str, ...]]):
     """A comma-separated list."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> tuple[str, ...]:
@@ -243,12 +243,12 @@ class Settings:
         (),
         "Other origins whose pages may use the API, exactly as browsers send them: `https://app.example.org`, "
         "`capacitor://localhost`, `http://[::1]:5173`.",
-        _List(validate=_check_origins),
+        Words(validate=_check_origins),
     )
     cors_headers: tuple[str, ...] = setting(
         (),
         "Headers that pages of `CORS_ORIGINS` may send, in addition to the headers of the API and of tracing.",
-        _List(validate=_check_header_names),
+        Words(validate=_check_header_names),
     )
     bcrypt_rounds: int = setting(
         12,
@@ -270,7 +270,7 @@ class Settings:
     registration_enabled: bool = setting(True, "Whether anybody may create an account.", _Boolean())
     trusted_proxies: int = setting(0, "Number of proxies in front of the service that set X-Forwarded-*.", whole(0, 16))
     trusted_hosts: tuple[str, ...] = setting(
-        (), "Hosts served, in ASCII: `tasks.example.org`, `.example.org`, `[::1]`; required in production.", _List()
+        (), "Hosts served, in ASCII: `tasks.example.org`, `.example.org`, `[::1]`; required in production.", Words()
     )
     base_path: str = setting(
         "",

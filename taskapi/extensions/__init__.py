@@ -35,6 +35,7 @@ NAMES: Final = (
     "admin",
     "mail",
     "account_mail",
+    "second_factor",
     "web",
     "dev",
     "lessons",

@@ -2,14 +2,14 @@
 
 import createClient, { type Client } from "openapi-fetch";
 
-import { ProblemError, unwrap } from "./problem.js";
+import { ProblemError, SecondFactorRequired, unwrap } from "./problem.js";
 import { deliver } from "./retry.js";
 import { idempotentPaths, type components, type paths } from "./schema.js";
 import { Session, type Mode, type TokenStorage } from "./session.js";
 import type { Items, ListPath, ListQuery, Update, UpdatePath, UpdateResult } from "./types.js";
 
 export type { components, paths, Mode, TokenStorage, UpdateResult };
-export { ProblemError, unwrap };
+export { ProblemError, SecondFactorRequired, unwrap };
 export type Schemas = components["schemas"];
 
 export interface Options {
@@ -24,7 +24,10 @@ export interface Options {
 }
 
 export interface TaskApi extends Client<paths> {
+  /** Throws `SecondFactorRequired` if the user has a second factor. */
   login(credentials: { username: string; password: string }): Promise<void>;
+  /** Finish the sign-in of a user with a second factor, with a code of the application or a recovery code. */
+  loginWithCode(answer: { challenge: string; code: string }): Promise<void>;
   logout(): Promise<void>;
   /** End all sessions of the user, on all devices. */
   logoutEverywhere(): Promise<void>;
@@ -35,7 +38,8 @@ export interface TaskApi extends Client<paths> {
   update<P extends UpdatePath>(path: P, update: Update<P>): Promise<UpdateResult<P>>;
 }
 
-const SIGN_IN_PATHS = /\/(auth\/(login|sessions|verify-password)|me\/password)$/;
+const SIGN_IN_PATHS =
+  /\/(auth\/(login|second-factor|sessions|verify-password)|me\/(password|second-factor\/(confirm|disable)))$/;
 const REFRESHABLE_CODES = new Set(["token_missing", "token_expired", "token_revoked", "token_invalid", "csrf_failed"]);
 
 export function createTaskApi(options: Options = {}): TaskApi {
@@ -104,6 +108,11 @@ export function createTaskApi(options: Options = {}): TaskApi {
   return Object.assign(client, {
     async login(credentials: { username: string; password: string }) {
       await unwrap(client.POST("/api/v1/auth/login", { body: { ...credentials, cookies: mode === "cookies" } }));
+    },
+
+    async loginWithCode(answer: { challenge: string; code: string }) {
+      const path = "/api/v1/auth/second-factor" as never; // an extension: the server may be without it
+      await unwrap(client.request("post", path, { body: { ...answer, cookies: mode === "cookies" } } as never));
     },
 
     async logout() {

@@ -27,9 +27,21 @@ export class ProblemError extends Error {
   }
 }
 
+/** The password is right, and the user has a second factor. Send `challenge` with a code, within 5 minutes. */
+export class SecondFactorRequired extends ProblemError {
+  override name = "SecondFactorRequired";
+
+  get challenge(): string {
+    return this.problem.challenge ?? "";
+  }
+}
+
 /** Return the data of a response, or throw its error. */
 export async function unwrap<R extends Result>(call: Promise<R>): Promise<Data<R>> {
   const { data, error, response } = await call;
-  if (!response.ok) throw new ProblemError(error, response);
+  if (!response.ok) {
+    const { code } = (error ?? {}) as { code?: string };
+    throw new (code === "second_factor_required" ? SecondFactorRequired : ProblemError)(error, response);
+  }
   return data as Data<R>;
 }

@@ -1030,6 +1030,122 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Finish a sign-in with a code, or with a recovery code.
+         * @description The challenge is in the 401 `second_factor_required` of `POST /api/v1/auth/login`. The response is that of a sign-in
+         *     without a second factor. A code works once. After 10 wrong codes in a day only recovery codes work.
+         *
+         *     Needs no access token.
+         */
+        post: operations["sign_in_with_code"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show whether you have a second factor.
+         * @description Needs the permission `account:read`: viewer, editor, admin.
+         */
+        get: operations["show_second_factor"];
+        put?: never;
+        /**
+         * Start to set up a second factor.
+         * @description The response has the secret for an authenticator application. It counts after you confirm it with a code. Another
+         *     start replaces it until then.
+         *
+         *     Needs the permission `account:write`: viewer, editor, admin. The token must come from a password entry: from `POST /api/v1/auth/login` or `POST /api/v1/auth/verify-password`, not from a refresh.
+         */
+        post: operations["start_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/second-factor/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enable the second factor with a code, and get recovery codes.
+         * @description All your sessions end, and you get a new one. Use the tokens of the response from now on. They are in cookies if
+         *     the token of the request was.
+         *
+         *     Needs the permission `account:write`: viewer, editor, admin. The token must come from a password entry: from `POST /api/v1/auth/login` or `POST /api/v1/auth/verify-password`, not from a refresh.
+         */
+        post: operations["confirm_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/second-factor/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace your recovery codes.
+         * @description Needs the permission `account:write`: viewer, editor, admin. The token must come from a password entry: from `POST /api/v1/auth/login` or `POST /api/v1/auth/verify-password`, not from a refresh.
+         */
+        post: operations["renew_recovery_codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/second-factor/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Disable your second factor.
+         * @description All your sessions end, and you get a new one. Use the tokens of the response from now on. They are in cookies if
+         *     the token of the request was.
+         *
+         *     Needs the permission `account:write`: viewer, editor, admin. The token must come from a password entry: from `POST /api/v1/auth/login` or `POST /api/v1/auth/verify-password`, not from a refresh.
+         */
+        post: operations["disable_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -1178,7 +1294,7 @@ export interface components {
          * @description The code of an error. Later versions can add codes.
          * @enum {string}
          */
-        ErrorCode: "malformed_request" | "malformed_json" | "invalid_cursor" | "token_missing" | "token_malformed" | "token_invalid" | "token_expired" | "token_revoked" | "fresh_token_required" | "invalid_refresh_token" | "invalid_credentials" | "access_undeclared" | "permission_denied" | "csrf_failed" | "registration_closed" | "https_required" | "not_found" | "method_not_allowed" | "username_taken" | "name_taken" | "project_archived" | "in_trash" | "quota_exceeded" | "response_not_stored" | "last_admin" | "version_mismatch" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_in_use" | "idempotency_key_reused" | "validation_failed" | "too_many_requests" | "headers_too_large" | "internal_error" | "signing_unavailable" | "unavailable" | "batch_too_large" | "malformed_csv" | "cursor_expired" | "mail_off" | "link_invalid";
+        ErrorCode: "malformed_request" | "malformed_json" | "invalid_cursor" | "token_missing" | "token_malformed" | "token_invalid" | "token_expired" | "token_revoked" | "fresh_token_required" | "invalid_refresh_token" | "invalid_credentials" | "access_undeclared" | "permission_denied" | "csrf_failed" | "registration_closed" | "https_required" | "not_found" | "method_not_allowed" | "username_taken" | "name_taken" | "project_archived" | "in_trash" | "quota_exceeded" | "response_not_stored" | "last_admin" | "version_mismatch" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_in_use" | "idempotency_key_reused" | "validation_failed" | "too_many_requests" | "headers_too_large" | "internal_error" | "signing_unavailable" | "unavailable" | "batch_too_large" | "malformed_csv" | "cursor_expired" | "mail_off" | "link_invalid" | "second_factor_required" | "challenge_invalid" | "invalid_code" | "second_factor_setup_required" | "second_factor_off" | "second_factor_enabled" | "second_factor_missing";
         /**
          * @description A permission: a resource and an action. Later versions can add permissions.
          * @enum {string}
@@ -1200,6 +1316,8 @@ export interface components {
             index?: number;
             /** @description With `permission_denied`: the permission that your role lacks. */
             permission?: components["schemas"]["Permission"];
+            /** @description With `second_factor_required`: what the second step needs. */
+            challenge?: string;
             /** @description With `/readyz`: the services that are down. */
             down?: string[];
         };
@@ -1234,6 +1352,8 @@ export interface components {
             index?: number;
             /** @description With `permission_denied`: the permission that your role lacks. */
             permission?: components["schemas"]["Permission"];
+            /** @description With `second_factor_required`: what the second step needs. */
+            challenge?: string;
             /** @description With `/readyz`: the services that are down. */
             down?: string[];
             errors: components["schemas"]["ValidationErrors"];
@@ -1404,7 +1524,7 @@ export interface components {
          * @description The kind of an event.
          * @enum {string}
          */
-        AuditEvent: "sign_in" | "sign_in_failed" | "sign_out" | "refresh_token_repeated" | "refresh_token_theft" | "password_changed" | "password_reset_requested" | "email_changed" | "email_verified" | "profile_changed" | "roles_changed" | "activated" | "deactivated" | "created" | "deleted" | "exported" | "imported" | "keys_changed" | "tokens_invalidated" | "access_refused" | "token_created" | "token_deleted";
+        AuditEvent: "sign_in" | "sign_in_failed" | "sign_out" | "refresh_token_repeated" | "refresh_token_theft" | "password_changed" | "password_reset_requested" | "email_changed" | "email_verified" | "profile_changed" | "roles_changed" | "activated" | "deactivated" | "created" | "deleted" | "exported" | "imported" | "keys_changed" | "tokens_invalidated" | "access_refused" | "token_created" | "token_deleted" | "second_factor_enabled" | "second_factor_disabled" | "recovery_codes_created" | "recovery_code_used";
         /** @description An event, the user that it affects, and the user who caused it. */
         AuditEntry: {
             /**
@@ -1705,6 +1825,8 @@ export interface components {
             index?: number;
             /** @description With `permission_denied`: the permission that your role lacks. */
             permission?: components["schemas"]["Permission"];
+            /** @description With `second_factor_required`: what the second step needs. */
+            challenge?: string;
             /** @description With `/readyz`: the services that are down. */
             down?: string[];
             current: components["schemas"]["Task"];
@@ -1793,6 +1915,8 @@ export interface components {
             index?: number;
             /** @description With `permission_denied`: the permission that your role lacks. */
             permission?: components["schemas"]["Permission"];
+            /** @description With `second_factor_required`: what the second step needs. */
+            challenge?: string;
             /** @description With `/readyz`: the services that are down. */
             down?: string[];
             current: components["schemas"]["Project"];
@@ -1881,6 +2005,8 @@ export interface components {
             index?: number;
             /** @description With `permission_denied`: the permission that your role lacks. */
             permission?: components["schemas"]["Permission"];
+            /** @description With `second_factor_required`: what the second step needs. */
+            challenge?: string;
             /** @description With `/readyz`: the services that are down. */
             down?: string[];
             current: components["schemas"]["Label"];
@@ -2602,6 +2728,148 @@ export interface components {
              */
             email: string;
         };
+        /** @description The challenge of the 401 of the sign-in, and a code or a recovery code. */
+        SecondFactorSignIn: {
+            /** @example 492039 */
+            code: string;
+            /** @example WyIwMTk4MGE1YyJd.ZzQ4dA.Qm9vZ2llLVdvb2dpZS1CdWdsZS1Cb3k */
+            challenge: string;
+            /**
+             * @description Set the tokens as cookies, for a browser.
+             * @example false
+             */
+            cookies?: boolean;
+        };
+        /** @description Your second factor. */
+        SecondFactor: {
+            /**
+             * @description Whether this server offers a second factor.
+             * @example true
+             */
+            available: boolean;
+            /**
+             * @description Whether your role needs one.
+             * @example false
+             */
+            required: boolean;
+            /**
+             * @description Whether you have one.
+             * @example true
+             */
+            enabled: boolean;
+            /** Format: date-time */
+            enabled_at: string | null;
+            /**
+             * @description Recovery codes not used yet.
+             * @example 9
+             */
+            recovery_codes_left: number;
+        };
+        /** @description The secret of a new authenticator application, in three forms. Only this response contains it. */
+        SecondFactorSetup: {
+            /**
+             * @description In base32, to type it in.
+             * @example JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP
+             */
+            secret: string;
+            /**
+             * @description The address for applications.
+             * @example otpauth://totp/taskapi:ada?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=taskapi
+             */
+            otpauth_uri: string;
+            /**
+             * @description A QR code of the address, as SVG: the `src` of an image.
+             * @example data:image/svg+xml;charset=utf-8,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 49 49'/%3E
+             */
+            qr_code: string;
+        };
+        /** @description A code of the authenticator application: six digits. Where the factor is enabled, a recovery code works too. */
+        Code: {
+            /** @example 492039 */
+            code: string;
+        };
+        /** @description The recovery codes, and the tokens of the new session. With cookies they are in cookies, not in the body. */
+        SecondFactorEnabled: {
+            /**
+             * @example [
+             *       "k3mt-x2qa-7vhd-rw5e",
+             *       "k3mt-x2qa-7vhd-rw5e",
+             *       "k3mt-x2qa-7vhd-rw5e",
+             *       "k3mt-x2qa-7vhd-rw5e",
+             *       "k3mt-x2qa-7vhd-rw5e",
+             *       "k3mt-x2qa-7vhd-rw5e",
+             *       "k3mt-x2qa-7vhd-rw5e",
+             *       "k3mt-x2qa-7vhd-rw5e",
+             *       "k3mt-x2qa-7vhd-rw5e",
+             *       "k3mt-x2qa-7vhd-rw5e"
+             *     ]
+             */
+            recovery_codes: string[];
+            /**
+             * @description For `Authorization: Bearer …`.
+             * @example eyJhbGciOiJIUzI1NiIsImtpZCI6IjEiLCJ0eXAiOiJhdCtqd3QifQ.eyJzdWIiOiIwMTk4In0.c2lnbmF0dXJl
+             */
+            access_token?: string;
+            token_type: components["schemas"]["TokenType"];
+            /**
+             * @description The life of the access token.
+             * @example 900
+             */
+            expires_in: number;
+            /**
+             * Format: uuid
+             * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c02
+             */
+            session_id: string;
+            /**
+             * @description With cookies: the `X-CSRF-TOKEN` value for unsafe methods.
+             * @example mW2Yt0Xn5kQbA7rLd9cVgJ3hPz6sEuTf
+             */
+            csrf_access_token?: string;
+            /**
+             * @description Can be used once: each refresh returns a new one.
+             * @example q0ZkVb6u3m1QY8eT5xJwK2nRrL7sAhDfGcP9oXiUvBE
+             */
+            refresh_token?: string;
+            /**
+             * @description Until the session expires without use.
+             * @example 604800
+             */
+            refresh_expires_in: number;
+            /**
+             * @description With cookies: the `X-CSRF-TOKEN` value for refresh and logout.
+             * @example p4Hs8Kd1vRxZ6yNc2wGqBj7mLtEf9uAo
+             */
+            csrf_refresh_token?: string;
+        };
+        /** @description Your password, and a code or a recovery code. */
+        PasswordAndCode: {
+            /** @example 492039 */
+            code: string;
+            /**
+             * Format: password
+             * @example correct horse battery staple
+             */
+            password: string;
+        };
+        /** @description Recovery codes. Only this response contains them. Each works once, in place of a code of the application. */
+        RecoveryCodes: {
+            /**
+             * @example [
+             *       "k3mt-x2qa-7vhd-rw5e",
+             *       "k3mt-x2qa-7vhd-rw5e",
+             *       "k3mt-x2qa-7vhd-rw5e",
+             *       "k3mt-x2qa-7vhd-rw5e",
+             *       "k3mt-x2qa-7vhd-rw5e",
+             *       "k3mt-x2qa-7vhd-rw5e",
+             *       "k3mt-x2qa-7vhd-rw5e",
+             *       "k3mt-x2qa-7vhd-rw5e",
+             *       "k3mt-x2qa-7vhd-rw5e",
+             *       "k3mt-x2qa-7vhd-rw5e"
+             *     ]
+             */
+            recovery_codes: string[];
+        };
         /** @description The process runs. */
         Health: {
             /** @constant */
@@ -2728,6 +2996,7 @@ export interface components {
          *     - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
          *     - [`registration_closed`](/problems/registration_closed): Only an administrator can create accounts here.
          *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+         *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
          */
         Forbidden: {
             headers: {
@@ -2787,6 +3056,9 @@ export interface components {
          *     - [`idempotency_key_in_use`](/problems/idempotency_key_in_use): The first request with this Idempotency-Key is still running.
          *     - [`batch_too_large`](/problems/batch_too_large): The batch is too large.
          *     - [`mail_off`](/problems/mail_off): This server sends no mail.
+         *     - [`second_factor_off`](/problems/second_factor_off): This server offers no second factor.
+         *     - [`second_factor_enabled`](/problems/second_factor_enabled): You already have a second factor.
+         *     - [`second_factor_missing`](/problems/second_factor_missing): You have no second factor.
          */
         Conflict: {
             headers: {
@@ -2820,6 +3092,9 @@ export interface components {
          *     - [`fresh_token_required`](/problems/fresh_token_required): This operation needs a token from a recent password entry.
          *     - [`invalid_refresh_token`](/problems/invalid_refresh_token): The refresh token is not valid.
          *     - [`invalid_credentials`](/problems/invalid_credentials): The username or password is wrong.
+         *     - [`second_factor_required`](/problems/second_factor_required): The password is right. A code of your authenticator application is required too.
+         *     - [`challenge_invalid`](/problems/challenge_invalid): The challenge is not valid any more.
+         *     - [`invalid_code`](/problems/invalid_code): The code is wrong or was used before.
          */
         Unauthorized: {
             headers: {
@@ -3068,7 +3343,10 @@ export interface operations {
              *     - [`malformed_request`](/problems/malformed_request): The request is malformed.
              */
             400: components["responses"]["BadRequest"];
-            /** @description - [`invalid_credentials`](/problems/invalid_credentials): The username or password is wrong. */
+            /**
+             * @description - [`invalid_credentials`](/problems/invalid_credentials): The username or password is wrong.
+             *     - [`second_factor_required`](/problems/second_factor_required): The password is right. A code of your authenticator application is required too.
+             */
             401: components["responses"]["Unauthorized"];
             /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
             413: components["responses"]["RequestEntityTooLarge"];
@@ -3264,6 +3542,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
@@ -3356,7 +3635,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
             422: components["responses"]["UnprocessableEntity"];
@@ -3428,6 +3710,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
@@ -3486,6 +3769,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
@@ -3550,7 +3834,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
             422: components["responses"]["UnprocessableEntity"];
@@ -3603,6 +3890,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`last_admin`](/problems/last_admin): The last active administrator cannot be removed. */
@@ -3680,6 +3968,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
@@ -3765,7 +4054,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
             422: components["responses"]["UnprocessableEntity"];
@@ -3834,6 +4126,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
@@ -4052,7 +4345,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
             422: components["responses"]["UnprocessableEntity"];
@@ -4142,6 +4438,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /**
@@ -4230,7 +4527,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
             422: components["responses"]["UnprocessableEntity"];
@@ -4312,7 +4612,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
             422: components["responses"]["UnprocessableEntity"];
@@ -4401,7 +4704,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
             404: components["responses"]["NotFound"];
@@ -4467,6 +4773,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
@@ -4563,6 +4870,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
@@ -4661,6 +4969,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
@@ -4778,7 +5087,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
             422: components["responses"]["UnprocessableEntity"];
@@ -4864,6 +5176,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /**
@@ -4962,7 +5275,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
             404: components["responses"]["NotFound"];
@@ -5028,6 +5344,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
@@ -5120,6 +5437,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
@@ -5220,6 +5538,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
@@ -5329,7 +5648,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
             422: components["responses"]["UnprocessableEntity"];
@@ -5408,6 +5730,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /**
@@ -5499,7 +5822,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
             404: components["responses"]["NotFound"];
@@ -5565,6 +5891,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
@@ -5650,6 +5977,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
@@ -5743,6 +6071,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
@@ -5841,7 +6170,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`quota_exceeded`](/problems/quota_exceeded): You have reached a quota. */
             409: components["responses"]["Conflict"];
@@ -5903,7 +6235,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`quota_exceeded`](/problems/quota_exceeded): You have reached a quota. */
             409: components["responses"]["Conflict"];
@@ -5969,7 +6304,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`quota_exceeded`](/problems/quota_exceeded): You have reached a quota. */
             409: components["responses"]["Conflict"];
@@ -6050,7 +6388,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`quota_exceeded`](/problems/quota_exceeded): You have reached a quota. */
             409: components["responses"]["Conflict"];
@@ -6156,6 +6497,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /**
@@ -6237,6 +6579,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
@@ -6380,6 +6723,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /**
@@ -6504,7 +6848,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`cursor_expired`](/problems/cursor_expired): Some changes since this cursor have been purged. */
             410: components["responses"]["Gone"];
@@ -6597,6 +6944,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
@@ -6688,7 +7036,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
             422: components["responses"]["UnprocessableEntity"];
@@ -6772,6 +7123,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`quota_exceeded`](/problems/quota_exceeded): You have reached a quota. */
@@ -6829,6 +7181,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
@@ -6883,6 +7236,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
@@ -6982,7 +7336,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
             422: components["responses"]["UnprocessableEntity"];
@@ -7059,6 +7416,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`username_taken`](/problems/username_taken): The username is taken. */
@@ -7131,7 +7489,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
             404: components["responses"]["NotFound"];
@@ -7187,6 +7548,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
@@ -7271,6 +7633,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
@@ -7333,6 +7696,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
@@ -7441,7 +7805,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
             422: components["responses"]["UnprocessableEntity"];
@@ -7505,7 +7872,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
             422: components["responses"]["UnprocessableEntity"];
@@ -7732,7 +8102,10 @@ export interface operations {
              *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
              */
             401: components["responses"]["Unauthorized"];
-            /** @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission. */
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
             403: components["responses"]["Forbidden"];
             /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
             422: components["responses"]["UnprocessableEntity"];
@@ -7797,6 +8170,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`mail_off`](/problems/mail_off): This server sends no mail. */
@@ -7854,6 +8228,7 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];
             /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
@@ -7861,6 +8236,475 @@ export interface operations {
             /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
             429: components["responses"]["TooManyRequests"];
             /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    sign_in_with_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "code": "492039",
+                 *       "challenge": "WyIwMTk4MGE1YyJd.ZzQ4dA.Qm9vZ2llLVdvb2dpZS1CdWdsZS1Cb3k"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SecondFactorSignIn"];
+            };
+        };
+        responses: {
+            /** @description The tokens of a session. With cookies they are in cookies, not in the body. Durations are in seconds. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Set-Cookie": components["headers"]["Set-Cookie"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            /**
+             * @description - [`malformed_json`](/problems/malformed_json): The body is not valid JSON.
+             *     - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             */
+            400: components["responses"]["BadRequest"];
+            /**
+             * @description - [`challenge_invalid`](/problems/challenge_invalid): The challenge is not valid any more.
+             *     - [`invalid_code`](/problems/invalid_code): The code is wrong or was used before.
+             */
+            401: components["responses"]["Unauthorized"];
+            /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
+            413: components["responses"]["RequestEntityTooLarge"];
+            /** @description - [`unsupported_media_type`](/problems/unsupported_media_type): The body must be JSON. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /**
+             * @description - [`signing_unavailable`](/problems/signing_unavailable): This instance verifies tokens, and does not issue them.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    show_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Your second factor. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "available": true,
+                     *       "required": false,
+                     *       "enabled": true,
+                     *       "enabled_at": null,
+                     *       "recovery_codes_left": 9
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SecondFactor"];
+                };
+            };
+            /**
+             * @description - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    start_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "password": "correct horse battery staple"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Password"];
+            };
+        };
+        responses: {
+            /** @description The secret of a new authenticator application, in three forms. Only this response contains it. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+                     *       "otpauth_uri": "otpauth://totp/taskapi:ada?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=taskapi",
+                     *       "qr_code": "data:image/svg+xml;charset=utf-8,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 49 49'/%3E"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SecondFactorSetup"];
+                };
+            };
+            /**
+             * @description - [`malformed_json`](/problems/malformed_json): The body is not valid JSON.
+             *     - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             */
+            400: components["responses"]["BadRequest"];
+            /**
+             * @description - [`fresh_token_required`](/problems/fresh_token_required): This operation needs a token from a recent password entry.
+             *     - [`invalid_credentials`](/problems/invalid_credentials): The username or password is wrong.
+             *     - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
+             *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /**
+             * @description - [`second_factor_enabled`](/problems/second_factor_enabled): You already have a second factor.
+             *     - [`second_factor_off`](/problems/second_factor_off): This server offers no second factor.
+             */
+            409: components["responses"]["Conflict"];
+            /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
+            413: components["responses"]["RequestEntityTooLarge"];
+            /** @description - [`unsupported_media_type`](/problems/unsupported_media_type): The body must be JSON. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    confirm_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "code": "492039"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Code"];
+            };
+        };
+        responses: {
+            /** @description The recovery codes, and the tokens of the new session. With cookies they are in cookies, not in the body. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Set-Cookie": components["headers"]["Set-Cookie"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorEnabled"];
+                };
+            };
+            /**
+             * @description - [`malformed_json`](/problems/malformed_json): The body is not valid JSON.
+             *     - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             */
+            400: components["responses"]["BadRequest"];
+            /**
+             * @description - [`fresh_token_required`](/problems/fresh_token_required): This operation needs a token from a recent password entry.
+             *     - [`invalid_code`](/problems/invalid_code): The code is wrong or was used before.
+             *     - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
+             *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /**
+             * @description - [`second_factor_enabled`](/problems/second_factor_enabled): You already have a second factor.
+             *     - [`second_factor_missing`](/problems/second_factor_missing): You have no second factor.
+             */
+            409: components["responses"]["Conflict"];
+            /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
+            413: components["responses"]["RequestEntityTooLarge"];
+            /** @description - [`unsupported_media_type`](/problems/unsupported_media_type): The body must be JSON. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /**
+             * @description - [`signing_unavailable`](/problems/signing_unavailable): This instance verifies tokens, and does not issue them.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    renew_recovery_codes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "code": "492039",
+                 *       "password": "correct horse battery staple"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PasswordAndCode"];
+            };
+        };
+        responses: {
+            /** @description Recovery codes. Only this response contains them. Each works once, in place of a code of the application. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "recovery_codes": [
+                     *         "k3mt-x2qa-7vhd-rw5e",
+                     *         "k3mt-x2qa-7vhd-rw5e",
+                     *         "k3mt-x2qa-7vhd-rw5e",
+                     *         "k3mt-x2qa-7vhd-rw5e",
+                     *         "k3mt-x2qa-7vhd-rw5e",
+                     *         "k3mt-x2qa-7vhd-rw5e",
+                     *         "k3mt-x2qa-7vhd-rw5e",
+                     *         "k3mt-x2qa-7vhd-rw5e",
+                     *         "k3mt-x2qa-7vhd-rw5e",
+                     *         "k3mt-x2qa-7vhd-rw5e"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /**
+             * @description - [`malformed_json`](/problems/malformed_json): The body is not valid JSON.
+             *     - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             */
+            400: components["responses"]["BadRequest"];
+            /**
+             * @description - [`fresh_token_required`](/problems/fresh_token_required): This operation needs a token from a recent password entry.
+             *     - [`invalid_code`](/problems/invalid_code): The code is wrong or was used before.
+             *     - [`invalid_credentials`](/problems/invalid_credentials): The username or password is wrong.
+             *     - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
+             *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /** @description - [`second_factor_missing`](/problems/second_factor_missing): You have no second factor. */
+            409: components["responses"]["Conflict"];
+            /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
+            413: components["responses"]["RequestEntityTooLarge"];
+            /** @description - [`unsupported_media_type`](/problems/unsupported_media_type): The body must be JSON. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    disable_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "code": "492039",
+                 *       "password": "correct horse battery staple"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PasswordAndCode"];
+            };
+        };
+        responses: {
+            /** @description The tokens of a session. With cookies they are in cookies, not in the body. Durations are in seconds. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Set-Cookie": components["headers"]["Set-Cookie"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            /**
+             * @description - [`malformed_json`](/problems/malformed_json): The body is not valid JSON.
+             *     - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             */
+            400: components["responses"]["BadRequest"];
+            /**
+             * @description - [`fresh_token_required`](/problems/fresh_token_required): This operation needs a token from a recent password entry.
+             *     - [`invalid_code`](/problems/invalid_code): The code is wrong or was used before.
+             *     - [`invalid_credentials`](/problems/invalid_credentials): The username or password is wrong.
+             *     - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
+             *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /** @description - [`second_factor_missing`](/problems/second_factor_missing): You have no second factor. */
+            409: components["responses"]["Conflict"];
+            /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
+            413: components["responses"]["RequestEntityTooLarge"];
+            /** @description - [`unsupported_media_type`](/problems/unsupported_media_type): The body must be JSON. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /**
+             * @description - [`signing_unavailable`](/problems/signing_unavailable): This instance verifies tokens, and does not issue them.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
             503: components["responses"]["ServiceUnavailable"];
             /**
              * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.

@@ -49,8 +49,12 @@ class AsyncTaskApi(Session, AsyncResources):
         await self._http.aclose()
 
     async def login(self, username: str, password: str) -> None:
-        """Start a session."""
+        """Start a session. Raise `SecondFactorRequired` if the user has a second factor."""
         await self._send(session.login(username, password))
+
+    async def login_with_code(self, challenge: str, code: str) -> None:
+        """Start the session of a user with a second factor: the challenge is that of `SecondFactorRequired`."""
+        await self._send(session.login_with_code(challenge, code))
 
     async def logout(self) -> None:
         """End the session of this client."""
@@ -74,6 +78,17 @@ class AsyncTaskApi(Session, AsyncResources):
     async def change_password(self, current: str, new: str) -> None:
         """Change the password. Every session ends, and this client gets a new one."""
         await self._send(session.change_password(current, new))
+
+    async def confirm_second_factor(self, code: str) -> list[str]:
+        """Enable the second factor that `second_factor.start` has prepared; return the recovery codes.
+
+        Every session ends, and this client gets a new one.
+        """
+        return await self._send(session.confirm_second_factor(code))
+
+    async def disable_second_factor(self, password: str, code: str) -> None:
+        """Disable the second factor. Every session ends, and this client gets a new one."""
+        await self._send(session.disable_second_factor(password, code))
 
     async def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send any request, with the options of `httpx.AsyncClient.request`. Raise the error of its response."""

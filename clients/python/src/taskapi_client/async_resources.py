@@ -35,6 +35,8 @@ from taskapi_client.models import (
     LabelRestore,
     NewPersonalToken,
     Page,
+    Password,
+    PasswordAndCode,
     PasswordReset,
     PasswordResetConfirm,
     PersonalToken,
@@ -43,8 +45,11 @@ from taskapi_client.models import (
     ProjectCreate,
     ProjectPatch,
     ProjectRestore,
+    RecoveryCodes,
     Register,
     Role,
+    SecondFactor,
+    SecondFactorSetup,
     Session,
     Stats,
     SubtaskCountsList,
@@ -839,6 +844,29 @@ class AsyncMeApi:
         await self._send(Call("DELETE", "/api/v1/me/email", nothing))
 
 
+class AsyncSecondFactorApi:
+    """The methods of `api.second_factor`."""
+
+    def __init__(self, send: AsyncSend) -> None:
+        self._send = send
+
+    async def get(self) -> SecondFactor:
+        """Show whether you have a second factor."""
+        return await self._send(Call("GET", "/api/v1/me/second-factor", SecondFactor.model_validate_json))
+
+    async def start(self, **body: Unpack[Password]) -> SecondFactorSetup:
+        """Start to set up a second factor."""
+        return await self._send(
+            Call("POST", "/api/v1/me/second-factor", SecondFactorSetup.model_validate_json, body=body)
+        )
+
+    async def renew_recovery_codes(self, **body: Unpack[PasswordAndCode]) -> RecoveryCodes:
+        """Replace your recovery codes."""
+        return await self._send(
+            Call("POST", "/api/v1/me/second-factor/recovery-codes", RecoveryCodes.model_validate_json, body=body)
+        )
+
+
 class AsyncResources:
     """The resources of the API."""
 
@@ -899,3 +927,8 @@ class AsyncResources:
     def me(self) -> AsyncMeApi:
         """The methods of this resource."""
         return AsyncMeApi(self._send)
+
+    @cached_property
+    def second_factor(self) -> AsyncSecondFactorApi:
+        """The methods of this resource."""
+        return AsyncSecondFactorApi(self._send)

@@ -13,7 +13,10 @@ from taskapi_client.stores import Tokens, TokenStore
 
 REFRESH_PATH = "/api/v1/auth/refresh"
 # Their responses have tokens: a new session, or a new access token for the same one
-TOKEN_PATHS = ("/auth/login", "/auth/refresh", "/auth/sessions", "/auth/verify-password", "/me/password")
+TOKEN_PATHS = (
+    "/auth/login", "/auth/second-factor", "/auth/refresh", "/auth/sessions", "/auth/verify-password", "/me/password",
+    "/me/second-factor/confirm", "/me/second-factor/disable",
+)  # fmt: skip
 REFRESHABLE_CODES = {"token_expired", "token_revoked", "token_invalid"}
 HEADERS_OF_ONE_REQUEST = {
     "authorization", "content-length", "content-type", "idempotency-key", "if-match", "if-none-match",
@@ -111,7 +114,8 @@ class SessionAuth(httpx.Auth):
             request.headers["Authorization"] = f"Bearer {tokens['access_token']}"
         response = cast(httpx.Response, (yield request))
         if response.status_code == 200 and request.method != "GET" and request.url.path.endswith(TOKEN_PATHS):
-            self.store.save({**(self.store.load() or {}), **response.json()})
+            received = {name: value for name, value in response.json().items() if name != "recovery_codes"}
+            self.store.save({**(self.store.load() or {}), **received})
         return response
 
 

@@ -49,8 +49,12 @@ class TaskApi(Session, Resources):
         self._http.close()
 
     def login(self, username: str, password: str) -> None:
-        """Start a session."""
+        """Start a session. Raise `SecondFactorRequired` if the user has a second factor."""
         self._send(session.login(username, password))
+
+    def login_with_code(self, challenge: str, code: str) -> None:
+        """Start the session of a user with a second factor: the challenge is that of `SecondFactorRequired`."""
+        self._send(session.login_with_code(challenge, code))
 
     def logout(self) -> None:
         """End the session of this client."""
@@ -74,6 +78,17 @@ class TaskApi(Session, Resources):
     def change_password(self, current: str, new: str) -> None:
         """Change the password. Every session ends, and this client gets a new one."""
         self._send(session.change_password(current, new))
+
+    def confirm_second_factor(self, code: str) -> list[str]:
+        """Enable the second factor that `second_factor.start` has prepared; return the recovery codes.
+
+        Every session ends, and this client gets a new one.
+        """
+        return self._send(session.confirm_second_factor(code))
+
+    def disable_second_factor(self, password: str, code: str) -> None:
+        """Disable the second factor. Every session ends, and this client gets a new one."""
+        self._send(session.disable_second_factor(password, code))
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send any request, with the options of `httpx.Client.request`. Raise the error of its response."""

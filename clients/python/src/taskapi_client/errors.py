@@ -57,6 +57,15 @@ class SignedOut(ProblemError):
     """The session has ended, or there is none: call `login`."""
 
 
+class SecondFactorRequired(ProblemError):
+    """The password is right, and the user has a second factor: call `login_with_code` with `challenge` and a code."""
+
+    @property
+    def challenge(self) -> str:
+        """Proves that the password was right, for 5 minutes."""
+        return str(self.problem["challenge"])
+
+
 class NotFound(ProblemError):
     """The resource does not exist, or belongs to another user."""
 
@@ -94,6 +103,8 @@ def _kind(status: int, problem: dict[str, Any]) -> type[ProblemError]:
     code = problem.get("code")
     if code in SIGNED_OUT_CODES:
         return SignedOut
+    if code == "second_factor_required" and "challenge" in problem:
+        return SecondFactorRequired
     if code == "version_mismatch":
         return VersionMismatch
     if "errors" in problem:

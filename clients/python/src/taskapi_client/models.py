@@ -57,6 +57,8 @@ __all__ = [
     "LabelRestore",
     "NewPersonalToken",
     "Page",
+    "Password",
+    "PasswordAndCode",
     "PasswordReset",
     "PasswordResetConfirm",
     "PersonalToken",
@@ -66,11 +68,14 @@ __all__ = [
     "ProjectCreate",
     "ProjectPatch",
     "ProjectRestore",
+    "RecoveryCodes",
     "Register",
     "Repeat",
     "Role",
     "RoleCounts",
     "RowWarning",
+    "SecondFactor",
+    "SecondFactorSetup",
     "Session",
     "Stats",
     "SubtaskCounts",
@@ -143,6 +148,13 @@ ErrorCode = Literal[
     "cursor_expired",
     "mail_off",
     "link_invalid",
+    "second_factor_required",
+    "challenge_invalid",
+    "invalid_code",
+    "second_factor_setup_required",
+    "second_factor_off",
+    "second_factor_enabled",
+    "second_factor_missing",
 ]
 
 AuditEvent = Literal[
@@ -168,6 +180,10 @@ AuditEvent = Literal[
     "access_refused",
     "token_created",
     "token_deleted",
+    "second_factor_enabled",
+    "second_factor_disabled",
+    "recovery_codes_created",
+    "recovery_code_used",
 ]
 
 TaskStatus = Literal["todo", "in_progress", "done", "cancelled"]
@@ -209,6 +225,12 @@ class Account(Model, frozen=True):
     """
     roles: list[SkipValidation[Role]]
     created_at: AwareDatetime
+
+
+class Password(TypedDict):
+    """Your password."""
+
+    password: str
 
 
 class Repeat(Model, frozen=True):
@@ -896,6 +918,44 @@ class EmailChange(TypedDict):
     """The address to confirm: that of the account, or another one."""
 
     email: str
+
+
+class SecondFactor(Model, frozen=True):
+    """Your second factor."""
+
+    available: bool
+    """Whether this server offers a second factor."""
+    required: bool
+    """Whether your role needs one."""
+    enabled: bool
+    """Whether you have one."""
+    enabled_at: AwareDatetime | None
+    recovery_codes_left: int
+    """Recovery codes not used yet."""
+
+
+class SecondFactorSetup(Model, frozen=True):
+    """The secret of a new authenticator application, in three forms. Only this response contains it."""
+
+    secret: str
+    """In base32, to type it in."""
+    otpauth_uri: str
+    """The address for applications."""
+    qr_code: str
+    """A QR code of the address, as SVG: the `src` of an image."""
+
+
+class PasswordAndCode(TypedDict):
+    """Your password, and a code or a recovery code."""
+
+    code: str
+    password: str
+
+
+class RecoveryCodes(Model, frozen=True):
+    """Recovery codes. Only this response contains them. Each works once, in place of a code of the application."""
+
+    recovery_codes: list[str]
 
 
 TaskOperation = CreateTask | UpdateTask | DeleteTask

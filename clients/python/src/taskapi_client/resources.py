@@ -34,6 +34,8 @@ from taskapi_client.models import (
     LabelRestore,
     NewPersonalToken,
     Page,
+    Password,
+    PasswordAndCode,
     PasswordReset,
     PasswordResetConfirm,
     PersonalToken,
@@ -42,8 +44,11 @@ from taskapi_client.models import (
     ProjectCreate,
     ProjectPatch,
     ProjectRestore,
+    RecoveryCodes,
     Register,
     Role,
+    SecondFactor,
+    SecondFactorSetup,
     Session,
     Stats,
     SubtaskCountsList,
@@ -827,6 +832,27 @@ class MeApi:
         self._send(Call("DELETE", "/api/v1/me/email", nothing))
 
 
+class SecondFactorApi:
+    """The methods of `api.second_factor`."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    def get(self) -> SecondFactor:
+        """Show whether you have a second factor."""
+        return self._send(Call("GET", "/api/v1/me/second-factor", SecondFactor.model_validate_json))
+
+    def start(self, **body: Unpack[Password]) -> SecondFactorSetup:
+        """Start to set up a second factor."""
+        return self._send(Call("POST", "/api/v1/me/second-factor", SecondFactorSetup.model_validate_json, body=body))
+
+    def renew_recovery_codes(self, **body: Unpack[PasswordAndCode]) -> RecoveryCodes:
+        """Replace your recovery codes."""
+        return self._send(
+            Call("POST", "/api/v1/me/second-factor/recovery-codes", RecoveryCodes.model_validate_json, body=body)
+        )
+
+
 class Resources:
     """The resources of the API."""
 
@@ -887,3 +913,8 @@ class Resources:
     def me(self) -> MeApi:
         """The methods of this resource."""
         return MeApi(self._send)
+
+    @cached_property
+    def second_factor(self) -> SecondFactorApi:
+        """The methods of this resource."""
+        return SecondFactorApi(self._send)

@@ -3,6 +3,7 @@
 import logging
 
 import httpx
+from pydantic_core import from_json
 
 from taskapi_client.auth import SessionAuth
 from taskapi_client.calls import Call, nothing
@@ -57,6 +58,23 @@ LOGOUT_EVERYWHERE = Call("DELETE", "/api/v1/auth/sessions", nothing, query={"inc
 def login(username: str, password: str) -> Call[None]:
     """Return the call that starts a session."""
     return Call("POST", "/api/v1/auth/login", nothing, body={"username": username, "password": password})
+
+
+def login_with_code(challenge: str, code: str) -> Call[None]:
+    """Return the call that starts the session of a user with a second factor."""
+    return Call("POST", "/api/v1/auth/second-factor", nothing, body={"challenge": challenge, "code": code})
+
+
+def confirm_second_factor(code: str) -> Call[list[str]]:
+    """Return the call that enables a second factor."""
+    path = "/api/v1/me/second-factor/confirm"
+    return Call("POST", path, lambda body: from_json(body)["recovery_codes"], body={"code": code})
+
+
+def disable_second_factor(password: str, code: str) -> Call[None]:
+    """Return the call that disables the second factor."""
+    path = "/api/v1/me/second-factor/disable"
+    return Call("POST", path, nothing, body={"password": password, "code": code})
 
 
 def verify_password(password: str) -> Call[None]:
