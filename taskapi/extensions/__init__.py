@@ -27,6 +27,7 @@ NAMES: Final = (
     "batch",
     "csv_imports",
     "csv_applications",
+    "bulk",
     "changes",
     "order",
     "personal_tokens",

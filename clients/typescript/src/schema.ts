@@ -707,6 +707,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tasks/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count the tasks that the filters of a list find.
+         * @description Needs the permission `task:read`: viewer, editor, admin.
+         */
+        get: operations["show_count"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change all tasks that the filters of a list find: all of them, or none.
+         * @description Send the number of `GET /tasks/count` with the same filters as `count`, so that only as many tasks change as the
+         *     user has agreed to. At most 1,000 tasks change. If one of them cannot change, the error has its `task_id`. A task
+         *     that already is as requested keeps its version.
+         *
+         *     Needs the permission `task:write`: editor, admin.
+         */
+        post: operations["change_found_tasks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trash": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete all tasks, projects and labels in your trash permanently.
+         * @description Needs the permission `task:write`: editor, admin.
+         */
+        delete: operations["delete_trash"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/changes": {
         parameters: {
             query?: never;
@@ -1294,7 +1358,7 @@ export interface components {
          * @description The code of an error. Later versions can add codes.
          * @enum {string}
          */
-        ErrorCode: "malformed_request" | "malformed_json" | "invalid_cursor" | "token_missing" | "token_malformed" | "token_invalid" | "token_expired" | "token_revoked" | "fresh_token_required" | "invalid_refresh_token" | "invalid_credentials" | "access_undeclared" | "permission_denied" | "csrf_failed" | "registration_closed" | "https_required" | "not_found" | "method_not_allowed" | "username_taken" | "name_taken" | "project_archived" | "in_trash" | "quota_exceeded" | "response_not_stored" | "last_admin" | "version_mismatch" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_in_use" | "idempotency_key_reused" | "validation_failed" | "too_many_requests" | "headers_too_large" | "internal_error" | "signing_unavailable" | "unavailable" | "batch_too_large" | "malformed_csv" | "cursor_expired" | "mail_off" | "link_invalid" | "second_factor_required" | "challenge_invalid" | "invalid_code" | "second_factor_setup_required" | "second_factor_off" | "second_factor_enabled" | "second_factor_missing";
+        ErrorCode: "malformed_request" | "malformed_json" | "invalid_cursor" | "token_missing" | "token_malformed" | "token_invalid" | "token_expired" | "token_revoked" | "fresh_token_required" | "invalid_refresh_token" | "invalid_credentials" | "access_undeclared" | "permission_denied" | "csrf_failed" | "registration_closed" | "https_required" | "not_found" | "method_not_allowed" | "username_taken" | "name_taken" | "project_archived" | "in_trash" | "quota_exceeded" | "response_not_stored" | "last_admin" | "version_mismatch" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_in_use" | "idempotency_key_reused" | "validation_failed" | "too_many_requests" | "headers_too_large" | "internal_error" | "signing_unavailable" | "unavailable" | "batch_too_large" | "malformed_csv" | "count_changed" | "too_many_tasks" | "cursor_expired" | "mail_off" | "link_invalid" | "second_factor_required" | "challenge_invalid" | "invalid_code" | "second_factor_setup_required" | "second_factor_off" | "second_factor_enabled" | "second_factor_missing";
         /**
          * @description A permission: a resource and an action. Later versions can add permissions.
          * @enum {string}
@@ -2381,6 +2445,53 @@ export interface components {
             warning_count: number;
             source: components["schemas"]["CsvSource"];
         };
+        /** @description How many tasks a filter finds. */
+        Count: {
+            /** @example 12 */
+            count: number;
+        };
+        /** @description Change fields of each task, as PATCH does. */
+        UpdateTasks: {
+            /** @description How many tasks you expect to change, from `GET /tasks/count`; 409 otherwise. */
+            count: number;
+            /** @constant */
+            op: "update";
+            data: components["schemas"]["TaskPatch"];
+        };
+        /** @description Add a label to each task, beside those that it has. A label that does not exist is created. */
+        AddLabel: {
+            /** @description How many tasks you expect to change, from `GET /tasks/count`; 409 otherwise. */
+            count: number;
+            /** @constant */
+            op: "add_label";
+            label: string;
+        };
+        /** @description Remove a label from each task. The other labels stay. */
+        RemoveLabel: {
+            /** @description How many tasks you expect to change, from `GET /tasks/count`; 409 otherwise. */
+            count: number;
+            /** @constant */
+            op: "remove_label";
+            label: string;
+        };
+        /** @description Move each task to the trash, with its subtasks. */
+        TrashTasks: {
+            /** @description How many tasks you expect to change, from `GET /tasks/count`; 409 otherwise. */
+            count: number;
+            /** @constant */
+            op: "trash";
+        };
+        /** @description Restore each task from the trash, with the subtasks that were deleted with it. */
+        RestoreTasks: {
+            /** @description How many tasks you expect to change, from `GET /tasks/count`; 409 otherwise. */
+            count: number;
+            /** @constant */
+            op: "restore";
+        };
+        /** @description A change of all tasks that the filter finds. */
+        BulkChange: {
+            change: components["schemas"]["BulkChange"];
+        };
         /** @description A task after its last change. */
         TaskChange: {
             /**
@@ -3055,6 +3166,8 @@ export interface components {
          *     - [`last_admin`](/problems/last_admin): The last active administrator cannot be removed.
          *     - [`idempotency_key_in_use`](/problems/idempotency_key_in_use): The first request with this Idempotency-Key is still running.
          *     - [`batch_too_large`](/problems/batch_too_large): The batch is too large.
+         *     - [`count_changed`](/problems/count_changed): The filter finds another number of tasks.
+         *     - [`too_many_tasks`](/problems/too_many_tasks): The filter finds too many tasks.
          *     - [`mail_off`](/problems/mail_off): This server sends no mail.
          *     - [`second_factor_off`](/problems/second_factor_off): This server offers no second factor.
          *     - [`second_factor_enabled`](/problems/second_factor_enabled): You already have a second factor.
@@ -6757,6 +6870,405 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    show_count: {
+        parameters: {
+            query?: {
+                /**
+                 * @description With one of these.
+                 * @example [
+                 *       "todo"
+                 *     ]
+                 */
+                status?: components["schemas"]["TaskStatus"][];
+                /**
+                 * @description With one of these.
+                 * @example [
+                 *       "none"
+                 *     ]
+                 */
+                priority?: components["schemas"]["TaskPriority"][];
+                /**
+                 * @description In this project.
+                 * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c04
+                 */
+                project_id?: string;
+                /**
+                 * @description Direct subtasks of this task.
+                 * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03
+                 */
+                parent_id?: string;
+                /**
+                 * @description With all of these labels.
+                 * @example [
+                 *       "home",
+                 *       "garden"
+                 *     ]
+                 */
+                label?: string[];
+                /**
+                 * @description With none of these labels.
+                 * @example [
+                 *       "work"
+                 *     ]
+                 */
+                exclude_label?: string[];
+                /**
+                 * @description Without a project, a parent task, labels, or a due date. Repeat to require several.
+                 * @example [
+                 *       "project"
+                 *     ]
+                 */
+                without?: components["schemas"]["TaskPart"][];
+                /**
+                 * @description Due at this day or instant, or later.
+                 * @example 2030-01-31
+                 */
+                due_after?: string;
+                /**
+                 * @description Due before this day or instant.
+                 * @example 2030-01-31
+                 */
+                due_before?: string;
+                /**
+                 * @description Open, and due before now.
+                 * @example true
+                 */
+                overdue?: boolean;
+                /**
+                 * @description Created at this day or instant, or later.
+                 * @example 2030-01-31
+                 */
+                created_after?: string;
+                /**
+                 * @description Created before this day or instant.
+                 * @example 2030-01-31
+                 */
+                created_before?: string;
+                /**
+                 * @description Last changed at this day or instant, or later.
+                 * @example 2030-01-31
+                 */
+                updated_after?: string;
+                /**
+                 * @description Completed at this day or instant, or later.
+                 * @example 2030-01-31
+                 */
+                completed_after?: string;
+                /**
+                 * @description Completed before this day or instant.
+                 * @example 2030-01-31
+                 */
+                completed_before?: string;
+                /**
+                 * @description All of these words occur in the title or the description, also as part of a word. At most 10 words. Case, accents and kinds of quotation marks make no difference; ł, ø, đ, ß or æ match l, o, d, ss or ae. Search reads the first 60,000 characters of a task, counted after decomposition. A user may run 2 searches at once on each server process (429 otherwise). A search that takes longer than 2 s is stopped (503).
+                 * @example plants water
+                 */
+                q?: string;
+                /**
+                 * @description `true` includes the tasks of archived projects. Without it they are left out, unless the query has `project_id`, `parent_id` or `deleted`.
+                 * @example true
+                 */
+                archived?: boolean;
+                /**
+                 * @description `true` lists the trash instead.
+                 * @example true
+                 */
+                deleted?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many tasks a filter finds. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "count": 12
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            /**
+             * @description - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    change_found_tasks: {
+        parameters: {
+            query?: {
+                /**
+                 * @description With one of these.
+                 * @example [
+                 *       "todo"
+                 *     ]
+                 */
+                status?: components["schemas"]["TaskStatus"][];
+                /**
+                 * @description With one of these.
+                 * @example [
+                 *       "none"
+                 *     ]
+                 */
+                priority?: components["schemas"]["TaskPriority"][];
+                /**
+                 * @description In this project.
+                 * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c04
+                 */
+                project_id?: string;
+                /**
+                 * @description Direct subtasks of this task.
+                 * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03
+                 */
+                parent_id?: string;
+                /**
+                 * @description With all of these labels.
+                 * @example [
+                 *       "home",
+                 *       "garden"
+                 *     ]
+                 */
+                label?: string[];
+                /**
+                 * @description With none of these labels.
+                 * @example [
+                 *       "work"
+                 *     ]
+                 */
+                exclude_label?: string[];
+                /**
+                 * @description Without a project, a parent task, labels, or a due date. Repeat to require several.
+                 * @example [
+                 *       "project"
+                 *     ]
+                 */
+                without?: components["schemas"]["TaskPart"][];
+                /**
+                 * @description Due at this day or instant, or later.
+                 * @example 2030-01-31
+                 */
+                due_after?: string;
+                /**
+                 * @description Due before this day or instant.
+                 * @example 2030-01-31
+                 */
+                due_before?: string;
+                /**
+                 * @description Open, and due before now.
+                 * @example true
+                 */
+                overdue?: boolean;
+                /**
+                 * @description Created at this day or instant, or later.
+                 * @example 2030-01-31
+                 */
+                created_after?: string;
+                /**
+                 * @description Created before this day or instant.
+                 * @example 2030-01-31
+                 */
+                created_before?: string;
+                /**
+                 * @description Last changed at this day or instant, or later.
+                 * @example 2030-01-31
+                 */
+                updated_after?: string;
+                /**
+                 * @description Completed at this day or instant, or later.
+                 * @example 2030-01-31
+                 */
+                completed_after?: string;
+                /**
+                 * @description Completed before this day or instant.
+                 * @example 2030-01-31
+                 */
+                completed_before?: string;
+                /**
+                 * @description All of these words occur in the title or the description, also as part of a word. At most 10 words. Case, accents and kinds of quotation marks make no difference; ł, ø, đ, ß or æ match l, o, d, ss or ae. Search reads the first 60,000 characters of a task, counted after decomposition. A user may run 2 searches at once on each server process (429 otherwise). A search that takes longer than 2 s is stopped (503).
+                 * @example plants water
+                 */
+                q?: string;
+                /**
+                 * @description `true` includes the tasks of archived projects. Without it they are left out, unless the query has `project_id`, `parent_id` or `deleted`.
+                 * @example true
+                 */
+                archived?: boolean;
+                /**
+                 * @description `true` lists the trash instead.
+                 * @example true
+                 */
+                deleted?: boolean;
+            };
+            header?: {
+                /** @description A request with the same key and body within 24 hours returns the first response, and does nothing. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkChange"];
+            };
+        };
+        responses: {
+            /** @description How many tasks a filter finds. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "count": 12
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            /**
+             * @description - [`malformed_json`](/problems/malformed_json): The body is not valid JSON.
+             *     - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             */
+            400: components["responses"]["BadRequest"];
+            /**
+             * @description - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
+             *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /**
+             * @description - [`count_changed`](/problems/count_changed): The filter finds another number of tasks.
+             *     - [`in_trash`](/problems/in_trash): The resource is in the trash.
+             *     - [`project_archived`](/problems/project_archived): The project is archived.
+             *     - [`quota_exceeded`](/problems/quota_exceeded): You have reached a quota.
+             *     - [`response_not_stored`](/problems/response_not_stored): This request was processed before, and its response is no longer stored.
+             *     - [`too_many_tasks`](/problems/too_many_tasks): The filter finds too many tasks.
+             */
+            409: components["responses"]["Conflict"];
+            /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
+            413: components["responses"]["RequestEntityTooLarge"];
+            /** @description - [`unsupported_media_type`](/problems/unsupported_media_type): The body must be JSON. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /**
+             * @description - [`idempotency_key_reused`](/problems/idempotency_key_reused): This Idempotency-Key was used for another request.
+             *     - [`validation_failed`](/problems/validation_failed): The request has invalid values.
+             */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    delete_trash: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
+             *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
     list_changes: {
         parameters: {
             query?: {
@@ -8908,5 +9420,6 @@ export const idempotentPaths: ReadonlySet<string> = new Set([
   "/api/v1/labels",
   "/api/v1/tasks/import.json",
   "/api/v1/tasks/batch",
-  "/api/v1/tasks/import.csv"
+  "/api/v1/tasks/import.csv",
+  "/api/v1/tasks/bulk"
 ]);

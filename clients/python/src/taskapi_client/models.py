@@ -30,8 +30,10 @@ __all__ = [
     "AuditEvent",
     "Batch",
     "BatchResults",
+    "BulkChange",
     "Change",
     "Changes",
+    "Count",
     "CreateTask",
     "CsvDelimiter",
     "CsvEncoding",
@@ -145,6 +147,8 @@ ErrorCode = Literal[
     "unavailable",
     "batch_too_large",
     "malformed_csv",
+    "count_changed",
+    "too_many_tasks",
     "cursor_expired",
     "mail_off",
     "link_invalid",
@@ -722,6 +726,18 @@ class ImportedTable(Model, frozen=True):
     warning_count: int
     """The number of all warnings."""
     source: CsvSource
+
+
+class Count(Model, frozen=True):
+    """How many tasks a filter finds."""
+
+    count: int
+
+
+class BulkChange(TypedDict):
+    """A change of all tasks that the filter finds."""
+
+    change: BulkChange
 
 
 class TaskChange(Model, frozen=True):

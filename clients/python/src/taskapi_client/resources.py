@@ -17,7 +17,9 @@ from taskapi_client.models import (
     AuditEvent,
     Batch,
     BatchResults,
+    BulkChange,
     Changes,
+    Count,
     CsvDelimiter,
     CsvEncoding,
     DateOrder,
@@ -418,6 +420,198 @@ class TasksApi:
                 idempotency_key=idempotency_key or new_key(),
             )
         )
+
+    def get_count(
+        self,
+        *,
+        status: TaskStatus | Sequence[TaskStatus] | None = None,
+        priority: TaskPriority | Sequence[TaskPriority] | None = None,
+        project_id: UUID | str | None = None,
+        parent_id: UUID | str | None = None,
+        label: str | Sequence[str] | None = None,
+        exclude_label: str | Sequence[str] | None = None,
+        without: TaskPart | Sequence[TaskPart] | None = None,
+        due_after: date | datetime | None = None,
+        due_before: date | datetime | None = None,
+        overdue: bool | None = None,
+        created_after: date | datetime | None = None,
+        created_before: date | datetime | None = None,
+        updated_after: date | datetime | None = None,
+        completed_after: date | datetime | None = None,
+        completed_before: date | datetime | None = None,
+        q: str | None = None,
+        archived: bool | None = None,
+        deleted: bool | None = None,
+    ) -> Count:
+        """Count the tasks that the filters of a list find.
+
+        `status`: With one of these.
+
+        `priority`: With one of these.
+
+        `project_id`: In this project.
+
+        `parent_id`: Direct subtasks of this task.
+
+        `label`: With all of these labels.
+
+        `exclude_label`: With none of these labels.
+
+        `without`: Without a project, a parent task, labels, or a due date. Repeat to require several.
+
+        `due_after`: Due at this day or instant, or later.
+
+        `due_before`: Due before this day or instant.
+
+        `overdue`: Open, and due before now.
+
+        `created_after`: Created at this day or instant, or later.
+
+        `created_before`: Created before this day or instant.
+
+        `updated_after`: Last changed at this day or instant, or later.
+
+        `completed_after`: Completed at this day or instant, or later.
+
+        `completed_before`: Completed before this day or instant.
+
+        `q`: All of these words occur in the title or the description, also as part of a word. At most 10 words. Case,
+        accents and kinds of quotation marks make no difference; ł, ø, đ, ß or æ match l, o, d, ss or ae. Search reads
+        the first 60,000 characters of a task, counted after decomposition. A user may run 2 searches at once on each
+        server process (429 otherwise). A search that takes longer than 2 s is stopped (503).
+
+        `archived`: `true` includes the tasks of archived projects. Without it they are left out, unless the query has
+        `project_id`, `parent_id` or `deleted`.
+
+        `deleted`: `true` lists the trash instead.
+        """
+        return self._send(
+            Call(
+                "GET",
+                "/api/v1/tasks/count",
+                Count.model_validate_json,
+                query={
+                    "status": status,
+                    "priority": priority,
+                    "project_id": project_id,
+                    "parent_id": parent_id,
+                    "label": label,
+                    "exclude_label": exclude_label,
+                    "without": without,
+                    "due_after": due_after,
+                    "due_before": due_before,
+                    "overdue": overdue,
+                    "created_after": created_after,
+                    "created_before": created_before,
+                    "updated_after": updated_after,
+                    "completed_after": completed_after,
+                    "completed_before": completed_before,
+                    "q": q,
+                    "archived": archived,
+                    "deleted": deleted,
+                },
+            )
+        )
+
+    def change_found(
+        self,
+        *,
+        status: TaskStatus | Sequence[TaskStatus] | None = None,
+        priority: TaskPriority | Sequence[TaskPriority] | None = None,
+        project_id: UUID | str | None = None,
+        parent_id: UUID | str | None = None,
+        label: str | Sequence[str] | None = None,
+        exclude_label: str | Sequence[str] | None = None,
+        without: TaskPart | Sequence[TaskPart] | None = None,
+        due_after: date | datetime | None = None,
+        due_before: date | datetime | None = None,
+        overdue: bool | None = None,
+        created_after: date | datetime | None = None,
+        created_before: date | datetime | None = None,
+        updated_after: date | datetime | None = None,
+        completed_after: date | datetime | None = None,
+        completed_before: date | datetime | None = None,
+        q: str | None = None,
+        archived: bool | None = None,
+        deleted: bool | None = None,
+        idempotency_key: str | None = None,
+        **body: Unpack[BulkChange],
+    ) -> Count:
+        """Change all tasks that the filters of a list find: all of them, or none.
+
+        `status`: With one of these.
+
+        `priority`: With one of these.
+
+        `project_id`: In this project.
+
+        `parent_id`: Direct subtasks of this task.
+
+        `label`: With all of these labels.
+
+        `exclude_label`: With none of these labels.
+
+        `without`: Without a project, a parent task, labels, or a due date. Repeat to require several.
+
+        `due_after`: Due at this day or instant, or later.
+
+        `due_before`: Due before this day or instant.
+
+        `overdue`: Open, and due before now.
+
+        `created_after`: Created at this day or instant, or later.
+
+        `created_before`: Created before this day or instant.
+
+        `updated_after`: Last changed at this day or instant, or later.
+
+        `completed_after`: Completed at this day or instant, or later.
+
+        `completed_before`: Completed before this day or instant.
+
+        `q`: All of these words occur in the title or the description, also as part of a word. At most 10 words. Case,
+        accents and kinds of quotation marks make no difference; ł, ø, đ, ß or æ match l, o, d, ss or ae. Search reads
+        the first 60,000 characters of a task, counted after decomposition. A user may run 2 searches at once on each
+        server process (429 otherwise). A search that takes longer than 2 s is stopped (503).
+
+        `archived`: `true` includes the tasks of archived projects. Without it they are left out, unless the query has
+        `project_id`, `parent_id` or `deleted`.
+
+        `deleted`: `true` lists the trash instead.
+        """
+        return self._send(
+            Call(
+                "POST",
+                "/api/v1/tasks/bulk",
+                Count.model_validate_json,
+                query={
+                    "status": status,
+                    "priority": priority,
+                    "project_id": project_id,
+                    "parent_id": parent_id,
+                    "label": label,
+                    "exclude_label": exclude_label,
+                    "without": without,
+                    "due_after": due_after,
+                    "due_before": due_before,
+                    "overdue": overdue,
+                    "created_after": created_after,
+                    "created_before": created_before,
+                    "updated_after": updated_after,
+                    "completed_after": completed_after,
+                    "completed_before": completed_before,
+                    "q": q,
+                    "archived": archived,
+                    "deleted": deleted,
+                },
+                body=body,
+                idempotency_key=idempotency_key or new_key(),
+            )
+        )
+
+    def delete_trash(self) -> None:
+        """Delete all tasks, projects and labels in your trash permanently."""
+        self._send(Call("DELETE", "/api/v1/trash", nothing))
 
     def move(self, task: Task | UUID | str, /, *, version: int | None = None, **body: Unpack[TaskMove]) -> Task:
         """Move one of your tasks before or after another task of the same project and parent."""
