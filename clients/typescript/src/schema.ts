@@ -2454,7 +2454,10 @@ export interface components {
         UpdateTasks: {
             /** @description How many tasks you expect to change, from `GET /tasks/count`; 409 otherwise. */
             count: number;
-            /** @constant */
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
             op: "update";
             data: components["schemas"]["TaskPatch"];
         };
@@ -2462,7 +2465,10 @@ export interface components {
         AddLabel: {
             /** @description How many tasks you expect to change, from `GET /tasks/count`; 409 otherwise. */
             count: number;
-            /** @constant */
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
             op: "add_label";
             label: string;
         };
@@ -2470,7 +2476,10 @@ export interface components {
         RemoveLabel: {
             /** @description How many tasks you expect to change, from `GET /tasks/count`; 409 otherwise. */
             count: number;
-            /** @constant */
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
             op: "remove_label";
             label: string;
         };
@@ -2478,18 +2487,26 @@ export interface components {
         TrashTasks: {
             /** @description How many tasks you expect to change, from `GET /tasks/count`; 409 otherwise. */
             count: number;
-            /** @constant */
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
             op: "trash";
         };
         /** @description Restore each task from the trash, with the subtasks that were deleted with it. */
         RestoreTasks: {
             /** @description How many tasks you expect to change, from `GET /tasks/count`; 409 otherwise. */
             count: number;
-            /** @constant */
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
             op: "restore";
         };
         /** @description A change of all tasks that the filter finds. */
-        BulkChange: {
+        BulkChange: components["schemas"]["UpdateTasks"] | components["schemas"]["AddLabel"] | components["schemas"]["RemoveLabel"] | components["schemas"]["TrashTasks"] | components["schemas"]["RestoreTasks"];
+        /** @description A change of all tasks that the filter finds. */
+        Bulk: {
             change: components["schemas"]["BulkChange"];
         };
         /** @description A task after its last change. */
@@ -7143,7 +7160,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["BulkChange"];
+                "application/json": components["schemas"]["Bulk"];
             };
         };
         responses: {

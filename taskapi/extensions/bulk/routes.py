@@ -9,7 +9,7 @@ from taskapi.api.blueprint import runs_within
 from taskapi.api.concurrency import ConcurrencyLimit
 from taskapi.database import db
 from taskapi.extensions.bulk.changes import change_tasks, count_tasks, empty_trash
-from taskapi.extensions.bulk.schemas import CHANGES, FILTER, BulkChangeSchema, CountSchema
+from taskapi.extensions.bulk.schemas import CHANGES, FILTER, BulkSchema, CountSchema
 from taskapi.resources.idempotency import idempotent, store_response
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
@@ -31,7 +31,7 @@ def show_count(query: dict[str, Any]) -> dict[str, int]:
 
 @blp.post("/bulk")
 @blp.arguments(FILTER, location="query")
-@blp.arguments(BulkChangeSchema, examples=CHANGES)
+@blp.arguments(BulkSchema, examples=CHANGES)
 @blp.response(
     200,
     CountSchema,

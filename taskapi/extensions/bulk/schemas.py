@@ -73,7 +73,7 @@ class BulkChangeVariant(Variant):
     }
 
 
-class BulkChangeSchema(BodySchema):
+class BulkSchema(BodySchema):
     """A change of all tasks that the filter finds."""
 
     change = BulkChangeVariant(required=True)

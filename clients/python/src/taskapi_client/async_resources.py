@@ -18,7 +18,7 @@ from taskapi_client.models import (
     AuditEvent,
     Batch,
     BatchResults,
-    BulkChange,
+    Bulk,
     Changes,
     Count,
     CsvDelimiter,
@@ -541,7 +541,7 @@ class AsyncTasksApi:
         archived: bool | None = None,
         deleted: bool | None = None,
         idempotency_key: str | None = None,
-        **body: Unpack[BulkChange],
+        **body: Unpack[Bulk],
     ) -> Count:
         """Change all tasks that the filters of a list find: all of them, or none.
 

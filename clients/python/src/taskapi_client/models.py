@@ -26,10 +26,12 @@ class Page(Model, Generic[T], frozen=True):
 __all__ = [
     "Account",
     "AccountPatch",
+    "AddLabel",
     "AuditEntry",
     "AuditEvent",
     "Batch",
     "BatchResults",
+    "Bulk",
     "BulkChange",
     "Change",
     "Changes",
@@ -72,7 +74,9 @@ __all__ = [
     "ProjectRestore",
     "RecoveryCodes",
     "Register",
+    "RemoveLabel",
     "Repeat",
+    "RestoreTasks",
     "Role",
     "RoleCounts",
     "RowWarning",
@@ -99,7 +103,9 @@ __all__ = [
     "TaskStatus",
     "TaskUpdated",
     "TokenPermission",
+    "TrashTasks",
     "UpdateTask",
+    "UpdateTasks",
     "User",
     "UserCreate",
     "UserPatch",
@@ -734,7 +740,50 @@ class Count(Model, frozen=True):
     count: int
 
 
-class BulkChange(TypedDict):
+class UpdateTasks(TypedDict):
+    """Change fields of each task, as PATCH does."""
+
+    count: int
+    """How many tasks you expect to change, from `GET /tasks/count`; 409 otherwise."""
+    op: Literal["update"]
+    data: TaskPatch
+
+
+class AddLabel(TypedDict):
+    """Add a label to each task, beside those that it has. A label that does not exist is created."""
+
+    count: int
+    """How many tasks you expect to change, from `GET /tasks/count`; 409 otherwise."""
+    op: Literal["add_label"]
+    label: str
+
+
+class RemoveLabel(TypedDict):
+    """Remove a label from each task. The other labels stay."""
+
+    count: int
+    """How many tasks you expect to change, from `GET /tasks/count`; 409 otherwise."""
+    op: Literal["remove_label"]
+    label: str
+
+
+class TrashTasks(TypedDict):
+    """Move each task to the trash, with its subtasks."""
+
+    count: int
+    """How many tasks you expect to change, from `GET /tasks/count`; 409 otherwise."""
+    op: Literal["trash"]
+
+
+class RestoreTasks(TypedDict):
+    """Restore each task from the trash, with the subtasks that were deleted with it."""
+
+    count: int
+    """How many tasks you expect to change, from `GET /tasks/count`; 409 otherwise."""
+    op: Literal["restore"]
+
+
+class Bulk(TypedDict):
     """A change of all tasks that the filter finds."""
 
     change: BulkChange
@@ -977,5 +1026,7 @@ class RecoveryCodes(Model, frozen=True):
 TaskOperation = CreateTask | UpdateTask | DeleteTask
 
 TaskResult = Annotated[TaskCreated | TaskUpdated | TaskDeleted, Field(discriminator="op")]
+
+BulkChange = UpdateTasks | AddLabel | RemoveLabel | TrashTasks | RestoreTasks
 
 Change = Annotated[TaskChange | ProjectChange | LabelChange, Field(discriminator="type")]
