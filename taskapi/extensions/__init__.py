@@ -30,6 +30,7 @@ NAMES: Final = (
     "bulk",
     "changes",
     "order",
+    "recurrence",
     "personal_tokens",
     "sharding",
     "secret_stores",

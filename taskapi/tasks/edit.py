@@ -1,10 +1,12 @@
 """Add and change tasks, with their projects, parents and labels."""
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from flask import Flask, current_app
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm.attributes import set_committed_value
 from uuid_utils.compat import uuid7
@@ -19,12 +21,19 @@ from taskapi.resources.trash import update_rows
 from taskapi.security.tokens import caller
 from taskapi.tasks.days import UTC_ZONE
 from taskapi.tasks.models import DUE, Task, TaskLabel, due_keys, new_row
-from taskapi.tasks.schemas import MAX_LABELS, NAMES
+from taskapi.tasks.schemas import MAX_LABELS, NAMES, NEEDS_DUE
 from taskapi.tasks.tree import OTHER_PROJECT, refuse_bad_parent, with_subtasks
 from taskapi.users.service import timezone_of
 
 ROWS_AT_ONCE: Final = 1_000
+StatusListener = Callable[[Task, str], None]
+_LISTENERS: Final = "taskapi-status-listeners"
 _INSERT = PreparedStatement(insert(Task))
+
+
+def add_status_listener(app: Flask, listener: StatusListener) -> None:
+    """Register a function of a task and its former status. It is called in the transaction that changes the status."""
+    app.extensions.setdefault(_LISTENERS, []).append(listener)
 
 
 def add_task(values: dict[str, Any]) -> dict[str, Any]:
@@ -51,14 +60,17 @@ def insert_tasks(rows: list[dict[str, Any]]) -> None:
 
 
 def change_task(task: Task, changes: dict[str, Any]) -> None:
-    """Change a task that was locked, and save it."""
+    """Change a task that was locked, and save it. Calls the listeners with its former status if that changes."""
     refuse_in_trash(task)
+    status = task.status
     before, group = task.project_id, (task.project_id, task.parent_id)
     changes = changes | _new_place(task, changes)
     if (changes.get("project_id", before), changes.get("parent_id", task.parent_id)) != group:
         task.position = uuid7().hex  # last in its new group, as a new task is
     zone = _zone_for(changes.get("due_date", task.due_date) if DUE & changes.keys() else None)
     task.set_fields({name: value for name, value in changes.items() if name != "labels"}, zone)
+    if task.recurrence and not task.due_date and not task.due_at:
+        invalid("json", {"recurrence": [NEEDS_DUE]})
     names = changes.get("labels") or []
     relabelled = "labels" in changes and _keys(names) != _keys(task.labels)
     save(task, changed=relabelled)
@@ -69,6 +81,9 @@ def change_task(task: Task, changes: dict[str, Any]) -> None:
         below = with_subtasks(Task.parent_id == task.id)
         update_rows(Task, task.owner_id, Task.id.in_(select(below.c.id)), project_id=task.project_id)
         db.session.refresh(task)
+    if task.status != status:
+        for listener in current_app.extensions.get(_LISTENERS, ()):
+            listener(task, status)
 
 
 def _new_place(task: Task, changes: dict[str, Any]) -> dict[str, Any]:

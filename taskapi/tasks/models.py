@@ -7,6 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     ColumnElement,
     ForeignKeyConstraint,
@@ -43,6 +44,8 @@ TEXT = {"title", "description", "priority"}  # the fields that `text_keys` depen
 TITLE_KEY_LENGTH = 200  # folded text may be longer than the title, and a cursor contains it
 MAX_FOLDED_LENGTH = 60_000  # three times the longest description, the length of folded Korean text
 FOLDED_AT_ONCE = 2_000
+RECURRENCE = ("recurrence", "recurrence_from")
+MAX_RULE_LENGTH = 200
 
 
 class Status(StrEnum):
@@ -64,11 +67,18 @@ class Priority(StrEnum):
     URGENT = "urgent"
 
 
+class RecurrenceStart(StrEnum):
+    """The date from which the next one of a recurring task is counted."""
+
+    DUE = "due"
+    COMPLETION = "completion"
+
+
 PRIORITIES = list(Priority)
 _EMPTY: dict[str, Any] = {
-    **dict.fromkeys(
-        ("due_date", "due_at", "completed_at", "project_id", "parent_id", "deleted_at", "deleted_with"), None
-    ),
+    **dict.fromkeys(("due_date", "due_at", "completed_at", "project_id", "parent_id", "deleted_at", "deleted_with")),
+    **dict.fromkeys(("recurrence", "next_id", "next_version")),
+    "recurrence_from": RecurrenceStart.DUE.value,
     "description": "",
     "status": Status.TODO.value,
     "priority": Priority.NONE.value,
@@ -93,6 +103,9 @@ class Task(Trashable, Model):
 
     `position` orders the tasks of a group: those of the same project and parent. A new task has its id, which starts
     with the time, as 32 hexadecimal digits, and so is the last one. No two tasks of a group have the same position.
+
+    An extension may add a next task when a task with a `recurrence` is completed: `next_id` is its id, and no row that
+    was added with it had a higher version than `next_version`.
     """
 
     __tablename__ = "tasks"
@@ -108,6 +121,12 @@ class Task(Trashable, Model):
     parent_id: Mapped[UUID | None]
     position: Mapped[str] = mapped_column(CODE_POINT_TEXT)
     deleted_with: Mapped[UUID | None]
+    recurrence: Mapped[str | None] = mapped_column(String(MAX_RULE_LENGTH))
+    recurrence_from: Mapped[str] = mapped_column(
+        String(16), default=RecurrenceStart.DUE.value, server_default=RecurrenceStart.DUE.value
+    )
+    next_id: Mapped[UUID | None]
+    next_version: Mapped[int | None] = mapped_column(BigInteger, info=INTERNAL)
     title_key: Mapped[str] = mapped_column(CODE_POINT_TEXT, info=INTERNAL)
     words: Mapped[str] = mapped_column(info=INTERNAL)
     priority_rank: Mapped[int] = mapped_column(SmallInteger, default=0, info=INTERNAL)
@@ -118,6 +137,7 @@ class Task(Trashable, Model):
 
     __table_args__ = (
         CheckConstraint("due_date IS NULL OR due_at IS NULL", name="one_due"),
+        CheckConstraint("recurrence IS NULL OR due_date IS NOT NULL OR due_at IS NOT NULL", name="recurrence_due"),
         ForeignKeyConstraint(["owner_id", "project_id"], ["projects.owner_id", "projects.id"]),
         ForeignKeyConstraint(["owner_id", "parent_id"], ["tasks.owner_id", "tasks.id"]),
         Index(None, "owner_id", "version", unique=True),

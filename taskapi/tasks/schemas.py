@@ -1,7 +1,9 @@
 """The schemas of tasks, of the query of their list, and of their summary."""
 
+from collections.abc import Callable
 from typing import Any
 
+from flask import Flask, current_app
 from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length
 
@@ -9,12 +11,14 @@ from taskapi.api.fields import BodySchema, Choice, Day, DayOrInstant, Instant, P
 from taskapi.api.openapi_examples import PROJECT_ID, TASK_ID
 from taskapi.projects.schemas import TaskCountsSchema
 from taskapi.resources.pagination import PageSchema
-from taskapi.tasks.models import Priority, Status
+from taskapi.tasks.models import MAX_RULE_LENGTH, Priority, RecurrenceStart, Status
 from taskapi.tasks.search import SearchWords
 
 STATUSES = [status.value for status in Status]
 PRIORITIES = [priority.value for priority in Priority]
 MAX_LABELS = 20  # of a task
+_PARSER = "taskapi-recurrence-parser"
+NEEDS_DUE = "A recurring task needs a due date."
 SORTS = ("created_at", "updated_at", "completed_at", "due", "priority", "title", "position")
 
 
@@ -34,6 +38,31 @@ class TaskPartChoice(Choice):
     """A part that a task can be without."""
 
     values = ("project", "parent", "labels", "due")
+
+
+class TaskRecurrenceStartChoice(Choice):
+    """The date from which the next one of a recurring task is counted."""
+
+    values = tuple(start.value for start in RecurrenceStart)
+
+
+class RecurrenceRule(Text):
+    """A rule of RFC 5545. The parser of an extension returns its canonical form; without a parser, none is valid."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        rule = super()._deserialize(value, attr, data, **kwargs)
+        if not 1 <= len(rule) <= MAX_RULE_LENGTH:
+            return rule  # rejected by the validator
+        parse = current_app.extensions.get(_PARSER)
+        if parse is None:
+            raise ValidationError("This server has no recurring tasks.")
+        canonical: str = parse(rule)
+        return canonical
+
+
+def set_recurrence_parser(app: Flask, parse: Callable[[str], str]) -> None:
+    """Register the function that returns the canonical form of a rule, or raises ValidationError."""
+    app.extensions[_PARSER] = parse
 
 
 class TaskSchema(Schema):
@@ -80,6 +109,27 @@ class TaskSchema(Schema):
             "example": ["home", "garden"],
         },
     )
+    recurrence = RecurrenceRule(
+        1,
+        MAX_RULE_LENGTH,
+        allow_none=True,
+        metadata={
+            "description": "The rule by which it recurs, as in RFC 5545: `FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH`. Only "
+            "with a due date. When its `status` becomes `done`, a task with the next due date is added.",
+            "pattern": "^[A-Za-z]+[:=][A-Za-z0-9:=;,+-]*$",
+            "example": "FREQ=WEEKLY;BYDAY=SA",
+        },
+    )
+    recurrence_from = TaskRecurrenceStartChoice(
+        metadata={"description": "Whether the next date is counted from the due date (the default) or completion."}
+    )
+    next_id = fields.UUID(
+        dump_only=True,
+        allow_none=True,
+        metadata={
+            "description": "The task that was added when this one was completed. It may have been deleted since."
+        },
+    )
     position = fields.String(
         dump_only=True,
         metadata={
@@ -101,9 +151,11 @@ class TaskSchema(Schema):
 
     @validates_schema
     def one_due(self, task: dict[str, Any], **_: Any) -> None:
-        """Reject a due day together with a due instant."""
+        """Reject a due day together with a due instant, and a recurrence without either."""
         if task.get("due_date") and task.get("due_at"):
             raise ValidationError("Give due_date or due_at, not both.", "due_at")
+        if task.get("recurrence") and not self.partial and not task.get("due_date") and not task.get("due_at"):
+            raise ValidationError(NEEDS_DUE, "recurrence")
 
 
 class TaskCreateSchema(BodySchema, TaskSchema):

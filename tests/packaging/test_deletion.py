@@ -28,7 +28,7 @@ GROUPS = (
     {"account_mail", "exports", "sharding"},
     {"account_mail", "mail", "personal_tokens", "secret_stores", "start"},
     {"web"},
-    {"batch", "changes", "order", "web"},
+    {"batch", "changes", "order", "recurrence", "web"},
     set(NAMES),
 )
 CASES = [sorted(group.intersection(NAMES)) for group in GROUPS]

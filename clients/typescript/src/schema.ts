@@ -1659,6 +1659,11 @@ export interface components {
          * @enum {string}
          */
         TaskPart: "project" | "parent" | "labels" | "due";
+        /**
+         * @description The date from which the next one of a recurring task is counted.
+         * @enum {string}
+         */
+        TaskRecurrenceStart: "due" | "completion";
         /** @description A task. */
         Task: {
             /**
@@ -1707,6 +1712,18 @@ export interface components {
              *     ]
              */
             labels: string[];
+            /**
+             * @description The rule by which it recurs, as in RFC 5545: `FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH`. Only with a due date. When its `status` becomes `done`, a task with the next due date is added.
+             * @example FREQ=WEEKLY;BYDAY=SA
+             */
+            recurrence: string | null;
+            /** @description Whether the next date is counted from the due date (the default) or completion. */
+            recurrence_from: components["schemas"]["TaskRecurrenceStart"];
+            /**
+             * Format: uuid
+             * @description The task that was added when this one was completed. It may have been deleted since.
+             */
+            next_id: string | null;
             /**
              * @description Its place among the tasks of the same project and parent, which sort by the bytes of this text: hexadecimal digits, at most 64. A new task is the last one, and so is a task whose project or parent changes.
              * @example 01980a5c3f007a108c4e5d1f0a2b3c03
@@ -1781,6 +1798,13 @@ export interface components {
              *     ]
              */
             labels?: string[] | null;
+            /**
+             * @description The rule by which it recurs, as in RFC 5545: `FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH`. Only with a due date. When its `status` becomes `done`, a task with the next due date is added.
+             * @example FREQ=WEEKLY;BYDAY=SA
+             */
+            recurrence?: string | null;
+            /** @description Whether the next date is counted from the due date (the default) or completion. */
+            recurrence_from?: components["schemas"]["TaskRecurrenceStart"];
         };
         /** @description The numbers of tasks by status, without the trash. */
         TaskCounts: {
@@ -1872,6 +1896,13 @@ export interface components {
              *     ]
              */
             labels?: string[] | null;
+            /**
+             * @description The rule by which it recurs, as in RFC 5545: `FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH`. Only with a due date. When its `status` becomes `done`, a task with the next due date is added.
+             * @example FREQ=WEEKLY;BYDAY=SA
+             */
+            recurrence?: string | null;
+            /** @description Whether the next date is counted from the due date (the default) or completion. */
+            recurrence_from?: components["schemas"]["TaskRecurrenceStart"];
         };
         /** @description The resource has changed since you read it. `current` is the current one; it can exceed 64 KB. */
         TaskVersionMismatch: {
@@ -2149,6 +2180,13 @@ export interface components {
              *     ]
              */
             labels: string[];
+            /**
+             * @description The rule by which it recurs, as in RFC 5545: `FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH`. Only with a due date. When its `status` becomes `done`, a task with the next due date is added.
+             * @example FREQ=WEEKLY;BYDAY=SA
+             */
+            recurrence: string | null;
+            /** @description Whether the next date is counted from the due date (the default) or completion. */
+            recurrence_from: components["schemas"]["TaskRecurrenceStart"];
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -2218,6 +2256,13 @@ export interface components {
              *     ]
              */
             labels?: string[] | null;
+            /**
+             * @description The rule by which it recurs, as in RFC 5545: `FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH`. Only with a due date. When its `status` becomes `done`, a task with the next due date is added.
+             * @example FREQ=WEEKLY;BYDAY=SA
+             */
+            recurrence?: string | null;
+            /** @description Whether the next date is counted from the due date (the default) or completion. */
+            recurrence_from?: components["schemas"]["TaskRecurrenceStart"];
             /** Format: date-time */
             created_at?: string | null;
             /**
@@ -4441,6 +4486,9 @@ export interface operations {
                      *             "home",
                      *             "garden"
                      *           ],
+                     *           "recurrence": "FREQ=WEEKLY;BYDAY=SA",
+                     *           "recurrence_from": "due",
+                     *           "next_id": null,
                      *           "position": "01980a5c3f007a108c4e5d1f0a2b3c03",
                      *           "created_at": "2030-01-31T09:00:00Z",
                      *           "updated_at": "2030-01-31T09:00:00Z",
@@ -4541,6 +4589,9 @@ export interface operations {
                      *         "home",
                      *         "garden"
                      *       ],
+                     *       "recurrence": "FREQ=WEEKLY;BYDAY=SA",
+                     *       "recurrence_from": "due",
+                     *       "next_id": null,
                      *       "position": "01980a5c3f007a108c4e5d1f0a2b3c03",
                      *       "created_at": "2030-01-31T09:00:00Z",
                      *       "updated_at": "2030-01-31T09:00:00Z",
@@ -4805,6 +4856,9 @@ export interface operations {
                      *         "home",
                      *         "garden"
                      *       ],
+                     *       "recurrence": "FREQ=WEEKLY;BYDAY=SA",
+                     *       "recurrence_from": "due",
+                     *       "next_id": null,
                      *       "position": "01980a5c3f007a108c4e5d1f0a2b3c03",
                      *       "created_at": "2030-01-31T09:00:00Z",
                      *       "updated_at": "2030-01-31T09:00:00Z",
@@ -4973,6 +5027,9 @@ export interface operations {
                      *         "home",
                      *         "garden"
                      *       ],
+                     *       "recurrence": "FREQ=WEEKLY;BYDAY=SA",
+                     *       "recurrence_from": "due",
+                     *       "next_id": null,
                      *       "position": "01980a5c3f007a108c4e5d1f0a2b3c03",
                      *       "created_at": "2030-01-31T09:00:00Z",
                      *       "updated_at": "2030-01-31T09:00:00Z",
@@ -5075,6 +5132,9 @@ export interface operations {
                      *         "home",
                      *         "garden"
                      *       ],
+                     *       "recurrence": "FREQ=WEEKLY;BYDAY=SA",
+                     *       "recurrence_from": "due",
+                     *       "next_id": null,
                      *       "position": "01980a5c3f007a108c4e5d1f0a2b3c03",
                      *       "created_at": "2030-01-31T09:00:00Z",
                      *       "updated_at": "2030-01-31T09:00:00Z",
@@ -6281,6 +6341,8 @@ export interface operations {
                      *             "home",
                      *             "garden"
                      *           ],
+                     *           "recurrence": "FREQ=WEEKLY;BYDAY=SA",
+                     *           "recurrence_from": "due",
                      *           "created_at": "2030-01-31T09:00:00Z",
                      *           "updated_at": "2030-01-31T09:00:00Z",
                      *           "completed_at": null,
@@ -6351,8 +6413,8 @@ export interface operations {
                 };
                 content: {
                     /**
-                     * @example id,title,description,status,priority,due_date,due_at,parent_id,labels,created_at,updated_at,completed_at,project
-                     *     01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03,Water the plants,Those on the balcony too.,todo,high,2030-06-01,,,home,2030-01-31T09:00:00Z,2030-01-31T09:00:00Z,,Garden
+                     * @example id,title,description,status,priority,due_date,due_at,parent_id,labels,recurrence,recurrence_from,created_at,updated_at,completed_at,project
+                     *     01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03,Water the plants,Those too.,todo,high,2030-06-01,,,home,FREQ=WEEKLY;BYDAY=SA,due,2030-01-31T09:00:00Z,2030-01-31T09:00:00Z,,Garden
                      */
                     "text/csv": string;
                 };
@@ -6419,7 +6481,9 @@ export interface operations {
                      *     SUMMARY:Water the plants
                      *     STATUS:NEEDS-ACTION
                      *     PRIORITY:3
+                     *     DTSTART;VALUE=DATE:20300601
                      *     DUE;VALUE=DATE:20300601
+                     *     RRULE:FREQ=WEEKLY;BYDAY=SA
                      *     END:VTODO
                      *     END:VCALENDAR
                      */
@@ -7341,6 +7405,9 @@ export interface operations {
                      *               "home",
                      *               "garden"
                      *             ],
+                     *             "recurrence": "FREQ=WEEKLY;BYDAY=SA",
+                     *             "recurrence_from": "due",
+                     *             "next_id": null,
                      *             "position": "01980a5c3f007a108c4e5d1f0a2b3c03",
                      *             "created_at": "2030-01-31T09:00:00Z",
                      *             "updated_at": "2030-01-31T09:00:00Z",
@@ -7446,6 +7513,9 @@ export interface operations {
                      *         "home",
                      *         "garden"
                      *       ],
+                     *       "recurrence": "FREQ=WEEKLY;BYDAY=SA",
+                     *       "recurrence_from": "due",
+                     *       "next_id": null,
                      *       "position": "01980a5c3f007a108c4e5d1f0a2b3c03",
                      *       "created_at": "2030-01-31T09:00:00Z",
                      *       "updated_at": "2030-01-31T09:00:00Z",

@@ -17,7 +17,7 @@ class ExportedTaskSchema(TaskSchema):
     project = fields.String(allow_none=True, metadata={"description": "The name of its project.", "example": "Garden"})
 
     class Meta:
-        exclude = ("project_id", "position", "deleted_at", "version")
+        exclude = ("project_id", "position", "next_id", "deleted_at", "version")
 
 
 class ExportedProjectSchema(ProjectSchema):
@@ -67,7 +67,7 @@ TASK_FIELDS = tuple(ExportedTaskSchema().fields)
 PROJECT_FIELDS = tuple(ExportedProjectSchema().fields)
 LABEL_FIELDS = tuple(ExportedLabelSchema().fields)
 CSV_EXAMPLE = f"""{",".join(TASK_FIELDS)}
-{TASK_ID},Water the plants,Those on the balcony too.,todo,high,2030-06-01,,,home,{MOMENT},{MOMENT},,Garden
+{TASK_ID},Water the plants,Those too.,todo,high,2030-06-01,,,home,FREQ=WEEKLY;BYDAY=SA,due,{MOMENT},{MOMENT},,Garden
 """
 CALENDAR_EXAMPLE = """BEGIN:VCALENDAR
 VERSION:2.0
@@ -78,7 +78,9 @@ DTSTAMP:20300131T090000Z
 SUMMARY:Water the plants
 STATUS:NEEDS-ACTION
 PRIORITY:3
+DTSTART;VALUE=DATE:20300601
 DUE;VALUE=DATE:20300601
+RRULE:FREQ=WEEKLY;BYDAY=SA
 END:VTODO
 END:VCALENDAR
 """

@@ -14,6 +14,7 @@ from taskapi.labels.models import Label
 from taskapi.projects.models import Project
 from taskapi.security.tokens import caller
 from taskapi.tasks.models import Task
+from taskapi.users.service import timezone_of
 
 ROWS_AT_ONCE = 500
 
@@ -81,10 +82,14 @@ def _json_rows(chunks: Iterable[Sequence[Row[Any]]]) -> Iterator[bytes]:
         comma = b","
 
 
+def _write_ics(connection: Connection) -> Iterator[bytes]:
+    return write_ics(_chunks(connection, _tasks()), timezone_of(caller().id, reader()))
+
+
 FORMATS = {
     "json": Format("application/json", _write_json),
     "csv": Format(
         "text/csv; charset=utf-8; header=present", lambda connection: write_csv(_chunks(connection, _tasks()))
     ),
-    "ics": Format("text/calendar; charset=utf-8", lambda connection: write_ics(_chunks(connection, _tasks()))),
+    "ics": Format("text/calendar; charset=utf-8", _write_ics),
 }

@@ -17,7 +17,7 @@ MAX_ROWS = 20_000
 class FileTaskSchema(BodySchema, TaskSchema):
     """A task in a file. It names its project by name, and its parent by the `id` in the file."""
 
-    read_only = ("project_id", "deleted_at", "version")
+    read_only = ("project_id", "next_id", "deleted_at", "version")
 
     id = Text(  # type: ignore[assignment]
         1,
@@ -41,7 +41,7 @@ class FileTaskSchema(BodySchema, TaskSchema):
     completed_at = Instant(allow_none=True, metadata={"description": "Only with the status `done`."})
 
     class Meta:
-        exclude = ("project_id", "deleted_at", "version")
+        exclude = ("project_id", "next_id", "deleted_at", "version")
 
     @validates_schema
     def completed_when_done(self, task: dict[str, Any], **_: Any) -> None:

@@ -15,10 +15,10 @@ from taskapi.extensions.imports.findings import MAX_LISTED_ROWS, Findings
 from taskapi.extensions.imports.schemas import MAX_ROWS, ROW_SCHEMAS
 from taskapi.resources.models import name_key
 from taskapi.tasks.days import UTC_ZONE
-from taskapi.tasks.models import due_keys, new_row
+from taskapi.tasks.models import RECURRENCE, due_keys, new_row
 from taskapi.tasks.tree import MAX_DEPTH, OTHER_PROJECT
 
-IMPORTED_FIELDS: Final = ("title", "description", "status", "priority", "due_date", "due_at", "completed_at")
+IMPORTED_FIELDS = ("title", "description", "status", "priority", "due_date", "due_at", "completed_at", *RECURRENCE)
 DUE_KEYS: Final = tuple(due_keys(None, None, UTC_ZONE))
 Values = dict[str, Any]
 Row = tuple[str, int, Any]  # the name of its list, its index there, and its value or the ValidationError of a reader

@@ -3,4 +3,4 @@
 from taskapi.extensions import Extension
 from taskapi.extensions.web.routes import init_web
 
-EXTENSION = Extension(name="web", requires=("batch", "changes", "order"), init=init_web)
+EXTENSION = Extension(name="web", requires=("batch", "changes", "order", "recurrence"), init=init_web)

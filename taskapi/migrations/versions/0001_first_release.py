@@ -342,6 +342,10 @@ def _create_tasks() -> None:
         sa.Column("parent_id", sa.Uuid(), nullable=True),
         sa.Column("position", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("deleted_with", sa.Uuid(), nullable=True),
+        sa.Column("recurrence", sa.String(length=200), nullable=True),
+        sa.Column("recurrence_from", sa.String(length=16), server_default="due", nullable=False),
+        sa.Column("next_id", sa.Uuid(), nullable=True),
+        sa.Column("next_version", sa.BigInteger(), nullable=True),
         sa.Column("title_key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("words", sa.Text(), nullable=False),
         sa.Column("priority_rank", sa.SmallInteger(), nullable=False),
@@ -366,6 +370,9 @@ def _create_tasks() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("due_date IS NULL OR due_at IS NULL", name=op.f("ck_tasks_one_due")),
+        sa.CheckConstraint(
+            "recurrence IS NULL OR due_date IS NOT NULL OR due_at IS NOT NULL", name=op.f("ck_tasks_recurrence_due")
+        ),
         sa.ForeignKeyConstraint(
             ["owner_id", "parent_id"], ["tasks.owner_id", "tasks.id"], name="fk_tasks_owner_id_parent_id"
         ),

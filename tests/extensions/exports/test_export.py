@@ -34,7 +34,7 @@ def test_export_has_the_tasks_outside_the_trash_with_subtasks_last(owner):
 
 def test_export_has_every_field_of_a_task(owner, task):
     [row] = export_tasks(owner)
-    assert row.keys() == task.keys() - {"project_id", "position", "deleted_at", "version"} | {"project"}
+    assert row.keys() == task.keys() - {"project_id", "position", "next_id", "deleted_at", "version"} | {"project"}
 
 
 def test_export_is_a_download_that_caches_do_not_store(owner, task):

@@ -47,9 +47,10 @@ LATER = {
 TEXTS = (  # not recognized: the whole line is the title
     "Milk", "Milk !nonsense", "Milk!", "Issue #", "Fix #42", "#42", "Fix bug #42-3", "Read #1 and #2", "Meet at 6",
     "Write to ada@example.org", "Milk 2031-02-31", "Milk 31 February", "Milk 25:00", "Milk 13pm", "Chapter 12",
-    "Tomorrow", "for tomorrow", "in 3 days", "Dec 20 5pm", "Monday is a song", "Gym every Sunday", "every Sunday",
-    "Gym every Sunday 5pm", "Gym every other Friday", "Gym every Monday and Thursday", "Gym every 1 December",
-    "Gym Mondays 6pm", "Stand-up daily at 9:00", "Pay each Friday", "Support 24/7", "Watch the sun",
+    "Tomorrow", "for tomorrow", "in 3 days", "Dec 20 5pm", "Monday is a song", "every Sunday", "Gym every 1 December",
+    "every day", "Gym every", "Read the daily", "Read the daily news", "One of each", "Pay every 1001 days",
+    "Pay every 0 days",
+    "Pay every 32nd", "Meet every supplier", "Gym every Monday and then", "Support 24/7", "Watch the sun",
     "Open since Monday", "Write minutes of Monday", "Meet in the morning",
     "Open from Monday to Friday", "Not before 5pm", "Last Friday", "Report on last Friday",
     "Python 3.11", "Update to 10.0.1.5", "Score 3:1", "Lift 5-6pm", "Milk 15.4.1950", "Milk 1/2/3/4",
@@ -75,11 +76,78 @@ SIGNED = {
     "Call every supplier tomorrow": {"title": "Call every supplier", "due_date": "2030-06-13"},
     "Meet @ 5pm": {"title": "Meet", "due_at": "2030-06-12T15:00:00Z"},
 }
+REPEATS = {  # words, the rule, and the first due date
+    "every Monday": ("FREQ=WEEKLY;BYDAY=MO", "06-17"),
+    "every Monday 9am": ("FREQ=WEEKLY;BYDAY=MO", "06-17T07:00"),
+    "each Monday, at 9:00.": ("FREQ=WEEKLY;BYDAY=MO", "06-17T07:00"),
+    "every Wednesday": ("FREQ=WEEKLY;BYDAY=WE", "06-12"),
+    "every Wednesday 9am": ("FREQ=WEEKLY;BYDAY=WE", "06-19T07:00"),
+    "every Wednesday 6pm": ("FREQ=WEEKLY;BYDAY=WE", "06-12T16:00"),
+    "every other Friday": ("FREQ=WEEKLY;INTERVAL=2;BYDAY=FR", "06-14"),
+    "every Thursday and Monday": ("FREQ=WEEKLY;BYDAY=MO,TH", "06-13"),
+    "every Sun, Mon and Fri": ("FREQ=WEEKLY;BYDAY=MO,FR,SU", "06-14"),
+    "every weekday 9am": ("FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "06-13T07:00"),
+    "Mondays 6pm": ("FREQ=WEEKLY;BYDAY=MO", "06-17T16:00"),
+    "every day": ("FREQ=DAILY", "06-12"),
+    "every day in the morning": ("FREQ=DAILY", "06-13T07:00"),
+    "daily at 18:00": ("FREQ=DAILY", "06-12T16:00"),
+    "daily at 9:00": ("FREQ=DAILY", "06-13T07:00"),
+    "every 2 weeks": ("FREQ=WEEKLY;INTERVAL=2", "06-12"),
+    "every 2 weeks 9am": ("FREQ=WEEKLY;INTERVAL=2", "06-26T07:00"),
+    "every two weeks": ("FREQ=WEEKLY;INTERVAL=2", "06-12"),
+    "every other week": ("FREQ=WEEKLY;INTERVAL=2", "06-12"),
+    "every 2 weeks on Monday and Thursday": ("FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH", "06-13"),
+    "every month": ("FREQ=MONTHLY", "06-12"),
+    "every 3 months at noon": ("FREQ=MONTHLY;INTERVAL=3", "09-12T10:00"),
+    "every 15th": ("FREQ=MONTHLY;BYMONTHDAY=15", "06-15"),
+    "every 5th": ("FREQ=MONTHLY;BYMONTHDAY=5", "07-05"),
+    "every year": ("FREQ=YEARLY", "06-12"),
+    "every! 3 days": ("FREQ=DAILY;INTERVAL=3", "06-12", "completion"),
+    "weekly!": ("FREQ=WEEKLY", "06-12", "completion"),
+}
+GERMAN_REPEATS = {
+    "jeden Montag": ("FREQ=WEEKLY;BYDAY=MO", "06-17"),
+    "jeden Montag um 9 Uhr": ("FREQ=WEEKLY;BYDAY=MO", "06-17T07:00"),
+    "jeden zweiten Freitag": ("FREQ=WEEKLY;INTERVAL=2;BYDAY=FR", "06-14"),
+    "jeden Montag und Donnerstag": ("FREQ=WEEKLY;BYDAY=MO,TH", "06-13"),
+    "montags": ("FREQ=WEEKLY;BYDAY=MO", "06-17"),
+    "jeden Werktag um 9 Uhr": ("FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "06-13T07:00"),
+    "jeden Tag": ("FREQ=DAILY", "06-12"),
+    "täglich um 18 Uhr": ("FREQ=DAILY", "06-12T16:00"),
+    "alle 2 Wochen": ("FREQ=WEEKLY;INTERVAL=2", "06-12"),
+    "alle zwei Wochen am Montag": ("FREQ=WEEKLY;INTERVAL=2;BYDAY=MO", "06-17"),
+    "jede zweite Woche": ("FREQ=WEEKLY;INTERVAL=2", "06-12"),
+    "jeden! Monat": ("FREQ=MONTHLY", "06-12", "completion"),
+    "every Monday": ("FREQ=WEEKLY;BYDAY=MO", "06-17"),
+}
+RULES = {  # as the list describes them
+    "FREQ=WEEKLY": "Every week",
+    "FREQ=WEEKLY;INTERVAL=3;BYDAY=MO,TH": "Every 3 weeks on Mon and Thu",
+    "FREQ=MONTHLY;BYMONTHDAY=1,15": "Every month on the 1st and the 15th",
+    "FREQ=MONTHLY;BYMONTHDAY=-2": "Every month on the 2nd last day",
+    "FREQ=MONTHLY;BYDAY=-1FR,2MO": "Every month on the last Fri and 2nd Mon",
+    "FREQ=MONTHLY;BYDAY=MO,FR;BYSETPOS=-1": "Every month on the last of Mon and Fri",
+    "FREQ=YEARLY;BYMONTH=2,12;BYMONTHDAY=23": "Every year on the 23rd in Feb and Dec",
+    "FREQ=DAILY;UNTIL=20301231": "Every day until 2030-12-31",
+    "FREQ=DAILY;COUNT=3": "Every day 3 more times",
+    "FREQ=DAILY;COUNT=1": "Every day for the last time",
+    "FREQ=DAILY;BYHOUR=2;BYMINUTE=5": "Every day at 2:05",
+}
+
+
+def repeating(words):
+    """Return what a line with these words is parsed to."""
+    rule, due, *start = REPEATS.get(words) or GERMAN_REPEATS[words]
+    fields = {"due_at": f"2030-{due}:00Z"} if "T" in due else {"due_date": f"2030-{due}"}
+    return {"title": "Milk", "recurrence": rule, **fields} | ({"recurrence_from": start[0]} if start else {})
+
+
 LINES = {
     **{f"Milk {phrase}": {"title": "Milk", "due_date": f"2030-{day}"} for phrase, day in DAYS.items()},
     **{f"Milk {phrase}": {"title": "Milk", "due_at": f"2030-{at}:00Z"} for phrase, at in INSTANT_WORDS.items()},
     **{f"Milk {phrase}": {"title": "Milk", "due_date": day} for phrase, day in LATER.items()},
     **{text: {"title": text} for text in TEXTS},
+    **{f"Milk {words}": repeating(words) for words in REPEATS},
     **SIGNED,
 }
 LOCAL_LINES = {
@@ -94,7 +162,7 @@ LOCAL_LINES = {
               "nächsten Freitag": "2030-06-21", "in 3 Tagen": "2030-06-15", "in einer Woche": "2030-06-19",
               "morgen früh": "2030-06-13T07:00:00Z", "heute Abend": "2030-06-12T17:00:00Z",
               "am Freitag um 18 Uhr": "2030-06-14T16:00:00Z", "um 18.30 Uhr": "2030-06-12T16:30:00Z",
-              "jeden Sonntag": None, "seit Montag": None, "tomorrow": "2030-06-13", "3.11": None},
+              "jeden Kunden": None, "seit Montag": None, "tomorrow": "2030-06-13", "3.11": None},
 }  # fmt: skip
 PARSED = "given.map(line => { const { understood, ...found } = m.parseQuickAdd(line); return found; })"
 
@@ -120,6 +188,21 @@ def in_browser(page, site):
 def run(site, page):
     """Evaluate an expression in a browser with the locale en-GB."""
     return in_browser(page, site)
+
+
+def test_quick_add_parses_german_repetition(browser, site, subtests):
+    context = browser.new_context(locale="de-DE")
+    run = in_browser(context.new_page(), site)
+    found = run(QUICK_ADD, PARSED, [f"Milk {words}" for words in GERMAN_REPEATS])
+    for words, values in zip(GERMAN_REPEATS, found, strict=True):
+        with subtests.test(words=words):
+            assert values == repeating(words)
+    context.close()
+
+
+def test_rules_are_described(run):
+    describe = "given.map(recurrence => m.describeRecurrence({ recurrence }))"
+    assert run("text/rules.js", describe, [*RULES]) == [*RULES.values()]
 
 
 def test_quick_add_parses_a_line(run, subtests):

@@ -99,6 +99,7 @@ __all__ = [
     "TaskPart",
     "TaskPatch",
     "TaskPriority",
+    "TaskRecurrenceStart",
     "TaskResult",
     "TaskStatus",
     "TaskUpdated",
@@ -201,6 +202,8 @@ TaskStatus = Literal["todo", "in_progress", "done", "cancelled"]
 TaskPriority = Literal["none", "low", "medium", "high", "urgent"]
 
 TaskPart = Literal["project", "parent", "labels", "due"]
+
+TaskRecurrenceStart = Literal["due", "completion"]
 
 CsvDelimiter = Literal["comma", "semicolon", "tab", "pipe"]
 
@@ -321,6 +324,14 @@ class Task(Model, frozen=True):
     """One of your tasks. Trees of tasks have at most 5 levels, and no cycles."""
     labels: list[str]
     """Names of your labels, sorted. Labels that do not exist are created. Case is ignored."""
+    recurrence: str | None
+    """The rule by which it recurs, as in RFC 5545: `FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH`. Only with a due date. When
+    its `status` becomes `done`, a task with the next due date is added.
+    """
+    recurrence_from: SkipValidation[TaskRecurrenceStart]
+    """Whether the next date is counted from the due date (the default) or completion."""
+    next_id: UUID | None
+    """The task that was added when this one was completed. It may have been deleted since."""
     position: str
     """Its place among the tasks of the same project and parent, which sort by the bytes of this text: hexadecimal
     digits, at most 64. A new task is the last one, and so is a task whose project or parent changes.
@@ -357,6 +368,12 @@ class TaskCreate(TypedDict):
     """One of your tasks. Trees of tasks have at most 5 levels, and no cycles."""
     labels: NotRequired[list[str] | None]
     """Names of your labels, sorted. Labels that do not exist are created. Case is ignored."""
+    recurrence: NotRequired[str | None]
+    """The rule by which it recurs, as in RFC 5545: `FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH`. Only with a due date. When
+    its `status` becomes `done`, a task with the next due date is added.
+    """
+    recurrence_from: NotRequired[TaskRecurrenceStart]
+    """Whether the next date is counted from the due date (the default) or completion."""
 
 
 class TaskCounts(Model, frozen=True):
@@ -416,6 +433,12 @@ class TaskPatch(TypedDict):
     """One of your tasks. Trees of tasks have at most 5 levels, and no cycles."""
     labels: NotRequired[list[str] | None]
     """Names of your labels, sorted. Labels that do not exist are created. Case is ignored."""
+    recurrence: NotRequired[str | None]
+    """The rule by which it recurs, as in RFC 5545: `FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH`. Only with a due date. When
+    its `status` becomes `done`, a task with the next due date is added.
+    """
+    recurrence_from: NotRequired[TaskRecurrenceStart]
+    """Whether the next date is counted from the due date (the default) or completion."""
 
 
 class Project(Model, frozen=True):
@@ -555,6 +578,12 @@ class ExportedTask(Model, frozen=True):
     """One of your tasks. Trees of tasks have at most 5 levels, and no cycles."""
     labels: list[str]
     """Names of your labels, sorted. Labels that do not exist are created. Case is ignored."""
+    recurrence: str | None
+    """The rule by which it recurs, as in RFC 5545: `FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH`. Only with a due date. When
+    its `status` becomes `done`, a task with the next due date is added.
+    """
+    recurrence_from: SkipValidation[TaskRecurrenceStart]
+    """Whether the next date is counted from the due date (the default) or completion."""
     created_at: AwareDatetime
     updated_at: AwareDatetime
     completed_at: AwareDatetime | None
@@ -598,6 +627,12 @@ class FileTask(TypedDict):
     """The id of another row of the file."""
     labels: NotRequired[list[str] | None]
     """Names of your labels, sorted. Labels that do not exist are created. Case is ignored."""
+    recurrence: NotRequired[str | None]
+    """The rule by which it recurs, as in RFC 5545: `FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH`. Only with a due date. When
+    its `status` becomes `done`, a task with the next due date is added.
+    """
+    recurrence_from: NotRequired[TaskRecurrenceStart]
+    """Whether the next date is counted from the due date (the default) or completion."""
     created_at: NotRequired[datetime | None]
     updated_at: NotRequired[datetime | None]
     """For information; an import ignores it."""

@@ -6,6 +6,7 @@ const FIELD_NAMES = {
   status: ["status"],
   priority: ["priority"],
   due: ["due_date", "due_at"],
+  recurrence: ["recurrence", "recurrence_from"],
   project: ["project_id"],
   parent: ["parent_id"],
   labels: ["labels"],

@@ -1,7 +1,7 @@
 /** Parse the due date at the end of a text: `tomorrow 18:00`, `on Friday`, `Dec 20 5pm`, `24/12`, `in 3 days`.
  *
  * English is always recognized, German if the browser is German. Numeric dates follow the order of the browser's
- * locale. Tasks do not repeat, so `every Sunday` is not a date.
+ * locale. `repeat_parser.js` parses `every Sunday`; here it is not a date.
  */
 
 import { addDays, instantOf, LOCALE, today } from "./dates.js";
@@ -80,7 +80,8 @@ function isPartOfTitle(title) {
   });
 }
 
-function parseTime(text, { afterDay = false } = {}) {
+/** Parse a time of day: `{time, loose?}`, or null. With `afterDay`, a part of the day is enough. */
+export function parseTime(text, { afterDay = false } = {}) {
   for (const { beforeTime, beforePart, clock, noon, parts } of LANGUAGES) {
     const bare = text.replace(beforeTime, "");
     const [, hours, minutes = "00", half] = clock.exec(bare) ?? /^(\d{1,2}):(\d{2})$/u.exec(bare) ?? [];
@@ -103,8 +104,9 @@ function parseDay(text) {
     const bare = text.replace(language.beforeDay, "");
     const found = parseRelativeDay(bare, language) ?? parseDuration(bare, language);
     if (found) return found;
+    const [, dayOfMonth] = (bare !== text && language.dayOfMonth.exec(bare)) || [];
     const date =
-      parseNamedDate(bare, language) ?? parseNumericDate(bare) ?? (bare !== text && parseDayOfMonth(bare, language));
+      parseNamedDate(bare, language) ?? parseNumericDate(bare) ?? (dayOfMonth && parseDayOfMonth(dayOfMonth, today()));
     if (date) return { day: date };
     const [, weekday, rest] = language.weekdayFirst.exec(bare) ?? [];
     const dated = weekday && (parseNamedDate(rest, language) ?? parseNumericDate(rest));
@@ -159,12 +161,10 @@ function parseNamedDate(text, { dayFirst, monthFirst, months }) {
   return before ? nextDate(yearAfter, findPattern(months, before) + 1, number) : null;
 }
 
-/** "the 15th" after a preposition: in this month, or in the next month that has such a day. */
-function parseDayOfMonth(text, { dayOfMonth }) {
-  const [, day] = dayOfMonth.exec(text) ?? [];
-  if (!day) return null;
-  const months = [0, 1, 2].map((ahead) => addMonths(`${today().slice(0, 7)}-01`, ahead).split("-"));
-  return months.map(([year, month]) => validDay(year, month, day)).find((each) => each && each >= today()) ?? null;
+/** "the 15th": from a day on, in its month, or in the next month that has such a day. */
+export function parseDayOfMonth(number, start) {
+  const months = [0, 1, 2].map((ahead) => addMonths(`${start.slice(0, 7)}-01`, ahead).split("-"));
+  return months.map(([year, month]) => validDay(year, month, number)).find((each) => each && each >= start) ?? null;
 }
 
 /** A numeric date: 2027-04-15, 15.4.2027, and in the order of the locale 12/24 or 24/12. */
@@ -200,7 +200,7 @@ function validDay(year, month, day) {
 }
 
 /** Return the day `count` months later, or the last day of a shorter month. */
-function addMonths(day, count) {
+export function addMonths(day, count) {
   const [year, month, date] = day.split("-").map(Number);
   const first = new Date(Date.UTC(year, month - 1 + count, 1));
   const last = new Date(Date.UTC(year, month + count, 0)).getUTCDate();
@@ -208,10 +208,11 @@ function addMonths(day, count) {
 }
 
 /** Return the next such weekday after a day; 0 is Sunday. */
-function nextWeekday(weekday, after) {
+export function nextWeekday(weekday, after) {
   return addDays(after, (weekday - new Date(after).getUTCDay() + 7) % 7 || 7);
 }
 
-function findPattern(patterns, word) {
+/** Return the index of the first pattern that matches a word, or -1. */
+export function findPattern(patterns, word) {
   return patterns.findIndex((pattern) => pattern.test(word));
 }

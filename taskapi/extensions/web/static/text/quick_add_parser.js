@@ -1,10 +1,11 @@
 /** The parser of quick add: `Water the plants !high #Garden @home tomorrow 18:00`.
  *
  * `!` sets the priority, `#` the project, `@` a label; the end of the line may be a due date. A quoted name may contain
- * spaces; an unquoted one starts with a letter, so that `#42` is text. Words that are not recognized stay in the title.
+ * spaces; an unquoted one starts with a letter, so that `#42` is text. The due date may repeat: `every Monday 9am`. Words that are not recognized stay in the title.
  */
 
 import { parseDue } from "./due_parser.js";
+import { parseRepeating } from "./repeat_parser.js";
 
 export const PRIORITIES = ["none", "low", "medium", "high", "urgent"];
 export const EXAMPLE = "Water the plants !high #Garden @home tomorrow 18:00";
@@ -16,7 +17,7 @@ const SIGN = new RegExp(String.raw`(^|\s)([!#@])(?:"([^"]+)"|(${NAME}))(?=[,;:.?
 const PLAIN = new RegExp(`^(?:${NAME})$`, "u");
 const KINDS = { "!": "priority", "#": "project", "@": "label" };
 
-/** Parse a line: `{title, priority?, labels?, project?, due_date?, due_at?, understood}`.
+/** Parse a line: `{title, priority?, labels?, project?, due_date?, due_at?, recurrence?, recurrence_from?, understood}`.
  *
  * `project` is the name as written. `understood` lists the recognized parts, `{kind, words, value}` each. Words in
  * `kept` stay in the title; signs among them do not affect the due date.
@@ -28,7 +29,8 @@ export function parseQuickAdd(line, kept = []) {
   const rest = removeSigns(text, signs);
   if (!rest) return { title: text, understood: [] }; // a line that is only signs is a title
   const keptSigns = matchSigns(rest).filter(({ words }) => isKept(words));
-  const when = parseDue(removeSigns(rest, keptSigns), isKept);
+  const bare = removeSigns(rest, keptSigns);
+  const when = parseRepeating(bare, isKept) ?? parseDue(bare, isKept);
   const { title: start, words, ...due } = when ?? {};
   const title = when ? insertSigns(start, rest, keptSigns) : rest;
   const labels = valuesOf(signs, "label");

@@ -17,6 +17,7 @@ import * as taskStore from "../data/task_store.js";
 import { passesFilters, VIEWS } from "../data/views.js";
 import { describeDue } from "../text/dates.js";
 import { completeWord, EXAMPLE, findWordAt, parseQuickAdd, PRIORITIES } from "../text/quick_add_parser.js";
+import { describeRecurrence } from "../text/rules.js";
 import { h, icon, setChildrenIfChanged } from "./dom.js";
 import { currentRoute } from "./router.js";
 import { addSuggestions } from "./suggestions.js";
@@ -143,7 +144,10 @@ function readDraft() {
 }
 
 function chipText({ kind, value }) {
-  if (kind === "due") return describeDue({ due_date: null, ...value });
+  if (kind === "due") {
+    const repeat = value.recurrence && describeRecurrence(value);
+    return [describeDue({ due_date: null, ...value }), repeat].filter(Boolean).join(", ");
+  }
   if (kind === "label") return `@${value}`;
   if (kind === "priority") return value;
   return findProjectByName(value)?.name ?? `New project “${value}”`;
@@ -161,7 +165,7 @@ function chip({ kind, words, value, text }) {
     "span",
     { class: `chip ${kind}`, data: kind === "priority" ? { priority: value } : {} },
     kind === "priority" && icon("flag"),
-    kind === "due" && icon("calendar"),
+    kind === "due" && icon(value.recurrence ? "repeat" : "calendar"),
     text,
     h("button", { type: "button", class: "quiet", "aria-label": label, title: label, on: { click: keepInTitle } }, "×"),
   );

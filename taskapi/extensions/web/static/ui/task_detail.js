@@ -139,9 +139,11 @@ function saveField(field, { isLeaving = false } = {}) {
   if (isLeaving) draw();
 }
 
-/** Send `due_date` and `due_at` together: setting one clears the other. */
+/** Send `due_date` and `due_at` together: setting one clears the other. A recurring task needs one of them. */
 function withBothDueFields(changes, field) {
-  return "due_date" in changes || "due_at" in changes ? field.read() : changes;
+  if (!("due_date" in changes || "due_at" in changes)) return changes;
+  const values = field.read();
+  return values.due_date || values.due_at ? values : { ...values, recurrence: null };
 }
 
 function saveAllFields() {

@@ -5,9 +5,11 @@ import { catalog } from "../data/catalog.js";
 import { OPEN_STATUSES } from "../data/views.js";
 import { dueDay, instantOf, timeOf } from "../text/dates.js";
 import { PRIORITIES } from "../text/quick_add_parser.js";
+import { describeRecurrence } from "../text/rules.js";
 import { h, setChildren, setChildrenIfChanged } from "./dom.js";
 import { labelsField } from "./labels_field.js";
 import { withLinks } from "./linked_text.js";
+import { recurrenceField } from "./recurrence_field.js";
 
 /** The statuses of a task, by their names in the API. */
 export const STATUSES = { todo: "To do", in_progress: "In progress", done: "Done", cancelled: "Cancelled" };
@@ -20,6 +22,7 @@ export function taskFields() {
     statusField(),
     priorityField(),
     dueField(),
+    recurrenceField(),
     projectField(),
     parentField(),
     labelsField(),
@@ -35,6 +38,7 @@ export function describeField(task, field) {
     status: () => STATUSES[task.status],
     priority: () => task.priority,
     due: () => [dueDay(task), task.due_at && timeOf(task.due_at)].filter(Boolean).join(" "),
+    recurrence: () => task.recurrence && describeRecurrence(task),
     project: () => task.project_id && findName(catalog.projects, task.project_id),
     parent: () => task.parent_id && "another task",
     labels: () => task.labels.join(", "),

@@ -5,6 +5,7 @@ import { subtaskCounts } from "../data/subtask_counts.js";
 import { daysLeft } from "../data/trash.js";
 import { isInManualOrder } from "../data/views.js";
 import { countDays, DATE_LANGUAGE, describeDue, dueDay, isOverdue, today } from "../text/dates.js";
+import { describeRecurrence } from "../text/rules.js";
 import { canWrite } from "./current_user.js";
 import { h, icon, setChildrenIfChanged } from "./dom.js";
 import { updateHandle } from "./manual_order.js";
@@ -112,6 +113,7 @@ function rowDetails(task) {
     ),
     projectChip(task),
     dueChip(task),
+    repeatChip(task),
     task.deleted_at && h("span", { class: "chip" }, describeDaysLeft(daysLeft(task))),
     task.deleted_at &&
       canWrite() &&
@@ -137,6 +139,12 @@ function describeDaysLeft(days) {
 function isUnderOwnHeading({ due_date: day }) {
   if (currentRoute().sort) return false; // a list in another order has no headings
   return currentRoute().view === "upcoming" || (currentRoute().view === "today" && day === today());
+}
+
+function repeatChip(task) {
+  if (!task.recurrence) return null;
+  const words = describeRecurrence(task);
+  return h("span", { class: "chip repeat", title: words }, icon("repeat"), h("span", { class: "unseen" }, `Repeats: ${words}`));
 }
 
 function progressChip(counts) {
