@@ -1,6 +1,8 @@
 """The web client: forgotten password, the pages behind links in mails, and the address on the account page."""
 
 import re
+import sys
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -10,6 +12,7 @@ from web_client import serve, sign_in_by_cookies
 from tests.conftest import PASSWORD
 from tests.extensions.account_mail.people import NEW, users
 from tests.extensions.mail.sending import outbox_of, run_mail_server
+from tests.servers import Server, wait_until
 
 __all__ = ["outbox_of", "run_mail_server", "users"]  # fixtures
 pytestmark = [pytest.mark.slow, needs("web")]
@@ -50,6 +53,61 @@ def test_forgotten_password_is_replaced_by_mail(users, mail_site, page, tmp_path
     page.get_by_label("Password").fill(NEW)
     button(page, "Sign in").click()
     expect(page.get_by_role("heading", name="Today")).to_be_visible()
+
+
+class FlaskRun(Server):
+    """The API with the embedded database, served by `flask run`, which also sends the mails."""
+
+    def command(self):
+        return [Path(sys.executable).with_name("flask"), "--app", "wsgi", "run", "--port", str(self.port)]
+
+
+@pytest.mark.one_database
+def test_flask_run_sends_the_mail_whose_link_the_user_opens(run_mail_server, context, tmp_path):
+    """The whole way of a user, with nothing between the browser, the server and the mail server."""
+    box = run_mail_server()
+    server = FlaskRun({"TASKAPI_INSTANCE_PATH": str(tmp_path / "instance")}, tmp_path)
+    mail = {"TASKAPI_MAIL_URL": box.url, "TASKAPI_MAIL_FROM": "tasks@example.org"}
+    server.environment |= mail | {"TASKAPI_PUBLIC_URL": server.address}
+    referers = []
+    context.on("request", lambda request: referers.append(request.headers.get("referer", "")))
+    page = context.new_page()
+
+    def open_latest_link(number):
+        wait_until(lambda: len(box.to("grace@example.net")) == number)
+        [link] = re.findall(r"http://\S+", box.to("grace@example.net")[-1].get_content())[1:]
+        page.goto("about:blank")
+        page.goto(link)
+        return link.rpartition("/")[2]
+
+    with server:
+        page.goto(server.address)
+        button(page, "Create an account").click()
+        page.get_by_label("Username").fill("grace-hopper")
+        page.get_by_label("Email (optional)").fill("grace@example.net")
+        page.get_by_label("Password").fill(PASSWORD)
+        button(page, "Create account").click()
+        tokens = [open_latest_link(1)]
+        button(page, "Confirm address").click()
+        expect(page.get_by_role("heading", name="Address confirmed")).to_be_visible()
+        context.clear_cookies()
+        page.goto("about:blank")
+        page.goto(server.address)
+        button(page, "Forgot password?").click()
+        page.get_by_label("Username or email address").fill("grace@example.net")
+        button(page, "Send link").click()
+        tokens.append(open_latest_link(2))
+        page.get_by_label("New password").fill(NEW)
+        button(page, "Set password").click()
+        expect(page.get_by_role("heading", name="Password changed")).to_be_visible()
+        button(page, "Continue").click()
+        page.get_by_label("Username").fill("grace-hopper")
+        page.get_by_label("Password").fill(NEW)
+        button(page, "Sign in").click()
+        expect(page.get_by_role("heading", name="Today")).to_be_visible()
+        wait_until(lambda: "The password was changed" in [mail["Subject"] for mail in box.to("grace@example.net")])
+    for token in tokens:
+        assert token not in server.log.read_text() + str(referers)
 
 
 def test_used_link_says_so(users, mail_site, page):
