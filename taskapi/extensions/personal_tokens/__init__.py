@@ -2,13 +2,13 @@
 
 from taskapi.extensions import Extension
 from taskapi.extensions.personal_tokens.authentication import authenticate_personal_token
-from taskapi.extensions.personal_tokens.routes import blp
+from taskapi.extensions.personal_tokens.routes import admin, blp
 from taskapi.extensions.personal_tokens.schemas import PersonalTokenSettings
 from taskapi.extensions.personal_tokens.secret import PREFIX
 
 EXTENSION = Extension(
     name="personal_tokens",
-    blueprints=(blp,),
+    blueprints=(blp, admin),
     settings=PersonalTokenSettings,
     bearer_tokens={PREFIX: authenticate_personal_token},
 )

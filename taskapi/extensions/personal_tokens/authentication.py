@@ -12,14 +12,18 @@ from taskapi.api.blueprint import PUBLIC, declaration
 from taskapi.database import now, reader
 from taskapi.extensions.personal_tokens import service
 from taskapi.extensions.personal_tokens.models import PersonalToken
-from taskapi.extensions.personal_tokens.routes import blp
+from taskapi.extensions.personal_tokens.routes import admin, blp
 from taskapi.extensions.personal_tokens.secret import digest_of, is_well_formed
 from taskapi.security.rate_limit import USER, enforce_limit
 from taskapi.security.rbac import Permission
 from taskapi.security.tokens import MARK, Caller
 from taskapi.users.models import User
 
-CLOSED: Final = ("/api/v1/auth/", blp.url_prefix)  # the routes of sessions, and of personal tokens
+CLOSED: Final = (
+    "/api/v1/auth/",
+    str(blp.url_prefix),
+    str(admin.url_prefix),
+)  # the routes of sessions, and of personal tokens
 # The export of an account has its tasks too. All roles have both permissions, so its view names only one
 ALSO_REQUIRED: Final = {"/api/v1/me/export": Permission.TASK_READ}
 NO_SESSION: Final = UUID(int=0)

@@ -20,6 +20,7 @@ from taskapi.database.sqlite import BUSY_SECONDS, DRIVER
 from taskapi.extensions.personal_tokens.models import PersonalToken
 from taskapi.extensions.personal_tokens.schemas import MAX_DAYS, PersonalTokenSettings
 from taskapi.extensions.personal_tokens.secret import HINT_LENGTH, digest_of, new_secret
+from taskapi.resources.ownership import found_or_404
 from taskapi.resources.pagination import decode_cursor, encode_cursor
 from taskapi.security.rate_limit import Kind, Limit, enforce_limit, slow_requests
 from taskapi.security.rbac import Permission, grants
@@ -65,7 +66,7 @@ def create_token(values: dict[str, Any]) -> dict[str, Any]:
     db.session.execute(
         insert(PersonalToken).values(token | {"user_id": caller().id, "digest": digest_of(secret), "epoch": user.epoch})
     )
-    _record(Event.TOKEN_CREATED, token["id"], permissions=permissions, expires_at=expires_at.isoformat())
+    _record(Event.TOKEN_CREATED, caller().id, token["id"], permissions=permissions, expires_at=expires_at.isoformat())
     return {**token, "token": secret}
 
 
@@ -91,9 +92,14 @@ def _reserve_place(moment: datetime) -> None:
         problem("quota_exceeded", f"You have {count} personal tokens. Delete one first.")
 
 
-def list_tokens(limit: int, cursor: str | None) -> dict[str, Any]:
-    """Return a page of the caller's tokens, the latest first."""
-    statement = select(*SHOWN).where(PersonalToken.user_id == caller().id)
+def require_user(user_id: UUID) -> None:
+    """Respond 404 if there is no such user."""
+    found_or_404(reader().execute(select(User.id).where(User.id == user_id)).first())
+
+
+def list_tokens(user_id: UUID, limit: int, cursor: str | None) -> dict[str, Any]:
+    """Return a page of a user's tokens, the latest first."""
+    statement = select(*SHOWN).where(PersonalToken.user_id == user_id)
     if cursor:
         statement = statement.where(PersonalToken.id < UUID(decode_cursor(cursor, "personal_tokens")[0]))
     rows = reader().execute(statement.order_by(PersonalToken.id.desc()).limit(limit + 1)).mappings().all()
@@ -102,14 +108,14 @@ def list_tokens(limit: int, cursor: str | None) -> dict[str, Any]:
     return {"items": items, "next_cursor": encode_cursor([items[-1]["id"]], "personal_tokens") if more else None}
 
 
-def delete_tokens(token_id: UUID | None = None) -> int:
-    """Delete a token of the caller, or all of them; return how many."""
-    statement = delete(PersonalToken).where(PersonalToken.user_id == caller().id)
+def delete_tokens(user_id: UUID, token_id: UUID | None = None) -> int:
+    """Delete a token of a user, or all of them; return how many."""
+    statement = delete(PersonalToken).where(PersonalToken.user_id == user_id)
     if token_id:
         statement = statement.where(PersonalToken.id == token_id)
     deleted = db.session.scalars(statement.returning(PersonalToken.id)).all()
     for each in deleted:
-        _record(Event.TOKEN_DELETED, each)
+        _record(Event.TOKEN_DELETED, user_id, each)
     return len(deleted)
 
 
@@ -144,5 +150,5 @@ def _without_waiting(connection: Connection) -> Iterator[Connection]:
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
 
-def _record(event: Event, token_id: UUID, **details: Any) -> None:
-    record(event, actor_id=caller().id, subject_id=caller().id, token_id=str(token_id), **details)
+def _record(event: Event, user_id: UUID, token_id: UUID, **details: Any) -> None:
+    record(event, actor_id=caller().id, subject_id=user_id, token_id=str(token_id), **details)

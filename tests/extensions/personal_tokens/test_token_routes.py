@@ -19,6 +19,7 @@ from tests.extensions.personal_tokens.token_client import TOKENS, bearing, creat
 ME = "/api/v1/me"
 ALL = TokenPermissionChoice.values
 READING = [name for name in ALL if name.endswith(":read")]
+OF_USERS = "/api/v1/admin/users/<uuid:user_id>/tokens"
 EXPORT = "/api/v1/me/export"  # contains tasks too
 LOGOUT = "/api/v1/auth/logout"  # public, and the only public route that authenticates
 
@@ -27,7 +28,7 @@ def is_closed(app, route):
     """Return whether no personal token may use a route, whatever its permissions."""
     declared = access(app, route)
     of_accounts = declared.permission in {Permission.ACCOUNT_WRITE, Permission.USER_MANAGE}
-    return declared.fresh or of_accounts or route.rule.startswith(("/api/v1/auth/", TOKENS))
+    return declared.fresh or of_accounts or route.rule.startswith(("/api/v1/auth/", TOKENS, OF_USERS))
 
 
 def allowed(permissions):
