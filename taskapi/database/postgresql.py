@@ -29,6 +29,8 @@ CANCEL_SECONDS: Final = 1
 MAX_PREPARED: Final = 100  # statements of a connection; each one uses memory of the server
 NAMES: Final = (f"taskapi_{number}" for number in count())
 REVALIDATION: Final = "RevalidateCachedQuery"  # of the server; every other FeatureNotSupported stays a failure
+# Files of Citus whose internal errors, which have no code of their own, say that a worker was lost
+LOST_WORKER: Final = {"placement_connection.c", "remote_transaction.c"}
 # Detect soon that a server does not respond. The database URL can override these: ?connect_timeout=2
 LIBPQ: Final = {
     "connect_timeout": 5,
@@ -229,8 +231,10 @@ def _is_readable(descriptor: int) -> bool:
 
 
 def _invalidate_if_stale(context: ExceptionContext) -> None:
-    """Invalidate a connection whose prepared statements are out of date."""
-    if is_stale(context.original_exception):
+    """Invalidate a connection whose prepared statements are out of date, or that lost a worker of Citus."""
+    error: Any = context.original_exception
+    is_lost = isinstance(error, psycopg.InternalError) and error.diag.source_file in LOST_WORKER
+    if is_lost or is_stale(error):
         context.is_disconnect = True
 
 

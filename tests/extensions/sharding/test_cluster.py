@@ -111,6 +111,37 @@ def test_coordinator_keeps_no_rows_of_distributed_tables(app, make_app, new_data
     assert sizes == dict.fromkeys(sizes, 0)
 
 
+def test_commit_that_a_worker_does_not_finish_is_503(make_app, new_database):
+    """As when the worker fails at this moment. Only Citus knows the error, which is no OperationalError."""
+    url = new_database()
+    app = make_app(DATABASE_URL=url)
+    with app.app_context():
+        upgrade(revision="heads")
+    shard(app)
+    client = app.test_client()
+    credentials = {"username": f"person-{secrets.token_hex(6)}", "password": PASSWORD}
+    client.post("/api/v1/auth/register", json=credentials)
+    token = client.post("/api/v1/auth/login", json=credentials).json["access_token"]
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    database = sa.make_url(url).database
+    for worker in nodes()[1:]:
+        with admin(database, *worker) as connection:
+            connection.execute("SET citus.enable_ddl_propagation = off")
+            connection.execute(FAIL)
+    with admin(database) as connection:
+        connection.execute("SELECT run_command_on_shards('tasks', %s)", [FAIL_AT_COMMIT])
+    response = client.post(TASKS, json={"title": "Water the plants"})
+    assert (response.status_code, response.json["code"], response.headers["Retry-After"]) == (503, "unavailable", "2")
+    assert client.get(TASKS).json["items"] == []
+
+
+FAIL = "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''gone''; END'"
+FAIL_AT_COMMIT = (
+    "CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON %s DEFERRABLE INITIALLY DEFERRED "
+    "FOR EACH ROW EXECUTE PROCEDURE fail()"
+)
+
+
 def test_revision_may_alter_an_owned_table_and_users_together(make_app, new_database, tmp_path):
     app = make_app(DATABASE_URL=new_database())
     with app.app_context():
