@@ -12,7 +12,7 @@ from taskapi.api import openapi_examples as samples
 
 FOLDER = Path(__file__).parent.parent / "postman"
 SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
-LAST_OF_FOLDER = {"delete_user", "delete_personal_tokens"}
+LAST_OF_FOLDER = ["list_user_tokens", "delete_user_tokens", "delete_user", "delete_personal_tokens"]
 LAST = "delete_account"  # in a folder of its own, after all others
 
 
@@ -76,4 +76,4 @@ def _operations(document: dict[str, Any]) -> Iterator[Operation]:
 
 
 def _in_order(operations: list[Operation]) -> list[Operation]:
-    return sorted(operations, key=lambda one: one.id in LAST_OF_FOLDER)
+    return sorted(operations, key=lambda one: LAST_OF_FOLDER.index(one.id) if one.id in LAST_OF_FOLDER else -1)

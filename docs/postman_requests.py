@@ -149,7 +149,7 @@ def _tests(document: dict[str, Any], operation: Operation, status: str, response
         lines.append(f"if (pm.response.code === {status}) {test}" if operation.id in WITHOUT else test)
     kept = next((path for path in document["paths"] if path.startswith(f"{operation.path}/{{")), None)
     if status == "201" and kept:
-        name = kept.rsplit("{", 1)[1].removesuffix("}")
+        name = kept.removeprefix(f"{operation.path}/{{").partition("}")[0]
         lines.append(f'pm.collectionVariables.set("{name}", pm.response.json().id);')
     if operation.id in ENDING:
         lines.append(read("forget.js"))
