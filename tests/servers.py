@@ -93,16 +93,21 @@ class Redis:
 
 
 class Postgres:
-    """A PostgreSQL server that tests can stop, freeze and restart."""
+    """A PostgreSQL server that tests can stop, freeze and restart; with `primary` its streaming replica."""
 
-    def __init__(self) -> None:
+    def __init__(self, primary: "Postgres | None" = None) -> None:
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.folder = Path(mkdtemp(prefix="taskapi-postgres-"))  # postgres has no access to folders of pytest
         if AS_POSTGRES:
             shutil.chown(self.folder, **AS_POSTGRES)
-        command = [self.program("initdb"), "-D", self.folder, "-U", "postgres", "--auth", "trust", "--encoding", "UTF8"]
-        subprocess.run([*command, "--no-sync"], check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **AS_POSTGRES)
+        options = ["-D", str(self.folder), "-U", "postgres", "--no-sync"]
+        if primary:
+            options += ["-h", "127.0.0.1", "-p", str(primary.port), "--checkpoint=fast", "--write-recovery-conf"]
+        else:
+            options += ["--auth", "trust", "--encoding", "UTF8"]
+        command = [self.program("pg_basebackup" if primary else "initdb"), *options]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **AS_POSTGRES)
 
     @staticmethod
     def program(name: str) -> str | None:
@@ -128,12 +133,13 @@ class Postgres:
         self.execute(f"CREATE ROLE {name} LOGIN CREATEDB", f"CREATE DATABASE {name} OWNER {name}")
         return f"postgresql://{name}@127.0.0.1:{self.port}/{name}"
 
-    def execute(self, *statements: str) -> None:
-        """Execute statements as the superuser."""
+    def execute(self, *statements: str) -> Any:
+        """Execute statements as the superuser; return the rows of the last one, if it has any."""
         server = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
         with psycopg.connect(server, autocommit=True) as connection:
             for statement in statements:
-                connection.execute(statement)
+                cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
 
     def read_only(self, url: str, switch: str) -> None:
         """Make a database read-only (`on`) or writable (`off`), and end its sessions, so that all of them notice."""
@@ -148,6 +154,7 @@ class Postgres:
         assert self.process
         self.process.send_signal(signal.SIGINT if how == "fast" else signal.SIGQUIT)
         self.process.wait(60)
+        self.process = None
 
     def freeze(self) -> None:
         """Stop all processes with SIGSTOP: the port stays open, and no connection gets a response."""
@@ -158,9 +165,10 @@ class Postgres:
         self._signal(signal.SIGCONT)
 
     def remove(self) -> None:
-        """Stop the server, and delete its files."""
-        self.thaw()
-        self.stop()
+        """Stop the server if it runs, and delete its files."""
+        if self.process:
+            self.thaw()
+            self.stop()
         shutil.rmtree(self.folder)
 
     def _signal(self, number: signal.Signals) -> None:

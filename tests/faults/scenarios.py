@@ -160,6 +160,33 @@ def postgres_read_only(postgres: Postgres, folder: Path, *, seconds: float) -> F
         return running.recovery()
 
 
+def postgres_failed_over(folder: Path, *, seconds: float, synchronous: bool = True) -> Figures:
+    """Crash the primary for good, and promote its streaming replica after some seconds.
+
+    The URL names both servers. Each commit waits for the replica, if it is synchronous.
+    """
+    primary = Postgres()
+    primary.start()
+    url = primary.new_database()
+    replica = Postgres(primary)
+    replica.start()
+    try:
+        if synchronous:
+            primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+        state = [("sync" if synchronous else "async",)]
+        wait_until(lambda: primary.execute("SELECT sync_state FROM pg_stat_replication") == state)
+        name = url.rpartition("/")[2]
+        url = f"postgresql://{name}@/{name}?host=127.0.0.1:{primary.port}&host=127.0.0.1:{replica.port}"
+        with service(url, folder) as server, load(server.address, folder=folder) as running:
+            primary.stop()
+            time.sleep(seconds)
+            replica.execute("SELECT pg_promote()")
+            return running.recovery()
+    finally:
+        replica.remove()
+        primary.remove()
+
+
 def redis_killed(postgres: Postgres, redis: Redis, folder: Path, *, seconds: float) -> Figures:
     """Kill Redis, and start it again after some seconds without its data."""
     url = postgres.new_database()

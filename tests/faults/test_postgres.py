@@ -20,6 +20,15 @@ def test_read_only_database_serves_reads(postgres, tmp_path):
     assert figures.recovered < 5, figures
 
 
+def test_replica_replaces_the_primary_without_loss(tmp_path):
+    """Reads go on from the replica until it is promoted: of the few that fail, each one met the crash itself."""
+    figures = scenarios.postgres_failed_over(tmp_path, seconds=3)
+    assert figures.harmless, figures
+    assert figures.unavailable, figures
+    assert figures.recovered < 5, figures
+    assert figures.unread < 20, figures
+
+
 def test_frozen_database_gives_503_within_seconds(postgres, tmp_path):
     figures = scenarios.postgres_frozen(postgres, tmp_path, seconds=15, patience=3)
     assert figures.harmless, figures

@@ -875,6 +875,33 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/users/{user_id}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The `id` of the user. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * List the personal tokens of a user, the latest first.
+         * @description Needs the permission `user:read`: admin.
+         */
+        get: operations["list_user_tokens"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete all personal tokens of a user, for example after a theft. They are rejected from now on.
+         * @description Needs the permission `user:manage`: admin. The token must come from a password entry: from `POST /api/v1/auth/login` or `POST /api/v1/auth/verify-password`, not from a refresh.
+         */
+        delete: operations["delete_user_tokens"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/users": {
         parameters: {
             query?: never;
@@ -7807,6 +7834,152 @@ export interface operations {
             path: {
                 /** @description The `id` of the token. */
                 token_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description - [`fresh_token_required`](/problems/fresh_token_required): This operation needs a token from a recent password entry.
+             *     - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
+             *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
+            404: components["responses"]["NotFound"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    list_user_tokens: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The maximum number of items.
+                 * @example 20
+                 */
+                limit?: number;
+                /**
+                 * @description The `next_cursor` of the previous page.
+                 * @example m5Qe0Yh1wXbT7uKcN2rLzFsJ8pVgA3dE6oIyWkBqRxhbIjIwMzAtMDEtMzEiXQ
+                 */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The `id` of the user. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of personal tokens. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "01980a5c-3f00-7a10-8c4e-5d1f0a2b3c08",
+                     *           "name": "Backup script",
+                     *           "permissions": [
+                     *             "task:read"
+                     *           ],
+                     *           "hint": "tka_7Qm2",
+                     *           "created_at": "2030-01-31T09:00:00Z",
+                     *           "expires_at": "2030-03-02T09:00:00Z",
+                     *           "last_used_at": "2030-01-31T09:00:00Z"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PersonalTokenPage"];
+                };
+            };
+            /** @description - [`invalid_cursor`](/problems/invalid_cursor): The cursor does not belong to this list. */
+            400: components["responses"]["BadRequest"];
+            /**
+             * @description - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
+            404: components["responses"]["NotFound"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    delete_user_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The `id` of the user. */
+                user_id: string;
             };
             cookie?: never;
         };

@@ -884,6 +884,85 @@ class AsyncTokensApi:
         await self._send(Call("DELETE", path("/api/v1/me/tokens/{}", token), nothing))
 
 
+class AsyncAdminApi:
+    """The methods of `api.admin`."""
+
+    def __init__(self, send: AsyncSend) -> None:
+        self._send = send
+
+    def list_user_tokens(
+        self, user: User | UUID | str, /, *, limit: int | None = None, cursor: str | None = None
+    ) -> AsyncPages[PersonalToken]:
+        """List the personal tokens of a user, the latest first.
+
+        `limit`: The maximum number of items.
+
+        `cursor`: The `next_cursor` of the previous page.
+        """
+        return AsyncPages(
+            self._send,
+            Call(
+                "GET",
+                path("/api/v1/admin/users/{}/tokens", user),
+                Page[PersonalToken].model_validate_json,
+                query={"limit": limit, "cursor": cursor},
+            ),
+        )
+
+    async def delete_user_tokens(self, user: User | UUID | str, /) -> None:
+        """Delete all personal tokens of a user, for example after a theft. They are rejected from now on."""
+        await self._send(Call("DELETE", path("/api/v1/admin/users/{}/tokens", user), nothing))
+
+    def audit(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        actor: UUID | str | None = None,
+        subject: UUID | str | None = None,
+        event: AuditEvent | None = None,
+        after: datetime | None = None,
+        before: datetime | None = None,
+    ) -> AsyncPages[AuditEntry]:
+        """List the entries of the audit log, the latest first.
+
+        `limit`: The maximum number of items.
+
+        `cursor`: The `next_cursor` of the previous page.
+
+        `actor`: Events that this user caused, by id.
+
+        `subject`: Events that affect this user, by id.
+
+        `event`: Events of this kind.
+
+        `after`: Events at or after this instant.
+
+        `before`: Events before this instant.
+        """
+        return AsyncPages(
+            self._send,
+            Call(
+                "GET",
+                "/api/v1/admin/audit",
+                Page[AuditEntry].model_validate_json,
+                query={
+                    "limit": limit,
+                    "cursor": cursor,
+                    "actor": actor,
+                    "subject": subject,
+                    "event": event,
+                    "after": after,
+                    "before": before,
+                },
+            ),
+        )
+
+    async def stats(self) -> Stats:
+        """Show statistics of the service."""
+        return await self._send(Call("GET", "/api/v1/admin/stats", Stats.model_validate_json))
+
+
 class AsyncUsersApi:
     """The methods of `api.users`."""
 
@@ -942,62 +1021,6 @@ class AsyncUsersApi:
     async def sign_out(self, user: User | UUID | str, /) -> None:
         """End all sessions of a user."""
         await self._send(Call("POST", path("/api/v1/admin/users/{}/sign-out", user), nothing))
-
-
-class AsyncAdminApi:
-    """The methods of `api.admin`."""
-
-    def __init__(self, send: AsyncSend) -> None:
-        self._send = send
-
-    def audit(
-        self,
-        *,
-        limit: int | None = None,
-        cursor: str | None = None,
-        actor: UUID | str | None = None,
-        subject: UUID | str | None = None,
-        event: AuditEvent | None = None,
-        after: datetime | None = None,
-        before: datetime | None = None,
-    ) -> AsyncPages[AuditEntry]:
-        """List the entries of the audit log, the latest first.
-
-        `limit`: The maximum number of items.
-
-        `cursor`: The `next_cursor` of the previous page.
-
-        `actor`: Events that this user caused, by id.
-
-        `subject`: Events that affect this user, by id.
-
-        `event`: Events of this kind.
-
-        `after`: Events at or after this instant.
-
-        `before`: Events before this instant.
-        """
-        return AsyncPages(
-            self._send,
-            Call(
-                "GET",
-                "/api/v1/admin/audit",
-                Page[AuditEntry].model_validate_json,
-                query={
-                    "limit": limit,
-                    "cursor": cursor,
-                    "actor": actor,
-                    "subject": subject,
-                    "event": event,
-                    "after": after,
-                    "before": before,
-                },
-            ),
-        )
-
-    async def stats(self) -> Stats:
-        """Show statistics of the service."""
-        return await self._send(Call("GET", "/api/v1/admin/stats", Stats.model_validate_json))
 
 
 class AsyncAuthApi:
@@ -1103,14 +1126,14 @@ class AsyncResources:
         return AsyncTokensApi(self._send)
 
     @cached_property
-    def users(self) -> AsyncUsersApi:
-        """The methods of this resource."""
-        return AsyncUsersApi(self._send)
-
-    @cached_property
     def admin(self) -> AsyncAdminApi:
         """The methods of this resource."""
         return AsyncAdminApi(self._send)
+
+    @cached_property
+    def users(self) -> AsyncUsersApi:
+        """The methods of this resource."""
+        return AsyncUsersApi(self._send)
 
     @cached_property
     def auth(self) -> AsyncAuthApi:

@@ -874,6 +874,85 @@ class TokensApi:
         self._send(Call("DELETE", path("/api/v1/me/tokens/{}", token), nothing))
 
 
+class AdminApi:
+    """The methods of `api.admin`."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    def list_user_tokens(
+        self, user: User | UUID | str, /, *, limit: int | None = None, cursor: str | None = None
+    ) -> Pages[PersonalToken]:
+        """List the personal tokens of a user, the latest first.
+
+        `limit`: The maximum number of items.
+
+        `cursor`: The `next_cursor` of the previous page.
+        """
+        return Pages(
+            self._send,
+            Call(
+                "GET",
+                path("/api/v1/admin/users/{}/tokens", user),
+                Page[PersonalToken].model_validate_json,
+                query={"limit": limit, "cursor": cursor},
+            ),
+        )
+
+    def delete_user_tokens(self, user: User | UUID | str, /) -> None:
+        """Delete all personal tokens of a user, for example after a theft. They are rejected from now on."""
+        self._send(Call("DELETE", path("/api/v1/admin/users/{}/tokens", user), nothing))
+
+    def audit(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        actor: UUID | str | None = None,
+        subject: UUID | str | None = None,
+        event: AuditEvent | None = None,
+        after: datetime | None = None,
+        before: datetime | None = None,
+    ) -> Pages[AuditEntry]:
+        """List the entries of the audit log, the latest first.
+
+        `limit`: The maximum number of items.
+
+        `cursor`: The `next_cursor` of the previous page.
+
+        `actor`: Events that this user caused, by id.
+
+        `subject`: Events that affect this user, by id.
+
+        `event`: Events of this kind.
+
+        `after`: Events at or after this instant.
+
+        `before`: Events before this instant.
+        """
+        return Pages(
+            self._send,
+            Call(
+                "GET",
+                "/api/v1/admin/audit",
+                Page[AuditEntry].model_validate_json,
+                query={
+                    "limit": limit,
+                    "cursor": cursor,
+                    "actor": actor,
+                    "subject": subject,
+                    "event": event,
+                    "after": after,
+                    "before": before,
+                },
+            ),
+        )
+
+    def stats(self) -> Stats:
+        """Show statistics of the service."""
+        return self._send(Call("GET", "/api/v1/admin/stats", Stats.model_validate_json))
+
+
 class UsersApi:
     """The methods of `api.users`."""
 
@@ -930,62 +1009,6 @@ class UsersApi:
     def sign_out(self, user: User | UUID | str, /) -> None:
         """End all sessions of a user."""
         self._send(Call("POST", path("/api/v1/admin/users/{}/sign-out", user), nothing))
-
-
-class AdminApi:
-    """The methods of `api.admin`."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-
-    def audit(
-        self,
-        *,
-        limit: int | None = None,
-        cursor: str | None = None,
-        actor: UUID | str | None = None,
-        subject: UUID | str | None = None,
-        event: AuditEvent | None = None,
-        after: datetime | None = None,
-        before: datetime | None = None,
-    ) -> Pages[AuditEntry]:
-        """List the entries of the audit log, the latest first.
-
-        `limit`: The maximum number of items.
-
-        `cursor`: The `next_cursor` of the previous page.
-
-        `actor`: Events that this user caused, by id.
-
-        `subject`: Events that affect this user, by id.
-
-        `event`: Events of this kind.
-
-        `after`: Events at or after this instant.
-
-        `before`: Events before this instant.
-        """
-        return Pages(
-            self._send,
-            Call(
-                "GET",
-                "/api/v1/admin/audit",
-                Page[AuditEntry].model_validate_json,
-                query={
-                    "limit": limit,
-                    "cursor": cursor,
-                    "actor": actor,
-                    "subject": subject,
-                    "event": event,
-                    "after": after,
-                    "before": before,
-                },
-            ),
-        )
-
-    def stats(self) -> Stats:
-        """Show statistics of the service."""
-        return self._send(Call("GET", "/api/v1/admin/stats", Stats.model_validate_json))
 
 
 class AuthApi:
@@ -1089,14 +1112,14 @@ class Resources:
         return TokensApi(self._send)
 
     @cached_property
-    def users(self) -> UsersApi:
-        """The methods of this resource."""
-        return UsersApi(self._send)
-
-    @cached_property
     def admin(self) -> AdminApi:
         """The methods of this resource."""
         return AdminApi(self._send)
+
+    @cached_property
+    def users(self) -> UsersApi:
+        """The methods of this resource."""
+        return UsersApi(self._send)
 
     @cached_property
     def auth(self) -> AuthApi:
