@@ -42,14 +42,14 @@ class Figures(NamedTuple):
 
 
 class Server:
-    """One of the two servers, on a free port."""
+    """A server, on a free port. `command` is by default the one of its name."""
 
-    def __init__(self, name: str, environment: dict[str, str], folder: str) -> None:
+    def __init__(self, name: str, environment: dict[str, str], folder: str, command: str = "") -> None:
         port = free_port()
         self.name = name
         self.address = f"http://127.0.0.1:{port}"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", *COMMANDS[name].format(port=port).split()],
+            [sys.executable, "-m", *(command or COMMANDS[name]).format(port=port).split()],
             cwd=ROOT,
             env={**environment, "DRAIN_SECONDS": "0"},
             stdout=subprocess.DEVNULL,

@@ -24,9 +24,9 @@ SCRATCH = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
 class Nginx:
-    """nginx with deploy/nginx/taskapi.conf, except for the ports, the certificate and the two instances."""
+    """nginx with deploy/nginx/taskapi.conf, except for the ports, the certificate and the instances."""
 
-    def __init__(self, folder, *instances):
+    def __init__(self, folder, *instances, streams=()):
         self.folder, self.http, self.https = folder, free_port(), free_port()
         self.certificate = write_certificate(folder)
         site = SITE.read_text()
@@ -37,6 +37,8 @@ class Nginx:
             "/var/log/nginx": str(folder),
             "app1:8000": f"127.0.0.1:{instances[0]}",
             "app2:8000": f"127.0.0.1:{instances[1]}",
+            "app1:8001": f"127.0.0.1:{[*streams, *instances][0]}",  # without a listener, a thread serves a stream
+            "app2:8001": f"127.0.0.1:{[*streams, *instances][1]}",
         }.items():
             assert original in site
             site = site.replace(original, replacement)

@@ -24,6 +24,7 @@ GUIDES = [
     "docs/jwt_or_sessions.md",
     "docs/mail.md",
     "docs/second_factor.md",
+    "docs/live_updates.md",
 ]
 ELSEWHERE = {"docs/operations.md": "test_operations_doc.py"}  # beside what each of its commands needs
 USED = {
@@ -35,6 +36,7 @@ USED = {
     "docs/tutorial_mistakes.md": ["admin"],
     "docs/mail.md": ["mail", "account_mail"],
     "docs/second_factor.md": ["second_factor"],
+    "docs/live_updates.md": ["live_updates"],
 }  # extensions
 NEEDS_NO_SERVER = "docs/keys.md"
 # A reader takes more than a minute for a page

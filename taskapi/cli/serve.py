@@ -97,15 +97,21 @@ def _require_free_port(host: str, port: int) -> None:
 
 
 def _drain_before_stopping(seconds: int, state: Path) -> None:
-    """Drain before the server's own handler of SIGTERM runs. Called after that handler is installed."""
-    stop: Any = signal.getsignal(signal.SIGTERM)
-    if not seconds or not hasattr(signal, "SIGALRM"):  # Windows has no timer signal
-        return
+    """Drain before the server's own handler of SIGTERM runs. Called after that handler is installed.
 
-    def drain(_number: int, _frame: Any) -> None:
+    The workers learn of SIGINT too, and of a drain of 0 seconds, so that they end long responses.
+    """
+    stop: Any = signal.getsignal(signal.SIGTERM)
+
+    def drain(number: int, frame: Any) -> None:
         begin_drain(state)
         signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGALRM, stop)
-        signal.alarm(seconds)
+        signal.signal(signal.SIGINT, stop)
+        if number == signal.SIGINT or not seconds or not hasattr(signal, "SIGALRM"):  # Windows has no timer signal
+            stop(number, frame)
+        else:
+            signal.signal(signal.SIGALRM, stop)
+            signal.alarm(seconds)
 
     signal.signal(signal.SIGTERM, drain)
+    signal.signal(signal.SIGINT, drain)

@@ -29,6 +29,7 @@ NAMES: Final = (
     "csv_applications",
     "bulk",
     "changes",
+    "live_updates",
     "order",
     "recurrence",
     "personal_tokens",

@@ -27,8 +27,8 @@ GROUPS = (
     {"csv_applications", "csv_imports", "imports"},
     {"account_mail", "exports", "sharding"},
     {"account_mail", "mail", "personal_tokens", "secret_stores", "start"},
-    {"web"},
-    {"batch", "changes", "order", "recurrence", "web"},
+    {"live_updates", "web"},
+    {"batch", "changes", "live_updates", "order", "recurrence", "web"},
     set(NAMES),
 )
 CASES = [sorted(group.intersection(NAMES)) for group in GROUPS]

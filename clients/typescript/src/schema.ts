@@ -795,6 +795,33 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/changes/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Wait for changes: server-sent events, for `EventSource` or `fetch`.
+         * @description Each event has the cursor of the last change as its id and in its data. When it differs from the cursor of your
+         *     copy, request `GET /changes?since=…` with the cursor of your copy. An event stands for all changes before it, so
+         *     none is lost while the connection is interrupted. Comments are sent while nothing changes.
+         *
+         *     The stream ends when the token expires or is revoked, and before the server stops; connect again then. A request
+         *     without `Accept: text/event-stream` gets the first event only. On 429 and 503, poll `GET /changes` for a while.
+         *
+         *     Needs the permission `task:read`: viewer, editor, admin.
+         */
+        get: operations["stream_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tasks/{task_id}/move": {
         parameters: {
             query?: never;
@@ -1385,7 +1412,7 @@ export interface components {
          * @description The code of an error. Later versions can add codes.
          * @enum {string}
          */
-        ErrorCode: "malformed_request" | "malformed_json" | "invalid_cursor" | "token_missing" | "token_malformed" | "token_invalid" | "token_expired" | "token_revoked" | "fresh_token_required" | "invalid_refresh_token" | "invalid_credentials" | "access_undeclared" | "permission_denied" | "csrf_failed" | "registration_closed" | "https_required" | "not_found" | "method_not_allowed" | "username_taken" | "name_taken" | "project_archived" | "in_trash" | "quota_exceeded" | "response_not_stored" | "last_admin" | "version_mismatch" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_in_use" | "idempotency_key_reused" | "validation_failed" | "too_many_requests" | "headers_too_large" | "internal_error" | "signing_unavailable" | "unavailable" | "batch_too_large" | "malformed_csv" | "count_changed" | "too_many_tasks" | "cursor_expired" | "mail_off" | "link_invalid" | "second_factor_required" | "challenge_invalid" | "invalid_code" | "second_factor_setup_required" | "second_factor_off" | "second_factor_enabled" | "second_factor_missing";
+        ErrorCode: "malformed_request" | "malformed_json" | "invalid_cursor" | "token_missing" | "token_malformed" | "token_invalid" | "token_expired" | "token_revoked" | "fresh_token_required" | "invalid_refresh_token" | "invalid_credentials" | "access_undeclared" | "permission_denied" | "csrf_failed" | "registration_closed" | "https_required" | "not_found" | "method_not_allowed" | "username_taken" | "name_taken" | "project_archived" | "in_trash" | "quota_exceeded" | "response_not_stored" | "last_admin" | "version_mismatch" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_in_use" | "idempotency_key_reused" | "validation_failed" | "too_many_requests" | "headers_too_large" | "internal_error" | "signing_unavailable" | "unavailable" | "batch_too_large" | "malformed_csv" | "count_changed" | "too_many_tasks" | "cursor_expired" | "stream_unavailable" | "mail_off" | "link_invalid" | "second_factor_required" | "challenge_invalid" | "invalid_code" | "second_factor_setup_required" | "second_factor_off" | "second_factor_enabled" | "second_factor_missing";
         /**
          * @description A permission: a resource and an action. Later versions can add permissions.
          * @enum {string}
@@ -3224,6 +3251,7 @@ export interface components {
         /**
          * @description - [`signing_unavailable`](/problems/signing_unavailable): This instance verifies tokens, and does not issue them.
          *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+         *     - [`stream_unavailable`](/problems/stream_unavailable): This server process cannot open another stream now.
          */
         ServiceUnavailable: {
             headers: {
@@ -7483,6 +7511,77 @@ export interface operations {
             /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
             429: components["responses"]["TooManyRequests"];
             /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    stream_changes: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The cursor of your copy. The first event comes at once if there are changes after it. The header `Last-Event-ID`, which browsers send when they reconnect, takes precedence. Without both, or with `now`, the first event has the current cursor.
+                 * @example 7
+                 */
+                since?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events, each with the cursor of the last change. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example retry: 2000
+                     *
+                     *     id: 7
+                     *     data: {"cursor":"7"}
+                     *
+                     *     :
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            /** @description - [`invalid_cursor`](/problems/invalid_cursor): The cursor does not belong to this list. */
+            400: components["responses"]["BadRequest"];
+            /**
+             * @description - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /**
+             * @description - [`stream_unavailable`](/problems/stream_unavailable): This server process cannot open another stream now.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
             503: components["responses"]["ServiceUnavailable"];
             /**
              * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.

@@ -24,7 +24,7 @@ from taskapi.resources.ownership import found_or_404
 from taskapi.resources.pagination import decode_cursor, encode_cursor
 from taskapi.security.rate_limit import Kind, Limit, enforce_limit, slow_requests
 from taskapi.security.rbac import Permission, grants
-from taskapi.security.tokens import caller
+from taskapi.security.tokens import caller, revoke_tokens
 from taskapi.users.models import User
 
 DEFAULT_DAYS: Final = 30
@@ -115,6 +115,7 @@ def delete_tokens(user_id: UUID, token_id: UUID | None = None) -> int:
         statement = statement.where(PersonalToken.id == token_id)
     deleted = db.session.scalars(statement.returning(PersonalToken.id)).all()
     for each in deleted:
+        revoke_tokens(user_id, str(each))  # ends responses that are still being sent, such as streams
         _record(Event.TOKEN_DELETED, user_id, each)
     return len(deleted)
 

@@ -157,6 +157,7 @@ ErrorCode = Literal[
     "count_changed",
     "too_many_tasks",
     "cursor_expired",
+    "stream_unavailable",
     "mail_off",
     "link_invalid",
     "second_factor_required",

@@ -837,6 +837,15 @@ class ChangesApi:
             Call("GET", "/api/v1/changes", Changes.model_validate_json, query={"since": since, "limit": limit})
         )
 
+    def stream(self, *, since: str | None = None) -> str:
+        """Wait for changes: server-sent events, for `EventSource` or `fetch`.
+
+        `since`: The cursor of your copy. The first event comes at once if there are changes after it. The header
+        `Last-Event-ID`, which browsers send when they reconnect, takes precedence. Without both, or with `now`, the
+        first event has the current cursor.
+        """
+        return self._send(Call("GET", "/api/v1/changes/stream", text, query={"since": since}))
+
 
 class TokensApi:
     """The methods of `api.tokens`."""
