@@ -76,6 +76,9 @@ PLACES = {
     "show_second_factor": "second_factor.get",
     "start_second_factor": "second_factor.start",
     "renew_recovery_codes": "second_factor.renew_recovery_codes",
+    "show_openid_identity": "openid.get",
+    "link_openid_identity": "openid.link",
+    "unlink_openid_identity": "openid.unlink",
     "change_tasks": "tasks.batch",
     "show_summary": "tasks.summary",
     "list_users": "users.list",
@@ -90,7 +93,7 @@ PLACES = {
 # Written by hand, because they change the tokens of the client
 BY_HAND = {
     "login", "logout", "refresh", "verify_password", "change_password", "end_sessions", "sign_in_with_code",
-    "confirm_second_factor", "disable_second_factor",
+    "confirm_second_factor", "disable_second_factor", "exchange_openid_code",
 }  # fmt: skip
 UPDATE = "With the {0} itself, nothing is saved if the {0} has changed since you read it: `VersionMismatch`."
 # How asynchronous code becomes synchronous

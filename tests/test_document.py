@@ -19,7 +19,8 @@ LEFT_OUT = {
     "/problems/<code_name>": "pages that the document leads to",
     "/metrics": "text for Prometheus, which knows it",
 } | declared("LEFT_OUT")
-UNDOCUMENTED = {"access_undeclared", "method_not_allowed"}  # errors of routes that are not in the document
+# Errors of routes that are not in the document
+UNDOCUMENTED = {"access_undeclared", "method_not_allowed"} | declared("UNDOCUMENTED", set)
 BODIES = {
     "Register", "Login", "Refresh", "Password", "PasswordChange", "CreateTask", "UpdateTask", "DeleteTask", "Batch",
     "TaskFile", "FileTask", "TaskMove", "Upload", *declared("BODIES", set),

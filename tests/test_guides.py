@@ -25,6 +25,7 @@ GUIDES = [
     "docs/mail.md",
     "docs/second_factor.md",
     "docs/live_updates.md",
+    "docs/openid.md",
 ]
 ELSEWHERE = {"docs/operations.md": "test_operations_doc.py"}  # beside what each of its commands needs
 USED = {
@@ -37,6 +38,7 @@ USED = {
     "docs/mail.md": ["mail", "account_mail"],
     "docs/second_factor.md": ["second_factor"],
     "docs/live_updates.md": ["live_updates"],
+    "docs/openid.md": ["openid", "openid_accounts"],
 }  # extensions
 NEEDS_NO_SERVER = "docs/keys.md"
 # A reader takes more than a minute for a page
@@ -45,6 +47,11 @@ if "mail" in NAMES:
     SERVER["TASKAPI_MAIL_URL"] = "console:"
 if "second_factor" in NAMES:
     SERVER["TASKAPI_SECOND_FACTOR_KEYS"] = "EJnJ0oL5n3mK2bq0m0yJw7dGk4uJ3cQ0m1n8o2Xv5hE="
+OPENID = {
+    "TASKAPI_OPENID_CLIENT_ID": "tasks",
+    "TASKAPI_OPENID_CLIENT_SECRET": "a secret: 100 % & more",
+    "TASKAPI_OPENID_CREATE_ACCOUNTS": "true",
+}
 # The words that a page explains where it first uses them, and a part of the explanation
 WORDS = {
     "HMAC": "hash-based message authentication code",
@@ -64,9 +71,21 @@ def guide(request):
 
 
 @pytest.fixture(scope="module")
-def responses(guide, start_server, tmp_path_factory):
+def settings():
+    """The settings of the server that the guides use, with an OpenID provider that runs."""
+    if "openid_accounts" not in NAMES:
+        yield SERVER
+        return
+    from tests.extensions.openid.signing_in import run_provider  # noqa: PLC0415
+
+    with run_provider() as provider:
+        yield {**SERVER, **OPENID, "TASKAPI_OPENID_ISSUER": provider.url}
+
+
+@pytest.fixture(scope="module")
+def responses(guide, settings, start_server, tmp_path_factory):
     """The output of each step of the guide, run in one shell against a new server."""
-    environment = {**SERVER, "TASKAPI_INSTANCE_PATH": str(tmp_path_factory.mktemp("instance"))}
+    environment = {**settings, "TASKAPI_INSTANCE_PATH": str(tmp_path_factory.mktemp("instance"))}
     return follow([guide], start_server(**environment), environment)
 
 
@@ -78,11 +97,11 @@ def test_every_step_answers_as_printed(guide, responses):
 
 
 @pytest.mark.skipif(TEST_DATABASE_URL is not None, reason="the guides use SQLite in any case")
-def test_guides_can_be_walked_twice_in_any_order_in_one_shell(start_server, tmp_path):
+def test_guides_can_be_walked_twice_in_any_order_in_one_shell(settings, start_server, tmp_path):
     """Each page runs before and after each other one. Only the tour does not delete its account."""
     pages = [ROOT / page for page in GUIDES if set(USED.get(page, [])) <= set(NAMES)]
     walk = [*pages, *reversed(pages)]
-    environment = {**SERVER, "TASKAPI_INSTANCE_PATH": str(tmp_path)}
+    environment = {**settings, "TASKAPI_INSTANCE_PATH": str(tmp_path)}
     responses = iter(follow(walk, start_server(**environment), environment))
     different = [
         (page.name, step.commands, response)

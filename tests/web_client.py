@@ -33,12 +33,12 @@ def site(make_app: AppFactory) -> Iterator[str]:
 
 
 @contextmanager
-def serve(app: Flask) -> Iterator[str]:
-    """Serve an application on a free port; yields its URL."""
+def serve(app: Flask, port: int = 0) -> Iterator[str]:
+    """Serve an application on a free port, or on a given one; yields its URL."""
     with app.app_context():
         own = {*db.engines.values()}
     POOLS[:] = [pool for pool in POOLS if pool not in own]  # a tab may still send requests when its test ends
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    server = make_server("127.0.0.1", port, app, threaded=True)
     thread = Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"

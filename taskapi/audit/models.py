@@ -41,6 +41,8 @@ class Event(StrEnum):
     SECOND_FACTOR_DISABLED = auto()
     RECOVERY_CODES_CREATED = auto()
     RECOVERY_CODE_USED = auto()
+    IDENTITY_LINKED = auto()
+    IDENTITY_UNLINKED = auto()
 
 
 class AuditEntry(Model):

@@ -39,6 +39,8 @@ NAMES: Final = (
     "mail",
     "account_mail",
     "second_factor",
+    "openid",
+    "openid_accounts",
     "web",
     "dev",
     "lessons",

@@ -37,6 +37,7 @@ RESERVED_PLACES: Final = 1  # in the queue, for users on a device with a device 
 MIN_READ: Final = 12  # characters that zxcvbn always reads
 MAX_READ: Final = 40
 HASHING_NICENESS: Final = 10  # of the threads that run bcrypt; 0 is normal, 19 is the lowest priority
+NO_PASSWORD: Final = f"$2b$04${'.' * 53}"  # the hash of an account without a password: no password has it
 MAX_COST: Final = 16_000  # of `_zxcvbn_cost`; about 15 ms
 SUBSTITUTIONS: Final = {  # as in zxcvbn, in its order
     "a": "4@", "b": "8", "c": "({[<", "e": "3", "g": "69", "i": "1!|", "l": "1|7", "o": "0", "s": "$5", "t": "+7",

@@ -12,7 +12,7 @@ from taskapi.audit import Event, record
 from taskapi.database import Model, db, now, rls_user
 from taskapi.database.folding import fold
 from taskapi.resources.models import ChangeCounter
-from taskapi.security.passwords import hash_password
+from taskapi.security.passwords import NO_PASSWORD, hash_password
 from taskapi.security.rbac import Role
 
 
@@ -48,9 +48,12 @@ def has_role(role: str) -> ColumnElement[bool]:
     return cast(User.roles, String).contains(f'"{role}"')
 
 
-def create_user(username: str, password: str, *, actor_id: UUID | None = None, **fields: object) -> User:
-    """Add a user and their change counter to the session. Raises IntegrityError if the username is taken."""
-    user = User(id=uuid7(), password_hash=hash_password(password))
+def create_user(username: str, password: str | None, *, actor_id: UUID | None = None, **fields: object) -> User:
+    """Add a user and their change counter to the session. Raises IntegrityError if the username is taken.
+
+    A user without a password signs in by the means of an extension.
+    """
+    user = User(id=uuid7(), password_hash=hash_password(password) if password else NO_PASSWORD)
     user.apply({"username": username, **fields})
     db.session.add(user)
     db.session.flush()

@@ -1264,6 +1264,61 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/openid/exchange": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in with the code that the browser got after a sign-in at the OpenID provider.
+         * @description The response is that of `POST /auth/login`. The browser begins at `/openid/start`, which is no call for
+         *     programs; the guide describes its way. A code is valid once, for 2 minutes, with the verifier of the challenge that
+         *     was sent at the start.
+         *
+         *     Needs no access token.
+         */
+        post: operations["exchange_openid_code"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/openid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show whether your account is linked to the OpenID provider.
+         * @description Needs the permission `account:read`: viewer, editor, admin.
+         */
+        get: operations["show_openid_identity"];
+        put?: never;
+        /**
+         * Link your account to the person who has signed in at the OpenID provider.
+         * @description From then on, this person can sign in to your account with the provider. An account has one link, and so has a
+         *     person of the provider. E-mail addresses play no part.
+         *
+         *     Needs the permission `account:write`: viewer, editor, admin. The token must come from a password entry: from `POST /api/v1/auth/login` or `POST /api/v1/auth/verify-password`, not from a refresh.
+         */
+        post: operations["link_openid_identity"];
+        /**
+         * Remove the link of your account to the OpenID provider. An account without a password keeps its link.
+         * @description Needs the permission `account:write`: viewer, editor, admin. The token must come from a password entry: from `POST /api/v1/auth/login` or `POST /api/v1/auth/verify-password`, not from a refresh.
+         */
+        delete: operations["unlink_openid_identity"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -1412,7 +1467,7 @@ export interface components {
          * @description The code of an error. Later versions can add codes.
          * @enum {string}
          */
-        ErrorCode: "malformed_request" | "malformed_json" | "invalid_cursor" | "token_missing" | "token_malformed" | "token_invalid" | "token_expired" | "token_revoked" | "fresh_token_required" | "invalid_refresh_token" | "invalid_credentials" | "access_undeclared" | "permission_denied" | "csrf_failed" | "registration_closed" | "https_required" | "not_found" | "method_not_allowed" | "username_taken" | "name_taken" | "project_archived" | "in_trash" | "quota_exceeded" | "response_not_stored" | "last_admin" | "version_mismatch" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_in_use" | "idempotency_key_reused" | "validation_failed" | "too_many_requests" | "headers_too_large" | "internal_error" | "signing_unavailable" | "unavailable" | "batch_too_large" | "malformed_csv" | "count_changed" | "too_many_tasks" | "cursor_expired" | "stream_unavailable" | "mail_off" | "link_invalid" | "second_factor_required" | "challenge_invalid" | "invalid_code" | "second_factor_setup_required" | "second_factor_off" | "second_factor_enabled" | "second_factor_missing";
+        ErrorCode: "malformed_request" | "malformed_json" | "invalid_cursor" | "token_missing" | "token_malformed" | "token_invalid" | "token_expired" | "token_revoked" | "fresh_token_required" | "invalid_refresh_token" | "invalid_credentials" | "access_undeclared" | "permission_denied" | "csrf_failed" | "registration_closed" | "https_required" | "not_found" | "method_not_allowed" | "username_taken" | "name_taken" | "project_archived" | "in_trash" | "quota_exceeded" | "response_not_stored" | "last_admin" | "version_mismatch" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_in_use" | "idempotency_key_reused" | "validation_failed" | "too_many_requests" | "headers_too_large" | "internal_error" | "signing_unavailable" | "unavailable" | "batch_too_large" | "malformed_csv" | "count_changed" | "too_many_tasks" | "cursor_expired" | "stream_unavailable" | "mail_off" | "link_invalid" | "second_factor_required" | "challenge_invalid" | "invalid_code" | "second_factor_setup_required" | "second_factor_off" | "second_factor_enabled" | "second_factor_missing" | "openid_off" | "openid_state_invalid" | "openid_denied" | "openid_failed" | "openid_code_invalid" | "openid_no_account" | "account_inactive" | "openid_linked" | "password_not_set";
         /**
          * @description A permission: a resource and an action. Later versions can add permissions.
          * @enum {string}
@@ -1642,7 +1697,7 @@ export interface components {
          * @description The kind of an event.
          * @enum {string}
          */
-        AuditEvent: "sign_in" | "sign_in_failed" | "sign_out" | "refresh_token_repeated" | "refresh_token_theft" | "password_changed" | "password_reset_requested" | "email_changed" | "email_verified" | "profile_changed" | "roles_changed" | "activated" | "deactivated" | "created" | "deleted" | "exported" | "imported" | "keys_changed" | "tokens_invalidated" | "access_refused" | "token_created" | "token_deleted" | "second_factor_enabled" | "second_factor_disabled" | "recovery_codes_created" | "recovery_code_used";
+        AuditEvent: "sign_in" | "sign_in_failed" | "sign_out" | "refresh_token_repeated" | "refresh_token_theft" | "password_changed" | "password_reset_requested" | "email_changed" | "email_verified" | "profile_changed" | "roles_changed" | "activated" | "deactivated" | "created" | "deleted" | "exported" | "imported" | "keys_changed" | "tokens_invalidated" | "access_refused" | "token_created" | "token_deleted" | "second_factor_enabled" | "second_factor_disabled" | "recovery_codes_created" | "recovery_code_used" | "identity_linked" | "identity_unlinked";
         /** @description An event, the user that it affects, and the user who caused it. */
         AuditEntry: {
             /**
@@ -3097,6 +3152,59 @@ export interface components {
              */
             recovery_codes: string[];
         };
+        /** @description A code and its verifier. */
+        OpenidExchange: {
+            /**
+             * @description The value after `#openid_code=`. It is valid once, for 2 minutes.
+             * @example pZ4mQx7sVn1cLk8wRt5yBd2hGf9jUe6aOi3vXb0NqYg
+             */
+            code: string;
+            /**
+             * @description The verifier of the challenge (RFC 7636).
+             * @example dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk
+             */
+            verifier: string;
+            /**
+             * @description Set the tokens as cookies, for a browser.
+             * @example false
+             */
+            cookies?: boolean;
+        };
+        /** @description The link of your account to the OpenID provider. */
+        OpenidIdentity: {
+            /**
+             * @description The name of the provider.
+             * @example Example ID
+             */
+            provider: string;
+            /** @example true */
+            linked: boolean;
+            /** Format: date-time */
+            linked_at: string | null;
+            /**
+             * Format: date-time
+             * @description The last sign-in with it; null: none yet.
+             */
+            last_used_at: string | null;
+            /**
+             * @description Whether you can also sign in with a password.
+             * @example true
+             */
+            has_password: boolean;
+        };
+        /** @description The code of the address that the browser has returned to, and the verifier of the challenge at the start. */
+        OpenidCode: {
+            /**
+             * @description The value after `#openid_code=`. It is valid once, for 2 minutes.
+             * @example pZ4mQx7sVn1cLk8wRt5yBd2hGf9jUe6aOi3vXb0NqYg
+             */
+            code: string;
+            /**
+             * @description The verifier of the challenge (RFC 7636).
+             * @example dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk
+             */
+            verifier: string;
+        };
         /** @description The process runs. */
         Health: {
             /** @constant */
@@ -3207,6 +3315,7 @@ export interface components {
          *     - [`malformed_json`](/problems/malformed_json): The body is not valid JSON.
          *     - [`invalid_cursor`](/problems/invalid_cursor): The cursor does not belong to this list.
          *     - [`malformed_csv`](/problems/malformed_csv): The body is not valid CSV.
+         *     - [`openid_state_invalid`](/problems/openid_state_invalid): The sign-in was not started in this browser, or has ended.
          */
         BadRequest: {
             headers: {
@@ -3224,6 +3333,9 @@ export interface components {
          *     - [`registration_closed`](/problems/registration_closed): Only an administrator can create accounts here.
          *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
          *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+         *     - [`openid_denied`](/problems/openid_denied): The sign-in was cancelled at the OpenID provider.
+         *     - [`openid_no_account`](/problems/openid_no_account): No account is linked to this person of the OpenID provider.
+         *     - [`account_inactive`](/problems/account_inactive): The account is deactivated.
          */
         Forbidden: {
             headers: {
@@ -3289,6 +3401,9 @@ export interface components {
          *     - [`second_factor_off`](/problems/second_factor_off): This server offers no second factor.
          *     - [`second_factor_enabled`](/problems/second_factor_enabled): You already have a second factor.
          *     - [`second_factor_missing`](/problems/second_factor_missing): You have no second factor.
+         *     - [`openid_off`](/problems/openid_off): This server has no OpenID provider.
+         *     - [`openid_linked`](/problems/openid_linked): Your account, or this person of the OpenID provider, has a link already.
+         *     - [`password_not_set`](/problems/password_not_set): The account has no password, so its user could not sign in any more.
          */
         Conflict: {
             headers: {
@@ -3322,9 +3437,11 @@ export interface components {
          *     - [`fresh_token_required`](/problems/fresh_token_required): This operation needs a token from a recent password entry.
          *     - [`invalid_refresh_token`](/problems/invalid_refresh_token): The refresh token is not valid.
          *     - [`invalid_credentials`](/problems/invalid_credentials): The username or password is wrong.
-         *     - [`second_factor_required`](/problems/second_factor_required): The password is right. A code of your authenticator application is required too.
+         *     - [`second_factor_required`](/problems/second_factor_required): A code of your authenticator application is required too.
          *     - [`challenge_invalid`](/problems/challenge_invalid): The challenge is not valid any more.
          *     - [`invalid_code`](/problems/invalid_code): The code is wrong or was used before.
+         *     - [`openid_failed`](/problems/openid_failed): The OpenID provider did not prove who you are.
+         *     - [`openid_code_invalid`](/problems/openid_code_invalid): The code is not valid.
          */
         Unauthorized: {
             headers: {
@@ -3575,7 +3692,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /**
              * @description - [`invalid_credentials`](/problems/invalid_credentials): The username or password is wrong.
-             *     - [`second_factor_required`](/problems/second_factor_required): The password is right. A code of your authenticator application is required too.
+             *     - [`second_factor_required`](/problems/second_factor_required): A code of your authenticator application is required too.
              */
             401: components["responses"]["Unauthorized"];
             /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
@@ -9576,6 +9693,292 @@ export interface operations {
              * @description - [`signing_unavailable`](/problems/signing_unavailable): This instance verifies tokens, and does not issue them.
              *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
              */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    exchange_openid_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "code": "pZ4mQx7sVn1cLk8wRt5yBd2hGf9jUe6aOi3vXb0NqYg",
+                 *       "verifier": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+                 *     }
+                 */
+                "application/json": components["schemas"]["OpenidExchange"];
+            };
+        };
+        responses: {
+            /** @description The tokens of a session. With cookies they are in cookies, not in the body. Durations are in seconds. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Set-Cookie": components["headers"]["Set-Cookie"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            /**
+             * @description - [`malformed_json`](/problems/malformed_json): The body is not valid JSON.
+             *     - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             */
+            400: components["responses"]["BadRequest"];
+            /**
+             * @description - [`openid_code_invalid`](/problems/openid_code_invalid): The code is not valid.
+             *     - [`second_factor_required`](/problems/second_factor_required): A code of your authenticator application is required too.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`account_inactive`](/problems/account_inactive): The account is deactivated.
+             *     - [`openid_no_account`](/problems/openid_no_account): No account is linked to this person of the OpenID provider.
+             */
+            403: components["responses"]["Forbidden"];
+            /**
+             * @description - [`last_admin`](/problems/last_admin): The last active administrator cannot be removed.
+             *     - [`openid_off`](/problems/openid_off): This server has no OpenID provider.
+             *     - [`username_taken`](/problems/username_taken): The username is taken.
+             */
+            409: components["responses"]["Conflict"];
+            /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
+            413: components["responses"]["RequestEntityTooLarge"];
+            /** @description - [`unsupported_media_type`](/problems/unsupported_media_type): The body must be JSON. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /**
+             * @description - [`signing_unavailable`](/problems/signing_unavailable): This instance verifies tokens, and does not issue them.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    show_openid_identity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The link of your account to the OpenID provider. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "provider": "Example ID",
+                     *       "linked": true,
+                     *       "linked_at": null,
+                     *       "last_used_at": null,
+                     *       "has_password": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OpenidIdentity"];
+                };
+            };
+            /**
+             * @description - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /** @description - [`openid_off`](/problems/openid_off): This server has no OpenID provider. */
+            409: components["responses"]["Conflict"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    link_openid_identity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "code": "pZ4mQx7sVn1cLk8wRt5yBd2hGf9jUe6aOi3vXb0NqYg",
+                 *       "verifier": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+                 *     }
+                 */
+                "application/json": components["schemas"]["OpenidCode"];
+            };
+        };
+        responses: {
+            /** @description The link of your account to the OpenID provider. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "provider": "Example ID",
+                     *       "linked": true,
+                     *       "linked_at": null,
+                     *       "last_used_at": null,
+                     *       "has_password": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OpenidIdentity"];
+                };
+            };
+            /**
+             * @description - [`malformed_json`](/problems/malformed_json): The body is not valid JSON.
+             *     - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             */
+            400: components["responses"]["BadRequest"];
+            /**
+             * @description - [`fresh_token_required`](/problems/fresh_token_required): This operation needs a token from a recent password entry.
+             *     - [`openid_code_invalid`](/problems/openid_code_invalid): The code is not valid.
+             *     - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
+             *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /**
+             * @description - [`openid_linked`](/problems/openid_linked): Your account, or this person of the OpenID provider, has a link already.
+             *     - [`openid_off`](/problems/openid_off): This server has no OpenID provider.
+             */
+            409: components["responses"]["Conflict"];
+            /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
+            413: components["responses"]["RequestEntityTooLarge"];
+            /** @description - [`unsupported_media_type`](/problems/unsupported_media_type): The body must be JSON. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    unlink_openid_identity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description - [`fresh_token_required`](/problems/fresh_token_required): This operation needs a token from a recent password entry.
+             *     - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
+             *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /**
+             * @description - [`openid_off`](/problems/openid_off): This server has no OpenID provider.
+             *     - [`password_not_set`](/problems/password_not_set): The account has no password, so its user could not sign in any more.
+             */
+            409: components["responses"]["Conflict"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
             503: components["responses"]["ServiceUnavailable"];
             /**
              * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.

@@ -22,7 +22,7 @@ EXTENSION = Extension(
     errors={
         "second_factor_required": Entry(
             401,
-            "The password is right. A code of your authenticator application is required too.",
+            "A code of your authenticator application is required too.",
             "Send `challenge` and a code to /api/v1/auth/second-factor within 5 minutes. A recovery code works too.",
             CHALLENGE,
         ),

@@ -7,6 +7,7 @@ of one release only, and browsers may cache each file permanently.
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, current_app, json, request
 from markupsafe import escape
@@ -76,9 +77,17 @@ def _facts() -> dict[str, Any]:
     return {
         "registration": settings().registration_enabled,
         "trash_days": settings().trash_days,
+        "openid": _provider_name(),
         "mail": "/api/v1/me/email" in rules and bool(getattr(settings(), "mail_url", "")),  # of the extension `mail`
         "routes": [path for path in OPTIONAL_ROUTES if f"/api/v1{path}" in rules],
     }
+
+
+def _provider_name() -> str | None:
+    """Return the name of the OpenID provider, or None without the extension `openid_accounts` or without a provider."""
+    issuer = getattr(settings(), "openid_issuer", "")
+    name: str = getattr(settings(), "openid_name", "") or urlsplit(issuer).netloc
+    return name if issuer and hasattr(settings(), "openid_name") else None
 
 
 def _conditional(response: Response) -> Response:

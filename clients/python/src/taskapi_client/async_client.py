@@ -56,6 +56,10 @@ class AsyncTaskApi(Session, AsyncResources):
         """Start the session of a user with a second factor: the challenge is that of `SecondFactorRequired`."""
         await self._send(session.login_with_code(challenge, code))
 
+    async def login_with_openid(self, code: str, verifier: str) -> None:
+        """Start a session with the code that a browser got after a sign-in at the OpenID provider."""
+        await self._send(session.login_with_openid(code, verifier))
+
     async def logout(self) -> None:
         """End the session of this client."""
         with suppress(SignedOut):  # it had ended already

@@ -36,6 +36,8 @@ from taskapi_client.models import (
     LabelPatch,
     LabelRestore,
     NewPersonalToken,
+    OpenidCode,
+    OpenidIdentity,
     Page,
     Password,
     PasswordAndCode,
@@ -1093,6 +1095,25 @@ class AsyncSecondFactorApi:
         )
 
 
+class AsyncOpenidApi:
+    """The methods of `api.openid`."""
+
+    def __init__(self, send: AsyncSend) -> None:
+        self._send = send
+
+    async def get(self) -> OpenidIdentity:
+        """Show whether your account is linked to the OpenID provider."""
+        return await self._send(Call("GET", "/api/v1/me/openid", OpenidIdentity.model_validate_json))
+
+    async def link(self, **body: Unpack[OpenidCode]) -> OpenidIdentity:
+        """Link your account to the person who has signed in at the OpenID provider."""
+        return await self._send(Call("POST", "/api/v1/me/openid", OpenidIdentity.model_validate_json, body=body))
+
+    async def unlink(self) -> None:
+        """Remove the link of your account to the OpenID provider. An account without a password keeps its link."""
+        await self._send(Call("DELETE", "/api/v1/me/openid", nothing))
+
+
 class AsyncResources:
     """The resources of the API."""
 
@@ -1158,3 +1179,8 @@ class AsyncResources:
     def second_factor(self) -> AsyncSecondFactorApi:
         """The methods of this resource."""
         return AsyncSecondFactorApi(self._send)
+
+    @cached_property
+    def openid(self) -> AsyncOpenidApi:
+        """The methods of this resource."""
+        return AsyncOpenidApi(self._send)

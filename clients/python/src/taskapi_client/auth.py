@@ -14,8 +14,8 @@ from taskapi_client.stores import Tokens, TokenStore
 REFRESH_PATH = "/api/v1/auth/refresh"
 # Their responses have tokens: a new session, or a new access token for the same one
 TOKEN_PATHS = (
-    "/auth/login", "/auth/second-factor", "/auth/refresh", "/auth/sessions", "/auth/verify-password", "/me/password",
-    "/me/second-factor/confirm", "/me/second-factor/disable",
+    "/auth/login", "/auth/second-factor", "/auth/openid/exchange", "/auth/refresh", "/auth/sessions",
+    "/auth/verify-password", "/me/password", "/me/second-factor/confirm", "/me/second-factor/disable",
 )  # fmt: skip
 REFRESHABLE_CODES = {"token_expired", "token_revoked", "token_invalid"}
 HEADERS_OF_ONE_REQUEST = {

@@ -56,6 +56,10 @@ class TaskApi(Session, Resources):
         """Start the session of a user with a second factor: the challenge is that of `SecondFactorRequired`."""
         self._send(session.login_with_code(challenge, code))
 
+    def login_with_openid(self, code: str, verifier: str) -> None:
+        """Start a session with the code that a browser got after a sign-in at the OpenID provider."""
+        self._send(session.login_with_openid(code, verifier))
+
     def logout(self) -> None:
         """End the session of this client."""
         with suppress(SignedOut):  # it had ended already

@@ -60,6 +60,8 @@ __all__ = [
     "LabelPatch",
     "LabelRestore",
     "NewPersonalToken",
+    "OpenidCode",
+    "OpenidIdentity",
     "Page",
     "Password",
     "PasswordAndCode",
@@ -167,6 +169,15 @@ ErrorCode = Literal[
     "second_factor_off",
     "second_factor_enabled",
     "second_factor_missing",
+    "openid_off",
+    "openid_state_invalid",
+    "openid_denied",
+    "openid_failed",
+    "openid_code_invalid",
+    "openid_no_account",
+    "account_inactive",
+    "openid_linked",
+    "password_not_set",
 ]
 
 AuditEvent = Literal[
@@ -196,6 +207,8 @@ AuditEvent = Literal[
     "second_factor_disabled",
     "recovery_codes_created",
     "recovery_code_used",
+    "identity_linked",
+    "identity_unlinked",
 ]
 
 TaskStatus = Literal["todo", "in_progress", "done", "cancelled"]
@@ -1057,6 +1070,28 @@ class RecoveryCodes(Model, frozen=True):
     """Recovery codes. Only this response contains them. Each works once, in place of a code of the application."""
 
     recovery_codes: list[str]
+
+
+class OpenidIdentity(Model, frozen=True):
+    """The link of your account to the OpenID provider."""
+
+    provider: str
+    """The name of the provider."""
+    linked: bool
+    linked_at: AwareDatetime | None
+    last_used_at: AwareDatetime | None
+    """The last sign-in with it; null: none yet."""
+    has_password: bool
+    """Whether you can also sign in with a password."""
+
+
+class OpenidCode(TypedDict):
+    """The code of the address that the browser has returned to, and the verifier of the challenge at the start."""
+
+    code: str
+    """The value after `#openid_code=`. It is valid once, for 2 minutes."""
+    verifier: str
+    """The verifier of the challenge (RFC 7636)."""
 
 
 TaskOperation = CreateTask | UpdateTask | DeleteTask

@@ -35,6 +35,8 @@ from taskapi_client.models import (
     LabelPatch,
     LabelRestore,
     NewPersonalToken,
+    OpenidCode,
+    OpenidIdentity,
     Page,
     Password,
     PasswordAndCode,
@@ -1079,6 +1081,25 @@ class SecondFactorApi:
         )
 
 
+class OpenidApi:
+    """The methods of `api.openid`."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    def get(self) -> OpenidIdentity:
+        """Show whether your account is linked to the OpenID provider."""
+        return self._send(Call("GET", "/api/v1/me/openid", OpenidIdentity.model_validate_json))
+
+    def link(self, **body: Unpack[OpenidCode]) -> OpenidIdentity:
+        """Link your account to the person who has signed in at the OpenID provider."""
+        return self._send(Call("POST", "/api/v1/me/openid", OpenidIdentity.model_validate_json, body=body))
+
+    def unlink(self) -> None:
+        """Remove the link of your account to the OpenID provider. An account without a password keeps its link."""
+        self._send(Call("DELETE", "/api/v1/me/openid", nothing))
+
+
 class Resources:
     """The resources of the API."""
 
@@ -1144,3 +1165,8 @@ class Resources:
     def second_factor(self) -> SecondFactorApi:
         """The methods of this resource."""
         return SecondFactorApi(self._send)
+
+    @cached_property
+    def openid(self) -> OpenidApi:
+        """The methods of this resource."""
+        return OpenidApi(self._send)

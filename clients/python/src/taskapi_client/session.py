@@ -65,6 +65,11 @@ def login_with_code(challenge: str, code: str) -> Call[None]:
     return Call("POST", "/api/v1/auth/second-factor", nothing, body={"challenge": challenge, "code": code})
 
 
+def login_with_openid(code: str, verifier: str) -> Call[None]:
+    """Return the call that starts a session after a sign-in at the OpenID provider."""
+    return Call("POST", "/api/v1/auth/openid/exchange", nothing, body={"code": code, "verifier": verifier})
+
+
 def confirm_second_factor(code: str) -> Call[list[str]]:
     """Return the call that enables a second factor."""
     path = "/api/v1/me/second-factor/confirm"

@@ -15,10 +15,11 @@ import { followMailLink } from "./ui/account_mail.js";
 import { currentUser, setCurrentUser } from "./ui/current_user.js";
 import { h, setChildren } from "./ui/dom.js";
 import { listenToKeys } from "./ui/keyboard.js";
+import { returnFromProvider } from "./ui/openid.js";
 import { showShell } from "./ui/shell.js";
 import { confirmPassword, reloadOnSignOut, signInAgain } from "./ui/sign_in.js";
 import { applyTheme } from "./ui/theme.js";
-import { showError } from "./ui/toast.js";
+import { showError, showToast } from "./ui/toast.js";
 import { showWelcomePage } from "./ui/welcome.js";
 
 const appRoot = document.querySelector("#app");
@@ -31,9 +32,11 @@ async function startClient() {
   authPrompts.password = confirmPassword;
   authPrompts.signIn = () => showWelcomePage(appRoot);
   await followMailLink(appRoot);
-  if (!hasSession()) await showWelcomePage(appRoot);
+  const { notice, link } = await returnFromProvider();
+  if (!hasSession()) await showWelcomePage(appRoot, notice);
+  else if (notice) showToast(notice);
   try {
-    await openSession(await account.show());
+    await openSession(await account.show(), link);
   } catch (problem) {
     if (!problem.isRetryable) throw problem;
     setChildren(
@@ -49,11 +52,12 @@ async function startClient() {
   }
 }
 
-async function openSession(user) {
+async function openSession(user, link) {
   setCurrentUser(user);
   setZone(user.timezone);
   authPrompts.signIn = () => signInAgain(currentUser());
   reloadOnSignOut();
+  await link?.();
   await Promise.all([changeFeed.startPolling(), catalog.reloadCatalog()]);
   outbox.openOutbox(user.id);
   syncQueue.startSync();

@@ -32,11 +32,19 @@ export const accountMail = {
 export const session = {
   register: (values) => send("POST", "/auth/register", { body: values }),
   signIn: (username, password) => send("POST", "/auth/login", { body: { username, password, cookies: true } }),
+  signInByProvider: (code) => send("POST", "/auth/openid/exchange", { body: { ...code, cookies: true } }),
   signOut: () => send("POST", "/auth/logout", {}, readCookie("csrf_refresh_token")),
   verify: (password) => requestData("POST", "/auth/verify-password", { body: { password } }),
   list: (cursor) => requestData("GET", "/auth/sessions", { query: { cursor } }),
   end: (id) => requestData("DELETE", `/auth/sessions/${id}`),
   endOthers: () => requestData("DELETE", "/auth/sessions"),
+};
+
+/** The link to the OpenID provider. `server.openid` is its name. */
+export const openid = {
+  show: () => requestData("GET", "/me/openid"),
+  link: (code) => requestData("POST", "/me/openid", { body: code }),
+  unlink: () => requestData("DELETE", "/me/openid"),
 };
 
 export const personalTokens = {

@@ -14,6 +14,7 @@ import { h } from "./dom.js";
 import { actionButton, blanksToNull, form, formField } from "./form.js";
 import { activityEntry, describeBrowser } from "./format.js";
 import { importButton } from "./import_file.js";
+import { providerSettings } from "./openid.js";
 import { pagedList } from "./paged_list.js";
 import { personalTokenList } from "./personal_tokens.js";
 import { passwordField, signOut } from "./sign_in.js";
@@ -48,6 +49,7 @@ export function accountPage() {
     server.mail && pageSection("Email address", emailSettings()),
     pageSection("Signed-in devices", sessionList()),
     pageSection("Password", passwordForm()),
+    server.openid && pageSection(`Sign in with ${server.openid}`, providerSettings()),
     hasRoute("/me/tokens") && pageSection("Personal tokens", ...personalTokenList()),
     dataSection(),
     pageSection("Account activity", pagedList("Activity", account.activity, activityEntry)),

@@ -6,6 +6,7 @@ import { browserZone } from "../text/dates.js";
 import { showDialog } from "./dialog.js";
 import { h } from "./dom.js";
 import { form, formField } from "./form.js";
+import { confirmButton } from "./openid.js";
 
 const sessionChannel = new BroadcastChannel("taskapi.session");
 let signInPrompt = null;
@@ -37,7 +38,7 @@ export async function confirmPassword() {
     form({
       submitLabel: "Continue",
       children: [h("p", {}, "Confirm your password to continue."), passwordField("current-password", "Password")],
-      extra: [h("button", { type: "button", on: { click: () => close() } }, "Cancel")],
+      extra: [h("button", { type: "button", on: { click: () => close() } }, "Cancel"), confirmButton()],
       send: async ({ password }) => close(await session.verify(password)),
     }),
   );

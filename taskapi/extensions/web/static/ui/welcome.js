@@ -6,6 +6,7 @@ import { forgotPassword } from "./account_mail.js";
 import { showDialog } from "./dialog.js";
 import { h, icon, setChildren } from "./dom.js";
 import { actionButton, formField } from "./form.js";
+import { providerButton } from "./openid.js";
 import { registerForm, signInForm } from "./sign_in.js";
 
 const FEATURES = [
@@ -15,12 +16,13 @@ const FEATURES = [
 ];
 const wide = matchMedia("(min-width: 761px)");
 
-/** Show the page. Resolves after the user has signed in. */
-export function showWelcomePage(root) {
+/** Show the page, with a notice about a failed sign-in. Resolves after the user has signed in. */
+export function showWelcomePage(root, notice = null) {
   return new Promise((resolve) => {
     const access = h("section", { class: "access", "aria-labelledby": "access-title" });
     setChildren(root, h("main", { class: "welcome" }, introduction(resolve), access));
     drawAccess(access, resolve, false);
+    if (notice) access.querySelector("h2").after(h("p", { class: "error", role: "alert" }, notice));
     if (wide.matches) access.querySelector("input").focus(); // a phone would cover the page with its keyboard
   });
 }
@@ -111,6 +113,7 @@ function drawAccess(access, resolve, isRegistering) {
     access,
     h("h2", { id: "access-title" }, isRegistering ? "Create your account" : "Sign in"),
     isRegistering ? registerForm(resolve) : signInForm(resolve),
+    !isRegistering && providerButton(),
     server.mail &&
       !isRegistering &&
       h("p", { class: "switch" }, h("button", { class: "link", on: { click: forgotPassword } }, "Forgot password?")),

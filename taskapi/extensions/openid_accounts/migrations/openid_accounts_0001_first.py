@@ -1,0 +1,31 @@
+"""Identities at the OpenID provider, and their accounts."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "openid_accounts_0001"
+down_revision = None
+branch_labels = ("openid_accounts",)
+depends_on = "0001"
+
+
+def upgrade() -> None:
+    """Create the table."""
+    op.create_table(
+        "openid_identities",
+        sa.Column("issuer", sa.String(length=255), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("linked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_openid_identities_user_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("issuer", "subject", name=op.f("pk_openid_identities")),
+        sa.UniqueConstraint("user_id", "issuer", name=op.f("uq_openid_identities_user_id_issuer")),
+    )
+
+
+def downgrade() -> None:
+    """Drop the table."""
+    op.drop_table("openid_identities")

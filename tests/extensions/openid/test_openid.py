@@ -1,0 +1,162 @@
+"""Sign-in at an OpenID provider: what the browser gets, from the start to the code."""
+
+import secrets
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from taskapi.config import SettingsError
+from tests.extensions.openid.provider import CLIENT_ID
+from tests.extensions.openid.signing_in import (
+    CALLBACK,
+    START,
+    Browser,
+    fragment_of,
+    openid_app,
+    provider,
+    provider_process,
+    shared_app,
+)
+
+__all__ = ["openid_app", "provider", "provider_process", "shared_app"]  # fixtures
+CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+
+@pytest.fixture
+def browser(shared_app, provider):
+    return Browser(shared_app)
+
+
+def test_browser_returns_with_a_code_in_the_fragment(browser, provider):
+    response = browser.open(browser.visit_provider(next="/page?tab=1"))
+    assert response.location.startswith("/page?tab=1#openid_code=")
+    assert len(fragment_of(response)["openid_code"]) == 43
+    assert provider.hits("/token") == 1
+
+
+def test_start_sends_to_the_provider_with_pkce_state_and_nonce(browser):
+    response = browser.start()
+    query = dict(parse_qsl(urlsplit(response.location).query))
+    assert response.headers["Cache-Control"] == "no-store"
+    secret = {name: query.pop(name) for name in ("state", "nonce", "code_challenge")}
+    assert all(len(value) == 43 for value in secret.values())
+    assert len(set(secret.values())) == 3
+    assert query == {
+        "response_type": "code",
+        "client_id": CLIENT_ID,
+        "redirect_uri": f"http://localhost{CALLBACK}",
+        "scope": "openid profile",
+        "code_challenge_method": "S256",
+    }
+
+
+def test_host_header_has_no_influence_on_the_redirect_uri(browser):
+    response = browser.client.get(f"{START}?challenge={CHALLENGE}", headers={"Host": "evil.example"})
+    assert "evil" not in response.location
+
+
+def test_cookie_is_bound_to_the_host_and_short_lived(openid_app, provider):
+    browser = Browser(openid_app(COOKIE_SECURE=True))
+    cookie = browser.start().headers["Set-Cookie"]
+    assert cookie.startswith("__Host-openid=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax", "Max-Age=3600"} <= {*cookie.split("; ")}
+    assert "Domain" not in cookie
+
+
+def test_cookie_does_not_contain_state_nonce_or_verifier(browser):
+    response = browser.start()
+    query = dict(parse_qsl(urlsplit(response.location).query))
+    for name in ("state", "nonce", "code_challenge"):
+        assert query[name] not in response.headers["Set-Cookie"]
+
+
+def test_reauthentication_is_asked_of_the_provider(browser):
+    query = dict(parse_qsl(urlsplit(browser.start(reauthenticate="true").location).query))
+    assert (query["prompt"], query["max_age"]) == ("login", "60")
+
+
+def test_documents_are_read_once(openid_app, provider):
+    app = openid_app()
+    for _ in range(3):
+        assert "openid_code" in Browser(app).sign_in()
+    assert [provider.hits(path) for path in ("/.well-known/openid-configuration", "/jwks", "/token")] == [1, 1, 3]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/", "/page", "/page?next=/other&x=%2F", "http://localhost/app", "http://localhost", "https://app.example.org",
+        "https://app.example.org/signed-in?x=1",
+    ],
+)  # fmt: skip
+def test_browser_returns_to_own_addresses(browser, address):
+    response = browser.open(browser.visit_provider(next=address))
+    assert response.location.partition("#")[0] == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://evil.example/", "//evil.example", "/\\evil.example", "\\\\evil.example", "/%0d%0aX: y\r\nZ",
+        "evil.example",
+        "javascript:alert(1)", "https://app.example.org@evil.example/", "https://app.example.org.evil.example/",
+        "https://app.example.org:444/", "http://app.example.org/", "https://APP.example.org/", "/#fragment", "/a b",
+        "https:app.example.org", "https:///evil.example", "//localhost/", "/\t/evil.example", "///evil.example", "?x",
+        "data:text/html,x", "http://localhost:1/", "/" + "x" * 500,
+    ],
+)  # fmt: skip
+def test_browser_is_sent_to_no_other_address(browser, address):
+    response = browser.start(next=address)
+    assert (response.status_code, [*response.json["errors"]["query"]]) == (422, ["next"])
+
+
+@pytest.mark.parametrize("challenge", ["", "short", CHALLENGE + "A", "é" * 43, CHALLENGE[:-1] + "%20"])
+def test_start_needs_a_challenge(browser, challenge):
+    assert browser.client.get(f"{START}?challenge={challenge}").status_code == 422
+
+
+def test_cancelled_sign_in_is_reported_to_the_client(browser, provider):
+    provider.set(answer={"code": None, "error": "access_denied", "error_description": "<script>"})
+    response = browser.open(browser.visit_provider(next="/page"))
+    assert response.location == "/page#openid_error=openid_denied"
+    assert provider.hits("/token") == 0
+
+
+def test_program_gets_an_error_in_place_of_a_redirect(browser, provider):
+    provider.set(answer={"code": None, "error": "access_denied"})
+    response = browser.client.get(browser.visit_provider().removeprefix("http://localhost"))
+    assert (response.status_code, response.json["code"]) == (403, "openid_denied")
+
+
+def test_provider_is_off_by_default(client):
+    for path in (f"{START}?challenge={CHALLENGE}", CALLBACK):
+        response = client.get(path)
+        assert (response.status_code, response.json["code"]) == (409, "openid_off")
+
+
+def test_callback_accepts_parameters_that_providers_add(browser):
+    address = browser.visit_provider()
+    assert "openid_code" in fragment_of(browser.open(f"{address}&session_state=1&scope=openid&authuser=0"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"OPENID_CLIENT_ID": ""}, "OPENID_CLIENT_ID"),
+        ({"OPENID_ISSUER": "http://login.example.org"}, "OPENID_ISSUER"),
+        ({"OPENID_ISSUER": "ftp://login.example.org"}, "OPENID_ISSUER"),
+        ({"OPENID_ISSUER": "https://login.example.org/?x=1"}, "OPENID_ISSUER"),
+        ({"OPENID_PUBLIC_URL": "http://tasks.example.org"}, "OPENID_PUBLIC_URL"),
+        ({"OPENID_PUBLIC_URL": "https://tasks.example.org/"}, "OPENID_PUBLIC_URL"),
+        ({"OPENID_SCOPES": "profile"}, "OPENID_SCOPES"),
+        ({"OPENID_HOSTS": "https://keys.example.org"}, "OPENID_HOSTS"),
+        ({"ENV": "production", "TRUSTED_HOSTS": "x", "JWT_SECRET_KEY": secrets.token_hex(32)}, "OPENID_ISSUER"),
+    ],
+)
+def test_unfit_settings_are_refused(openid_app, settings, name):
+    with pytest.raises(SettingsError, match=f"TASKAPI_{name}: "):
+        openid_app(**settings)
+
+
+def test_client_secret_is_not_shown(shared_app):
+    assert "a secret" not in repr(shared_app.config["SETTINGS"])

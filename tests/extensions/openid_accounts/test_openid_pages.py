@@ -1,0 +1,153 @@
+"""The web client: sign in with the OpenID provider, link and unlink the account, confirm an action."""
+
+import secrets
+
+import pytest
+from playwright.sync_api import expect
+from servers import free_port
+from surface import needs
+from web_client import serve, sign_in_by_cookies
+
+from tests.extensions.openid.signing_in import SETTINGS, provider, provider_process
+
+__all__ = ["provider", "provider_process"]  # fixtures
+pytestmark = [pytest.mark.slow, needs("web")]
+NAME = "Example ID"
+
+
+@pytest.fixture(scope="module")
+def openid_site(make_app, provider_process):
+    """Serve at `localhost`, because for browsers the provider at 127.0.0.1 is then another site."""
+    port = free_port()
+    url = f"http://localhost:{port}"
+    settings = {**SETTINGS, "OPENID_PUBLIC_URL": url, "OPENID_NAME": NAME, "OPENID_CREATE_ACCOUNTS": True}
+    with serve(make_app(OPENID_ISSUER=provider_process.url, **settings), port):
+        yield url
+
+
+@pytest.fixture
+def grace(provider):
+    """A person who uses the provider, which shows them a page."""
+    person = {
+        "sub": secrets.token_hex(8),
+        "name": "Grace Hopper",
+        "preferred_username": f"grace-{secrets.token_hex(4)}",
+    }
+    provider.set(page=True, person=person)
+    return person
+
+
+def button(page, name):
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def pass_provider(page):
+    """Sign in on the page of the provider."""
+    expect(page.get_by_role("heading", name="Test provider")).to_be_visible()
+    page.get_by_role("link", name="Continue as").click()
+
+
+def sign_in(page, site):
+    page.goto(site)
+    button(page, f"Sign in with {NAME}").click()
+    pass_provider(page)
+    page.get_by_label("Add a task").wait_for()
+
+
+def section(page):
+    return page.locator("section", has=page.get_by_role("heading", name=f"Sign in with {NAME}", exact=True))
+
+
+def test_first_sign_in_creates_an_account_and_stays_signed_in(openid_site, grace, page, context):
+    page.goto(openid_site)
+    button(page, f"Sign in with {NAME}").press("Enter")
+    pass_provider(page)
+    page.get_by_label("Add a task").wait_for()
+    assert "openid" not in page.url
+    page.reload()
+    page.get_by_label("Add a task").wait_for()
+    page.goto(f"{openid_site}/#/account")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Grace Hopper")
+    assert "access_token" in {cookie["name"] for cookie in context.cookies()}
+    assert "taskapi.openid" not in page.evaluate("Object.keys(sessionStorage)")
+
+
+@pytest.mark.usefixtures("grace")
+def test_account_is_linked_and_unlinked(openid_site, page, context, new_user):
+    username = new_user()
+    sign_in_by_cookies(context, openid_site, username)
+    page.goto(f"{openid_site}/#/account")
+    button(page, f"Link {NAME}…").click()
+    pass_provider(page)
+    expect(section(page)).to_contain_text("Linked since")
+    expect(page.locator(".toasts")).to_contain_text(f"You can now sign in with {NAME}.")
+    assert page.url == f"{openid_site}/#/account"
+    button(page, "Sign out").click()
+    expect(button(page, "Sign in")).to_be_visible()
+    sign_in(page, openid_site)
+    page.goto(f"{openid_site}/#/account")
+    expect(page.locator("main .heading")).to_contain_text(username)
+    button(page, f"Unlink {NAME}").click()
+    dialog = page.get_by_role("dialog", name="Enter your password")
+    dialog.get_by_label("Password").fill("correct horse battery staple")
+    button(dialog, "Continue").click()
+    expect(button(page, f"Link {NAME}…")).to_be_visible()
+
+
+def test_person_of_another_account_is_not_linked(openid_site, grace, page, context, new_user):
+    sign_in(page, openid_site)
+    context.clear_cookies()
+    sign_in_by_cookies(context, openid_site, new_user())
+    page.goto(f"{openid_site}/#/account")
+    page.reload()
+    button(page, f"Link {NAME}…").click()
+    pass_provider(page)
+    expect(page.locator(".toasts")).to_contain_text("has a link already")
+    expect(button(page, f"Link {NAME}…")).to_be_visible()
+
+
+def test_cancelled_sign_in_shows_a_notice(openid_site, provider, page):
+    provider.set(answer={"code": None, "error": "access_denied"})
+    page.goto(openid_site)
+    button(page, f"Sign in with {NAME}").click()
+    expect(page.get_by_role("alert").filter(has_text="The sign-in was cancelled.")).to_be_visible()
+    assert "openid" not in page.url
+
+
+def test_dead_provider_shows_a_notice(openid_site, grace, provider, page):
+    provider.set(paths={"/token": {"status": 500}})
+    page.goto(openid_site)
+    button(page, f"Sign in with {NAME}").click()
+    pass_provider(page)
+    expect(page.get_by_role("alert").filter(has_text=f"{NAME} does not respond")).to_be_visible()
+
+
+def test_code_that_the_tab_has_not_asked_for_is_ignored(openid_site, page):
+    """Login CSRF by the address of a stranger's code."""
+    requests = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(f"{openid_site}/#openid_code={'x' * 43}")
+    expect(button(page, "Sign in")).to_be_visible()
+    assert "openid" not in page.url
+    assert [url for url in requests if "exchange" in url] == []
+
+
+def test_person_without_password_confirms_with_the_provider(openid_site, grace, page):
+    sign_in(page, openid_site)
+    page.goto(f"{openid_site}/#/account")
+    expect(section(page)).to_contain_text("no password")
+    button(page, "Delete account…").click()
+    button(page.get_by_role("dialog", name="Delete your account?"), "Delete").click()
+    button(page.get_by_role("dialog", name="Enter your password"), f"Use {NAME}").click()
+    pass_provider(page)
+    expect(section(page)).to_contain_text("Linked since")
+    assert page.url == f"{openid_site}/#/account"
+    button(page, "Delete account…").click()
+    button(page.get_by_role("dialog", name="Delete your account?"), "Delete").click()
+    expect(button(page, f"Sign in with {NAME}")).to_be_visible()
+
+
+def test_without_a_provider_there_is_no_button(site, page):
+    page.goto(site)
+    expect(button(page, "Sign in")).to_be_visible()
+    assert page.get_by_role("button", name="Sign in with").count() == 0
