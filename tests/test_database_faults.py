@@ -1,7 +1,9 @@
 """The database fails during a request: the response is 503, and the service continues when the database does."""
 
+import gc
 import secrets
 import sqlite3
+import warnings
 from contextlib import closing
 
 import pytest
@@ -145,3 +147,19 @@ def test_table_that_changed_since_a_statement_was_prepared_is_a_passing_fault(on
     responses = [owner.patch(f"{TASKS}/{task['id']}", json={"title": title}) for title in "abc"]
     assert {response.status_code for response in responses} <= {200, 503}
     assert responses[-1].status_code == 200
+
+
+def test_connection_whose_first_query_fails_is_closed(on, app, make_app):
+    """A pooler without a free server fails it, for example. The connection is open, and in no pool yet."""
+    on("postgresql")
+    with app.app_context(), db.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE SCHEMA shadow")
+        function = "shadow.pg_backend_pid() RETURNS int LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'"
+        connection.exec_driver_sql(f"CREATE FUNCTION {function}")
+        url = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    shadowed = make_app(DATABASE_URL=f"{url}?options=-csearch_path%3Dshadow,pg_catalog")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert shadowed.test_client().get("/readyz").status_code == 503
+        gc.collect()
+    assert [str(each.message) for each in caught if "deleted while still open" in str(each.message)] == []

@@ -200,7 +200,11 @@ def _connect(
     connection.prepared = {}
     connection.raw = psycopg.RawCursor(connection)
     connection.max_wait = seconds + CANCEL_SECONDS  # the server's own limit ends a statement first
-    connection.is_pooled, connection.is_citus = _kind(connection)
+    try:
+        connection.is_pooled, connection.is_citus = _kind(connection)
+    except psycopg.Error:
+        connection.close()
+        raise
     if threshold is not None or connection.is_pooled:
         connection.prepare_threshold = threshold and int(threshold)
     return connection
