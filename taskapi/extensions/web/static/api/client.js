@@ -1,6 +1,6 @@
 /** The operations of the API that this page uses. */
 
-import { readCookie, request, send } from "./http.js";
+import { buildUrl, readCookie, request, send } from "./http.js";
 
 const requestData = async (...call) => (await request(...call)).data;
 
@@ -84,6 +84,7 @@ const collection = (path) => ({
 export const projects = collection("/projects");
 export const labels = collection("/labels");
 
+export const changeStreamUrl = () => buildUrl("/changes/stream");
 export const changes = (since) => requestData("GET", "/changes", { query: { since } });
 
 export const admin = {

@@ -111,7 +111,8 @@ function refreshToken(csrf) {
   });
 }
 
-function buildUrl(path, query = {}) {
+/** Return the URL of a route of the API. */
+export function buildUrl(path, query = {}) {
   const params = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
     for (const each of [value].flat())

@@ -1,6 +1,10 @@
-/** Polls the change feed while the page is visible, and so shows changes of other tabs and devices. */
+/** Reads the change feed while the page is visible, and so shows changes of other tabs and devices.
+ *
+ * The stream of changes tells when there is something to read. Without a stream, the client polls.
+ */
 
 import { changes } from "../api/client.js";
+import { isStreaming, updateStream } from "./change_stream.js";
 import { syncEvents } from "./sync_queue.js";
 import { markAllStale, storeTasks } from "./task_store.js";
 
@@ -27,9 +31,23 @@ export function startPolling() {
   });
   for (const event of ["focus", "online", "pageshow"]) window.addEventListener(event, poll);
   window.addEventListener("offline", () => setReachable(false));
-  document.addEventListener("visibilitychange", poll);
-  setInterval(poll, POLL_MS);
-  return pollNow(); // even if the tab is hidden
+  document.addEventListener("visibilitychange", () => {
+    followStream();
+    poll();
+  });
+  setInterval(() => {
+    followStream();
+    if (!isStreaming()) poll();
+  }, POLL_MS);
+  return pollNow().finally(followStream); // even if the tab is hidden
+}
+
+/** Open the stream, unless it is open or the page is hidden. A refused stream is opened again after a poll. */
+function followStream() {
+  updateStream(
+    (changed) => changed === cursor || poll(),
+    () => poll()?.then(followStream),
+  );
 }
 
 /** Announce a change that bypassed the outbox, in this tab and the others. */
