@@ -17,6 +17,7 @@ from taskapi.api.parsing import MAX_MEMBERS
 from taskapi.config import Settings
 from taskapi.extensions.csv_imports.cells import Application, Cells, Dates, Rows, Tasks, Values, reject
 from taskapi.extensions.csv_imports.csv_reader import register_applications
+from taskapi.tasks.schemas import TASK
 
 UNTITLED: Final = "Untitled"
 NO_SECTION: Final = {"untitled section", "(no section)", "not sectioned"}
@@ -55,6 +56,18 @@ class Draft:
             self.values |= due
         else:
             self.keep(name, text, "a task has one due date" if due else "it is not a date with a year")
+
+    def set_rule(self, text: str) -> None:
+        """Set the rule of a recurring task. A rule that a task cannot have is kept in the description."""
+        try:
+            rule = TASK.fields["recurrence"].deserialize(text)
+        except ValidationError as error:
+            self.keep("Repeat", text, f"it is not accepted: {error.messages[0]}")
+            return
+        if self.values.keys() & {"due_date", "due_at"}:
+            self.values["recurrence"] = rule
+        else:
+            self.keep("Repeat", text, "the task has no due date")
 
     def set_instants(self, **columns: str) -> None:
         """Set instants. `columns` names the columns of fields."""
@@ -134,7 +147,7 @@ def _ticktick(rows: Rows, dates: Dates) -> Tasks:
         else:
             draft.set_due(due, zone)
         if "repeat" in row:
-            draft.keep("Repeat", row["repeat"], "imports of CSV create no recurring tasks")
+            draft.set_rule(row["repeat"])
         done = {"completed_at": "completedtime"} if values["status"] == "done" else {}
         draft.set_instants(created_at="createdtime", **done)
         yield index, values

@@ -1,6 +1,7 @@
 """CSV files of other applications, written by hand in their documented formats."""
 
 import pytest
+from surface import needs
 from task_files import counts, import_csv, list_tasks, row_errors
 
 TODOIST = """\
@@ -32,7 +33,7 @@ the office","TEXT","urgent, work","Ask for Ben.
 
 Not for Carl.","N","2030-01-30T23:00:00+0000","2030-01-30T23:00:00+0000","","","5","0","2029-10-09T15:09:48+0000","",\
 "-1","Europe/Berlin","true","false","Doing",,"kanban","1",""
-"","Inbox","Sign","TEXT","","","N","2030-01-31T08:30:00+0000","2030-01-31T08:30:00+0000","","RRULE:FREQ=WEEKLY","3","2",\
+"","Inbox","Sign","TEXT","","","N","2030-01-31T08:30:00+0000","2030-01-31T08:30:00+0000","","RRULE:FREQ=HOURLY","3","2",\
 "2029-10-09T15:09:48+0000","2029-10-10T10:00:00+0000","-1","Europe/Berlin","false","false",,,"list","3","9"
 """
 ASANA = """\
@@ -105,12 +106,22 @@ def test_ticktick(owner):
     assert call["description"] == "Call\nthe office\n\nAsk for Ben.\n\nNot for Carl."
     assert (sign["due_at"], sign["status"], sign["project"]) == ("2030-01-31T08:30:00Z", "done", "Inbox")
     assert (sign["completed_at"], sign["created_at"]) == ("2029-10-10T10:00:00Z", "2029-10-09T15:09:48Z")
-    assert sign["description"] == "Repeat: RRULE:FREQ=WEEKLY"
-    assert messages(response) == [
-        (1, "The title was of several lines. All of it is in the description."),
-        (2, "Repeat 'RRULE:FREQ=WEEKLY' is in the description, because imports of CSV create no recurring tasks."),
-        (2, "The task has no parent: The file has no such row."),
-    ]
+    assert (sign["description"], sign["recurrence"]) == ("Repeat: RRULE:FREQ=HOURLY", None)
+    lines, rule, parent = messages(response)
+    assert lines == (1, "The title was of several lines. All of it is in the description.")
+    assert rule[1].startswith("Repeat 'RRULE:FREQ=HOURLY' is in the description, because it is not accepted: ")
+    assert (rule[0], parent) == (2, (2, "The task has no parent: The file has no such row."))
+
+
+@needs("recurrence")
+def test_ticktick_rules_become_recurrences(owner):
+    tasks, response = tasks_of(owner, TICKTICK.replace("FREQ=HOURLY", "FREQ=WEEKLY;WKST=SU"), "ticktick")
+    assert (tasks["Sign"]["recurrence"], tasks["Sign"]["description"]) == ("FREQ=WEEKLY;WKST=SU", "")
+    assert "Repeat" not in str(messages(response))
+    without_due = TICKTICK.replace("FREQ=HOURLY", "FREQ=DAILY").replace("2030-01-31T08:30:00+0000", "")
+    _, response = tasks_of(owner, without_due, "ticktick")
+    [why] = [message for _, message in messages(response) if "Repeat" in message]
+    assert why == "Repeat 'RRULE:FREQ=DAILY' is in the description, because the task has no due date."
 
 
 def test_asana(owner):
