@@ -3,7 +3,7 @@
 python -m benchmarks.streams [postgresql://…]   the database must be empty; the default is SQLite. Needs wrk.
 
 Each round measures all cases one after the other, on the same two servers, so that other load on the machine meets all
-of them alike. A change is made ten times a second while wrk runs, so the streams are not idle.
+of them alike. A change is made ten times a second while wrk runs, so a tenth of the streams is not idle.
 """
 
 import http.client
