@@ -23,7 +23,7 @@ from tests import servers
 
 BYTES = 16 * MIB
 ROWS = 20_000
-TYPES = {"json": "application/json", "csv": "text/csv"}
+TYPES = {"json": "application/json", "csv": "text/csv", "ics": "text/calendar"}
 Rows = Callable[[int], dict[str, object]]
 PROSE = "Twice a week, more in summer. "
 
@@ -95,6 +95,24 @@ TABLES: dict[str, Callable[[], bytes]] = {
 }
 
 
+def calendar_file() -> bytes:
+    """Return a calendar with ROWS to-dos."""
+    todo = (
+        "BEGIN:VTODO\r\nUID:{0}\r\nSUMMARY:Water plant number {0}\r\nDESCRIPTION:{1}\r\nPRIORITY:5\r\n"
+        "DUE;TZID=Europe/Berlin:20300131T090000\r\nCATEGORIES:home,shelf {2}\r\nEND:VTODO\r\n"
+    )
+    todos = "".join(todo.format(number, PROSE * 17, number % 20) for number in range(ROWS))
+    return f"BEGIN:VCALENDAR\r\n{todos}END:VCALENDAR\r\n".encode()
+
+
+CALENDARS: dict[str, Callable[[], bytes]] = {
+    "calendar: 20,000 to-dos": calendar_file,
+    "refused calendar: no line break": lambda: b"BEGIN:VCALENDAR\r\n" + b"x" * (BYTES - 17),
+    "refused calendar: one line of many folds": lambda: b"BEGIN:VCALENDAR\r\nX:" + b"a\r\n " * (BYTES // 5),
+    "calendar without to-dos": lambda: b"BEGIN:VCALENDAR\r\n" + b"X:y\r\n" * (BYTES // 6) + b"END:VCALENDAR\r\n",
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database", default="", help="postgresql://…; the default is SQLite")
@@ -111,6 +129,9 @@ def main() -> None:
         for number, (description, write) in enumerate(TABLES.items(), len(FILES)):
             with servers.Server(settings, Path(folder), "--workers", "1") as server:
                 measure(server, number, description, write(), "csv")
+        for number, (description, write) in enumerate(CALENDARS.items(), len(FILES) + len(TABLES)):
+            with servers.Server(settings, Path(folder), "--workers", "1") as server:
+                measure(server, number, description, write(), "ics")
 
 
 def file_of(row: Rows, max_rows: int) -> bytes:

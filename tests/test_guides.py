@@ -17,6 +17,7 @@ GUIDES = [
     "docs/jwt.md",
     "docs/keys.md",
     "docs/import_export.md",
+    "docs/calendars.md",
     "docs/personal_tokens.md",
     "docs/bulk_changes.md",
     "docs/recurrence.md",
@@ -30,7 +31,8 @@ GUIDES = [
 ELSEWHERE = {"docs/operations.md": "test_operations_doc.py"}  # beside what each of its commands needs
 USED = {
     "docs/jwt.md": ["admin"],
-    "docs/import_export.md": ["exports", "imports", "csv_imports", "csv_applications"],
+    "docs/import_export.md": ["exports", "imports", "csv_imports", "csv_applications", "ics_imports"],
+    "docs/calendars.md": ["calendars"],
     "docs/personal_tokens.md": ["personal_tokens"],
     "docs/bulk_changes.md": ["bulk"],
     "docs/recurrence.md": ["recurrence"],

@@ -206,6 +206,15 @@ def test_nginx_without_instances_responds_503_in_each_http_version(tmp_path, ver
         assert response[1]["Retry-After"] == "2"
 
 
+def test_secret_path_of_a_calendar_is_in_no_log_of_nginx(tmp_path):
+    with Nginx(tmp_path, free_port(), free_port()) as server:
+        assert server.curl("1.1", "/calendars/Q4vX0Wm2bT7Jc9sL.ics")[0] == 503
+        assert server.curl("1.1", "/api/v1/me?in=the-log")[0] == 503
+    logs = "".join(path.read_text() for path in tmp_path.rglob("*.log"))
+    assert "in=the-log" in logs
+    assert "Q4vX0Wm2bT7Jc9sL" not in logs
+
+
 def test_errors_of_nginx_have_the_text_of_the_catalogue():
     entries = re.findall(r"'(\"type\":.*)';", SITE.read_text())
     assert len(entries) == 8

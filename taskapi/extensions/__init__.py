@@ -28,6 +28,8 @@ NAMES: Final = (
     "csv_imports",
     "csv_applications",
     "bulk",
+    "ics_imports",
+    "calendars",
     "changes",
     "live_updates",
     "order",

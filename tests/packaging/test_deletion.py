@@ -23,9 +23,9 @@ assert client.get("/openapi.json").status_code == 200
 # Unrelated extensions are deleted together, because a case takes a minute. Each goes with those that require it
 GROUPS = (
     {"admin", "lessons"},
-    {"bulk", "csv_applications", "dev", "second_factor"},
-    {"csv_applications", "csv_imports", "imports"},
-    {"account_mail", "exports", "openid_accounts", "sharding"},
+    {"bulk", "csv_applications", "dev", "ics_imports", "second_factor"},
+    {"csv_applications", "csv_imports", "ics_imports", "imports"},
+    {"account_mail", "calendars", "exports", "openid_accounts", "sharding"},
     {"account_mail", "mail", "openid", "openid_accounts", "personal_tokens", "secret_stores", "start"},
     {"live_updates", "web"},
     {"batch", "changes", "live_updates", "order", "recurrence", "web"},

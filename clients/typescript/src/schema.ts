@@ -771,6 +771,105 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tasks/import.ics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add the to-dos of a calendar file (RFC 5545): all of them, or none.
+         * @description Send the file of Apple Reminders, Thunderbird, Nextcloud Tasks, Tasks.org or of the export as the only file of a
+         *     form, or as the body with the content type `text/calendar`. Categories become labels, to-dos below others become
+         *     subtasks. `warnings` are what an import does not keep, such as rules of repetition; look at them with `dry_run=true`
+         *     first. Events and journals are not imported. Errors are listed by to-do. A file has up to 16 MiB and 20,000 to-dos.
+         *     You may run one import at a time: another one gets 429, or 409 if it has the same `Idempotency-Key`.
+         *
+         *     Needs the permission `task:write`: editor, admin.
+         */
+        post: operations["import_tasks_ics"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/calendars": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List your calendar addresses, the latest first, without their URLs.
+         * @description Needs the permission `account:read`: viewer, editor, admin.
+         */
+        get: operations["list_calendars"];
+        put?: never;
+        /**
+         * Create a calendar address. Only this response contains its `url`.
+         * @description Subscribe to the URL in a calendar application. Whoever knows it can read these tasks, until you rotate or delete
+         *     it. It stays valid when you sign out or change your password.
+         *
+         *     Needs the permission `account:write`: viewer, editor, admin. The token must come from a password entry: from `POST /api/v1/auth/login` or `POST /api/v1/auth/verify-password`, not from a refresh.
+         */
+        post: operations["create_calendar"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/calendars/{calendar_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The `id` of the calendar. */
+                calendar_id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a calendar address a new URL. The old one is not found any more from now on.
+         * @description Needs the permission `account:write`: viewer, editor, admin. The token must come from a password entry: from `POST /api/v1/auth/login` or `POST /api/v1/auth/verify-password`, not from a refresh.
+         */
+        post: operations["rotate_calendar"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/calendars/{calendar_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The `id` of the calendar. */
+                calendar_id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a calendar address. Its URL is not found any more from now on.
+         * @description Needs the permission `account:write`: viewer, editor, admin.
+         */
+        delete: operations["delete_calendar"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/changes": {
         parameters: {
             query?: never;
@@ -1467,7 +1566,7 @@ export interface components {
          * @description The code of an error. Later versions can add codes.
          * @enum {string}
          */
-        ErrorCode: "malformed_request" | "malformed_json" | "invalid_cursor" | "token_missing" | "token_malformed" | "token_invalid" | "token_expired" | "token_revoked" | "fresh_token_required" | "invalid_refresh_token" | "invalid_credentials" | "access_undeclared" | "permission_denied" | "csrf_failed" | "registration_closed" | "https_required" | "not_found" | "method_not_allowed" | "username_taken" | "name_taken" | "project_archived" | "in_trash" | "quota_exceeded" | "response_not_stored" | "last_admin" | "version_mismatch" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_in_use" | "idempotency_key_reused" | "validation_failed" | "too_many_requests" | "headers_too_large" | "internal_error" | "signing_unavailable" | "unavailable" | "batch_too_large" | "malformed_csv" | "count_changed" | "too_many_tasks" | "cursor_expired" | "stream_unavailable" | "mail_off" | "link_invalid" | "second_factor_required" | "challenge_invalid" | "invalid_code" | "second_factor_setup_required" | "second_factor_off" | "second_factor_enabled" | "second_factor_missing" | "openid_off" | "openid_state_invalid" | "openid_denied" | "openid_failed" | "openid_code_invalid" | "openid_no_account" | "account_inactive" | "openid_linked" | "password_not_set";
+        ErrorCode: "malformed_request" | "malformed_json" | "invalid_cursor" | "token_missing" | "token_malformed" | "token_invalid" | "token_expired" | "token_revoked" | "fresh_token_required" | "invalid_refresh_token" | "invalid_credentials" | "access_undeclared" | "permission_denied" | "csrf_failed" | "registration_closed" | "https_required" | "not_found" | "method_not_allowed" | "username_taken" | "name_taken" | "project_archived" | "in_trash" | "quota_exceeded" | "response_not_stored" | "last_admin" | "version_mismatch" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_in_use" | "idempotency_key_reused" | "validation_failed" | "too_many_requests" | "headers_too_large" | "internal_error" | "signing_unavailable" | "unavailable" | "batch_too_large" | "malformed_csv" | "count_changed" | "too_many_tasks" | "malformed_ics" | "cursor_expired" | "stream_unavailable" | "mail_off" | "link_invalid" | "second_factor_required" | "challenge_invalid" | "invalid_code" | "second_factor_setup_required" | "second_factor_off" | "second_factor_enabled" | "second_factor_missing" | "openid_off" | "openid_state_invalid" | "openid_denied" | "openid_failed" | "openid_code_invalid" | "openid_no_account" | "account_inactive" | "openid_linked" | "password_not_set";
         /**
          * @description A permission: a resource and an action. Later versions can add permissions.
          * @enum {string}
@@ -2663,6 +2762,131 @@ export interface components {
         Bulk: {
             change: components["schemas"]["BulkChange"];
         };
+        /** @description What was recognized in a calendar file. */
+        CalendarSource: {
+            /**
+             * @description The `PRODID` of the file.
+             * @example -//Apple Inc.//iOS 17.0//EN
+             */
+            application: string;
+        };
+        /** @description What an import of a calendar has created, or would create. */
+        ImportedCalendar: {
+            /**
+             * @description The number of new tasks.
+             * @example 2
+             */
+            created: number;
+            /**
+             * @description The number of new projects.
+             * @example 1
+             */
+            projects: number;
+            /**
+             * @description The number of new labels.
+             * @example 0
+             */
+            labels: number;
+            dry_run: boolean;
+            /** @description The first 100. */
+            warnings: components["schemas"]["RowWarning"][];
+            /**
+             * @description The number of all warnings.
+             * @example 1
+             */
+            warning_count: number;
+            source: components["schemas"]["CalendarSource"];
+        };
+        /**
+         * @description `VTODO`: tasks, for applications with tasks. `VEVENT`: an event for each task with a due date, for the others.
+         * @enum {string}
+         */
+        CalendarKind: "VTODO" | "VEVENT";
+        /** @description A new calendar address. Only the name is required. */
+        CalendarCreate: {
+            /**
+             * @description The name that applications show.
+             * @example My tasks
+             */
+            name: string;
+            /** @description The default is `VTODO`. */
+            kind?: components["schemas"]["CalendarKind"];
+            /**
+             * Format: uuid
+             * @description Only the tasks of this project; null: all tasks.
+             * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c04
+             */
+            project_id?: string | null;
+        };
+        /** @description A calendar address. Only this response contains its `url`. */
+        NewCalendar: {
+            /**
+             * Format: uuid
+             * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c09
+             */
+            id: string;
+            /**
+             * @description The name that applications show.
+             * @example My tasks
+             */
+            name: string;
+            /** @description The default is `VTODO`. */
+            kind: components["schemas"]["CalendarKind"];
+            /**
+             * Format: uuid
+             * @description Only the tasks of this project; null: all tasks.
+             * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c04
+             */
+            project_id: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description The last use, to the minute; null: never used.
+             * @example 2030-01-31T09:00:00Z
+             */
+            last_used_at: string | null;
+            /**
+             * @description The secret address, for a calendar application.
+             * @example https://tasks.example.org/calendars/Q4vX0Wm2bT7Jc9sLr1YfKd8PzNh3uGe6RxAo5SiEt-w.ics
+             */
+            url: string;
+        };
+        /** @description A calendar address, without its URL. */
+        Calendar: {
+            /**
+             * Format: uuid
+             * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c09
+             */
+            id: string;
+            /**
+             * @description The name that applications show.
+             * @example My tasks
+             */
+            name: string;
+            /** @description The default is `VTODO`. */
+            kind: components["schemas"]["CalendarKind"];
+            /**
+             * Format: uuid
+             * @description Only the tasks of this project; null: all tasks.
+             * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c04
+             */
+            project_id: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description The last use, to the minute; null: never used.
+             * @example 2030-01-31T09:00:00Z
+             */
+            last_used_at: string | null;
+        };
+        /** @description A page of calendar addresses. */
+        CalendarPage: {
+            items: components["schemas"]["Calendar"][];
+            /** @description Null on the last page. */
+            next_cursor: string | null;
+        };
         /** @description A task after its last change. */
         TaskChange: {
             /**
@@ -3315,6 +3539,7 @@ export interface components {
          *     - [`malformed_json`](/problems/malformed_json): The body is not valid JSON.
          *     - [`invalid_cursor`](/problems/invalid_cursor): The cursor does not belong to this list.
          *     - [`malformed_csv`](/problems/malformed_csv): The body is not valid CSV.
+         *     - [`malformed_ics`](/problems/malformed_ics): The body is not a valid calendar.
          *     - [`openid_state_invalid`](/problems/openid_state_invalid): The sign-in was not started in this browser, or has ended.
          */
         BadRequest: {
@@ -7522,6 +7747,408 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    import_tasks_ics: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Check the file and report what an import would create, but store nothing.
+                 * @example true
+                 */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description A request with the same key and body within 24 hours returns the first response, and does nothing. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "file": "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VTODO\r\nUID:1\r\nSUMMARY:Milk\r\nEND:VTODO\r\nEND:VCALENDAR\r\n"
+                 *     }
+                 */
+                "multipart/form-data": components["schemas"]["Upload"];
+            };
+        };
+        responses: {
+            /** @description What an import of a calendar has created, or would create. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created": 2,
+                     *       "projects": 1,
+                     *       "labels": 0,
+                     *       "dry_run": false,
+                     *       "warnings": [
+                     *         {
+                     *           "row": 0,
+                     *           "message": "The title was too long. All of it is in the description."
+                     *         }
+                     *       ],
+                     *       "warning_count": 1,
+                     *       "source": {
+                     *         "application": "-//Apple Inc.//iOS 17.0//EN"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ImportedCalendar"];
+                };
+            };
+            /**
+             * @description - [`malformed_ics`](/problems/malformed_ics): The body is not a valid calendar.
+             *     - [`malformed_json`](/problems/malformed_json): The body is not valid JSON.
+             *     - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             */
+            400: components["responses"]["BadRequest"];
+            /**
+             * @description - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
+             *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /**
+             * @description - [`idempotency_key_in_use`](/problems/idempotency_key_in_use): The first request with this Idempotency-Key is still running.
+             *     - [`project_archived`](/problems/project_archived): The project is archived.
+             *     - [`quota_exceeded`](/problems/quota_exceeded): You have reached a quota.
+             *     - [`response_not_stored`](/problems/response_not_stored): This request was processed before, and its response is no longer stored.
+             */
+            409: components["responses"]["Conflict"];
+            /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
+            413: components["responses"]["RequestEntityTooLarge"];
+            /** @description - [`unsupported_media_type`](/problems/unsupported_media_type): The body must be JSON. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /**
+             * @description - [`idempotency_key_reused`](/problems/idempotency_key_reused): This Idempotency-Key was used for another request.
+             *     - [`validation_failed`](/problems/validation_failed): The request has invalid values.
+             */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    list_calendars: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The maximum number of items.
+                 * @example 20
+                 */
+                limit?: number;
+                /**
+                 * @description The `next_cursor` of the previous page.
+                 * @example m5Qe0Yh1wXbT7uKcN2rLzFsJ8pVgA3dE6oIyWkBqRxhbIjIwMzAtMDEtMzEiXQ
+                 */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of calendar addresses. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "01980a5c-3f00-7a10-8c4e-5d1f0a2b3c09",
+                     *           "name": "My tasks",
+                     *           "kind": "VTODO",
+                     *           "project_id": "01980a5c-3f00-7a10-8c4e-5d1f0a2b3c04",
+                     *           "created_at": "2030-01-31T09:00:00Z",
+                     *           "last_used_at": "2030-01-31T09:00:00Z"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CalendarPage"];
+                };
+            };
+            /** @description - [`invalid_cursor`](/problems/invalid_cursor): The cursor does not belong to this list. */
+            400: components["responses"]["BadRequest"];
+            /**
+             * @description - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    create_calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "My tasks"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CalendarCreate"];
+            };
+        };
+        responses: {
+            /** @description A calendar address. Only this response contains its `url`. */
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "01980a5c-3f00-7a10-8c4e-5d1f0a2b3c09",
+                     *       "name": "My tasks",
+                     *       "kind": "VTODO",
+                     *       "project_id": "01980a5c-3f00-7a10-8c4e-5d1f0a2b3c04",
+                     *       "created_at": "2030-01-31T09:00:00Z",
+                     *       "last_used_at": "2030-01-31T09:00:00Z",
+                     *       "url": "https://tasks.example.org/calendars/Q4vX0Wm2bT7Jc9sLr1YfKd8PzNh3uGe6RxAo5SiEt-w.ics"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NewCalendar"];
+                };
+            };
+            /**
+             * @description - [`malformed_json`](/problems/malformed_json): The body is not valid JSON.
+             *     - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             */
+            400: components["responses"]["BadRequest"];
+            /**
+             * @description - [`fresh_token_required`](/problems/fresh_token_required): This operation needs a token from a recent password entry.
+             *     - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
+             *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /** @description - [`quota_exceeded`](/problems/quota_exceeded): You have reached a quota. */
+            409: components["responses"]["Conflict"];
+            /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
+            413: components["responses"]["RequestEntityTooLarge"];
+            /** @description - [`unsupported_media_type`](/problems/unsupported_media_type): The body must be JSON. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    rotate_calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The `id` of the calendar. */
+                calendar_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A calendar address. Only this response contains its `url`. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "01980a5c-3f00-7a10-8c4e-5d1f0a2b3c09",
+                     *       "name": "My tasks",
+                     *       "kind": "VTODO",
+                     *       "project_id": "01980a5c-3f00-7a10-8c4e-5d1f0a2b3c04",
+                     *       "created_at": "2030-01-31T09:00:00Z",
+                     *       "last_used_at": "2030-01-31T09:00:00Z",
+                     *       "url": "https://tasks.example.org/calendars/Q4vX0Wm2bT7Jc9sLr1YfKd8PzNh3uGe6RxAo5SiEt-w.ics"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NewCalendar"];
+                };
+            };
+            /**
+             * @description - [`fresh_token_required`](/problems/fresh_token_required): This operation needs a token from a recent password entry.
+             *     - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
+             *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
+            404: components["responses"]["NotFound"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    delete_calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The `id` of the calendar. */
+                calendar_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
+             *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
+            404: components["responses"]["NotFound"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
     list_changes: {
         parameters: {
             query?: {
@@ -10183,5 +10810,6 @@ export const idempotentPaths: ReadonlySet<string> = new Set([
   "/api/v1/tasks/import.json",
   "/api/v1/tasks/batch",
   "/api/v1/tasks/import.csv",
-  "/api/v1/tasks/bulk"
+  "/api/v1/tasks/bulk",
+  "/api/v1/tasks/import.ics"
 ]);

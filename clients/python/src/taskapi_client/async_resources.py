@@ -19,6 +19,8 @@ from taskapi_client.models import (
     Batch,
     BatchResults,
     Bulk,
+    Calendar,
+    CalendarCreate,
     Changes,
     Count,
     CsvDelimiter,
@@ -30,11 +32,13 @@ from taskapi_client.models import (
     Export,
     ExportedFile,
     Imported,
+    ImportedCalendar,
     ImportedTable,
     Label,
     LabelCreate,
     LabelPatch,
     LabelRestore,
+    NewCalendar,
     NewPersonalToken,
     OpenidCode,
     OpenidIdentity,
@@ -621,6 +625,25 @@ class AsyncTasksApi:
         """Delete all tasks, projects and labels in your trash permanently."""
         await self._send(Call("DELETE", "/api/v1/trash", nothing))
 
+    async def import_ics(
+        self, content: str | bytes, /, *, dry_run: bool | None = None, idempotency_key: str | None = None
+    ) -> ImportedCalendar:
+        """Add the to-dos of a calendar file (RFC 5545): all of them, or none.
+
+        `dry_run`: Check the file and report what an import would create, but store nothing.
+        """
+        return await self._send(
+            Call(
+                "POST",
+                "/api/v1/tasks/import.ics",
+                ImportedCalendar.model_validate_json,
+                query={"dry_run": dry_run},
+                body=content,
+                media_type="text/csv",
+                idempotency_key=idempotency_key or new_key(),
+            )
+        )
+
     async def move(self, task: Task | UUID | str, /, *, version: int | None = None, **body: Unpack[TaskMove]) -> Task:
         """Move one of your tasks before or after another task of the same project and parent."""
         return await self._send(
@@ -830,6 +853,44 @@ class AsyncLabelsApi:
                 parse_current=Label.model_validate,
             )
         )
+
+
+class AsyncCalendarsApi:
+    """The methods of `api.calendars`."""
+
+    def __init__(self, send: AsyncSend) -> None:
+        self._send = send
+
+    async def create(self, **body: Unpack[CalendarCreate]) -> NewCalendar:
+        """Create a calendar address. Only this response contains its `url`."""
+        return await self._send(Call("POST", "/api/v1/me/calendars", NewCalendar.model_validate_json, body=body))
+
+    def list(self, *, limit: int | None = None, cursor: str | None = None) -> AsyncPages[Calendar]:
+        """List your calendar addresses, the latest first, without their URLs.
+
+        `limit`: The maximum number of items.
+
+        `cursor`: The `next_cursor` of the previous page.
+        """
+        return AsyncPages(
+            self._send,
+            Call(
+                "GET",
+                "/api/v1/me/calendars",
+                Page[Calendar].model_validate_json,
+                query={"limit": limit, "cursor": cursor},
+            ),
+        )
+
+    async def rotate(self, calendar: Calendar | UUID | str, /) -> NewCalendar:
+        """Give a calendar address a new URL. The old one is not found any more from now on."""
+        return await self._send(
+            Call("POST", path("/api/v1/me/calendars/{}/rotate", calendar), NewCalendar.model_validate_json)
+        )
+
+    async def delete(self, calendar: Calendar | UUID | str, /) -> None:
+        """Delete a calendar address. Its URL is not found any more from now on."""
+        await self._send(Call("DELETE", path("/api/v1/me/calendars/{}", calendar), nothing))
 
 
 class AsyncChangesApi:
@@ -1144,6 +1205,11 @@ class AsyncResources:
     def labels(self) -> AsyncLabelsApi:
         """The methods of this resource."""
         return AsyncLabelsApi(self._send)
+
+    @cached_property
+    def calendars(self) -> AsyncCalendarsApi:
+        """The methods of this resource."""
+        return AsyncCalendarsApi(self._send)
 
     @cached_property
     def changes(self) -> AsyncChangesApi:

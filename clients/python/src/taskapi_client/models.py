@@ -33,6 +33,10 @@ __all__ = [
     "BatchResults",
     "Bulk",
     "BulkChange",
+    "Calendar",
+    "CalendarCreate",
+    "CalendarKind",
+    "CalendarSource",
     "Change",
     "Changes",
     "Count",
@@ -53,12 +57,14 @@ __all__ = [
     "ExportedTask",
     "FileTask",
     "Imported",
+    "ImportedCalendar",
     "ImportedTable",
     "Label",
     "LabelChange",
     "LabelCreate",
     "LabelPatch",
     "LabelRestore",
+    "NewCalendar",
     "NewPersonalToken",
     "OpenidCode",
     "OpenidIdentity",
@@ -158,6 +164,7 @@ ErrorCode = Literal[
     "malformed_csv",
     "count_changed",
     "too_many_tasks",
+    "malformed_ics",
     "cursor_expired",
     "stream_unavailable",
     "mail_off",
@@ -224,6 +231,8 @@ CsvDelimiter = Literal["comma", "semicolon", "tab", "pipe"]
 CsvEncoding = Literal["utf-8", "utf-16", "windows-1250", "windows-1251", "windows-1252"]
 
 DateOrder = Literal["dmy", "mdy"]
+
+CalendarKind = Literal["VTODO", "VEVENT"]
 
 TokenPermission = Literal["account:read", "task:read", "task:write", "user:read", "audit:read"]
 
@@ -836,6 +845,73 @@ class Bulk(TypedDict):
     """A change of all tasks that the filter finds."""
 
     change: BulkChange
+
+
+class CalendarSource(Model, frozen=True):
+    """What was recognized in a calendar file."""
+
+    application: str
+    """The `PRODID` of the file."""
+
+
+class ImportedCalendar(Model, frozen=True):
+    """What an import of a calendar has created, or would create."""
+
+    created: int
+    """The number of new tasks."""
+    projects: int
+    """The number of new projects."""
+    labels: int
+    """The number of new labels."""
+    dry_run: bool
+    warnings: list[RowWarning]
+    """The first 100."""
+    warning_count: int
+    """The number of all warnings."""
+    source: CalendarSource
+
+
+class CalendarCreate(TypedDict):
+    """A new calendar address. Only the name is required."""
+
+    name: str
+    """The name that applications show."""
+    kind: NotRequired[CalendarKind]
+    """The default is `VTODO`."""
+    project_id: NotRequired[UUID | str | None]
+    """Only the tasks of this project; null: all tasks."""
+
+
+class NewCalendar(Model, frozen=True):
+    """A calendar address. Only this response contains its `url`."""
+
+    id: UUID
+    name: str
+    """The name that applications show."""
+    kind: SkipValidation[CalendarKind]
+    """The default is `VTODO`."""
+    project_id: UUID | None
+    """Only the tasks of this project; null: all tasks."""
+    created_at: AwareDatetime
+    last_used_at: AwareDatetime | None
+    """The last use, to the minute; null: never used."""
+    url: str
+    """The secret address, for a calendar application."""
+
+
+class Calendar(Model, frozen=True):
+    """A calendar address, without its URL."""
+
+    id: UUID
+    name: str
+    """The name that applications show."""
+    kind: SkipValidation[CalendarKind]
+    """The default is `VTODO`."""
+    project_id: UUID | None
+    """Only the tasks of this project; null: all tasks."""
+    created_at: AwareDatetime
+    last_used_at: AwareDatetime | None
+    """The last use, to the minute; null: never used."""
 
 
 class TaskChange(Model, frozen=True):

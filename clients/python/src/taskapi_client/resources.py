@@ -18,6 +18,8 @@ from taskapi_client.models import (
     Batch,
     BatchResults,
     Bulk,
+    Calendar,
+    CalendarCreate,
     Changes,
     Count,
     CsvDelimiter,
@@ -29,11 +31,13 @@ from taskapi_client.models import (
     Export,
     ExportedFile,
     Imported,
+    ImportedCalendar,
     ImportedTable,
     Label,
     LabelCreate,
     LabelPatch,
     LabelRestore,
+    NewCalendar,
     NewPersonalToken,
     OpenidCode,
     OpenidIdentity,
@@ -615,6 +619,25 @@ class TasksApi:
         """Delete all tasks, projects and labels in your trash permanently."""
         self._send(Call("DELETE", "/api/v1/trash", nothing))
 
+    def import_ics(
+        self, content: str | bytes, /, *, dry_run: bool | None = None, idempotency_key: str | None = None
+    ) -> ImportedCalendar:
+        """Add the to-dos of a calendar file (RFC 5545): all of them, or none.
+
+        `dry_run`: Check the file and report what an import would create, but store nothing.
+        """
+        return self._send(
+            Call(
+                "POST",
+                "/api/v1/tasks/import.ics",
+                ImportedCalendar.model_validate_json,
+                query={"dry_run": dry_run},
+                body=content,
+                media_type="text/csv",
+                idempotency_key=idempotency_key or new_key(),
+            )
+        )
+
     def move(self, task: Task | UUID | str, /, *, version: int | None = None, **body: Unpack[TaskMove]) -> Task:
         """Move one of your tasks before or after another task of the same project and parent."""
         return self._send(
@@ -820,6 +843,44 @@ class LabelsApi:
                 parse_current=Label.model_validate,
             )
         )
+
+
+class CalendarsApi:
+    """The methods of `api.calendars`."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    def create(self, **body: Unpack[CalendarCreate]) -> NewCalendar:
+        """Create a calendar address. Only this response contains its `url`."""
+        return self._send(Call("POST", "/api/v1/me/calendars", NewCalendar.model_validate_json, body=body))
+
+    def list(self, *, limit: int | None = None, cursor: str | None = None) -> Pages[Calendar]:
+        """List your calendar addresses, the latest first, without their URLs.
+
+        `limit`: The maximum number of items.
+
+        `cursor`: The `next_cursor` of the previous page.
+        """
+        return Pages(
+            self._send,
+            Call(
+                "GET",
+                "/api/v1/me/calendars",
+                Page[Calendar].model_validate_json,
+                query={"limit": limit, "cursor": cursor},
+            ),
+        )
+
+    def rotate(self, calendar: Calendar | UUID | str, /) -> NewCalendar:
+        """Give a calendar address a new URL. The old one is not found any more from now on."""
+        return self._send(
+            Call("POST", path("/api/v1/me/calendars/{}/rotate", calendar), NewCalendar.model_validate_json)
+        )
+
+    def delete(self, calendar: Calendar | UUID | str, /) -> None:
+        """Delete a calendar address. Its URL is not found any more from now on."""
+        self._send(Call("DELETE", path("/api/v1/me/calendars/{}", calendar), nothing))
 
 
 class ChangesApi:
@@ -1130,6 +1191,11 @@ class Resources:
     def labels(self) -> LabelsApi:
         """The methods of this resource."""
         return LabelsApi(self._send)
+
+    @cached_property
+    def calendars(self) -> CalendarsApi:
+        """The methods of this resource."""
+        return CalendarsApi(self._send)
 
     @cached_property
     def changes(self) -> ChangesApi:

@@ -5,7 +5,7 @@ import { buildUrl, readCookie, request, send } from "./http.js";
 const requestData = async (...call) => (await request(...call)).data;
 
 /** The formats of files that can be imported, and their media types. */
-const IMPORT_TYPES = { csv: "text/csv", json: "application/json" };
+const IMPORT_TYPES = { csv: "text/csv", ics: "text/calendar", json: "application/json" };
 
 const ifMatch = (version) => (version === undefined ? {} : { "If-Match": `"${version}"` });
 
@@ -51,6 +51,13 @@ export const personalTokens = {
   list: (cursor) => requestData("GET", "/me/tokens", { query: { cursor } }),
   create: (values) => requestData("POST", "/me/tokens", { body: values }),
   remove: (id) => requestData("DELETE", `/me/tokens/${id}`),
+};
+
+export const calendars = {
+  list: (cursor) => requestData("GET", "/me/calendars", { query: { cursor } }),
+  create: (values) => requestData("POST", "/me/calendars", { body: values }),
+  rotate: (id) => requestData("POST", `/me/calendars/${id}/rotate`),
+  remove: (id) => requestData("DELETE", `/me/calendars/${id}`),
 };
 
 export const tasks = {

@@ -8,6 +8,7 @@ import { updateAccount } from "../data/edit.js";
 import { pendingOperations } from "../data/outbox.js";
 import { describeInstant, isKnownZone, listZones, setZone } from "../text/dates.js";
 import { emailSettings } from "./account_mail.js";
+import { calendarList } from "./calendars.js";
 import { canWrite, currentUser, setCurrentUser } from "./current_user.js";
 import { confirm } from "./dialog.js";
 import { h } from "./dom.js";
@@ -50,6 +51,7 @@ export function accountPage() {
     pageSection("Signed-in devices", sessionList()),
     pageSection("Password", passwordForm()),
     server.openid && pageSection(`Sign in with ${server.openid}`, providerSettings()),
+    hasRoute("/me/calendars") && pageSection("Calendars", ...calendarList()),
     hasRoute("/me/tokens") && pageSection("Personal tokens", ...personalTokenList()),
     dataSection(),
     pageSection("Account activity", pagedList("Activity", account.activity, activityEntry)),

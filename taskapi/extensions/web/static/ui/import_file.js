@@ -9,7 +9,12 @@ import { h } from "./dom.js";
 import { actionButton, form } from "./form.js";
 import { showError, showToast } from "./toast.js";
 
-const FORMS = ["csv", "json"];
+const FORMS = ["csv", "ics", "json"];
+const HINTS = {
+  csv: "CSV: a table with a column “title”, or the file of another application.",
+  ics: "ICS: a calendar with tasks.",
+  json: "JSON: a file of this service.",
+};
 const MAX_SHOWN_ROWS = 100;
 const APPLICATIONS = {
   todoist: "Todoist",
@@ -46,7 +51,7 @@ export function importButton() {
     {},
     button,
     input,
-    h("p", { class: "hint" }, "A table with a column “title”, or an export of another application. All rows are imported, or none."),
+    h("p", { class: "hint" }, `${forms.map((each) => HINTS[each]).join(" ")} All tasks are imported, or none.`),
   );
 }
 
@@ -156,10 +161,11 @@ function describeSource(source) {
   if (!source) return [];
   const { application, delimiter, encoding, ignored_columns: ignored = [] } = source;
   const name = APPLICATIONS[application];
+  if (!delimiter) return [application ? `Written by ${application}.` : "A calendar."];
   return [
     [
       name ? `Read as a file of ${name}` : "Read as a table",
-      delimiter && `separated by ${delimiter}`,
+      `separated by ${delimiter}`,
       encoding && encoding !== "utf-8" && `in ${encoding}`,
     ]
       .filter(Boolean)

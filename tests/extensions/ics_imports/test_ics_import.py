@@ -1,0 +1,321 @@
+"""Imports of calendar files, written by hand as applications write them."""
+
+import time
+
+import pytest
+from icalendar import Calendar
+from surface import needs
+from task_files import EXPORT, add_examples, counts, export_tasks, list_tasks, row_errors, without_ids
+
+IMPORT_ICS = "/api/v1/tasks/import.ics"
+APPLE = """\
+BEGIN:VCALENDAR
+CALSCALE:GREGORIAN
+VERSION:2.0
+X-WR-CALNAME:Errands
+METHOD:PUBLISH
+PRODID:-//Apple Inc.//iOS 17.0//EN
+BEGIN:VTIMEZONE
+TZID:Europe/Berlin
+BEGIN:DAYLIGHT
+TZOFFSETFROM:+0100
+RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU
+DTSTART:19810329T020000
+TZNAME:MESZ
+TZOFFSETTO:+0200
+END:DAYLIGHT
+END:VTIMEZONE
+BEGIN:VTODO
+CREATED:20290101T080000Z
+UID:B1A3-1
+SUMMARY:Call the doctor
+DTSTART;TZID=Europe/Berlin:20300701T090000
+DUE;TZID=Europe/Berlin:20300701T090000
+X-APPLE-SORT-ORDER:5
+PRIORITY:1
+STATUS:NEEDS-ACTION
+RRULE:FREQ=WEEKLY;INTERVAL=1
+BEGIN:VALARM
+ACTION:DISPLAY
+TRIGGER;VALUE=DATE-TIME:20300701T070000Z
+DESCRIPTION:Reminder
+UID:alarm
+END:VALARM
+END:VTODO
+END:VCALENDAR
+"""
+THUNDERBIRD = """\
+BEGIN:VCALENDAR
+PRODID:-//Mozilla.org/NONSGML Mozilla Calendar V1.1//EN
+VERSION:2.0
+BEGIN:VTODO
+CREATED:20290101T080000Z
+UID:tb-1
+SUMMARY:Write\\, then send; the letter to the people of the town who have asked fo
+ r it
+DTSTART;VALUE=DATE:20300131
+DUE;VALUE=DATE:20300131
+COMPLETED:20300130T101500Z
+PERCENT-COMPLETE:100
+STATUS:COMPLETED
+CATEGORIES:Office,Home\\, garden
+CATEGORIES:Later
+DESCRIPTION:One\\nTwo\\;
+X-MOZ-GENERATION:2
+LOCATION:Town hall
+END:VTODO
+END:VCALENDAR
+"""
+NEXTCLOUD = """\
+BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//Nextcloud Tasks v0.15.0
+BEGIN:VTODO
+UID:nc-2
+CREATED:20290101T080000
+SUMMARY:Child
+RELATED-TO:nc-1
+PERCENT-COMPLETE:40
+STATUS:IN-PROCESS
+DUE:20300201T120000
+END:VTODO
+BEGIN:VTODO
+UID:nc-1
+SUMMARY:Parent
+PRIORITY:5
+X-OC-HIDESUBTASKS:1
+END:VTODO
+BEGIN:VTODO
+UID:nc-3
+SUMMARY:Orphan
+RELATED-TO;RELTYPE=PARENT:gone
+STATUS:CANCELLED
+END:VTODO
+END:VCALENDAR
+"""
+TASKS_ORG = """\
+BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:+//IDN tasks.org//android-130600//EN
+BEGIN:VTODO
+DTSTAMP:20290101T080000Z
+UID:4711
+CREATED:20290101T080000Z
+LAST-MODIFIED:20290101T080000Z
+SUMMARY:Buy paint
+PRIORITY:9
+DUE;TZID=America/New_York:20300301T180000
+COMPLETED:20290105T080000Z
+CATEGORIES:shop
+RELATED-TO;RELTYPE=SIBLING:4712
+END:VTODO
+END:VCALENDAR
+"""
+
+
+def import_ics(client, text, content_type="text/calendar", **query):
+    data = text.replace("\n", "\r\n").encode() if isinstance(text, str) else text
+    return client.post(IMPORT_ICS, data=data, content_type=content_type, query_string=query)
+
+
+def calendar(*todos):
+    """Return a calendar with to-dos, each of which is its lines."""
+    body = "".join(f"BEGIN:VTODO\n{lines}\nEND:VTODO\n" for lines in todos)
+    return f"BEGIN:VCALENDAR\nVERSION:2.0\n{body}END:VCALENDAR\n"
+
+
+def imported(owner, text, timezone="Europe/Berlin"):
+    """Import a file; return its tasks by title, and its warnings as rows with messages."""
+    owner.patch("/api/v1/me", json={"timezone": timezone})
+    dry = import_ics(owner, text, dry_run="true")
+    response = import_ics(owner, text)
+    assert counts(response) == counts(dry) | {"dry_run": False}
+    tasks = {task["title"]: task for task in list_tasks(owner)}
+    return tasks, [(warning["row"], warning["message"]) for warning in response.json["warnings"]]
+
+
+def test_apple_reminders(owner):
+    tasks, warnings = imported(owner, APPLE)
+    task = tasks["Call the doctor"]
+    assert (task["due_at"], task["priority"], task["status"]) == ("2030-07-01T07:00:00Z", "urgent", "todo")
+    assert task["created_at"] == "2029-01-01T08:00:00Z"
+    assert warnings == [
+        (0, "A rule of repetition is not imported: the task is due once."),
+        (0, "Not imported with the to-do: VALARM."),
+    ]
+
+
+def test_thunderbird(owner):
+    tasks, warnings = imported(owner, THUNDERBIRD)
+    title = "Write, then send; the letter to the people of the town who have asked for it"
+    task = tasks[title]
+    assert (task["due_date"], task["status"], task["completed_at"]) == ("2030-01-31", "done", "2030-01-30T10:15:00Z")
+    assert (task["labels"], task["description"]) == (
+        ["Home, garden", "Later", "Office"],
+        "One\nTwo;\n\nLocation: Town hall",
+    )
+    assert warnings == []
+
+
+def test_nextcloud_tasks(owner):
+    tasks, warnings = imported(owner, NEXTCLOUD)
+    child, parent, orphan = tasks["Child"], tasks["Parent"], tasks["Orphan"]
+    assert (child["parent_id"], child["status"], child["due_at"]) == (
+        parent["id"],
+        "in_progress",
+        "2030-02-01T11:00:00Z",
+    )
+    assert (parent["priority"], orphan["status"], orphan["parent_id"]) == ("medium", "cancelled", None)
+    assert warnings == [
+        (None, "Times without a zone are in that of your account, Europe/Berlin."),
+        (2, "The task has no parent: The file has no such row."),
+    ]
+
+
+def test_tasks_org(owner):
+    tasks, warnings = imported(owner, TASKS_ORG)
+    paint = tasks["Buy paint"]
+    assert (paint["due_at"], paint["status"], paint["priority"]) == ("2030-03-01T23:00:00Z", "done", "low")
+    assert (paint["completed_at"], paint["parent_id"], paint["labels"]) == ("2029-01-05T08:00:00Z", None, ["shop"])
+    assert warnings == []
+
+
+def test_source_is_the_application(owner):
+    assert import_ics(owner, APPLE).json["source"] == {"application": "-//Apple Inc.//iOS 17.0//EN"}
+
+
+@needs("exports")
+def test_import_of_our_own_calendar_keeps_all_but_projects(owner, other):
+    add_examples(owner)
+    file = owner.get(f"{EXPORT}.ics").data
+    response = import_ics(other, file)
+    assert (response.json["created"], response.json["warnings"]) == (4, [])
+
+    def kept(client):
+        tasks = without_ids(export_tasks(client))
+        cut = {"created_at", "completed_at", "due_at"}
+        return [
+            {name: value[:19] if name in cut and value else value for name, value in task.items()} | {"project": None}
+            for task in tasks
+        ]
+
+    assert kept(other) == kept(owner)
+    Calendar.from_ical(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "warned"),
+    [
+        ("Europe/Berlin", "2030-01-31T08:00:00Z", False),
+        ('"Europe/Berlin"', "2030-01-31T08:00:00Z", False),
+        ("/freeassociation.sourceforge.net/America/New_York", "2030-01-31T14:00:00Z", False),
+        ("W. Europe Standard Time", "2030-01-31T08:00:00Z", False),
+        ("Custom", "2030-01-31T00:00:00Z", False),
+        ("Nowhere/At All", "2030-01-31T08:00:00Z", True),
+        ("../../etc/passwd", "2030-01-31T08:00:00Z", True),
+        ("x" * 500, "2030-01-31T08:00:00Z", True),
+    ],
+)
+def test_time_zones(owner, name, expected, warned):
+    zone = "BEGIN:VTIMEZONE\nTZID:Custom\nX-LIC-LOCATION:Asia/Tokyo\nEND:VTIMEZONE\n"
+    text = calendar(f"UID:1\nSUMMARY:x\nDUE;TZID={name}:20300131T090000").replace(
+        "BEGIN:VTODO", f"{zone}BEGIN:VTODO", 1
+    )
+    tasks, warnings = imported(owner, text)
+    assert tasks["x"]["due_at"] == expected
+    assert bool(warnings) == warned
+
+
+def test_due_dates_of_start_and_duration(owner):
+    text = calendar(
+        "SUMMARY:a\nDTSTART:20300131T080000Z\nDURATION:PT90M",
+        "SUMMARY:b\nDTSTART;VALUE=DATE:20300131",
+        "SUMMARY:c\nDTSTART:20300131T080000Z\nDURATION:P99999999999D",
+        "SUMMARY:d\nDUE:soon",
+        "SUMMARY:e\nDUE:20301399",
+    )
+    tasks, warnings = imported(owner, text)
+    assert [task["due_at"] or task["due_date"] for task in tasks.values()] == [
+        "2030-01-31T09:30:00Z",
+        "2030-01-31",
+        "2030-01-31T08:00:00Z",
+        None,
+        None,
+    ]
+    assert [row for row, _ in warnings] == [3, 4]
+
+
+def test_titles_that_do_not_fit_and_other_components(owner):
+    event = "BEGIN:VEVENT\nSUMMARY:Party\nDTSTART:20300101T000000Z\nEND:VEVENT\n"
+    text = calendar("DESCRIPTION:only", f"SUMMARY:{'x' * 300}").replace("BEGIN:VTODO", f"{event}BEGIN:VTODO", 1)
+    tasks, warnings = imported(owner, text)
+    assert [*tasks] == ["Untitled", "x" * 199 + "…"]
+    assert tasks["x" * 199 + "…"]["description"] == "x" * 300
+    assert [row for row, _ in warnings] == [0, 1, None]
+    assert warnings[2][1] == "Components that are not imported: 1 VEVENT."
+
+
+def test_invalid_to_dos_are_reported_by_index(owner):
+    long = ",".join(f"label{number}" for number in range(21))
+    text = calendar("SUMMARY:a", f"SUMMARY:b\nCATEGORIES:{long}", "SUMMARY:c\nDESCRIPTION:a\x01")
+    errors = row_errors(import_ics(owner, text))
+    assert {index: [*fields] for index, fields in errors.items()} == {"1": ["labels"], "2": ["description"]}
+    assert list_tasks(owner) == []
+
+
+def test_other_lines_and_unknown_properties_are_ignored(owner):
+    text = calendar("SUMMARY:a\n\nX-FOO;A=b:1\nno property\n;:\nSTATUS:WHATEVER\nPRIORITY:high")
+    tasks, _ = imported(owner, text)
+    assert (tasks["a"]["status"], tasks["a"]["priority"]) == ("todo", "none")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "x", "BEGIN:VTODO\nSUMMARY:a\nEND:VTODO\n", "BEGIN:VCALENDAR\n", "BEGIN:VCALENDAR\nBEGIN:VTODO\n",
+        "BEGIN:VCALENDAR\nEND:VTODO\n", calendar("SUMMARY:a").replace("END:VTODO", "END:VEVENT"),
+        b"BEGIN:VCALENDAR\r\nX:\xff\r\nEND:VCALENDAR\r\n", "BEGIN:VCALENDAR\n" + "BEGIN:X\n" * 9, "END:VCALENDAR\n",
+        "BEGIN:VCALENDAR\nX:" + "x" * 600_000, "BEGIN:VCALENDAR\nX:" + "a\n " * 600_000,
+        calendar("ATTACH:x\n" * 10_001), calendar(f"DESCRIPTION:{'x' * 200_000}\n" * 3),
+    ],
+    ids=[
+        "empty", "text", "no calendar", "open calendar", "open to-do", "wrong end", "other end", "not UTF-8", "deep",
+        "only an end", "a huge line", "a line of many folds", "many properties", "a huge to-do",
+    ],
+)  # fmt: skip
+def test_malformed_calendar_is_400(owner, text):
+    response = import_ics(owner, text)
+    assert (response.status_code, response.json["code"]) == (400, "malformed_ics")
+
+
+def test_calendar_without_to_dos_adds_nothing(owner):
+    assert import_ics(owner, "BEGIN:VCALENDAR\nEND:VCALENDAR\n").json["created"] == 0
+
+
+def test_too_many_to_dos_are_rejected(owner):
+    assert [*row_errors(import_ics(owner, calendar(*["SUMMARY:a"] * 20_001)))] == ["tasks"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "SUMMARY:" + "\\,\\;" * 120_000, "CATEGORIES:" + "," * 500_000, "CATEGORIES:" + "\\" * 500_000,
+        "CATEGORIES:" + "a," * 250_000, "DUE:" + "9" * 500_000, "DUE;TZID=" + "a/" * 400 + ":20300101T000000",
+        "SUMMARY;" + "A=B;" * 120_000 + "C=D:x", "SUMMARY;X=" + '"' * 500_000, ":" * 500_000,
+        "DURATION:P" + "1D" * 200_000, "SUMMARY:a\nRRULE:FREQ=SECONDLY;COUNT=999999999\nDTSTART:20300101T000000Z",
+        "RELATED-TO;" + "X=" + "," * 900 + ":a", "STATUS:" + "x" * 500_000, "PRIORITY:" + "9" * 500_000,
+        "SUMMARY:&lol9;\nDESCRIPTION:<!ENTITY a 'aaa'>", "\n ".join(["SUMMARY:x"] + ["y"] * 150_000),
+    ],
+)  # fmt: skip
+def test_hostile_to_dos_take_no_time(owner, lines):
+    started = time.process_time()
+    response = import_ics(owner, calendar(lines))
+    assert response.status_code in {200, 400, 422}
+    assert time.process_time() - started < 5
+
+
+def test_calendar_can_be_the_file_of_a_form_and_other_types_are_415(owner):
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.ics"\r\n\r\n'
+    body = head + calendar("SUMMARY:a").encode() + b"\r\n--x--\r\n"
+    assert owner.post(IMPORT_ICS, data=body, content_type="multipart/form-data; boundary=x").json["created"] == 1
+    assert import_ics(owner, calendar("SUMMARY:a"), "text/csv").status_code == 415
