@@ -14,6 +14,7 @@ from taskapi.extensions.imports.upload import MAX_ROW_CHARACTERS
 
 MAX_DEPTH: Final = 8  # a calendar, a to-do and an alarm are three
 MAX_LINES: Final = 10_000  # of one component that are kept
+MAX_FILE_LINES: Final = 500_000  # 25 for each of 20,000 to-dos
 MAX_ZONES: Final = 100
 MAX_HEAD: Final = 1000  # characters of a name with its parameters
 KEPT: Final = {
@@ -55,7 +56,9 @@ class CalendarFile:
 
     def todos(self) -> Iterator[Component]:
         """Yield each to-do. Responds 400 if the file is malformed or exceeds a limit."""
-        for line in self._lines():
+        for number, line in enumerate(self._lines()):
+            if number >= MAX_FILE_LINES:
+                _reject(f"It has more than {MAX_FILE_LINES:,} lines.")
             found = parse_property(line)
             if found is None:  # some applications write lines that are no properties
                 if not self._path:

@@ -1,6 +1,7 @@
 """Add the tasks of a file, in one transaction."""
 
 import pickle
+import zlib
 from collections.abc import Iterator
 from typing import Final
 from uuid import UUID
@@ -67,7 +68,7 @@ def _insert(file: TaskFile, projects: Ids, labels: Ids) -> None:
     for chunk in _chunks(file):
         rows, labelled = list[Values](), list[Values]()
         for index, *above in chunk:
-            row, names = pickle.loads(file.tasks[index].pickled)  # noqa: S301 - pickled by this process, a moment ago
+            row, names = pickle.loads(zlib.decompress(file.tasks[index].packed))  # noqa: S301 - pickled by this process, a moment ago
             version += 1
             project = file.tasks[above[-1] if above else index].project  # that of the tree
             row |= due_keys(row["due_date"], row["due_at"], zone)
@@ -86,7 +87,7 @@ def _chunks(file: TaskFile) -> Iterator[list[list[int]]]:
     size = 0
     for chain in sorted(file.chains, key=len):
         chunk.append(chain)
-        size += len(file.tasks[chain[0]].pickled)
+        size += file.sizes[chain[0]]
         if len(chunk) >= ROWS_AT_ONCE or size >= BYTES_AT_ONCE:
             yield chunk
             chunk, size = [], 0

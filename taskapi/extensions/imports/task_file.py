@@ -1,6 +1,7 @@
 """Read and check a file of tasks: first each row, then the references between rows."""
 
 import pickle
+import zlib
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -25,9 +26,9 @@ Row = tuple[str, int, Any]  # the name of its list, its index there, and its val
 
 
 class FileTask(NamedTuple):
-    """A task of a file: its references, and its columns and the keys of its labels, pickled to save memory."""
+    """A task of a file: its references, and its columns and the keys of its labels, packed to save memory."""
 
-    pickled: bytes
+    packed: bytes  # compressed, because a row repeats its text in the form that a search reads
     id: str | None
     parent_id: str | None
     project: str | None
@@ -41,6 +42,7 @@ class TaskFile:
     projects: dict[str, Values] = field(default_factory=dict)
     labels: dict[str, Values] = field(default_factory=dict)
     chains: list[list[int]] = field(default_factory=list)  # for each task its index, and those of its ancestors
+    sizes: "array[int]" = field(default_factory=lambda: array("L"))  # of the tasks before they were compressed
     rows: "array[int]" = field(default_factory=lambda: array("L"))  # for each task the index of its row
     listed: set[tuple[str, str]] = field(default_factory=set)  # the projects and labels that have a row of their own
 
@@ -72,7 +74,8 @@ class TaskFile:
             del row[name]  # set once the owner is locked, because the time zone may change before that
         pickled = pickle.dumps((row, [*labels]), protocol=5)
         self.rows.append(index)
-        self.tasks.append(FileTask(pickled, values.get("id"), values.get("parent_id"), project))
+        self.sizes.append(len(pickled))
+        self.tasks.append(FileTask(zlib.compress(pickled, 1), values.get("id"), values.get("parent_id"), project))
 
 
 def read_file(file_format: str, rows: Iterable[Row], moment: datetime, findings: Findings) -> TaskFile:

@@ -276,11 +276,12 @@ def test_other_lines_and_unknown_properties_are_ignored(owner):
         "BEGIN:VCALENDAR\nEND:VTODO\n", calendar("SUMMARY:a").replace("END:VTODO", "END:VEVENT"),
         b"BEGIN:VCALENDAR\r\nX:\xff\r\nEND:VCALENDAR\r\n", "BEGIN:VCALENDAR\n" + "BEGIN:X\n" * 9, "END:VCALENDAR\n",
         "BEGIN:VCALENDAR\nX:" + "x" * 600_000, "BEGIN:VCALENDAR\nX:" + "a\n " * 600_000,
-        calendar("ATTACH:x\n" * 10_001), calendar(f"DESCRIPTION:{'x' * 200_000}\n" * 3),
+        "BEGIN:VCALENDAR\n" + "X:y\n" * 500_001, calendar("ATTACH:x\n" * 10_001),
+        calendar(f"DESCRIPTION:{'x' * 200_000}\n" * 3),
     ],
     ids=[
         "empty", "text", "no calendar", "open calendar", "open to-do", "wrong end", "other end", "not UTF-8", "deep",
-        "only an end", "a huge line", "a line of many folds", "many properties", "a huge to-do",
+        "only an end", "a huge line", "a line of many folds", "many lines", "many properties", "a huge to-do",
     ],
 )  # fmt: skip
 def test_malformed_calendar_is_400(owner, text):
