@@ -92,11 +92,12 @@ def test_sign_in_rejected_after_the_right_password_is_no_failed_one(make_app, ne
     assert [sign_in("wrong"), sign_in(PASSWORD)] == [401, 429]
 
 
-def test_check_of_an_extension_can_reject_an_authenticated_request(client, signed_in, new_user, monkeypatch):
+def test_check_of_an_application_can_reject_an_authenticated_request(app, client, signed_in, new_user, monkeypatch):
     by_header = signed_in()
     client.post(LOGIN, json={"username": new_user(), "password": PASSWORD, "cookies": True})
     assert [each.get("/api/v1/me").status_code for each in (by_header, client)] == [200, 200]
-    monkeypatch.setattr(guard, "ACCESS_CHECKS", [lambda caller: problem("permission_denied", str(caller.amr))])
+    checks = [lambda caller: problem("permission_denied", str(caller.amr))]
+    monkeypatch.setitem(app.extensions, guard.ACCESS_CHECKS, checks)
     for each in (by_header, client):
         response = each.get("/api/v1/me")
         assert (response.status_code, response.json["detail"]) == (403, "('pwd',)")

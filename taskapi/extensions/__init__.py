@@ -17,7 +17,7 @@ from taskapi.api.error_catalogue import CATALOGUE, Entry
 from taskapi.auth.service import SIGN_IN_CHECKS
 from taskapi.cli import database_group
 from taskapi.config import Settings, declare_settings
-from taskapi.security.guard import ACCESS_CHECKS, OTHER_TOKENS
+from taskapi.security.guard import OTHER_TOKENS
 from taskapi.security.keys.sources import Source, register_store
 from taskapi.security.tokens import Caller
 
@@ -67,7 +67,6 @@ class Extension:
     bearer_tokens: Mapping[str, Callable[[str], Caller]] = field(default_factory=dict)
     # Functions that may reject a sign-in: of the user, and of the methods by which they have proved who they are
     sign_in_checks: tuple[Callable[[Any, list[str]], None], ...] = ()
-    access_checks: tuple[Callable[[Caller], None], ...] = ()  # functions that may reject an authenticated request
 
     @property
     def revisions(self) -> Path:
@@ -95,7 +94,6 @@ def _load(name: str) -> Extension:
         register_store(scheme, open_store)
     OTHER_TOKENS.update(extension.bearer_tokens)
     SIGN_IN_CHECKS.extend(extension.sign_in_checks)
-    ACCESS_CHECKS.extend(extension.access_checks)
     if extension.settings:
         declare_settings(extension.settings)
     return extension

@@ -37,7 +37,7 @@ from taskapi.security.tokens import Caller, is_revoked, verify_token
 View = TypeVar("View", bound=Callable[..., Any])
 
 PermissionChoice.values.extend(Permission)
-ACCESS_CHECKS: list[Callable[[Caller], None]] = []  # of extensions: functions that may reject an authenticated request
+ACCESS_CHECKS = "taskapi-access-checks"  # of an application: functions of the caller that may reject a request
 OTHER_TOKENS: dict[str, Callable[[str], Caller]] = {}  # of extensions: functions by the first 4 characters
 
 
@@ -78,7 +78,7 @@ def authorize_request() -> None:
     set_rls_user(caller.id)
     enforce_limit(USER, caller.sub)
     count_request(limits)
-    for check in ACCESS_CHECKS:
+    for check in current_application().extensions.get(ACCESS_CHECKS, ()):
         check(caller)
     if not any(role in access.roles for role in caller.roles):
         problem("permission_denied", f"Your role does not grant {access.permission}.", permission=access.permission)

@@ -3241,7 +3241,7 @@ export interface components {
             /** @example WyIwMTk4MGE1YyJd.ZzQ4dA.Qm9vZ2llLVdvb2dpZS1CdWdsZS1Cb3k */
             challenge: string;
             /**
-             * @description Set the tokens as cookies, for a browser.
+             * @description Set the tokens as cookies.
              * @example false
              */
             cookies?: boolean;
@@ -3284,7 +3284,7 @@ export interface components {
              */
             otpauth_uri: string;
             /**
-             * @description A QR code of the address, as SVG: the `src` of an image.
+             * @description A QR code as SVG: the `src` of an image.
              * @example data:image/svg+xml;charset=utf-8,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 49 49'/%3E
              */
             qr_code: string;

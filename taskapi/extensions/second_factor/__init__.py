@@ -7,8 +7,8 @@ from taskapi.auth.routes import login
 from taskapi.extensions import Extension
 from taskapi.extensions.second_factor.commands import second_factor
 from taskapi.extensions.second_factor.routes import auth, me
-from taskapi.extensions.second_factor.service import require_code_at_sign_in, require_setup
-from taskapi.extensions.second_factor.settings import SecondFactorSettings, init_second_factor
+from taskapi.extensions.second_factor.service import init_second_factor, require_code_at_sign_in
+from taskapi.extensions.second_factor.settings import SecondFactorSettings
 
 CHALLENGE = {"WWW-Authenticate": BEARER}
 EXTENSION = Extension(
@@ -18,7 +18,6 @@ EXTENSION = Extension(
     commands=(second_factor,),
     settings=SecondFactorSettings,
     sign_in_checks=(require_code_at_sign_in,),
-    access_checks=(require_setup,),
     errors={
         "second_factor_required": Entry(
             401,
@@ -26,22 +25,10 @@ EXTENSION = Extension(
             "Send `challenge` and a code to /api/v1/auth/second-factor within 5 minutes. A recovery code works too.",
             CHALLENGE,
         ),
-        "challenge_invalid": Entry(
-            401,
-            "The challenge is not valid any more.",
-            "It is valid for 5 minutes, until the password, the second factor or the account changes. Sign in again.",
-            CHALLENGE,
-        ),
-        "invalid_code": Entry(
-            401,
-            "The code is wrong or was used before.",
-            "A code works once. Wait for the next one, and check the clock of your device.",
-            CHALLENGE,
-        ),
+        "challenge_invalid": Entry(401, "The challenge is not valid any more.", "Sign in again.", CHALLENGE),
+        "invalid_code": Entry(401, "The code is wrong or was used before.", "Wait for the next code.", CHALLENGE),
         "second_factor_setup_required": Entry(
-            403,
-            "Your role needs a second factor, and you have none.",
-            "Set it up with POST /api/v1/me/second-factor. Until then, you can use only the routes for it.",
+            403, "Your role needs a second factor, and you have none.", "POST /api/v1/me/second-factor starts it."
         ),
         "second_factor_off": Entry(409, "This server offers no second factor.", "Its operator can turn it on."),
         "second_factor_enabled": Entry(409, "You already have a second factor.", "Disable it first."),

@@ -4,6 +4,7 @@ import hmac
 import re
 import secrets
 from base64 import b32encode
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
@@ -47,7 +48,7 @@ def use_time_code(factor: Any, code: str) -> bool:
 
 def use_recovery_code(factor: Any, code: str) -> bool:
     """Use a recovery code: one DELETE finds and spends it."""
-    is_it = RecoveryCode.user_id == factor.user_id, RecoveryCode.digest == _digest(code)
+    is_it = RecoveryCode.user_id == factor.user_id, RecoveryCode.digest == sha256(code.encode()).digest()
     return _changes_a_row(delete(RecoveryCode).where(*is_it))
 
 
@@ -60,22 +61,17 @@ def replace_recovery_codes(user_id: UUID) -> list[str]:
     """Store new recovery codes in place of the previous ones, and return them. Only their hashes are stored."""
     codes = [b32encode(secrets.token_bytes(RECOVERY_BYTES)).decode().lower() for _ in range(RECOVERY_CODES)]
     db.session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
-    db.session.execute(insert(RecoveryCode), [{"user_id": user_id, "digest": _digest(code)} for code in codes])
+    db.session.execute(
+        insert(RecoveryCode), [{"user_id": user_id, "digest": sha256(code.encode()).digest()} for code in codes]
+    )
     return ["-".join(re.findall("....", code)) for code in codes]
-
-
-def _digest(code: str) -> bytes:
-    return sha256(code.encode()).digest()
 
 
 def decrypt(secret: bytes) -> str | None:
     """Return the secret of an application, or None if no key of the settings decrypts it."""
-    box = cipher()
-    try:
-        if box:
+    with suppress(InvalidToken):
+        if box := cipher():
             return box.decrypt(secret).decode()
-    except InvalidToken:
-        pass
     current_app.logger.error("a second factor cannot be decrypted: TASKAPI_SECOND_FACTOR_KEYS lacks its key")
     return None
 

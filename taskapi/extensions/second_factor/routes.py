@@ -46,13 +46,11 @@ def sign_in_with_code(body: dict[str, Any]) -> Response:
     The challenge is in the 401 `second_factor_required` of `POST /api/v1/auth/login`. The response is that of a sign-in
     without a second factor. A code works once. After 10 wrong codes in a day only recovery codes work.
     """
-    device = cookies.read_device()
     with counted(SIGN_INS):
         grant, username = service.finish_sign_in(body["challenge"], body["code"])
     db.session.commit()
-    response = tokens_response(grant, in_cookies=body["cookies"])
-    known = device if device and device.belongs_to(username) else None
-    return cookies.set_device_cookie(response, username, known)
+    response, device = tokens_response(grant, in_cookies=body["cookies"]), cookies.read_device()
+    return cookies.set_device_cookie(response, username, device if device and device.belongs_to(username) else None)
 
 
 @me.get("")

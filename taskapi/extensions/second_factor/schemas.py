@@ -34,10 +34,7 @@ class SecondFactorSignInSchema(CodeSchema):
     """The challenge of the 401 of the sign-in, and a code or a recovery code."""
 
     challenge = Text(1, 1024, trim=False, required=True, load_only=True, metadata={"example": CHALLENGE})
-    cookies = Flag(
-        load_default=False,
-        metadata={"description": "Set the tokens as cookies, for a browser.", "example": False},
-    )
+    cookies = Flag(load_default=False, metadata={"description": "Set the tokens as cookies.", "example": False})
 
 
 class SecondFactorSchema(Schema):
@@ -55,9 +52,7 @@ class SecondFactorSetupSchema(Schema):
 
     secret = fields.String(metadata={"description": "In base32, to type it in.", "example": SECRET})
     otpauth_uri = fields.String(metadata={"description": "The address for applications.", "example": URI})
-    qr_code = fields.String(
-        metadata={"description": "A QR code of the address, as SVG: the `src` of an image.", "example": QR}
-    )
+    qr_code = fields.String(metadata={"description": "A QR code as SVG: the `src` of an image.", "example": QR})
 
 
 class RecoveryCodesSchema(Schema):

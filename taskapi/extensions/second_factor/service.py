@@ -3,6 +3,7 @@
 from typing import Any, Final
 from uuid import UUID
 
+from flask import Flask
 from pyotp import random_base32
 from sqlalchemy import delete, func, insert, select, update
 
@@ -10,11 +11,13 @@ from taskapi.api import problem
 from taskapi.audit import Event, record
 from taskapi.auth import service as accounts
 from taskapi.auth.sessions import SUBJECT, Grant, end_sessions, replace_sessions
+from taskapi.config import Settings, SettingsError
 from taskapi.context import current_request
 from taskapi.database import db, now, reader
 from taskapi.extensions.second_factor import challenges, codes
 from taskapi.extensions.second_factor.models import RecoveryCode, SecondFactor
 from taskapi.extensions.second_factor.settings import cipher, factor_settings
+from taskapi.security.guard import ACCESS_CHECKS
 from taskapi.security.rate_limit import PASSWORD, Limit, enforce_limit, refund
 from taskapi.security.tokens import Caller, caller, require_signing_key
 from taskapi.users.models import User
@@ -32,6 +35,14 @@ SETUP_ROUTES: Final = {
 _USER = (*SUBJECT, User.password_hash)
 
 
+def init_second_factor(app: Flask, settings: Settings) -> None:
+    """Check each request if a role requires a second factor. Raises SettingsError if nobody could set one up."""
+    if getattr(settings, "second_factor_roles", ()):
+        if not getattr(settings, "second_factor_keys", ()):
+            raise SettingsError("TASKAPI_SECOND_FACTOR_KEYS: Must be set with TASKAPI_SECOND_FACTOR_ROLES.")
+        app.extensions.setdefault(ACCESS_CHECKS, []).append(require_setup)
+
+
 def find_factor(connection: Any, user_id: UUID) -> Any:
     """Return the confirmed second factor of a user, or None."""
     statement = select(SecondFactor.user_id, SecondFactor.secret, SecondFactor.confirmed_at)
@@ -40,10 +51,7 @@ def find_factor(connection: Any, user_id: UUID) -> Any:
 
 
 def require_code_at_sign_in(user: Any, amr: list[str]) -> None:
-    """Respond 401 with a challenge to a sign-in without the second factor of the user.
-
-    The account is locked, so that no session starts while the user sets a second factor up.
-    """
+    """Respond 401 with a challenge to a sign-in without the second factor of the user, whose account is locked."""
     factor = None if OTP in amr else find_factor(db.session, user.id)
     if factor is None:
         return
@@ -129,10 +137,7 @@ def start(password: str) -> dict[str, str]:
 
 
 def confirm(text: str) -> tuple[Grant, list[str]]:
-    """Enable the second factor that the caller has started to set up, and end all their sessions.
-
-    Returns a new session, which has used the factor, and the recovery codes. Responds 401 or 409.
-    """
+    """Enable the factor that the caller has started; return a new session and recovery codes. Responds 401 or 409."""
     user_id = caller().id
     if _lock(user_id)[1] is not None:
         problem("second_factor_enabled")

@@ -3,7 +3,9 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from unittest import mock
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -28,6 +30,7 @@ from tests.extensions.second_factor.people import (
     steady_step,
 )
 from tests.forging import b64, decode_token
+from tests.surface import needs
 
 __all__ = ["factor_app", "new_person", "steady_step"]  # fixtures
 
@@ -240,6 +243,14 @@ def test_code_of_another_type_is_invalid(new_person, code):
     assert response.status_code == 422
 
 
+def test_guesses_of_a_year_are_hopeless():
+    guesses, window = CODES.rate_of(None).split("/")
+    valid = 3 / 1_000_000  # the codes of three time steps
+    assert window == "day"
+    assert 1 - (1 - valid) ** (365 * int(guesses)) < 0.011
+    assert CODES.always_on
+
+
 def test_guesses_are_limited_by_user_and_the_user_is_not_locked_out_for_ever(new_person):
     person = new_person()
     limit = int(CODES.rate_of(None).split("/")[0])
@@ -377,12 +388,11 @@ def test_refresh_keeps_how_the_user_signed_in(new_person):
         assert amr_of(grant) == ["pwd", "otp"]
 
 
+@needs("personal_tokens")
 def test_personal_token_goes_on_and_cannot_change_the_factor(new_person):
     person = new_person(enabled=False)
     body = {"name": "Script", "permissions": ["account:read", "task:read"]}
     response = person.client.post("/api/v1/me/tokens", json=body)
-    if response.status_code == 404:
-        pytest.skip("removed: personal_tokens")
     person.enable()
     script = person.app.test_client()
     script.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {response.json['token']}"
@@ -396,6 +406,24 @@ def test_personal_token_goes_on_and_cannot_change_the_factor(new_person):
     ):
         refused(script.post(f"{FACTOR}{path}", json=sent), "permission_denied", 403)
     assert person.client.get(FACTOR).json["enabled"] is True
+
+
+@needs("account_mail")
+def test_new_password_by_mail_neither_signs_in_nor_removes_the_factor(new_person, make_app):
+    links = import_module("taskapi.extensions.account_mail.links")
+    person = new_person()
+    challenge = person.challenge()
+    app = make_app(SECOND_FACTOR_KEYS=KEY, MAIL_URL="smtp://127.0.0.1:9", MAIL_FROM="tasks@example.org")
+    with app.app_context():
+        link = links.create_link(links.lock_user(person.id), links.Purpose.RESET, "ada@example.org", uuid4())
+        db.session.commit()
+    body = {"token": link.rpartition("/")[2], "new_password": NEW}
+    response = app.test_client().post("/api/v1/auth/password-reset/confirm", json=body)
+    assert (response.status_code, response.data) == (204, b"")
+    assert "Set-Cookie" not in response.headers
+    refused(person.finish(challenge, person.code()), "challenge_invalid")
+    refused(person.login(NEW), "second_factor_required")
+    assert person.finish(person.challenge(NEW), person.code()).status_code == 200
 
 
 def test_session_that_starts_during_the_setup_ends_with_it(new_person):

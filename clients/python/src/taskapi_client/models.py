@@ -1132,7 +1132,7 @@ class SecondFactorSetup(Model, frozen=True):
     otpauth_uri: str
     """The address for applications."""
     qr_code: str
-    """A QR code of the address, as SVG: the `src` of an image."""
+    """A QR code as SVG: the `src` of an image."""
 
 
 class PasswordAndCode(TypedDict):

@@ -4,8 +4,9 @@
  * `ui/` renders it. Each folder imports only from itself and from the folders before it.
  */
 
-import { account } from "./api/client.js";
+import { account, secondFactor } from "./api/client.js";
 import { authPrompts, hasSession } from "./api/http.js";
+import { server } from "./api/server.js";
 import * as catalog from "./data/catalog.js";
 import * as changeFeed from "./data/change_feed.js";
 import * as outbox from "./data/outbox.js";
@@ -16,8 +17,9 @@ import { currentUser, setCurrentUser } from "./ui/current_user.js";
 import { h, setChildren } from "./ui/dom.js";
 import { listenToKeys } from "./ui/keyboard.js";
 import { returnFromProvider } from "./ui/openid.js";
+import { requireSecondFactor } from "./ui/second_factor.js";
 import { showShell } from "./ui/shell.js";
-import { confirmPassword, reloadOnSignOut, signInAgain } from "./ui/sign_in.js";
+import { confirmPassword, reloadOnSignOut, signInAgain, signOut } from "./ui/sign_in.js";
 import { applyTheme } from "./ui/theme.js";
 import { showError, showToast } from "./ui/toast.js";
 import { showWelcomePage } from "./ui/welcome.js";
@@ -36,7 +38,10 @@ async function startClient() {
   if (!hasSession()) await showWelcomePage(appRoot, notice);
   else if (notice) showToast(notice);
   try {
-    await openSession(await account.show(), link);
+    const [user, factor] = await Promise.all([account.show(), server.second_factor && secondFactor.show()]);
+    setCurrentUser(user);
+    if (factor && factor.required && !factor.enabled) await requireSecondFactor(appRoot, signOut);
+    await openSession(user, link);
   } catch (problem) {
     if (!problem.isRetryable) throw problem;
     setChildren(
@@ -53,7 +58,6 @@ async function startClient() {
 }
 
 async function openSession(user, link) {
-  setCurrentUser(user);
   setZone(user.timezone);
   authPrompts.signIn = () => signInAgain(currentUser());
   reloadOnSignOut();

@@ -33,6 +33,7 @@ export const session = {
   register: (values) => send("POST", "/auth/register", { body: values }),
   signIn: (username, password) => send("POST", "/auth/login", { body: { username, password, cookies: true } }),
   signInByProvider: (code) => send("POST", "/auth/openid/exchange", { body: { ...code, cookies: true } }),
+  sendCode: (challenge, code) => send("POST", "/auth/second-factor", { body: { challenge, code, cookies: true } }),
   signOut: () => send("POST", "/auth/logout", {}, readCookie("csrf_refresh_token")),
   verify: (password) => requestData("POST", "/auth/verify-password", { body: { password } }),
   list: (cursor) => requestData("GET", "/auth/sessions", { query: { cursor } }),
@@ -45,6 +46,16 @@ export const openid = {
   show: () => requestData("GET", "/me/openid"),
   link: (code) => requestData("POST", "/me/openid", { body: code }),
   unlink: () => requestData("DELETE", "/me/openid"),
+};
+
+/** `server.second_factor` tells whether the server offers one. */
+export const secondFactor = {
+  show: () => requestData("GET", "/me/second-factor"),
+  start: (password) => requestData("POST", "/me/second-factor", { body: { password } }),
+  confirm: (code) => requestData("POST", "/me/second-factor/confirm", { body: { code } }),
+  renewRecoveryCodes: (password, code) =>
+    requestData("POST", "/me/second-factor/recovery-codes", { body: { password, code } }),
+  disable: (password, code) => requestData("POST", "/me/second-factor/disable", { body: { password, code } }),
 };
 
 export const personalTokens = {

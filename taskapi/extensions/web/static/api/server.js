@@ -1,4 +1,4 @@
-/** What this server offers: `{registration, trash_days, mail, openid, routes}`. It is part of the page. */
+/** What the server offers, as a part of the page: `{registration, trash_days, mail, openid, second_factor, routes}`. */
 export const server = JSON.parse(document.querySelector("meta[name=server]").content);
 
 /** Whether the server has an optional route of the API. */

@@ -18,6 +18,7 @@ import { importButton } from "./import_file.js";
 import { providerSettings } from "./openid.js";
 import { pagedList } from "./paged_list.js";
 import { personalTokenList } from "./personal_tokens.js";
+import { secondFactorSettings } from "./second_factor.js";
 import { passwordField, signOut } from "./sign_in.js";
 import { showError, showToast } from "./toast.js";
 
@@ -52,6 +53,7 @@ export function accountPage() {
     pageSection("Password", passwordForm()),
     server.openid && pageSection(`Sign in with ${server.openid}`, providerSettings()),
     hasRoute("/me/calendars") && pageSection("Calendars", ...calendarList()),
+    server.second_factor && pageSection("Second factor", secondFactorSettings()),
     hasRoute("/me/tokens") && pageSection("Personal tokens", ...personalTokenList()),
     dataSection(),
     pageSection("Account activity", pagedList("Activity", account.activity, activityEntry)),

@@ -28,6 +28,10 @@ const EVENTS = [
   "access_refused",
   "token_created",
   "token_deleted",
+  "second_factor_enabled",
+  "second_factor_disabled",
+  "recovery_codes_created",
+  "recovery_code_used",
 ];
 const TABS = { users: ["Users", usersTab], audit: ["Audit log", auditTab], statistics: ["Statistics", statisticsTab] };
 

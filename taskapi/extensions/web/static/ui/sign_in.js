@@ -4,7 +4,7 @@ import { account, accountMail, session } from "../api/client.js";
 import { server } from "../api/server.js";
 import { browserZone } from "../text/dates.js";
 import { showDialog } from "./dialog.js";
-import { h } from "./dom.js";
+import { h, setChildren } from "./dom.js";
 import { form, formField } from "./form.js";
 import { confirmButton } from "./openid.js";
 
@@ -67,17 +67,71 @@ export function passwordField(autocomplete, label, name = "password", hint = nul
   return formField(label, h("input", { type: "password", name, autocomplete, required: true }), hint);
 }
 
-/** Create the sign-in form; `done` runs after it. */
+/** Create the sign-in form, which asks a user with a second factor for a code too; `done` runs after it. */
 export function signInForm(done, username = "") {
-  return form({
-    submitLabel: "Sign in",
-    children: [usernameField(username), passwordField("current-password", "Password")],
-    send: async (values) => {
-      await session.signIn(values.username, values.password);
-      sessionChannel.postMessage("in");
-      await done();
-    },
+  const element = h("div", { class: "stack" });
+  const finish = async () => {
+    sessionChannel.postMessage("in");
+    await done();
+  };
+  const showPassword = (name, message = null) => {
+    setChildren(
+      element,
+      message && h("p", { class: "error", role: "alert" }, message),
+      form({
+        submitLabel: "Sign in",
+        children: [usernameField(name), passwordField("current-password", "Password")],
+        send: async (values) => {
+          const challenge = await session.signIn(values.username, values.password).then(() => null, challengeOf);
+          if (!challenge) await finish();
+          else showCode(values.username, challenge, false);
+        },
+      }),
+    );
+  };
+  const showCode = (name, challenge, isRecovery) => {
+    const restart = (message) => {
+      showPassword(name, message);
+      element.querySelector("[name=password]").focus();
+    };
+    const send = async ({ code }) => {
+      const problem = await session.sendCode(challenge, code).then(() => null, (each) => each);
+      if (!problem) await finish();
+      else if (problem.code !== "challenge_invalid") throw problem;
+      else restart("That took too long. Enter your password again.");
+    };
+    const other = () => showCode(name, challenge, !isRecovery);
+    const back = h("button", { type: "button", on: { click: () => restart() } }, "Back");
+    const link = isRecovery ? "Use your application" : "Use a recovery code";
+    setChildren(
+      element,
+      form({ submitLabel: "Continue", children: [signInCodeField(isRecovery)], extra: [back], send }),
+      h("p", { class: "switch" }, h("button", { type: "button", class: "link", on: { click: other } }, link)),
+    );
+    element.querySelector("[name=code]").focus();
+  };
+  showPassword(username);
+  return element;
+}
+
+function challengeOf(problem) {
+  if (problem.code !== "second_factor_required") throw problem;
+  return problem.challenge;
+}
+
+function signInCodeField(isRecovery) {
+  const input = h("input", {
+    name: "code",
+    autocomplete: isRecovery ? "off" : "one-time-code",
+    inputmode: isRecovery ? "text" : "numeric",
+    autocapitalize: "none",
+    spellcheck: "false",
+    maxlength: 40,
+    required: true,
   });
+  return isRecovery
+    ? formField("Recovery code", input, "One of the ten codes that you stored. Each works once.")
+    : formField("Code", input, "The six digits that your authenticator application shows.");
 }
 
 /** Create the form for a new account, which also signs in; `done` runs after it. */
