@@ -8,12 +8,23 @@ from taskapi.database import db, reader, rls_user
 from taskapi.users.models import User
 
 ME = "/api/v1/me"
+
+
+def exported():
+    """Return the tables that an export has: those with more than digests."""
+    return {
+        table: owner
+        for table, owner in tables_of_users().items()
+        if any(column is not owner and not isinstance(column.type, sa.LargeBinary) for column in table.c)
+    }
+
+
 __all__ = ["user"]  # a fixture
 
 
 def test_account_export_has_every_table_of_users(user):
     document = user.get(f"{ME}/export").json
-    assert {table.name for table in tables_of_users()} - document.keys() == set()
+    assert {table.name for table in exported()} - document.keys() == set()
     assert document["account"] == user.get(ME).json
     assert "created" in {entry["event"] for entry in document["activity"]}
 
@@ -22,7 +33,7 @@ def test_account_export_has_all_rows(app, user):
     live(user)
     document = user.get(f"{ME}/export").json
     with app.app_context(), rls_user(user.id):
-        for table, owner in tables_of_users().items():
+        for table, owner in exported().items():
             rows = reader().execute(sa.select(sa.func.count()).select_from(table).where(owner == user.id)).scalar()
             assert len(document[table.name]) == rows
 

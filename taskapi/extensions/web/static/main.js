@@ -34,8 +34,8 @@ async function startClient() {
   authPrompts.password = confirmPassword;
   authPrompts.signIn = () => showWelcomePage(appRoot);
   await followMailLink(appRoot);
-  const { notice, link } = await returnFromProvider();
-  if (!hasSession()) await showWelcomePage(appRoot, notice);
+  const { notice, challenge, link } = await returnFromProvider();
+  if (!hasSession() || challenge) await showWelcomePage(appRoot, { notice, challenge });
   else if (notice) showToast(notice);
   try {
     const [user, factor] = await Promise.all([account.show(), server.second_factor && secondFactor.show()]);

@@ -1,7 +1,8 @@
 /** The parser of quick add: `Water the plants !high #Garden @home tomorrow 18:00`.
  *
  * `!` sets the priority, `#` the project, `@` a label; the end of the line may be a due date. A quoted name may contain
- * spaces; an unquoted one starts with a letter, so that `#42` is text. The due date may repeat: `every Monday 9am`. Words that are not recognized stay in the title.
+ * spaces; an unquoted one starts with a letter, so that `#42` is text. The due date may repeat: `every Monday 9am`.
+ * Words that are not recognized stay in the title.
  */
 
 import { parseDue } from "./due_parser.js";
@@ -17,7 +18,8 @@ const SIGN = new RegExp(String.raw`(^|\s)([!#@])(?:"([^"]+)"|(${NAME}))(?=[,;:.?
 const PLAIN = new RegExp(`^(?:${NAME})$`, "u");
 const KINDS = { "!": "priority", "#": "project", "@": "label" };
 
-/** Parse a line: `{title, priority?, labels?, project?, due_date?, due_at?, recurrence?, recurrence_from?, understood}`.
+/** Parse a line: `{title, understood}`, and those of `priority`, `labels`, `project`, `due_date`, `due_at`,
+ * `recurrence` and `recurrence_from` that it has.
  *
  * `project` is the name as written. `understood` lists the recognized parts, `{kind, words, value}` each. Words in
  * `kept` stay in the title; signs among them do not affect the due date.

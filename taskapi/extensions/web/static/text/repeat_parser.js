@@ -64,7 +64,8 @@ function parseUnit(phrase, { units, other, numbers, onDay, ...language }) {
   const count = other.test(amount ?? "") ? 2 : Number(amount) || named;
   if (!count || count > MAX_COUNTS[unit]) return null;
   if (!rest) return { unit, count };
-  const days = unit === "week" && onDay.test(rest) && parseDays(rest.replace(onDay, ""), { ...language, other: /^(?!)/u });
+  const weeks = { ...language, other: /^(?!)/u };
+  const days = unit === "week" && onDay.test(rest) && parseDays(rest.replace(onDay, ""), weeks);
   return days?.weekdays ? { unit, count, weekdays: days.weekdays } : null;
 }
 

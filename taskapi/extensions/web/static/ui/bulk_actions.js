@@ -114,7 +114,11 @@ function labelSelected() {
 function scheduleSelected() {
   const input = h("input", { type: "date", name: "day", min: "1970-01-01", max: "9999-12-31" });
   ask("Set a due date", "Set", formField("Due date", input, "Leave it empty to remove the due date."), ({ day }) =>
-    change(selectedTasks(), () => ({ due_date: day || null, due_at: null, ...(!day && { recurrence: null }) }), "Rescheduled"),
+    change(
+      selectedTasks(),
+      () => ({ due_date: day || null, due_at: null, ...(!day && { recurrence: null }) }),
+      "Rescheduled",
+    ),
   );
 }
 

@@ -18,8 +18,8 @@ export function calendarList() {
     h(
       "p",
       { class: "hint" },
-      "Secret addresses to which calendar applications subscribe. Whoever knows an address can read these tasks, until " +
-        "you renew or delete it. It stays valid if you sign out or change your password.",
+      "Secret addresses to which calendar applications subscribe. Whoever knows an address can read these tasks, " +
+        "until you renew or delete it. It stays valid if you sign out or change your password.",
     ),
     list,
     h("div", {}, h("button", { type: "button", on: { click: () => createCalendar(list.reload) } }, "New address…")),

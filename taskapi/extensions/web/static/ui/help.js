@@ -25,7 +25,10 @@ const QUICK_ADD_SIGNS = [
   ["#Garden", 'Project, created if it does not exist. Quote names with spaces: #"The Shop"'],
   ["@home", 'Label. Quote names with spaces: @"far away"'],
   ["tomorrow", "Due date, at the end: today, on Friday, in 3 days, next month, 1 December, 2030-01-31"],
-  ["every Monday", "Repeat, at the end: every day, every 2 weeks, every weekday 9am, every 15th. every! counts from completion"],
+  [
+    "every Monday",
+    "Repeat, at the end: every day, every 2 weeks, every weekday 9am, every 15th. every! counts from completion",
+  ],
   ["18:00", "Due time: 6pm, at 9:30, tomorrow morning"],
   ["×", "On a chip: keep its words in the title"],
 ];

@@ -130,7 +130,8 @@ function showErrors(file, problem, rows) {
 function remedies(rows) {
   const messages = rows.flatMap((row) => row.messages);
   const isAmbiguous = messages.some((message) => message.includes("date_order="));
-  const isUnknown = rows.some(({ place, messages: [first] }) => /^“/u.test(place) && first.startsWith("Unknown field."));
+  const isUnknownColumn = ({ place, messages: [first] }) => /^“/u.test(place) && first.startsWith("Unknown field.");
+  const isUnknown = rows.some(isUnknownColumn);
   return [
     ...(isAmbiguous
       ? [

@@ -21,7 +21,8 @@ const ERRORS = {
 /** Leave the page for the provider. `purpose` is `sign-in`, `confirm` (enter credentials again) or `link`. */
 async function leave(purpose) {
   const verifier = base64url(crypto.getRandomValues(new Uint8Array(32)));
-  const challenge = base64url(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier))));
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
+  const challenge = base64url(new Uint8Array(hash));
   sessionStorage.setItem(STORED, JSON.stringify({ purpose, verifier, view: location.hash }));
   const query = new URLSearchParams({ next: "/", challenge, reauthenticate: purpose === "confirm" });
   location.assign(`openid/start?${query}`);
@@ -37,8 +38,8 @@ function base64url(bytes) {
 
 /** Finish what was begun, if the browser has just returned from the provider. Code and error leave the address bar.
  *
- * Returns `{notice}`, a text about a failed sign-in for the sign-in page; `{link}`, a function to call after the page has
- * its session; or nothing.
+ * Returns `{notice}`, a text about a failed sign-in for the sign-in page; `{challenge}`, if the user has a second
+ * factor; `{link}`, a function to call after the page has its session; or nothing.
  */
 export async function returnFromProvider() {
   const found = RETURNED.exec(location.hash);
@@ -56,6 +57,7 @@ export async function returnFromProvider() {
     await session.signInByProvider(code);
     return {};
   } catch (problem) {
+    if (problem.code === "second_factor_required") return { challenge: problem.challenge };
     return failed(problem.message);
   }
 }

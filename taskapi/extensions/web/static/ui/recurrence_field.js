@@ -57,7 +57,8 @@ export function recurrenceField() {
     shown = task;
     const rule = task.recurrence ?? "";
     const isOffered = !rule || rule in CHOICES;
-    const options = [["", "Never"], ...Object.entries(CHOICES), ...(isOffered ? [] : [[rule, describeRecurrence({ recurrence: rule })]]), [OTHER, "Other …"]];
+    const current = isOffered ? [] : [[rule, describeRecurrence({ recurrence: rule })]];
+    const options = [["", "Never"], ...Object.entries(CHOICES), ...current, [OTHER, "Other …"]];
     setChildrenIfChanged(choice, options, () => options.map(([value, words]) => h("option", { value }, words)));
     choice.value = rule;
     text.value = "";
@@ -71,5 +72,6 @@ export function recurrenceField() {
 function ruleOf(text) {
   const trimmed = text.trim();
   if (!trimmed) return undefined;
-  return parseRepeat(trimmed)?.recurrence ?? (isRule(trimmed) ? trimmed.toUpperCase().replace(/^RRULE:/u, "") : undefined);
+  const rule = isRule(trimmed) ? trimmed.toUpperCase().replace(/^RRULE:/u, "") : undefined;
+  return parseRepeat(trimmed)?.recurrence ?? rule;
 }

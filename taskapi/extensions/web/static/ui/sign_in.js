@@ -67,8 +67,11 @@ export function passwordField(autocomplete, label, name = "password", hint = nul
   return formField(label, h("input", { type: "password", name, autocomplete, required: true }), hint);
 }
 
-/** Create the sign-in form, which asks a user with a second factor for a code too; `done` runs after it. */
-export function signInForm(done, username = "") {
+/** Create the sign-in form, which asks a user with a second factor for a code too; `done` runs after it.
+ *
+ * With a `challenge`, it asks for the code only.
+ */
+export function signInForm(done, username = "", challenge = null) {
   const element = h("div", { class: "stack" });
   const finish = async () => {
     sessionChannel.postMessage("in");
@@ -82,25 +85,25 @@ export function signInForm(done, username = "") {
         submitLabel: "Sign in",
         children: [usernameField(name), passwordField("current-password", "Password")],
         send: async (values) => {
-          const challenge = await session.signIn(values.username, values.password).then(() => null, challengeOf);
-          if (!challenge) await finish();
-          else showCode(values.username, challenge, false);
+          const asked = await session.signIn(values.username, values.password).then(() => null, challengeOf);
+          if (!asked) await finish();
+          else showCode(values.username, asked, false);
         },
       }),
     );
   };
-  const showCode = (name, challenge, isRecovery) => {
+  const showCode = (name, asked, isRecovery) => {
     const restart = (message) => {
       showPassword(name, message);
       element.querySelector("[name=password]").focus();
     };
     const send = async ({ code }) => {
-      const problem = await session.sendCode(challenge, code).then(() => null, (each) => each);
+      const problem = await session.sendCode(asked, code).then(() => null, (each) => each);
       if (!problem) await finish();
       else if (problem.code !== "challenge_invalid") throw problem;
       else restart("That took too long. Enter your password again.");
     };
-    const other = () => showCode(name, challenge, !isRecovery);
+    const other = () => showCode(name, asked, !isRecovery);
     const back = h("button", { type: "button", on: { click: () => restart() } }, "Back");
     const link = isRecovery ? "Use your application" : "Use a recovery code";
     setChildren(
@@ -108,9 +111,10 @@ export function signInForm(done, username = "") {
       form({ submitLabel: "Continue", children: [signInCodeField(isRecovery)], extra: [back], send }),
       h("p", { class: "switch" }, h("button", { type: "button", class: "link", on: { click: other } }, link)),
     );
-    element.querySelector("[name=code]").focus();
+    queueMicrotask(() => element.querySelector("[name=code]")?.focus()); // once it is on the page
   };
-  showPassword(username);
+  if (challenge) showCode(username, challenge, false);
+  else showPassword(username);
   return element;
 }
 

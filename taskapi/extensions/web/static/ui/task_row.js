@@ -144,7 +144,8 @@ function isUnderOwnHeading({ due_date: day }) {
 function repeatChip(task) {
   if (!task.recurrence) return null;
   const words = describeRecurrence(task);
-  return h("span", { class: "chip repeat", title: words }, icon("repeat"), h("span", { class: "unseen" }, `Repeats: ${words}`));
+  const unseen = h("span", { class: "unseen" }, `Repeats: ${words}`);
+  return h("span", { class: "chip repeat", title: words }, icon("repeat"), unseen);
 }
 
 function progressChip(counts) {

@@ -16,12 +16,15 @@ const FEATURES = [
 ];
 const wide = matchMedia("(min-width: 761px)");
 
-/** Show the page, with a notice about a failed sign-in. Resolves after the user has signed in. */
-export function showWelcomePage(root, notice = null) {
+/** Show the page, with a notice about a failed sign-in, or the challenge of a second factor that it asks for.
+ *
+ * Resolves after the user has signed in.
+ */
+export function showWelcomePage(root, { notice = null, challenge = null } = {}) {
   return new Promise((resolve) => {
     const access = h("section", { class: "access", "aria-labelledby": "access-title" });
     setChildren(root, h("main", { class: "welcome" }, introduction(resolve), access));
-    drawAccess(access, resolve, false);
+    drawAccess(access, resolve, false, challenge);
     if (notice) access.querySelector("h2").after(h("p", { class: "error", role: "alert" }, notice));
     if (wide.matches) access.querySelector("input").focus(); // a phone would cover the page with its keyboard
   });
@@ -104,7 +107,7 @@ function showCredentials({ username, password }) {
 }
 
 /** Draw the form to sign in or to register, with a button for the other one. */
-function drawAccess(access, resolve, isRegistering) {
+function drawAccess(access, resolve, isRegistering, challenge = null) {
   const switchForm = () => {
     drawAccess(access, resolve, !isRegistering);
     access.querySelector("input").focus();
@@ -112,7 +115,7 @@ function drawAccess(access, resolve, isRegistering) {
   setChildren(
     access,
     h("h2", { id: "access-title" }, isRegistering ? "Create your account" : "Sign in"),
-    isRegistering ? registerForm(resolve) : signInForm(resolve),
+    isRegistering ? registerForm(resolve) : signInForm(resolve, "", challenge),
     !isRegistering && providerButton(),
     server.mail &&
       !isRegistering &&
