@@ -1,17 +1,18 @@
 """The requests of the Postman collection: one for each operation, with tests of its response."""
 
 import json
+import re
 from collections.abc import Iterator
 from http import HTTPStatus
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from taskapi.api import openapi_examples as samples
 
 SCRIPTS = Path(__file__).parent.parent / "postman" / "scripts"
 JSON = "application/json"
-CSV = "text/csv"
 FORM = "multipart/form-data"
+FILES = {".csv": "text/csv", ".ics": "text/calendar"}  # the media types of files, by the end of the path
 VARIABLES = {  # the values of the examples that the collection replaces by variables
     **{value: f"{{{{{name.lower()}}}}}" for name, value in vars(samples).items() if name.endswith("_ID")},
     samples.REFRESH_TOKEN: "{{refresh_token}}",
@@ -21,13 +22,15 @@ VARIABLES = {  # the values of the examples that the collection replaces by vari
     f'"{samples.GUEST}"': '"guest-{{$guid}}"',
 }
 # The query parameters that are enabled
-ENABLED = {(f"import_tasks_{form}", "dry_run"): "true" for form in ("json", "csv")}
+ENABLED = {(f"import_tasks_{form}", "dry_run"): "true" for form in ("json", "csv", "ics")}
 ENDING = {"logout", "end_session", "delete_account"}  # operations that end the current session
-# The status of operations that need a mail server, a link from a mail, or a second factor, without it
-WITHOUT = {
-    "request_password_reset": 409, "change_email": 409, "confirm_password_reset": 410, "confirm_email": 410,
-    "start_second_factor": 409, "confirm_second_factor": 409, "renew_recovery_codes": 409,
-    "disable_second_factor": 409, "sign_in_with_code": 401,
+# The statuses of operations that need a mail server, a link from a mail, a second factor or an OpenID provider, without
+# it; and those of an invalid code
+WITHOUT: dict[str, tuple[int, ...]] = {
+    "request_password_reset": (409,), "change_email": (409,), "confirm_password_reset": (410,), "confirm_email": (410,),
+    "start_second_factor": (409,), "confirm_second_factor": (409,), "renew_recovery_codes": (409,),
+    "disable_second_factor": (409,), "sign_in_with_code": (401,), "exchange_openid_code": (401, 409),
+    "show_openid_identity": (409,), "link_openid_identity": (401, 409), "unlink_openid_identity": (409,),
 }  # fmt: skip
 
 
@@ -109,17 +112,16 @@ def _bodies(operation: Operation) -> dict[str, str]:
     if media_type is None:
         return {}
     documented = operation.document["requestBody"]["content"]
-    if media_type == CSV:
+    if media_type != JSON:
         return {"": documented[FORM]["example"]["file"]}
-    content = documented[media_type]
-    return {summary: _with_variables(value) for summary, value in _examples(content).items()}
+    return {summary: _with_variables(value) for summary, value in _examples(documented[JSON]).items()}
 
 
 def _media_type(operation: Operation) -> str | None:
-    """Return the media type of the body, or None. A collection contains no files: a CSV file is the body itself."""
+    """Return the media type of the body, or None. A collection contains no files: a file is the body itself."""
     content = operation.document.get("requestBody", {}).get("content", {})
     if FORM in content:
-        return CSV
+        return FILES[PurePosixPath(operation.path).suffix]
     return JSON if JSON in content else None
 
 
@@ -133,13 +135,15 @@ def _with_variables(value: Any) -> str:
     text = json.dumps(value, indent=2, ensure_ascii=False)
     for example, variable in VARIABLES.items():
         text = text.replace(example, variable)
-    return text
+    return re.sub(r'"count": \d+', '"count": {{task_count}}', text)
 
 
 def _tests(document: dict[str, Any], operation: Operation, status: str, response: dict[str, Any]) -> str:
     """Return the script that tests a response and sets variables from it."""
     if also := WITHOUT.get(operation.id):
-        lines = [f'pm.test("{status} or {also}", () => pm.expect(pm.response.code).to.be.oneOf([{status}, {also}]));']
+        known = [int(status), *also]
+        name = " or ".join(map(str, known))
+        lines = [f'pm.test("{name}", () => pm.expect(pm.response.code).to.be.oneOf({known}));']
     else:
         lines = [f'pm.test("{status} {HTTPStatus(int(status)).phrase}", () => pm.response.to.have.status({status}));']
     if content := response.get("content", {}).get(JSON):

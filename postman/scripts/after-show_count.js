@@ -1,0 +1,1 @@
+pm.collectionVariables.set("task_count", pm.response.json().count);
