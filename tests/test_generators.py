@@ -68,6 +68,7 @@ GENERATORS = {
 EXCEPTIONS = (
     "OpenAPI 3.1 support is still in beta",  # openapi-generator says so about every document of version 3.1
     "Failed to get the schema name: null",  # and this about every one with an object that has a member
+    "TemplateManager - writing file",  # names a file, such as RowWarning.md
     "Ignoring complex example on request body",  # of Java, about every body that has an example
 )
 WARNING = re.compile("warn|deprecated|skipping|unsupported", re.IGNORECASE)

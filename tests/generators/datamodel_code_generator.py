@@ -49,7 +49,7 @@ impossible = models.TaskCreate(title="Feed the cat", project_id=created.id)
 invalid = models.ValidationProblem.model_validate(http.post("/tasks", json=body(impossible)).json())
 
 files = {"file": ("tasks.csv", b"title\nBuy bread\n", "text/csv")}
-imported = models.Imported.model_validate(http.post("/tasks/import.csv", files=files).json())
+imported = models.ImportedTable.model_validate(http.post("/tasks/import.csv", files=files).json())
 exported = http.get("/tasks/export.csv").text
 file = models.ExportedFile.model_validate(http.get("/tasks/export.json").json())
 operations = [{"op": "create", "data": {"title": "Call Ada"}}, {"op": "delete", "id": str(created.id)}]

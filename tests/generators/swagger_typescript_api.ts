@@ -49,7 +49,7 @@ async function main() {
   const invalid = await failure<ValidationProblem>(api.createTask({ title: "Feed the cat", project_id: id }));
 
   const imported = await api.importTasksCsv({ file: new File(["title\nBuy bread\n"], "tasks.csv") }, { dry_run: false });
-  const table = await api.exportTasksCsv({ format: "text" });
+  const table = await api.exportTasksCsv({}, { format: "text" });
   const file = await api.exportTasksJson();
   const batch = await api.changeTasks({
     operations: [{ op: "create", data: { title: "Call Ada" } }, { op: "delete", id }],
