@@ -201,7 +201,7 @@ def test_repeatable_parameter_may_be_written_with_brackets(app, admin, subtests)
     """axios writes an array as `a[]=1&a[]=2`."""
     for operation in operations(app):
         for name, schema in operation.query.items():
-            if schema.get("type") != "array":
+            if schema.get("type") != "array" or operation.needs_body:
                 continue
             with subtests.test(operation=f"{operation.method} {operation.path}", parameter=name):
                 text = str(uuid4()) if schema["items"].get("format") == "uuid" else "home"
@@ -240,6 +240,7 @@ def test_empty_value_of_an_optional_parameter_means_absent(app, admin, subtests)
             with subtests.test(operation=operation.path, parameter=name):
                 written = f"{name}[]" if schema.get("type") == "array" else name
                 without = admin.get(operation.path)
+                without.close()  # the next stream
                 response = admin.get(operation.path, query_string={written: ""})
                 assert response.status_code == without.status_code
                 if response.mimetype == JSON and "activity" not in operation.path:

@@ -24,7 +24,7 @@ EVERYWHERE = {  # on any response, so that the operations do not list them
 }  # fmt: skip
 ACCEPTABLE = {
     "password": PASSWORD, "current_password": PASSWORD, "new_password": PASSWORD, "timezone": "Europe/Berlin",
-    "due_at": None, "project_id": None, "parent_id": None, "completed_at": None,
+    "due_at": None, "project_id": None, "parent_id": None, "completed_at": None, "recurrence": None,
 }  # fmt: skip
 INSTANTS = {f"{event}_{side}" for event in ("created", "updated", "completed", "due") for side in ("after", "before")}
 
@@ -76,6 +76,8 @@ def test_application_conforms_to_the_document(app, signed_in, things, subtests, 
             continue
         if mode is GenerationMode.POSITIVE and "multipart/form-data" in str(operation.definition.raw):
             continue  # a file of random bytes is not CSV; test_csv_import.py sends CSV
+        if "text/event-stream" in str(operation.definition.raw):
+            continue  # Schemathesis compares each event with the schema of the body
         with subtests.test(operation=operation.label):
             sign_in = partial(signed_in, "admin") if operation.label in ENDING else lambda: admin
             try_out(operation, mode, sign_in, things)
@@ -142,6 +144,8 @@ def acceptable(value):
         return [acceptable(item) for item in value]
     if not isinstance(value, dict):
         return value
+    if "count" in value:
+        return {"op": "trash", "count": 0}
     if "op" in value:
         return {"op": "create", "data": {"title": "Water the plants"}}
     left_out = {"id", "expires_at"}  # an expiry is in the next year

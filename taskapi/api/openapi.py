@@ -240,7 +240,7 @@ def _document_conditions(operation: dict[str, Any], declared: Declaration, metho
             "description": "Not modified",
             "headers": header_references("Cache-Control", "ETag"),
         }
-    elif "version_mismatch" in declared.errors:
+    elif "version_mismatch" in declared.errors and not declared.idempotent:  # a batch has versions in its body
         _add_header(operation, "If-Match", IF_MATCH, pattern=IF_MATCH_PATTERN)
     if declared.idempotent:
         description = (

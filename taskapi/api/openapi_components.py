@@ -119,6 +119,12 @@ class ProblemSchema(Schema):
     index = fields.Integer(
         metadata={"sometimes": True, "description": "With a batch: the index of the failed operation, from 0."}
     )
+    count = fields.Integer(
+        metadata={"sometimes": True, "description": "With `count_changed`: the number of tasks that the filter finds."}
+    )
+    task_id = fields.UUID(
+        metadata={"sometimes": True, "description": "With a change of many tasks: the task that cannot change."}
+    )
     permission = PermissionChoice(
         metadata={"sometimes": True, "description": "With `permission_denied`: the permission that your role lacks."}
     )

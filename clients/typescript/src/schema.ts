@@ -1586,6 +1586,13 @@ export interface components {
             request_id: string;
             /** @description With a batch: the index of the failed operation, from 0. */
             index?: number;
+            /** @description With `count_changed`: the number of tasks that the filter finds. */
+            count?: number;
+            /**
+             * Format: uuid
+             * @description With a change of many tasks: the task that cannot change.
+             */
+            task_id?: string;
             /** @description With `permission_denied`: the permission that your role lacks. */
             permission?: components["schemas"]["Permission"];
             /** @description With `second_factor_required`: what the second step needs. */
@@ -1622,6 +1629,13 @@ export interface components {
             request_id: string;
             /** @description With a batch: the index of the failed operation, from 0. */
             index?: number;
+            /** @description With `count_changed`: the number of tasks that the filter finds. */
+            count?: number;
+            /**
+             * Format: uuid
+             * @description With a change of many tasks: the task that cannot change.
+             */
+            task_id?: string;
             /** @description With `permission_denied`: the permission that your role lacks. */
             permission?: components["schemas"]["Permission"];
             /** @description With `second_factor_required`: what the second step needs. */
@@ -2126,6 +2140,13 @@ export interface components {
             request_id: string;
             /** @description With a batch: the index of the failed operation, from 0. */
             index?: number;
+            /** @description With `count_changed`: the number of tasks that the filter finds. */
+            count?: number;
+            /**
+             * Format: uuid
+             * @description With a change of many tasks: the task that cannot change.
+             */
+            task_id?: string;
             /** @description With `permission_denied`: the permission that your role lacks. */
             permission?: components["schemas"]["Permission"];
             /** @description With `second_factor_required`: what the second step needs. */
@@ -2216,6 +2237,13 @@ export interface components {
             request_id: string;
             /** @description With a batch: the index of the failed operation, from 0. */
             index?: number;
+            /** @description With `count_changed`: the number of tasks that the filter finds. */
+            count?: number;
+            /**
+             * Format: uuid
+             * @description With a change of many tasks: the task that cannot change.
+             */
+            task_id?: string;
             /** @description With `permission_denied`: the permission that your role lacks. */
             permission?: components["schemas"]["Permission"];
             /** @description With `second_factor_required`: what the second step needs. */
@@ -2306,6 +2334,13 @@ export interface components {
             request_id: string;
             /** @description With a batch: the index of the failed operation, from 0. */
             index?: number;
+            /** @description With `count_changed`: the number of tasks that the filter finds. */
+            count?: number;
+            /**
+             * Format: uuid
+             * @description With a change of many tasks: the task that cannot change.
+             */
+            task_id?: string;
             /** @description With `permission_denied`: the permission that your role lacks. */
             permission?: components["schemas"]["Permission"];
             /** @description With `second_factor_required`: what the second step needs. */
@@ -7126,8 +7161,6 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The `ETag` of the resource, or its `version` in quotes. If the resource has changed since, the response is 412. Tags are compared strongly (RFC 9110): a weak tag never matches, such as the `W/"7"` of a compressing proxy. A value that is not a list of quoted tags is rejected with 400. */
-                "If-Match"?: string;
                 /** @description A request with the same key and body within 24 hours returns the first response, and does nothing. */
                 "Idempotency-Key"?: string;
             };
