@@ -12,7 +12,7 @@ from surface import needs
 
 from taskapi.security.rbac import GRANTS, Permission, Role
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 PAGE = (ROOT / "docs" / "authorization.md").read_text(encoding="utf-8")
 DIFF = re.search(r"```diff\n(.*?)```", PAGE, re.DOTALL)[1]

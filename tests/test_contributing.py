@@ -11,7 +11,7 @@ from guides import ROOT, apply_hunks
 
 from tests.conftest import TEST_DATABASE_URL
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 PAGE = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
 ADDED = dict(re.findall(r"^```python (\S+/\S+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))

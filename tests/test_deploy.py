@@ -18,7 +18,7 @@ from taskapi.cli.serve import FINISH_SECONDS, serve
 from taskapi.config import SETTINGS
 from tests.servers import ROOT, free_port, wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 DEPLOY = ROOT / "deploy"
 UNITS = DEPLOY / "systemd"

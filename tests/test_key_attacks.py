@@ -21,7 +21,7 @@ from taskapi.security.jws import base64url_decode
 from tests.forging import assert_refused, b64, decode_token, signing_input
 from tests.key_sets import ASYMMETRIC, GOOD, KeySetFile, bearer, new_key, public, try_token
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 HMACS = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
 

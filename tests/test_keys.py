@@ -14,7 +14,7 @@ from taskapi.security.keys.key import PYJWT_NAMES, generate_key
 from tests.conftest import PASSWORD, ROOT, AppFactory, node_package
 from tests.key_sets import ASYMMETRIC, GOOD, REFUSED, KeySetFile, bearer, new_key, pem, public, sign_in, try_token
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 JWKS = "/.well-known/jwks.json"
 

@@ -18,7 +18,7 @@ from tests.proxy import SITE, Nginx
 from tests.servers import Redis, Server, free_port, wait_until
 from tests.surface import needs
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 PRODUCTION = {
     "TASKAPI_ENV": "production",

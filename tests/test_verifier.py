@@ -19,7 +19,7 @@ from tests.forging import b64, decode_token, signing_input
 from tests.key_sets import KeySetFile, new_key
 from tests.servers import ROOT, connects, free_port, serving, wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 
 @contextmanager

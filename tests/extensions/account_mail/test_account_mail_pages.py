@@ -15,7 +15,7 @@ from tests.extensions.mail.sending import outbox_of, run_mail_server
 from tests.servers import Server, wait_until
 
 __all__ = ["outbox_of", "run_mail_server", "users"]  # fixtures
-pytestmark = [pytest.mark.slow, needs("web")]
+pytestmark = [pytest.mark.slow, pytest.mark.one_database, needs("web")]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from playwright.sync_api import expect
 from taskapi.extensions.dev.command import PORTS
 from tests.servers import ROOT, free_port, wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 ORIGIN = {"Origin": "http://localhost:5173"}
 TASKS = "/api/v1/tasks"

@@ -11,7 +11,7 @@ from web_client import serve, sign_in_by_cookies
 from tests.extensions.openid.signing_in import SETTINGS, provider, provider_process
 
 __all__ = ["provider", "provider_process"]  # fixtures
-pytestmark = [pytest.mark.slow, needs("web")]
+pytestmark = [pytest.mark.slow, pytest.mark.one_database, needs("web")]
 NAME = "Example ID"
 
 

@@ -12,7 +12,7 @@ from web_client import serve
 from tests.conftest import PASSWORD
 from tests.extensions.second_factor.people import KEY, Person
 
-pytestmark = [pytest.mark.slow, needs("web")]
+pytestmark = [pytest.mark.slow, pytest.mark.one_database, needs("web")]
 
 
 @pytest.fixture(scope="module")

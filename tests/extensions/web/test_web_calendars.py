@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 from surface import needs
 
-pytestmark = [pytest.mark.slow, needs("calendars")]
+pytestmark = [pytest.mark.slow, pytest.mark.one_database, needs("calendars")]
 
 
 def section(page):

@@ -5,7 +5,7 @@ from conftest import PASSWORD
 from playwright.sync_api import expect
 from surface import needs
 
-pytestmark = [pytest.mark.slow, needs("personal_tokens")]
+pytestmark = [pytest.mark.slow, pytest.mark.one_database, needs("personal_tokens")]
 
 TASKS = "/api/v1/tasks"
 
