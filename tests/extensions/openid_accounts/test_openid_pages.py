@@ -8,6 +8,7 @@ from servers import free_port
 from surface import needs
 from web_client import serve, sign_in_by_cookies
 
+from tests.conftest import PASSWORD
 from tests.extensions.openid.signing_in import SETTINGS, provider, provider_process
 
 __all__ = ["provider", "provider_process"]  # fixtures
@@ -92,6 +93,44 @@ def test_account_is_linked_and_unlinked(openid_site, page, context, new_user):
     dialog.get_by_label("Password").fill("correct horse battery staple")
     button(dialog, "Continue").click()
     expect(button(page, f"Link {NAME}…")).to_be_visible()
+
+
+def use_recovery_code(page, code):
+    button(page, "Use a recovery code").click()
+    page.get_by_label("Recovery code").fill(code)
+    button(page, "Continue").click()
+
+
+@needs("second_factor")
+@pytest.mark.usefixtures("grace")
+def test_second_factor_is_asked_for_after_the_provider(make_app, provider_process, page):
+    from tests.extensions.second_factor.people import KEY, Person  # noqa: PLC0415
+
+    port = free_port()
+    site = f"http://localhost:{port}"
+    settings = {**SETTINGS, "OPENID_PUBLIC_URL": site, "OPENID_NAME": NAME, "SECOND_FACTOR_KEYS": KEY}
+    app = make_app(OPENID_ISSUER=provider_process.url, **settings)
+    user = Person(app)
+    user.sign_in()
+    codes = user.enable()["recovery_codes"]
+    with serve(app, port):
+        page.goto(f"{site}/#/account")
+        page.get_by_label("Username").fill(user.username)
+        page.get_by_label("Password").fill(PASSWORD)
+        button(page, "Sign in").click()
+        use_recovery_code(page, codes[0])
+        button(page, f"Link {NAME}…").click()
+        pass_provider(page)
+        expect(section(page)).to_contain_text("Linked since")
+        button(page, "Sign out").click()
+        button(page, f"Sign in with {NAME}").click()
+        pass_provider(page)
+        expect(page.get_by_label("Code", exact=True)).to_be_focused()
+        use_recovery_code(page, codes[0])
+        expect(page.get_by_role("alert").filter(has_text="wrong")).to_be_visible()
+        page.get_by_label("Recovery code").fill(codes[1])
+        button(page, "Continue").click()
+        page.get_by_label("Add a task").or_(section(page)).wait_for()
 
 
 def test_person_of_another_account_is_not_linked(openid_site, grace, page, context, new_user):
