@@ -87,11 +87,18 @@ def listens(server):
 
 @contextmanager
 def half_a_request(server):
-    """Send half of a registration; the yielded function sends the rest and returns the status."""
+    """Send half of a registration; the yielded function sends the rest and returns the status.
+
+    A worker has accepted the request before this yields: it responds that it wants the body.
+    """
     body = json.dumps({"username": f"late-{free_port()}-{os.getpid()}", "password": PASSWORD}).encode()
     head = f"POST /api/v1/auth/register HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n"
+    head += "Content-Type: application/json\r\nExpect: 100-continue\r\n\r\n"
+    wanted = b"HTTP/1.1 100 Continue\r\n\r\n"
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-        connection.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode() + body[:10])
+        connection.sendall(head.encode())
+        assert connection.recv(len(wanted), socket.MSG_WAITALL) == wanted
+        connection.sendall(body[:10])
 
         def finish():
             connection.sendall(body[10:])
