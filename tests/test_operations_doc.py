@@ -362,11 +362,21 @@ def test_all_readiness_checks_are_documented():
     assert table("| `/readyz` names |", 1) - {"shutdown"} == set(CHECKS)
 
 
+def names_of(values):
+    """Return the names of the metrics among some values."""
+    ours = [value for value in values if isinstance(value, MetricWrapperBase)]
+    return {f"{one.name}_total" if one.type == "counter" else one.name for own in ours for one in own.describe()}
+
+
+def test_metrics_of_extensions_are_documented(app):
+    folders = [module for name, module in sys.modules.items() if name.startswith("taskapi.extensions.")]
+    found = names_of(value for module in folders for value in vars(module).values())
+    assert found - names_of(vars(metrics).values()) <= table("| of an extension | labels |", 1)
+
+
 def test_all_metrics_are_documented_and_alerts_use_only_them():
     told = table("| name | labels |", 1)
-    ours = [value for value in vars(metrics).values() if isinstance(value, MetricWrapperBase)]
-    names = {f"{one.name}_total" if one.type == "counter" else one.name for own in ours for one in own.describe()}
-    assert told == names
+    assert told == names_of(vars(metrics).values())
     asked = set(re.findall(r"taskapi_[a-z_]+(?=[{)\[])", PAGE))
     assert {name.removesuffix("_bucket") for name in asked} <= told
 
