@@ -27,7 +27,7 @@ EVENT_STREAM: Final = "text/event-stream"
 EXAMPLE: Final = 'retry: 2000\n\nid: 7\ndata: {"cursor":"7"}\n\n:\n\n'
 CONTENT: Final = {EVENT_STREAM: {"schema": {"type": "string"}, "example": EXAMPLE}}
 HEARTBEAT: Final = 15  # seconds; proxies close a connection on which nothing is sent for about 60
-THREAD_HEARTBEAT: Final = 5  # seconds; a server notices only by writing that the client of a thread has gone
+THREAD_HEARTBEAT: Final = 2  # seconds; only by writing does a server notice that a client has gone, and free the place
 DEVELOPMENT_THREADS: Final = 8  # of `flask run`, which starts a thread for each connection
 HEADERS: Final = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}  # nginx passes it on at once
 

@@ -3,6 +3,7 @@
 import http.client
 import json
 import queue
+import re
 import socket
 import threading
 import time
@@ -36,6 +37,13 @@ def sign_in(address, username):
     status, tokens = ask(address, "POST", "/auth/login", body={"username": username, "password": PASSWORD})
     assert status == 200, tokens
     return tokens
+
+
+def metric(address, name):
+    """Return the sum of a metric over its labels."""
+    with urllib.request.urlopen(f"{address}/metrics", timeout=20) as response:
+        text = response.read().decode()
+    return sum(float(number) for number in re.findall(rf"^{name}(?:\{{[^}}]*\}})? ([\d.]+)", text, re.MULTILINE))
 
 
 def add_task(address, token, title="Rake"):
@@ -80,6 +88,7 @@ class Listening:
 
     def take(self, seconds=15):
         """Return the id of the next event, or ENDED. Raises queue.Empty."""
+        assert self.status == 200, self.problem
         return self._events.get(timeout=seconds)
 
     def is_silent(self, seconds=1.0):
