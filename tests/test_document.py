@@ -250,7 +250,7 @@ def test_every_error_response_links_to_the_pages_of_its_codes(document, operatio
                 assert {str(CATALOGUE[code].status) for code in told} == {status} or status == "default"
 
 
-@needs("csv_imports")
+@needs("csv_imports", "openid_accounts")
 def test_every_error_of_the_catalogue_is_documented(document, operations):
     told = {code for operation in operations.values() for code in codes(document, operation)}
     assert told == CATALOGUE.keys() - UNDOCUMENTED

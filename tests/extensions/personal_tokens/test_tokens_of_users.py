@@ -3,8 +3,11 @@
 from uuid import uuid4
 
 import pytest
+from surface import needs
 
 from tests.extensions.personal_tokens.token_client import bearing, create
+
+pytestmark = needs("admin")
 
 TASKS = "/api/v1/tasks"
 
