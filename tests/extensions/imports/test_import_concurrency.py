@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from servers import wait_until
+from surface import needs
 from task_files import IMPORT, IMPORT_CSV, TASKS, import_tasks, list_tasks
 from werkzeug.serving import make_server
 
@@ -33,6 +34,7 @@ def test_import_repeated_with_its_key_is_done_once(owner):
     assert len(list_tasks(owner)) == 2
 
 
+@needs("csv_imports")
 def test_key_of_a_form_belongs_to_its_file_not_to_its_boundary(owner):
     table = b"title\r\nMilk\r\n"
     responses = [send(owner, table, url=IMPORT_CSV, content_type="text/csv")]

@@ -278,7 +278,7 @@ def test_change_feed_has_a_move_once(owner, three):
 
 
 @needs("exports", "imports")
-@pytest.mark.parametrize("form", ["json", "csv"])
+@pytest.mark.parametrize("form", ["json", pytest.param("csv", marks=needs("csv_imports"))])
 def test_export_and_import_keep_the_order(owner, other, add, project, form):
     parent = add("Parent", project_id=project)
     tasks = [add(title, project_id=project) for title in "abc"]
