@@ -11,6 +11,8 @@ from tests.extensions.account_mail.people import NEW, users
 from tests.extensions.account_mail.test_password_reset import is_invalid
 from tests.extensions.mail.sending import outbox_of, run_mail_server
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["outbox_of", "run_mail_server", "users"]  # fixtures
 
 EMAIL = "/api/v1/me/email"

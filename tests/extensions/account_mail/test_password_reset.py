@@ -21,6 +21,8 @@ from tests.extensions.account_mail.people import NEW, PUBLIC_URL, users
 from tests.extensions.mail.sending import outbox_of, run_mail_server
 from tests.servers import free_port
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["outbox_of", "run_mail_server", "users"]  # fixtures
 
 RESET = "/api/v1/auth/password-reset"

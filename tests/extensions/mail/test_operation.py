@@ -17,6 +17,8 @@ from taskapi.extensions.mail.models import OutgoingMail
 from tests.extensions.mail.sending import outbox_of, run_mail_server
 from tests.servers import ROOT, wait_until
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["outbox_of", "run_mail_server"]  # fixtures
 
 FLASK_WITH_TEST_MAIL = """

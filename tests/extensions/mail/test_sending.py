@@ -19,6 +19,8 @@ from taskapi.extensions.mail.outbox import RENDERERS, Message, queue_mail
 from tests.extensions.mail.sending import outbox_of, run_mail_server
 from tests.servers import free_port
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["outbox_of", "run_mail_server"]  # fixtures
 
 LONG_LINE = "Ä “quoted” line of text. " * 20

@@ -28,6 +28,8 @@ from tests.extensions.openid.signing_in import (
     with_query,
 )
 
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
+
 __all__ = ["openid_app", "provider", "provider_process", "shared_app"]  # fixtures
 FAILED = {"openid_error": "openid_failed"}
 

@@ -22,6 +22,8 @@ from tests.conftest import PASSWORD
 from tests.extensions.openid.signing_in import SETTINGS, Browser, openid_app, provider, provider_process
 from tests.forging import decode_token
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["openid_app", "provider", "provider_process"]  # fixtures
 EXCHANGE, LINK, LOGIN = "/api/v1/auth/openid/exchange", "/api/v1/me/openid", "/api/v1/auth/login"
 UNLINKED = {"provider": "Example ID", "linked": False, "linked_at": None, "last_used_at": None, "has_password": True}

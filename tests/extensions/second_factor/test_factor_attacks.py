@@ -32,6 +32,8 @@ from tests.extensions.second_factor.people import (
 from tests.forging import b64, decode_token
 from tests.surface import needs
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["factor_app", "new_person", "steady_step"]  # fixtures
 
 
