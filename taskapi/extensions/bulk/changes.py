@@ -5,7 +5,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, func, select
 
 from taskapi.api import invalid, problem
 from taskapi.api.errors import Problem
@@ -30,9 +30,9 @@ from taskapi.users.service import timezone_of
 
 def count_tasks(query: dict[str, Any]) -> int:
     """Return how many of the caller's tasks the filters find."""
-    statement, parameters = _select(query, func.count())
+    where, parameters = _conditions(query)
     with _limited(query):
-        count: int = reader().execute(statement, parameters).scalar_one()
+        count: int = reader().execute(select(func.count()).select_from(Task).where(*where), parameters).scalar_one()
     return count
 
 
@@ -42,22 +42,25 @@ def change_tasks(query: dict[str, Any], op: str, count: int, **change: Any) -> N
     If one of them cannot change, responds with its error and its `task_id`. The tasks are found before the caller's
     rows are locked, so that other writers do not wait for a search. Under the lock, the filters are checked once more.
     """
-    statement, parameters = _select(query, Task.id)
+    where, parameters = _conditions(query)
     with _limited(query):
-        found = reader().scalars(statement.limit(MAX_TASKS + 1), parameters).all()
+        found = reader().scalars(select(Task.id).where(*where).limit(MAX_TASKS + 1), parameters).all()
     if len(found) > MAX_TASKS:
         problem("too_many_tasks")
     lock_owner(caller().id, 0)
-    tasks = db.session.scalars(_select(query, Task)[0].where(Task.id.in_(found)), parameters).all()
+    tasks = db.session.scalars(select(Task).where(*where, Task.id.in_(found)), parameters).all()
     if len(tasks) != count:
         problem("count_changed", f"The filter finds {len(tasks)} tasks.", count=len(tasks))
     if op in {"trash", "restore"}:
         tasks = _move_single(tasks, trash=op == "trash")
-    for task in _parents_first(tasks):
+    for task_id in [task.id for task in _parents_first(tasks)]:
+        task = db.session.get(Task, (caller().id, task_id))
+        if task is None:
+            continue  # reopening a recurring task has deleted the next one
         try:
             _CHANGES[op](task, **change)
         except Problem as error:
-            error.members["task_id"] = str(task.id)
+            error.members["task_id"] = str(task_id)
             raise
 
 
@@ -69,14 +72,11 @@ def empty_trash() -> None:
         delete_permanently(model, caller().id, model.deleted_at.is_not(None))
 
 
-def _select(query: dict[str, Any], shown: Any) -> tuple[Select[Any], dict[str, Any]]:
-    """Return the statement that finds tasks, and its parameters."""
-    query = {"sort": (), **query}
-    zone = timezone_of(caller().id, reader()) if needs_timezone(query) else UTC_ZONE
+def _conditions(query: dict[str, Any]) -> tuple[list[ColumnElement[bool]], dict[str, Any]]:
+    """Return the conditions of the filters, and their parameters."""
+    zone = timezone_of(caller().id, reader()) if needs_timezone({"sort": (), **query}) else UTC_ZONE
     parameters = parameters_of(query, zone)
-    parameters.pop("sort", None)
-    where = conditions(frozenset(parameters))
-    return select(shown).select_from(Task).where(*where), {**parameters, "owner_id": caller().id}
+    return conditions(frozenset(parameters)), {**parameters, "owner_id": caller().id}
 
 
 @contextmanager

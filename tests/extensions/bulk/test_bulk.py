@@ -196,3 +196,13 @@ def test_change_feed_has_each_change(owner, tasks):
     assert {item["id"] for item in feed["changes"] if item["deleted"]} >= {
         tasks[title]["id"] for title in ("Wash", "Iron", "Cook")
     }
+
+
+@needs("recurrence")
+def test_next_task_that_reopening_deletes_is_left_out(owner):
+    rule = {"due_date": "2030-01-05", "recurrence": "FREQ=WEEKLY;BYDAY=SA"}
+    done = owner.post(TASKS, json={"title": "Water", **rule}).json
+    owner.patch(f"{TASKS}/{done['id']}", json={"status": "done"})
+    assert count(owner) == 2
+    assert change(owner, op="update", count=2, data={"status": "todo"}).status_code == 200
+    assert [task["id"] for task in list_all(owner, TASKS)] == [done["id"]]
