@@ -135,7 +135,7 @@ class Operations(BasePlugin):
             operation["operationId"] = view.__name__
             if 201 in operation["responses"]:
                 operation["responses"][201] |= self._links(kwargs["rule"].rule)
-            _document_conditions(operation, declaration(view), method)
+            _document_conditions(operation, declaration(view), method, path)
             _document_access(operation, declaration(view).access, method)
             errors = self._error_references(
                 declaration(view), {*_error_codes(operation, declaration(view), method, path)}
@@ -232,7 +232,7 @@ def _describe_errors(codes: Iterable[str]) -> str:
     return "\n".join(f"- [`{code}`](/problems/{code}): {CATALOGUE[code].detail}" for code in codes)
 
 
-def _document_conditions(operation: dict[str, Any], declared: Declaration, method: str) -> None:
+def _document_conditions(operation: dict[str, Any], declared: Declaration, method: str, path: str) -> None:
     """Add the request headers for conditions and idempotency, and the responses that follow from them."""
     if declared.conditional and method == "get":
         _add_header(operation, "If-None-Match", "The `ETag` of your copy. If it is still current, the response is 304.")
@@ -240,7 +240,7 @@ def _document_conditions(operation: dict[str, Any], declared: Declaration, metho
             "description": "Not modified",
             "headers": header_references("Cache-Control", "ETag"),
         }
-    elif "version_mismatch" in declared.errors and not declared.idempotent:  # a batch has versions in its body
+    elif "version_mismatch" in declared.errors and "{" in path:  # on one resource; a batch has versions in its body
         _add_header(operation, "If-Match", IF_MATCH, pattern=IF_MATCH_PATTERN)
     if declared.idempotent:
         description = (
