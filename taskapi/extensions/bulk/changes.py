@@ -14,7 +14,7 @@ from taskapi.extensions.bulk.schemas import MAX_TASKS
 from taskapi.labels.models import Label
 from taskapi.projects.models import Project
 from taskapi.resources.models import name_key
-from taskapi.resources.ownership import is_owned, lock_owner
+from taskapi.resources.ownership import advance_counter, is_owned, lock_owner
 from taskapi.resources.slow_reads import slow_read
 from taskapi.resources.trash import delete_permanently, update_rows
 from taskapi.security.tokens import caller
@@ -26,6 +26,8 @@ from taskapi.tasks.schemas import MAX_LABELS
 from taskapi.tasks.search import limited_search
 from taskapi.tasks.trash import delete_tasks_permanently, move_tasks_to_trash, restore_task_tree
 from taskapi.users.service import timezone_of
+
+MAX_ROWS = 20_000  # that a request changes or adds, subtasks and next tasks included
 
 
 def count_tasks(query: dict[str, Any]) -> int:
@@ -47,7 +49,7 @@ def change_tasks(query: dict[str, Any], op: str, count: int, **change: Any) -> N
         found = reader().scalars(select(Task.id).where(*where).limit(MAX_TASKS + 1), parameters).all()
     if len(found) > MAX_TASKS:
         problem("too_many_tasks")
-    lock_owner(caller().id, 0)
+    start = lock_owner(caller().id, 0).value
     tasks = db.session.scalars(select(Task).where(*where, Task.id.in_(found)), parameters).all()
     if len(tasks) != count:
         problem("count_changed", f"The filter finds {len(tasks)} tasks.", count=len(tasks))
@@ -62,6 +64,8 @@ def change_tasks(query: dict[str, Any], op: str, count: int, **change: Any) -> N
         except Problem as error:
             error.members["task_id"] = str(task_id)
             raise
+        if advance_counter(caller().id, 0).value - start > MAX_ROWS:
+            problem("too_many_tasks", f"The change has more than {MAX_ROWS:,} rows, subtasks included.")
 
 
 def empty_trash() -> None:

@@ -206,3 +206,17 @@ def test_next_task_that_reopening_deletes_is_left_out(owner):
     assert count(owner) == 2
     assert change(owner, op="update", count=2, data={"status": "todo"}).status_code == 200
     assert [task["id"] for task in list_all(owner, TASKS)] == [done["id"]]
+
+
+def test_change_has_a_limited_number_of_rows(owner, monkeypatch):
+    monkeypatch.setattr("taskapi.extensions.bulk.changes.MAX_ROWS", 5)
+    garden = owner.post("/api/v1/projects", json={"name": "Garden"}).json["id"]
+    for title in ("Plants", "Trees"):
+        parent = owner.post(TASKS, json={"title": title}).json["id"]
+        add_tasks(owner, [{"title": f"Part {i}", "parent_id": parent} for i in range(2)])
+    refused = change(owner, "without=parent", op="update", count=2, data={"project_id": garden})
+    assert (refused.status_code, refused.json["code"]) == (409, "too_many_tasks")
+    assert count(owner, f"project_id={garden}") == 0
+    monkeypatch.undo()
+    assert change(owner, "without=parent", op="update", count=2, data={"project_id": garden}).status_code == 200
+    assert count(owner, f"project_id={garden}") == 6
