@@ -78,7 +78,7 @@ def revise(tmp_path):
         shutil.copytree(MIGRATIONS, folder)
         text = f"""from alembic import op
 import sqlalchemy as sa
-from taskapi.migrations.owners import each_owner
+from taskapi.migrations import each_owner
 
 revision, down_revision = '{MORE}', '{REVISIONS[-1]}'
 

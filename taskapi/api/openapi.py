@@ -23,11 +23,14 @@ from taskapi.api.openapi_components import (
     SECURITY_SCHEMES,
     ProblemSchema,
     ValidationProblemSchema,
+    complete_schema,
+    component_name,
     header_references,
+    refer_to_component,
+    show_example,
     version_mismatch_schema,
 )
 from taskapi.api.openapi_examples import REQUEST_ID, response_example
-from taskapi.api.openapi_schemas import complete_schema, component_name, refer_to_component, show_example
 from taskapi.api.responses import service_url, to_json
 from taskapi.config import VERSION
 

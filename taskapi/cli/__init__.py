@@ -6,9 +6,8 @@ import click
 from flask import Flask
 
 from taskapi.cli.doctor import doctor
-from taskapi.cli.grant import grant
 from taskapi.cli.keys import keys
-from taskapi.cli.maintenance import backup, prune, restore
+from taskapi.cli.maintenance import backup, grant, prune, restore
 from taskapi.cli.serve import serve
 from taskapi.cli.tokens import tokens
 

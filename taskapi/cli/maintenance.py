@@ -1,4 +1,4 @@
-"""flask backup, flask restore, flask prune: copy and restore the embedded database, and delete expired rows."""
+"""flask backup, restore, prune and db grant: the care of the database."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -10,9 +10,11 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 from flask_migrate import upgrade
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import NoResultFound
 
 from taskapi.audit.log import prune_audit
+from taskapi.audit.models import AuditEntry, AuditOpening
 from taskapi.auth.sessions import prune_sessions
 from taskapi.cli.command import Command
 from taskapi.cli.tokens import revoke_everything
@@ -26,6 +28,11 @@ from taskapi.users.service import iterate_user_ids
 DELETED_USERS = "SELECT subject_id FROM audit_entries WHERE event = 'deleted'"
 # The versions that were used after the backup are not used again, and cursors from that time expire
 SKIP_VERSIONS = "UPDATE change_counters SET purged = value + 1000000000, value = value + 1000000000"
+APPEND_ONLY = AuditEntry.__tablename__
+OWNERS_ONLY = AuditOpening.__tablename__  # `flask prune` uses it to change and delete old entries of the audit log
+_TABLES = text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename")
+_SCHEMA = text("SELECT current_schema()")
+_USER = text("SELECT current_user")
 file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
 
@@ -79,6 +86,24 @@ def prune() -> None:
                 db.session.commit()
     click.echo(f"Removed {trash} rows from the trash, and {others} sessions, revocations and stored responses.")
     click.echo(f"Removed {deleted} entries from the audit log, and addresses and user agents from {cleared} others.")
+
+
+@click.command("grant", cls=Command)
+@click.argument("role")
+@with_appcontext
+def grant(role: str) -> None:
+    """Let the service use the PostgreSQL role ROLE. Run it as the owner of the tables after each `flask db upgrade`.
+
+    ROLE may read and write all rows that row-level security shows it. Of the audit log it may read and add entries. It
+    may change neither the schema nor the entries, and cannot disable triggers or policies.
+    """
+    if db.engine.dialect.name != "postgresql":
+        raise click.ClickException("Only PostgreSQL has roles.")
+    with db.engine.connect() as connection, connection.begin():
+        if role == connection.execute(_USER).scalar():
+            raise click.ClickException(f"{role} owns the tables. Name the role that the service connects as.")
+        _grant(connection, role)
+    click.echo(f"The service may use {role}. It may only read and add entries of the audit log.")
 
 
 def _database() -> Path:
@@ -161,3 +186,20 @@ def _require_backup(connection: sqlite3.Connection, path: Path) -> None:
         raise click.ClickException(f"{path} is not a backup of this service: it has no version.")
     if is_newer(revisions):
         raise click.ClickException(f"{path} was written by a newer version; restore it with that version.")
+
+
+def _grant(connection: Connection, role: str) -> None:
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    grantee = quote(role)
+    schema = quote(str(connection.execute(_SCHEMA).scalar()))
+    connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {schema} TO {grantee}")
+    for table in connection.execute(_TABLES).scalars().all():
+        connection.exec_driver_sql(f"REVOKE ALL ON {quote(table)} FROM {grantee}")
+        if privileges := _privileges(table):
+            connection.exec_driver_sql(f"GRANT {privileges} ON {quote(table)} TO {grantee}")
+
+
+def _privileges(table: str) -> str:
+    if table in db.metadata.tables and table not in {APPEND_ONLY, OWNERS_ONLY}:
+        return "SELECT, INSERT, UPDATE, DELETE"
+    return {APPEND_ONLY: "SELECT, INSERT", "alembic_version": "SELECT"}.get(table, "")

@@ -4,12 +4,15 @@ The core's revisions are the branch `core`. Those of an extension are a branch w
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import click
+import sqlalchemy as sa
+from alembic import op
 from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_migrate import upgrade
@@ -23,6 +26,7 @@ from taskapi.database.session import migrate
 from taskapi.security.keys import KEY_SET_FILE
 
 CORE: Final = "core"
+_USERS = sa.table("users", sa.column("id", sa.Uuid()))
 _APPLIED = text("SELECT version_num FROM alembic_version")
 
 
@@ -133,6 +137,24 @@ def is_newer(revisions: Iterable[str]) -> bool:
 def history() -> ScriptDirectory:
     """Return the revisions of the core and of the application's extensions."""
     return _history(current_application().extensions["taskapi-revisions"])
+
+
+def each_owner() -> Iterator[UUID]:
+    """Yield the id of each user, so that a revision changes owned rows owner by owner.
+
+    Until the next one, row-level security of PostgreSQL shows and accepts the rows of that user only.
+    """
+    connection = op.get_bind()
+    guarded = connection.dialect.name == "postgresql"
+    for owner_id in connection.execute(sa.select(_USERS.c.id).order_by(_USERS.c.id)).scalars().all():
+        if guarded:
+            setting = f"SET LOCAL taskapi.user_id = '{owner_id}'"
+            op.execute(setting)
+            op.execute("SET LOCAL row_security = on")
+        yield owner_id
+    if guarded:
+        op.execute("SET LOCAL taskapi.user_id = ''")
+        op.execute("SET LOCAL row_security = off")  # as env.py sets it
 
 
 @lru_cache

@@ -29,7 +29,7 @@ from taskapi.resources.pagination import SortKey
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
 from taskapi.tasks.models import Task
-from taskapi.tasks.trash import delete_tasks_permanently, move_tasks_to_trash, restore_tasks
+from taskapi.tasks.tree import delete_tasks_permanently, move_tasks_to_trash, restore_tasks
 
 
 class Projects(Resource[Project]):

@@ -29,7 +29,7 @@ from taskapi.tasks.schemas import (
     TaskPageSchema,
     TaskQuerySchema,
 )
-from taskapi.tasks.trash import delete_tasks_permanently, move_tasks_to_trash, restore_task_tree
+from taskapi.tasks.tree import delete_tasks_permanently, move_tasks_to_trash, restore_task_tree
 
 tasks = Resource("/api/v1/tasks", Task, TASK, ())  # lists of tasks have filters and sort orders of their own
 blp = Blueprint("tasks", __name__, url_prefix=tasks.url, description="Your tasks.")

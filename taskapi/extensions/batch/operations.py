@@ -14,7 +14,7 @@ from taskapi.security.tokens import caller
 from taskapi.tasks.edit import add_task, change_task
 from taskapi.tasks.models import Task
 from taskapi.tasks.schemas import TASK
-from taskapi.tasks.trash import move_tasks_to_trash
+from taskapi.tasks.tree import move_tasks_to_trash
 
 MAX_RESPONSE_BYTES: Final = 4 * 1024 * 1024
 

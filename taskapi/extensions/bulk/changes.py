@@ -24,7 +24,7 @@ from taskapi.tasks.models import Task
 from taskapi.tasks.queries import conditions, needs_timezone, parameters_of
 from taskapi.tasks.schemas import MAX_LABELS
 from taskapi.tasks.search import limited_search
-from taskapi.tasks.trash import delete_tasks_permanently, move_tasks_to_trash, restore_task_tree
+from taskapi.tasks.tree import delete_tasks_permanently, move_tasks_to_trash, restore_task_tree
 from taskapi.users.service import timezone_of
 
 MAX_ROWS = 20_000  # that a request changes or adds, subtasks and next tasks included

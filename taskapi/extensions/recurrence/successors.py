@@ -13,8 +13,7 @@ from taskapi.extensions.recurrence.dates import later_due, next_due
 from taskapi.resources.ownership import is_owned, reserve_quota, save, take_version
 from taskapi.tasks.edit import insert_tasks
 from taskapi.tasks.models import RECURRENCE, Status, Task, TaskLabel, new_row
-from taskapi.tasks.trash import delete_tasks_permanently
-from taskapi.tasks.tree import with_subtasks
+from taskapi.tasks.tree import delete_tasks_permanently, with_subtasks
 from taskapi.users.service import timezone_of
 
 MAX_SUBTASKS: Final = 200  # that a completion copies
