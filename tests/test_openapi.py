@@ -128,6 +128,8 @@ def make_acceptable(case, asking, things):
         case.headers["Idempotency-Key"] = uuid4().hex
     if "cursor" in (case.query or {}):
         del case.query["cursor"]
+    if "project_id" in (case.query or {}):
+        case.query["project_id"] = things(asking, "project_id")
     for name in (case.query or {}).keys() & INSTANTS:  # the day exists in every month
         case.query[name] = case.query[name][:8] + "28" + case.query[name][10:]
     if "sort" in (case.query or {}):  # each key once

@@ -3,6 +3,7 @@
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 from flask import Response
 
@@ -16,9 +17,10 @@ from taskapi.extensions.exports.schemas import (
     CSV_EXAMPLE,
     CsvExportQuerySchema,
     ExportedFileSchema,
+    ExportQuerySchema,
     ExportSchema,
 )
-from taskapi.extensions.exports.tasks import FORMATS, count_tasks, export
+from taskapi.extensions.exports.tasks import FORMATS, count_tasks, export, refuse_unknown_project
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
 from taskapi.security.tokens import caller
@@ -32,15 +34,16 @@ me = Blueprint("account_export", __name__, url_prefix="/api/v1/me", tag="me")
 
 
 @blp.get("/export.json")
+@blp.arguments(ExportQuerySchema, location="query")
 @blp.response(200, ExportedFileSchema, headers=("Content-Disposition",), errors=("quota_exceeded",))
 @requires(Permission.TASK_READ)
-def export_tasks_json() -> Response:
-    """Export your tasks, projects and labels as JSON, without the trash.
+def export_tasks_json(query: dict[str, Any]) -> Response:
+    """Export your tasks, projects and labels as JSON, or those of one project, without the trash.
 
     `POST /tasks/import.json` accepts the file, but does not keep ids, versions, and the times of projects and labels.
     You may run one export at a time on each server process (429 otherwise).
     """
-    return _export("json")
+    return _export("json", query)
 
 
 @blp.get("/export.csv")
@@ -49,34 +52,41 @@ def export_tasks_json() -> Response:
 @blp.response(200, headers=("Content-Disposition",), errors=("quota_exceeded",))
 @requires(Permission.TASK_READ)
 def export_tasks_csv(query: dict[str, Any]) -> Response:
-    """Export your tasks as CSV, without the trash.
+    """Export your tasks, or those of one project, as CSV, without the trash.
 
     `POST /tasks/import.csv` accepts the file. Of projects and labels it contains only the names. An apostrophe precedes
     text that a spreadsheet would treat as a formula.
     """
-    return _export("csv", BOM_UTF8 if "bom" in query else b"")
+    return _export("csv", query, BOM_UTF8 if "bom" in query else b"")
 
 
 @blp.get("/export.ics")
+@blp.arguments(ExportQuerySchema, location="query")
 @blp.doc(responses={200: {"description": "A calendar of to-dos.", "content": CALENDAR}})
 @blp.response(200, headers=("Content-Disposition",), errors=("quota_exceeded",))
 @requires(Permission.TASK_READ)
-def export_tasks_ics() -> Response:
-    """Export your tasks as iCalendar to-dos, without the trash and without projects."""
-    return _export("ics")
+def export_tasks_ics(query: dict[str, Any]) -> Response:
+    """Export your tasks, or those of one project, as iCalendar to-dos, without the trash and without projects."""
+    return _export("ics", query)
 
 
-def _export(file_format: str, start: bytes = b"") -> Response:
-    content_type = FORMATS[file_format].content_type
-    return download(caller().id, f"tasks.{file_format}", content_type, _recorded_export(file_format, start))
+def _export(file_format: str, query: dict[str, Any], start: bytes = b"") -> Response:
+    project_id = query.get("project_id")
+    if project_id:
+        refuse_unknown_project(project_id)
+    pieces = _recorded_export(file_format, project_id, start)
+    return download(caller().id, f"tasks.{file_format}", FORMATS[file_format].content_type, pieces)
 
 
-def _recorded_export(file_format: str, start: bytes) -> Iterator[bytes]:
+def _recorded_export(file_format: str, project_id: UUID | None, start: bytes) -> Iterator[bytes]:
     """Record an export, then yield its pieces, after `start`."""
-    record(Event.EXPORTED, actor_id=caller().id, subject_id=caller().id, tasks=count_tasks(), format=file_format)
+    details = {"tasks": count_tasks(project_id), "format": file_format}
+    if project_id:
+        details["project_id"] = str(project_id)
+    record(Event.EXPORTED, actor_id=caller().id, subject_id=caller().id, **details)
     db.session.commit()
     yield start
-    yield from export(file_format)
+    yield from export(file_format, project_id)
 
 
 @me.get("/export")

@@ -3,7 +3,7 @@
 from marshmallow import INCLUDE, Schema, fields
 
 from taskapi.api.fields import Instant, Switch
-from taskapi.api.openapi_examples import MOMENT, TASK_ID
+from taskapi.api.openapi_examples import MOMENT, PROJECT_ID, TASK_ID
 from taskapi.audit.schemas import AuditEntrySchema
 from taskapi.labels.schemas import LabelSchema
 from taskapi.projects.schemas import ProjectSchema
@@ -42,8 +42,16 @@ class ExportedFileSchema(Schema):
     tasks = fields.List(fields.Nested(ExportedTaskSchema))
 
 
-class CsvExportQuerySchema(Schema):
-    """The option of an export as CSV."""
+class ExportQuerySchema(Schema):
+    """The option of an export."""
+
+    project_id = fields.UUID(
+        metadata={"description": "Only this project: its tasks, and the labels that they have.", "example": PROJECT_ID}
+    )
+
+
+class CsvExportQuerySchema(ExportQuerySchema):
+    """The options of an export as CSV."""
 
     bom = Switch(
         metadata={"description": "`true` starts the file with a byte order mark, so that Excel reads it as UTF-8."}

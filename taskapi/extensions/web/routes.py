@@ -28,6 +28,7 @@ OPTIONAL_ROUTES = (  # of other extensions; the client hides what uses a route t
     "/me/tokens",
     "/tasks/export.csv",
     "/tasks/export.ics",
+    "/tasks/export.json",
     "/tasks/import.csv",
     "/tasks/import.ics",
     "/tasks/import.json",

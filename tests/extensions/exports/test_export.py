@@ -37,6 +37,34 @@ def test_export_has_every_field_of_a_task(owner, task):
     assert row.keys() == task.keys() - {"project_id", "position", "next_id", "deleted_at", "version"} | {"project"}
 
 
+def test_export_of_one_project_has_its_tasks_and_their_labels(owner):
+    add_examples(owner)
+    owner.post(TASKS, json={"title": "Rest", "labels": ["sofa"]})
+    garden = owner.get("/api/v1/projects").json["items"][0]["id"]
+    empty = owner.post("/api/v1/projects", json={"name": "Empty", "archived": True}).json["id"]
+    file = owner.get(f"{EXPORT}.json?project_id={garden}").json
+    assert [task["title"] for task in file["tasks"]] == ["Plants", "Water"]
+    assert [row["name"] for row in file["projects"]] == ["Garden"]
+    assert [row["name"] for row in file["labels"]] == ["green", "Home, sweet"]
+    assert events(owner)["exported"] == {"tasks": 2, "format": "json", "project_id": garden}
+    table = owner.get(f"{EXPORT}.csv?project_id={garden}&bom=true").text
+    assert [line.split(",")[1] for line in table.splitlines()[1:]] == ["Plants", "Water"]
+    assert owner.get(f"{EXPORT}.ics?project_id={garden}").text.count("BEGIN:VTODO") == 2
+    nothing = {"labels": [], "tasks": []}
+    assert owner.get(f"{EXPORT}.json?project_id={empty}").json.items() >= nothing.items()
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "ics"])
+def test_export_of_a_project_that_does_not_exist_is_422(owner, other, form):
+    mine, theirs = (client.post("/api/v1/projects", json={"name": "Garden"}).json["id"] for client in (owner, other))
+    owner.delete(f"/api/v1/projects/{mine}")  # to the trash
+    for project_id in (mine, theirs, uuid4()):
+        refused = owner.get(f"{EXPORT}.{form}?project_id={project_id}")
+        assert refused.status_code == 422
+        assert refused.json["errors"] == {"query": {"project_id": ["There is no such project."]}}
+    assert "exported" not in events(owner)
+
+
 def test_export_is_a_download_that_caches_do_not_store(owner, task):
     response = owner.get(f"{EXPORT}.json")
     assert response.headers["Content-Type"] == "application/json"
@@ -68,8 +96,8 @@ def test_export_omits_changes_made_while_it_is_written(owner, monkeypatch):
     last = owner.get(f"{TASKS}?limit=1").json["items"][0]
     write = FORMATS["json"].write
 
-    def change_meanwhile(connection):
-        pieces = write(connection)
+    def change_meanwhile(connection, project_id):
+        pieces = write(connection, project_id)
         yield next(pieces) + next(pieces)
         owner.patch(f"{TASKS}/{last['id']}", json={"title": "Changed"})
         add_tasks(owner, rows)
@@ -165,7 +193,7 @@ def test_export_that_fails_later_is_500(owner, monkeypatch, form):
 
 
 def test_export_that_fails_at_once_is_500(owner, monkeypatch):
-    monkeypatch.setitem(FORMATS, "json", Format("text/plain", lambda _: 1 / 0))
+    monkeypatch.setitem(FORMATS, "json", Format("text/plain", lambda *_: 1 / 0))
     held = in_use()
     assert owner.get(f"{EXPORT}.json").status_code == 500
     assert in_use() == held

@@ -110,6 +110,21 @@ def test_account_data_can_be_downloaded(visit):
     assert download.value.suggested_filename == "taskapi-export.json"
 
 
+@needs("exports")
+def test_project_can_be_downloaded(visit, user):
+    project = user.post("/api/v1/projects", json={"name": "Garden"}).json["id"]
+    for title, place in {"Water": project, "Call": None}.items():
+        user.post("/api/v1/tasks", json={"title": title, "project_id": place})
+    page = visit(f"project/{project}")
+    page.get_by_role("button", name="Export project").press("Enter")
+    dialog = page.get_by_role("dialog", name="Export “Garden”")
+    with page.expect_download() as download:
+        dialog.get_by_role("button", name="CSV").press("Enter")
+    assert download.value.suggested_filename == "tasks.csv"
+    table = download.value.path().read_text()
+    assert ("Water" in table, "Call" in table) == (True, False)
+
+
 def test_account_deletion_asks_for_the_password(visit, user, context, client):
     page = visit("account")
     expire(context)

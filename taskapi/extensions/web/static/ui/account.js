@@ -12,6 +12,7 @@ import { calendarList } from "./calendars.js";
 import { canWrite, currentUser, setCurrentUser } from "./current_user.js";
 import { confirm } from "./dialog.js";
 import { h } from "./dom.js";
+import { exportButtons } from "./export_files.js";
 import { actionButton, blanksToNull, form, formField } from "./form.js";
 import { activityEntry, describeBrowser } from "./format.js";
 import { importButton } from "./import_file.js";
@@ -66,7 +67,7 @@ function pageSection(title, ...contents) {
 }
 
 function dataSection() {
-  const parts = [exportLinks(), canWrite() && importButton()].filter(Boolean);
+  const parts = [exportButtons(EXPORTS), canWrite() && importButton()].filter(Boolean);
   return parts.length ? pageSection("Your data", ...parts) : null;
 }
 
@@ -169,22 +170,6 @@ function sessionEntry(device, reload) {
       ? h("span", { class: "badge" }, "This device")
       : actionButton({ "aria-label": `Sign out ${describeBrowser(device.user_agent)}` }, end, showError, "Sign out"),
   );
-}
-
-/** Return the downloads that the server offers, or null if there are none. */
-function exportLinks() {
-  const links = Object.entries(EXPORTS)
-    .filter(([path]) => hasRoute(path))
-    .map(([path, words]) =>
-      h("button", { class: "link", on: { click: () => download(`api/v1${path}`).catch(showError) } }, words),
-    );
-  return links.length ? h("div", { class: "row-links" }, links) : null;
-}
-
-/** Download a file. A request before it refreshes an expired token, which a link cannot do. */
-async function download(path) {
-  await account.show();
-  h("a", { href: path, download: "" }).click();
 }
 
 function deleteAccount() {

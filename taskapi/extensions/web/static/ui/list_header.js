@@ -7,6 +7,7 @@ import { canShowDone, chosenOptions, findLabelByName, VIEWS } from "../data/view
 import { canWrite } from "./current_user.js";
 import { confirm } from "./dialog.js";
 import { h, icon, setChildrenIfChanged } from "./dom.js";
+import { canExportProject, exportProject } from "./export_files.js";
 import { actionButton } from "./form.js";
 import { linkedText } from "./linked_text.js";
 import { controlsButton } from "./list_controls.js";
@@ -43,6 +44,7 @@ function draw() {
       controlsButton(),
       canWrite() && !definition.isTrash && selectButton(),
       canShowDone(view) && showCompletedButton(done),
+      view === "project" && collection && canExportProject() && exportButton(collection),
       canWrite() && collection && editButtons(view, collection),
       canWrite() && definition.isTrash && emptyTrashButton(),
     ),
@@ -94,6 +96,10 @@ async function confirmEmptyTrash() {
   if (!isConfirmed) return;
   await emptyTrash().finally(announceChange);
   showToast("The trash is empty.");
+}
+
+function exportButton(project) {
+  return iconButton("download", "Export project", () => exportProject(project));
 }
 
 function editButtons(view, collection) {
