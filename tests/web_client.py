@@ -10,7 +10,7 @@ import pytest
 from conftest import PASSWORD, POOLS, AppFactory, SignIn
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 from servers import wait_until
 from werkzeug.serving import make_server
 
@@ -100,6 +100,18 @@ def expire(context: BrowserContext) -> None:
     header, claims = decode_token(cookie["value"])
     older = {name: claims[name] - 3600 for name in ("iat", "nbf", "exp")}
     context.add_cookies([{**cookie, "value": sign(header, {**claims, **older})}])
+
+
+def hide_route(context: BrowserContext, site: str, path: str) -> None:
+    """Serve the page as if the server had no such route."""
+
+    def change_page(route: Route) -> None:
+        response = route.fetch()
+        text = response.text()
+        assert path in text
+        route.fulfill(response=response, body=text.replace(path, "/none"))
+
+    context.route(f"{site}/", change_page)
 
 
 def sign_in_by_cookies(context: BrowserContext, site: str, username: str) -> None:

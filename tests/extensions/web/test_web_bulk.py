@@ -228,9 +228,36 @@ def test_busy_server_gets_the_batch_again(user, context, visit, tasks, batches):
     assert len(batches) == 2
 
 
-def test_viewer_and_trash_have_no_selection(signed_in, visit, context):
-    viewer = signed_in("viewer")
-    page = visit("all", who=viewer)
+def test_label_is_removed_from_the_selected_tasks(user, visit):
+    for title, labels in {"One": ["home", "dull"], "Two": ["home"], "Three": ["garden"], "Four": ["home"]}.items():
+        user.post(TASKS, json={"title": title, "labels": labels})
+    page = visit("all")
+    select(page, "One", "Two")
+    act(page, "Remove a label")
+    dialog = page.get_by_role("dialog", name="Remove a label")
+    expect(dialog.get_by_label("Label").get_by_role("option")).to_have_text(["dull", "home"])
+    dialog.get_by_label("Label").select_option("home")
+    dialog.get_by_role("button", name="Remove").click()
+    saved(page)
+    labels = {task["title"]: task["labels"] for task in user.get(TASKS).json["items"]}
+    assert labels == {"One": ["dull"], "Two": [], "Three": ["garden"], "Four": ["home"]}
+
+
+def test_selected_tasks_of_the_trash_are_restored(user, visit, tasks):
+    for task in tasks.values():
+        user.delete(f"{TASKS}/{task['id']}")
+    page = visit("trash")
+    select(page, "One", "Three")
+    expect(bar(page).get_by_role("button", name="Delete")).to_be_hidden()
+    page.keyboard.press("Delete")
+    act(page, "Restore")
+    expect(page.locator(".row")).to_have_count(2)
+    saved(page)
+    assert {task["title"] for task in user.get(TASKS).json["items"]} == {"One", "Three"}
+
+
+def test_viewer_has_no_selection(signed_in, visit):
+    page = visit("all", who=signed_in("viewer"))
     page.keyboard.press("x")
     expect(page.get_by_role("heading", name="All tasks")).to_be_visible()
     expect(page.get_by_role("button", name="Select tasks")).to_have_count(0)

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 from playwright.sync_api import expect
-from web_client import row, saved
+from web_client import hide_route, row, saved
 
 from taskapi.database import db, now, rls_user
+from taskapi.extensions import NAMES
 from taskapi.tasks.models import Task
 from taskapi.users.models import User
 
@@ -42,6 +43,13 @@ def test_trash_shows_the_days_that_are_left(app, user, visit):
         expect(row(page, title)).to_contain_text(text)
 
 
+@pytest.fixture
+def without_bulk(context, site):
+    """Serve the page as without the extension `bulk`: the trash is emptied task by task."""
+    if "bulk" in NAMES:
+        hide_route(context, site, "/tasks/bulk")
+
+
 def empty(page):
     """Empty the trash."""
     page.get_by_role("button", name="Empty trash").click()
@@ -68,6 +76,7 @@ def test_empty_trash_asks_and_deletes_all_pages(user, visit):
     assert [each["id"] for each in user.get(TASKS).json["items"]] == [kept["id"]]
 
 
+@pytest.mark.usefixtures("without_bulk")
 def test_empty_trash_keeps_a_task_that_is_restored_meanwhile(user, context, visit):
     task = trashed(user, "Water the plants")
     page = visit("trash")
@@ -82,6 +91,7 @@ def test_empty_trash_keeps_a_task_that_is_restored_meanwhile(user, context, visi
     assert user.get(f"{TASKS}/{task['id']}").json["deleted_at"] is None
 
 
+@pytest.mark.usefixtures("without_bulk")
 def test_empty_trash_keeps_a_task_whose_restoration_waits(user, context, visit):
     task = trashed(user, "Water the plants")
     trashed(user, "Old lamp")

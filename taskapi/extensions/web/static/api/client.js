@@ -87,6 +87,10 @@ export const tasks = {
       query: { dry_run: dryRun ? "true" : null, ...options },
       headers: { "Content-Type": IMPORT_TYPES[form], ...(key && { "Idempotency-Key": key }) },
     }),
+  count: (filters) => requestData("GET", "/tasks/count", { query: filters }),
+  changeAll: (filters, change, key) =>
+    requestData("POST", "/tasks/bulk", { query: filters, body: { change }, headers: { "Idempotency-Key": key } }),
+  emptyTrash: () => requestData("DELETE", "/trash"),
   batch: async (operations) => (await requestData("POST", "/tasks/batch", { body: { operations } })).results,
 };
 

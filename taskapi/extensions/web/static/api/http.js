@@ -111,6 +111,11 @@ function refreshToken(csrf) {
   });
 }
 
+/** Return a new value of Idempotency-Key, which makes a repeated request harmless. */
+export function newRequestKey() {
+  return [...crypto.getRandomValues(new Uint32Array(4))].map((number) => number.toString(36)).join("-");
+}
+
 /** Return the URL of a route of the API. */
 export function buildUrl(path, query = {}) {
   const params = new URLSearchParams();

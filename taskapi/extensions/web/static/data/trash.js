@@ -3,6 +3,7 @@
 import { tasks as api } from "../api/client.js";
 import { server } from "../api/server.js";
 import { findTask } from "./task_store.js";
+import { canChangeWholeLists, requireSaved } from "./whole_lists.js";
 
 const DAY_MS = 24 * 3600 * 1000;
 const PAGE_SIZE = 100;
@@ -14,8 +15,21 @@ export function daysLeft({ deleted_at: deleted }) {
   return Math.max(0, Math.ceil(left / DAY_MS));
 }
 
+/** Return what emptying the trash deletes. Throws an error if it cannot be emptied now. */
+export async function describeTrash() {
+  if (!canChangeWholeLists()) return "All tasks in the trash and their subtasks";
+  requireSaved();
+  const { count } = await api.count({ deleted: "true" });
+  return `${count === 1 ? "1 task" : `${count} tasks`} in the trash, and all projects and labels in it,`;
+}
+
+/** Empty the trash: in one request if the server can, with its projects and labels, or else task by task. */
+export function emptyTrash() {
+  return canChangeWholeLists() ? api.emptyTrash() : deleteEachTask();
+}
+
 /** Delete all tasks in the trash permanently. Those that were restored meanwhile, here or elsewhere, stay. */
-export async function emptyTrash() {
+async function deleteEachTask() {
   let cursor = null;
   do {
     const page = await api.list({ deleted: "true", sort: "created_at", limit: PAGE_SIZE, cursor });

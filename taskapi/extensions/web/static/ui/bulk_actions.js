@@ -1,34 +1,46 @@
-/** Actions on all selected tasks, in a bar at the bottom of the list. Each can be undone. */
+/** Actions on all selected tasks, in a bar at the bottom of the list. Each can be undone, outside the trash. */
 
 import { catalog } from "../data/catalog.js";
 import * as taskStore from "../data/task_store.js";
+import { VIEWS } from "../data/views.js";
+import { canChangeWholeLists } from "../data/whole_lists.js";
 import { showDialog } from "./dialog.js";
 import { h, icon, setChildrenIfChanged } from "./dom.js";
 import { form, formField } from "./form.js";
+import { currentRoute } from "./router.js";
 import { selectAll, selectedIds, selectionEvents, isSelecting, stopSelecting } from "./selection.js";
 import { findRow } from "./task_list.js";
 import { showToast } from "./toast.js";
+import { changeWholeList } from "./whole_list.js";
 
 const MAX_LABELS = 20;
 const ACTIONS = [
   ["done", "Complete", "Complete", completeSelected],
   ["folder", "Move", "Move to a project", moveSelected],
   ["label", "Label", "Add a label", labelSelected],
+  ["unlabel", "Unlabel", "Unlabel: remove a label", unlabelSelected],
   ["calendar", "Due", "Set the due date", scheduleSelected],
   ["trash", "Delete", "Delete", deleteSelected],
+  ["undo", "Restore", "Restore", restoreSelected, "trash"],
 ];
 
 const countElement = h("strong", { role: "status" });
+const wholeListButton = h(
+  "button",
+  { class: "link", "aria-label": "Change the whole list…", on: { click: () => changeWholeList(endSelection) } },
+  "Whole list…",
+);
 const bar = h(
   "div",
   { class: "bulk", role: "toolbar", "aria-label": "Actions on the selected tasks", hidden: true },
   countElement,
   h("button", { class: "link", on: { click: selectAll } }, "Select all"),
+  wholeListButton,
   h("span", { class: "space" }),
-  ACTIONS.map(([iconName, text, label, run]) =>
+  ACTIONS.map(([iconName, text, label, run, place = "list"]) =>
     h(
       "button",
-      { class: "quiet", "aria-label": label, title: label, data: { action: "" }, on: { click: run } },
+      { class: "quiet", "aria-label": label, title: label, data: { action: place }, on: { click: run } },
       icon(iconName),
       h("span", {}, text),
     ),
@@ -45,7 +57,7 @@ export function bulkActions() {
 /** Move the selected tasks to the trash, parents first: restoring a subtask needs its parent. */
 export function deleteSelected() {
   const tasks = selectedTasks().sort((one, other) => depth(one) - depth(other));
-  if (!tasks.length) return;
+  if (!tasks.length || isInTrash()) return;
   const ids = tasks.map(({ id }) => id);
   endSelection();
   taskStore.deleteTasks(ids);
@@ -64,7 +76,15 @@ function draw() {
   if (bar.hidden) return;
   const count = selectedIds().length;
   setChildrenIfChanged(countElement, count, () => `${count} selected`);
-  for (const button of bar.querySelectorAll("[data-action]")) button.disabled = !count;
+  wholeListButton.hidden = !canChangeWholeLists();
+  for (const button of bar.querySelectorAll("[data-action]")) {
+    button.disabled = !count;
+    button.hidden = (button.dataset.action === "trash") !== isInTrash();
+  }
+}
+
+function isInTrash() {
+  return Boolean(VIEWS[currentRoute().view]?.isTrash);
 }
 
 function completeSelected() {
@@ -109,6 +129,31 @@ function labelSelected() {
       "Labelled",
     );
   });
+}
+
+function unlabelSelected() {
+  const names = [...new Set(selectedTasks().flatMap(({ labels }) => labels))].sort();
+  const select = h(
+    "select",
+    { name: "label" },
+    names.map((name) => h("option", { value: name }, name)),
+  );
+  const hint = names.length ? null : "The selected tasks have no labels.";
+  ask("Remove a label", "Remove", formField("Label", select, hint), ({ label }) =>
+    change(
+      selectedTasks().filter(({ labels }) => labels.includes(label)),
+      ({ labels }) => ({ labels: labels.filter((name) => name !== label) }),
+      "Removed the label from",
+    ),
+  );
+}
+
+/** Restore the selected tasks, parents first. */
+function restoreSelected() {
+  const tasks = selectedTasks().sort((one, other) => depth(one) - depth(other));
+  endSelection();
+  for (const { id } of tasks) taskStore.restoreTask(id);
+  showToast(`Restored ${countTasks(tasks)}.`);
 }
 
 function scheduleSelected() {

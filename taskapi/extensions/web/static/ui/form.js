@@ -109,7 +109,7 @@ function changedValues(before, now) {
 function clearErrors(element, errorElement) {
   errorElement.textContent = "";
   for (const input of element.elements) input.removeAttribute("aria-invalid");
-  for (const hint of element.querySelectorAll(".hint")) hint.textContent = hint.dataset.hint;
+  for (const hint of element.querySelectorAll("[data-hint]")) hint.textContent = hint.dataset.hint;
 }
 
 /** Show the errors of each field below it. Returns whether all errors were shown. */

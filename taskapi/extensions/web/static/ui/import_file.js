@@ -1,6 +1,7 @@
 /** Import of a file: the server checks it first, then the user confirms. Errors are shown by row. */
 
 import { tasks as api } from "../api/client.js";
+import { newRequestKey } from "../api/http.js";
 import { hasRoute } from "../api/server.js";
 import { announceChange } from "../data/change_feed.js";
 import { errorsByRow, warningsByRow } from "../data/import_errors.js";
@@ -74,7 +75,7 @@ async function checkContent(file) {
 
 /** The key makes a repeated request harmless: the file is imported once, even if a response is lost. */
 function confirmImport({ name, type, content, options }, found) {
-  const key = [...crypto.getRandomValues(new Uint32Array(4))].map((number) => number.toString(36)).join("-");
+  const key = newRequestKey();
   const warnings = warningsByRow(found, type);
   return showDialog(
     `Import “${name}”?`,

@@ -1,6 +1,5 @@
 /** Keyboard shortcuts, active outside of text fields. */
 
-import { VIEWS } from "../data/views.js";
 import { deleteSelected, endSelection } from "./bulk_actions.js";
 import { canWrite } from "./current_user.js";
 import { showHelp } from "./help.js";
@@ -77,11 +76,11 @@ function withFocusedTask(action) {
   };
 }
 
-/** Select only where tasks can be selected: in a list outside the trash. */
+/** Select only where tasks can be selected: in a list. */
 function withListedTask(action) {
   return () => {
     const id = document.activeElement.closest(".row")?.dataset.id;
-    if (!id || !canWrite() || VIEWS[currentRoute().view]?.isTrash) return false;
+    if (!id || !canWrite()) return false;
     action(id);
     return true;
   };

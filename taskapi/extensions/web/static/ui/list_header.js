@@ -2,7 +2,7 @@
 
 import { catalogEvents, findProject } from "../data/catalog.js";
 import { announceChange } from "../data/change_feed.js";
-import { emptyTrash } from "../data/trash.js";
+import { describeTrash, emptyTrash } from "../data/trash.js";
 import { canShowDone, chosenOptions, findLabelByName, VIEWS } from "../data/views.js";
 import { canWrite } from "./current_user.js";
 import { confirm } from "./dialog.js";
@@ -42,7 +42,7 @@ function draw() {
       "div",
       { class: "actions" },
       controlsButton(),
-      canWrite() && !definition.isTrash && selectButton(),
+      canWrite() && selectButton(),
       canShowDone(view) && showCompletedButton(done),
       view === "project" && collection && canExportProject() && exportButton(collection),
       canWrite() && collection && editButtons(view, collection),
@@ -88,9 +88,10 @@ function emptyTrashButton() {
 }
 
 async function confirmEmptyTrash() {
+  const contents = await describeTrash();
   const isConfirmed = await confirm(
     "Empty the trash?",
-    "All tasks in the trash and their subtasks are deleted permanently. You cannot undo this.",
+    `${contents} are deleted permanently. You cannot undo this.`,
     { action: "Empty trash" },
   );
   if (!isConfirmed) return;
