@@ -96,6 +96,39 @@ def test_drag_moves_a_task_and_undo_moves_it_back(user, visit, project):
     assert stored(user, project_id=project) == ["B", "C", "A", "D"]
 
 
+def test_buttons_move_a_task_without_a_drag(user, visit, project):
+    page = visit(f"project/{project}?sort=position")
+    handle(row(page, "A")).click()
+    dialog = page.get_by_role("dialog", name="Move “A”")
+    expect(dialog.get_by_role("status")).to_have_text("Place 1 of 4.")
+    expect(dialog.get_by_role("button", name="Up")).to_have_attribute("aria-disabled", "true")
+    expect(dialog.get_by_role("button", name="Down")).to_be_focused()
+    dialog.get_by_role("button", name="Down").click()
+    dialog.get_by_role("button", name="Down").press("Enter")
+    expect(dialog.get_by_role("status")).to_have_text("Place 3 of 4.")
+    expect(titles(page)).to_have_text(["B", "C", "A", "D"])
+    dialog.get_by_role("button", name="To the bottom").click()
+    dialog.get_by_role("button", name="Down").press("Enter")  # it is the last one
+    expect(dialog.get_by_role("status")).to_have_text("Place 4 of 4.")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Move “A”")).to_be_focused()
+    page.keyboard.press("Enter")
+    dialog.get_by_role("button", name="To the top").press("Enter")
+    saved(page)
+    assert stored(user, project_id=project) == LETTERS
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Undo").click()
+    expect(titles(page)).to_have_text(["B", "C", "D", "A"])
+
+
+def test_buttons_move_a_subtask(user, visit, parent):
+    page = visit(f"all?task={parent}")
+    handle(subtask(page, "B")).click()
+    page.get_by_role("dialog", name="Move “B”").get_by_role("button", name="Up").click()
+    saved(page)
+    assert stored(user, parent_id=parent) == ["B", "A", "C", "D"]
+
+
 def test_escape_cancels_a_drag(user, visit, project):
     page = visit(f"project/{project}?sort=position")
     drag(page, row(page, "A"), row(page, "D"), drop=False)

@@ -1,12 +1,21 @@
-/** Moves tasks of a list by drag and by keyboard. Each move can be undone. */
+/** Moves tasks of a list by drag, by keyboard, and by buttons. Each move can be undone. */
 
 import * as taskStore from "../data/task_store.js";
 import { canWrite } from "./current_user.js";
-import { h, icon } from "./dom.js";
+import { showDialog } from "./dialog.js";
+import { h, icon, setChildren } from "./dom.js";
 import { showToast } from "./toast.js";
 
 const lists = new WeakMap(); // {isOrdered, draw} by list element
-let drag = null; // {list, item, from, pointerId}
+let drag = null; // {list, item, from, pointerId, hasMoved}
+
+/** The buttons that move a task: where each moves it, from an index of a list that ends with `last`. */
+const MOVES = {
+  "To the top": () => 0,
+  Up: (from) => from - 1,
+  Down: (from) => from + 1,
+  "To the bottom": (_, last) => last,
+};
 
 /** Let the user move the items of a list, which have the ids of their tasks in `data-id`, while `isOrdered()`.
  *
@@ -25,11 +34,65 @@ export function isDragging() {
   return drag !== null;
 }
 
-/** Add a handle to an item, by which it can be dragged, or remove it. */
+/** Add a handle to an item, or remove it. A drag of the handle moves the item; a press shows buttons that do. */
 export function updateHandle(item, isShown) {
-  const handle = item.querySelector(".handle");
-  if (!isShown) handle?.remove();
-  else if (!handle) item.append(h("span", { class: "handle", title: "Drag to move (Alt ↑ ↓)" }, icon("grip")));
+  let handle = item.querySelector(".handle");
+  if (!isShown) {
+    handle?.remove();
+    return;
+  }
+  if (!handle) {
+    const title = "Drag to move, or press for buttons (Alt ↑ ↓)";
+    const handleClick = ({ detail }) => detail === 0 && showMoves(item); // by key; `endDrag` is for pointers
+    const attributes = { type: "button", class: "handle", title, data: { part: "handle" } };
+    handle = h("button", { ...attributes, on: { click: handleClick } }, icon("grip"));
+    item.append(handle);
+  }
+  handle.setAttribute("aria-label", `Move “${taskStore.findTask(item.dataset.id)?.title}”`);
+}
+
+/** Show the buttons that move an item. The dialog stays open, so that a task can be moved by several places. */
+async function showMoves(item) {
+  const list = item.parentElement;
+  const status = h("p", { role: "status" });
+  const buttons = Object.entries(MOVES).map(([words, target]) => {
+    const button = h("button", { type: "button", on: { click: () => move(target) } }, words);
+    return { button, target };
+  });
+
+  function move(target) {
+    const { ids, from } = place();
+    moveTask(list, item.dataset.id, from, target(from, ids.length - 1));
+    lists.get(list).draw();
+    update();
+  }
+
+  function place() {
+    const ids = itemIds(list);
+    return { ids, from: ids.indexOf(item.dataset.id) };
+  }
+
+  function update() {
+    const { ids, from } = place();
+    setChildren(status, `Place ${from + 1} of ${ids.length}.`);
+    for (const { button, target } of buttons) {
+      const to = target(from, ids.length - 1);
+      button.setAttribute("aria-disabled", String(to === from || to < 0 || to >= ids.length));
+    }
+  }
+
+  update();
+  const first = buttons.find(({ button }) => button.getAttribute("aria-disabled") === "false");
+  first?.button.setAttribute("autofocus", "");
+  await showDialog(`Move “${taskStore.findTask(item.dataset.id).title}”`, () => [
+    status,
+    h(
+      "div",
+      { class: "buttons moves" },
+      buttons.map(({ button }) => button),
+    ),
+  ]);
+  item.querySelector(".handle")?.focus();
 }
 
 /** Move the focused task up or down by one place. Returns whether there is one in a list that has a manual order. */
@@ -77,7 +140,7 @@ function startDrag(event) {
   if (!item || event.button !== 0 || drag) return;
   event.preventDefault(); // selects no text
   list.setPointerCapture(event.pointerId);
-  drag = { list, item, from: items(list).indexOf(item), pointerId: event.pointerId };
+  drag = { list, item, from: items(list).indexOf(item), pointerId: event.pointerId, hasMoved: false };
   item.toggleAttribute("data-dragged", true);
   document.addEventListener("keydown", cancelByKey, { capture: true });
 }
@@ -88,6 +151,7 @@ function moveItem({ clientY, pointerId }) {
   const { list, item } = drag;
   const next = items(list).find((each) => each !== item && middle(each) > clientY) ?? null;
   if (next === item.nextElementSibling) return;
+  drag.hasMoved = true;
   list.insertBefore(item, next);
   item.scrollIntoView({ block: "nearest" });
 }
@@ -99,9 +163,13 @@ function middle(element) {
 
 function endDrag({ pointerId }) {
   if (pointerId !== drag?.pointerId) return;
-  const { list, item, from } = drag;
+  const { list, item, from, hasMoved } = drag;
   const to = items(list).indexOf(item);
   stopDrag();
+  if (!hasMoved) {
+    showMoves(item);
+    return;
+  }
   moveTask(list, item.dataset.id, from, to);
   lists.get(list).draw();
 }
