@@ -19,7 +19,8 @@ MAX_ZONES: Final = 100
 MAX_HEAD: Final = 1000  # characters of a name with its parameters
 KEPT: Final = {
     "UID", "SUMMARY", "DESCRIPTION", "STATUS", "PRIORITY", "DUE", "DTSTART", "DURATION", "COMPLETED",
-    "PERCENT-COMPLETE", "CREATED", "CATEGORIES", "RELATED-TO", "RRULE", "RDATE", "ATTACH", "GEO", "LOCATION", "URL",
+    "PERCENT-COMPLETE", "CREATED", "CATEGORIES", "RELATED-TO", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID",
+    "X-RECURRENCE-FROM", "ATTACH", "GEO", "LOCATION", "URL",
 }  # fmt: skip
 _VALUE = r'(?:"[^"]*"|[^";:,]*)'
 _HEAD = re.compile(rf"([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+={_VALUE}(?:,{_VALUE})*)*):")

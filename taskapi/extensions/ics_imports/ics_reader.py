@@ -4,7 +4,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import IO, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,8 @@ from taskapi.extensions.imports.findings import Findings
 from taskapi.extensions.imports.schemas import MAX_ROWS
 from taskapi.extensions.imports.task_file import Row
 from taskapi.security.tokens import caller
+from taskapi.tasks.days import day_of
+from taskapi.tasks.schemas import NEEDS_DUE, TASK
 from taskapi.users.service import timezone_of
 
 STATUSES: Final = {
@@ -29,14 +31,19 @@ STATUSES: Final = {
 PRIORITIES: Final = ("none", "urgent", "high", "high", "high", "medium", "low", "low", "low", "low")
 MAX_TITLE: Final = 200
 MAX_VALUE: Final = 100  # characters of a date or a duration
+MAX_RULE: Final = 500  # characters of a rule of repetition
 _LISTED = re.compile(r"(?:\\.|[^\\,])+")
 _ESCAPED = re.compile(r"\\(.)")
+_LOCAL_END = re.compile(r"UNTIL=(\d{8}T\d{6})(?![\dZ])", re.ASCII)
+_DEPENDS_ON_DAY = re.compile(r"BY(?!HOUR|MINUTE)|MONTHLY|YEARLY")
 UNTITLED: Final = "Untitled"
 REASONS: Final = {
-    "RRULE": "A rule of repetition is not imported: the task is due once.",
-    "RDATE": "Dates of repetition are not imported: the task is due once.",
+    "RDATE": "Single dates of repetition are not imported.",
+    "EXDATE": "Exceptions of a rule of repetition are not imported.",
+    "RECURRENCE-ID": "A changed date of a to-do with a rule of repetition is a task of its own.",
     "ATTACH": "An attachment is not imported.",
 }
+DATE_ERRORS: Final = (ValueError, TypeError, KeyError, OverflowError, OSError)
 IN_DESCRIPTION: Final = {"LOCATION": "Location", "URL": "URL", "GEO": "Place"}
 
 
@@ -63,7 +70,7 @@ class Times:
     """How to read dates and times: in the zone of the user, if they have none."""
 
     def __init__(self, zone: ZoneInfo, calendar: CalendarFile, findings: Findings) -> None:
-        self.zone, self._calendar, self._findings = zone, calendar, findings
+        self.zone, self._calendar, self.findings = zone, calendar, findings
 
     def read(self, found: Property) -> date | datetime:
         """Return a date, or an instant. Raises ValueError."""
@@ -77,7 +84,7 @@ class Times:
         if not isinstance(moment, datetime) or moment.tzinfo:
             return moment
         if not name:
-            self._findings.warn_once(f"Times without a zone are in that of your account, {self.zone.key}.")
+            self.findings.warn_once(f"Times without a zone are in that of your account, {self.zone.key}.")
         return moment.replace(tzinfo=self.zone)
 
     def _zone_name(self, name: str) -> str | None:
@@ -90,7 +97,7 @@ class Times:
             found = vDDDTypes.from_ical("20300101T000000", name)  # type: ignore[no-untyped-call]
             if key := getattr(found.tzinfo, "key", None):
                 return str(key)
-        self._findings.warn_once(f"The time zone {shorten(name)!r} is unknown. Its times are in that of your account.")
+        self.findings.warn_once(f"The time zone {shorten(name)!r} is unknown. Its times are in that of your account.")
         return None
 
 
@@ -99,11 +106,13 @@ def _task(index: int, todo: Component, times: Times, findings: Findings) -> dict
     for found in todo.properties:
         first.setdefault(found.name, found)
     values: dict[str, Any] = {"labels": _labels(todo), "status": _status(first), "priority": _priority(first)}
-    if uid := _text(first, "UID").strip():
+    if (uid := _text(first, "UID").strip()) and "RECURRENCE-ID" not in first:
         values["id"] = uid[:64]
     values |= _parent(todo)
     _set_texts(values, index, first, findings)
-    _set_due(values, index, first, times, findings)
+    due = _set_due(values, index, first, times, findings)
+    if "RRULE" in first:
+        values |= _recurrence(first, index, due, times)
     for field, name in (("created_at", "CREATED"), ("completed_at", "COMPLETED")):
         if name in first and (field == "created_at" or values["status"] == "done"):
             moment = _moment(first[name], index, times, findings)
@@ -187,12 +196,14 @@ def _set_texts(values: dict[str, Any], index: int, first: dict[str, Property], f
     values |= {"title": title or UNTITLED, "description": "\n\n".join(filter(None, parts))}
 
 
-def _set_due(values: dict[str, Any], index: int, first: dict[str, Property], times: Times, findings: Findings) -> None:
-    """Set when a task is due: DUE, or DTSTART with DURATION, or DTSTART alone."""
+def _set_due(
+    values: dict[str, Any], index: int, first: dict[str, Property], times: Times, findings: Findings
+) -> date | datetime | None:
+    """Set when a task is due, and return it: DUE, or DTSTART with DURATION, or DTSTART alone."""
     name = "DUE" if "DUE" in first else "DTSTART"
     moment = _moment(first[name], index, times, findings) if name in first else None
     if moment is None:
-        return
+        return None
     if name == "DTSTART" and "DURATION" in first and len(first["DURATION"].value) <= MAX_VALUE:
         with suppress(ValueError, OverflowError, TypeError):
             length: timedelta = vDuration.from_ical(first["DURATION"].value.strip())  # type: ignore[no-untyped-call]
@@ -201,12 +212,57 @@ def _set_due(values: dict[str, Any], index: int, first: dict[str, Property], tim
         values["due_at"] = moment.isoformat()
     else:
         values["due_date"] = moment.isoformat()
+    return moment
+
+
+def _recurrence(first: dict[str, Property], index: int, due: date | datetime | None, times: Times) -> dict[str, str]:
+    """Return the rule of a recurring task, or warn if a task cannot have it."""
+    try:
+        rule = _rule(first, due, times)
+    except ValidationError as error:
+        text = shorten(first["RRULE"].value)
+        reason = f"is not imported, the task is due once: {error.messages[0]}"
+        times.findings.warn(f"The rule of repetition {text!r} {reason}", index)
+        return {}
+    if isinstance(due, datetime) and str(due.tzinfo) != times.zone.key:
+        times.findings.warn_once(f"Rules of repetition count in the time zone of your account, {times.zone.key}.")
+    by_completion = _text(first, "X-RECURRENCE-FROM").strip().upper() == "COMPLETION"
+    return {"recurrence": rule, "recurrence_from": "completion" if by_completion else "due"}
+
+
+def _rule(first: dict[str, Property], due: date | datetime | None, times: Times) -> str:
+    """Return the canonical rule of a to-do. Raises ValidationError if a task cannot have it.
+
+    A calendar counts a rule from DTSTART, in its time zone. This service counts it from the due date, in the time zone
+    of the account. If these are different days, only a rule of days or weeks stays the same.
+    """
+    if due is None:
+        raise ValidationError(NEEDS_DUE)
+    if len(first["RRULE"].value) > MAX_RULE:
+        raise ValidationError(f"Must have at most {MAX_RULE} characters.")
+    start_property = first.get("DTSTART") or first["DUE"]
+
+    def end_in_utc(found: re.Match[str]) -> str:
+        end = times.read(start_property._replace(value=found[1]))
+        return f"UNTIL={_instant(end, times.zone).astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+    try:
+        start = times.read(start_property)
+        day_there = start.date() if isinstance(start, datetime) else start
+        day_here = day_of(due.astimezone(UTC), times.zone) if isinstance(due, datetime) else due
+        text = _LOCAL_END.sub(end_in_utc, first["RRULE"].value.strip().upper())
+    except DATE_ERRORS:
+        raise ValidationError("Its dates cannot be read.") from None
+    rule: str = TASK.fields["recurrence"].deserialize(text)
+    if day_there != day_here and _DEPENDS_ON_DAY.search(rule):
+        raise ValidationError("Its dates are counted from another day than the due date.")
+    return rule
 
 
 def _moment(found: Property, index: int, times: Times, findings: Findings) -> date | datetime | None:
     try:
         return times.read(found)
-    except (ValueError, TypeError, KeyError, OverflowError, OSError):
+    except DATE_ERRORS:
         findings.warn(f"{found.name} {shorten(found.value)!r} is not a date, and is not imported.", index)
         return None
 

@@ -7,6 +7,8 @@ from icalendar import Calendar
 from surface import needs
 from task_files import EXPORT, add_examples, counts, export_tasks, list_tasks, row_errors, without_ids
 
+from taskapi.extensions import NAMES
+
 IMPORT_ICS = "/api/v1/tasks/import.ics"
 APPLE = """\
 BEGIN:VCALENDAR
@@ -139,10 +141,11 @@ def test_apple_reminders(owner):
     task = tasks["Call the doctor"]
     assert (task["due_at"], task["priority"], task["status"]) == ("2030-07-01T07:00:00Z", "urgent", "todo")
     assert task["created_at"] == "2029-01-01T08:00:00Z"
-    assert warnings == [
-        (0, "A rule of repetition is not imported: the task is due once."),
-        (0, "Not imported with the to-do: VALARM."),
-    ]
+    assert warnings[-1] == (0, "Not imported with the to-do: VALARM.")
+    if "recurrence" in NAMES:
+        assert (task["recurrence"], task["recurrence_from"], len(warnings)) == ("FREQ=WEEKLY", "due", 1)
+    else:
+        assert (task["recurrence"], len(warnings)) == (None, 2)
 
 
 def test_thunderbird(owner):
@@ -178,6 +181,114 @@ def test_tasks_org(owner):
     assert (paint["due_at"], paint["status"], paint["priority"]) == ("2030-03-01T23:00:00Z", "done", "low")
     assert (paint["completed_at"], paint["parent_id"], paint["labels"]) == ("2029-01-05T08:00:00Z", None, ["shop"])
     assert warnings == []
+
+
+AT_NINE = ";TZID=Europe/Berlin:20300701T090000"
+RECURRING = {
+    "Apple Reminders": (
+        f"DTSTART{AT_NINE}\nDUE{AT_NINE}\nRRULE:FREQ=MONTHLY;INTERVAL=1;BYMONTHDAY=1\nX-APPLE-SORT-ORDER:5",
+        ("2030-07-01T07:00:00Z", "FREQ=MONTHLY;BYMONTHDAY=1"),
+    ),
+    "Thunderbird": (
+        f"DTSTART{AT_NINE}\nDURATION:PT1H\nRRULE:FREQ=WEEKLY;UNTIL=20301231T080000Z;BYDAY=MO,WE",
+        ("2030-07-01T08:00:00Z", "FREQ=WEEKLY;BYDAY=MO,WE;UNTIL=20301231T080000Z"),
+    ),
+    "Nextcloud Tasks": (
+        "DTSTART;VALUE=DATE:20300131\nDUE;VALUE=DATE:20300131\nRRULE:FREQ=MONTHLY;INTERVAL=2;BYMONTHDAY=-1;COUNT=5",
+        ("2030-01-31", "FREQ=MONTHLY;INTERVAL=2;BYMONTHDAY=-1;COUNT=5"),
+    ),
+    "Tasks.org": (
+        "DUE;TZID=Europe/Berlin:20300701T180000\nRRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO;UNTIL=20301231T235959",
+        ("2030-07-01T16:00:00Z", "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO;UNTIL=20301231T225959Z"),
+    ),
+    "a start on another day": (
+        "DTSTART;VALUE=DATE:20300630\nDUE;VALUE=DATE:20300702\nRRULE:FREQ=WEEKLY",
+        ("2030-07-02", "FREQ=WEEKLY"),
+    ),
+}
+
+
+@needs("recurrence")
+@pytest.mark.parametrize(("lines", "expected"), RECURRING.values(), ids=RECURRING)
+def test_rules_of_applications_are_kept(owner, lines, expected):
+    tasks, warnings = imported(owner, calendar(f"SUMMARY:x\n{lines}"))
+    task = tasks["x"]
+    assert (task["due_at"] or task["due_date"], task["recurrence"]) == expected
+    assert (task["recurrence_from"], warnings) == ("due", [])
+
+
+@needs("recurrence")
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ("DUE:20300701T090000Z\nRRULE:FREQ=HOURLY", "FREQ must be one of: DAILY, WEEKLY, MONTHLY, YEARLY."),
+        ("RRULE:FREQ=DAILY", "A recurring task needs a due date."),
+        ("DUE:soon\nRRULE:FREQ=DAILY", "A recurring task needs a due date."),
+        ("DUE:20300701\nRRULE:FREQ=DAILY;BYSECOND=0", "BYSECOND is not supported with FREQ=DAILY."),
+        ("DUE:20300701\nRRULE:" + "FREQ=DAILY;" * 90, "Must have at most 500 characters."),
+        ("DUE:20300701\nRRULE:FREQ=DAILY;UNTIL=20301399T000000", "Its dates cannot be read."),
+        (
+            "DTSTART;VALUE=DATE:20300630\nDUE;VALUE=DATE:20300702\nRRULE:FREQ=WEEKLY;BYDAY=SU",
+            "Its dates are counted from another day than the due date.",
+        ),
+        (  # a Monday there, a Tuesday here
+            "DUE;TZID=America/New_York:20300701T200000\nRRULE:FREQ=WEEKLY;BYDAY=MO",
+            "Its dates are counted from another day than the due date.",
+        ),
+    ],
+)
+def test_rule_that_a_task_cannot_have_is_named(owner, lines, reason):
+    tasks, warnings = imported(owner, calendar(f"SUMMARY:x\n{lines}"))
+    assert tasks["x"]["recurrence"] is None
+    rule = lines.partition("RRULE:")[2]
+    [message] = [message for _, message in warnings if message.startswith("The rule of repetition")]
+    assert rule[:90] in message
+    assert message.endswith(f"is not imported, the task is due once: {reason}")
+
+
+@needs("recurrence")
+def test_rule_counts_in_the_time_zone_of_the_account(owner):
+    tasks, warnings = imported(owner, calendar("SUMMARY:x\nDUE;TZID=Asia/Tokyo:20300701T180000\nRRULE:FREQ=DAILY"))
+    assert tasks["x"]["recurrence"] == "FREQ=DAILY"
+    assert warnings == [(None, "Rules of repetition count in the time zone of your account, Europe/Berlin.")]
+
+
+def test_changed_date_of_a_series_is_a_task_of_its_own(owner):
+    text = calendar(
+        "UID:a\nSUMMARY:Series\nDUE:20300702\nRRULE:FREQ=DAILY\nEXDATE:20300705\nRDATE:20300801",
+        "UID:a\nSUMMARY:Done\nRECURRENCE-ID:20300701\nDUE:20300701\nSTATUS:COMPLETED",
+        "UID:b\nSUMMARY:Below\nRELATED-TO:a",
+    )
+    tasks, warnings = imported(owner, text)
+    assert tasks["Below"]["parent_id"] == tasks["Series"]["id"]
+    assert (tasks["Done"]["status"], tasks["Done"]["recurrence"]) == ("done", None)
+    assert [each for each in warnings if "rule of repetition '" not in each[1]] == [
+        (0, "Single dates of repetition are not imported."),
+        (0, "Exceptions of a rule of repetition are not imported."),
+        (1, "A changed date of a to-do with a rule of repetition is a task of its own."),
+    ]
+
+
+@needs("exports", "recurrence")
+def test_import_of_our_own_calendar_keeps_recurring_tasks(owner, other):
+    owner.patch("/api/v1/me", json={"timezone": "Europe/Berlin"})
+    rules = {
+        "FREQ=WEEKLY;BYDAY=MO,TH": {"due_at": "2030-07-01T07:00:00Z"},
+        "FREQ=MONTHLY;BYMONTHDAY=-1;COUNT=7": {"due_date": "2030-01-31"},
+        "FREQ=DAILY;INTERVAL=3": {"due_date": "2030-01-31", "recurrence_from": "completion"},
+        "FREQ=DAILY;UNTIL=20301231": {"due_date": "2030-01-31"},
+        "FREQ=YEARLY;UNTIL=20401231T120000Z": {"due_at": "2030-07-01T22:30:00Z"},
+    }
+    for rule, values in rules.items():
+        assert owner.post("/api/v1/tasks", json={"title": rule, "recurrence": rule, **values}).status_code == 201
+    file = owner.get(f"{EXPORT}.ics").text
+    tasks, warnings = imported(other, file.replace("\r\n", "\n"))
+    assert warnings == []
+    kept = ("due_date", "due_at", "recurrence", "recurrence_from")
+    assert {title: [task[name] for name in kept] for title, task in tasks.items()} == {
+        task["title"]: [task[name] for name in kept] for task in export_tasks(owner)
+    }
+    assert other.get(f"{EXPORT}.ics").text.count("RRULE:") == file.count("RRULE:")
 
 
 def test_source_is_the_application(owner):
