@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
+from datetime import MAXYEAR, date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -81,8 +81,12 @@ def _due(task: Row[Any]) -> Iterator[str]:
 
 
 def _recurs(task: Row[Any]) -> bool:
-    """Tell whether a task has a rule and is open. The series of a completed task continues with the next one."""
-    return bool(task.recurrence) and task.status in {Status.TODO, Status.IN_PROGRESS}
+    """Tell whether a task has a rule and is open. The series of a completed task continues with the next one.
+
+    A series ends in the year 9999, whose last instants are not in that year everywhere.
+    """
+    is_last = bool(task.due_at) and task.due_at.year == MAXYEAR
+    return bool(task.recurrence) and task.status in {Status.TODO, Status.IN_PROGRESS} and not is_last
 
 
 def _recurrence(task: Row[Any], zone: ZoneInfo) -> Iterator[str]:
@@ -104,7 +108,7 @@ def _until(text: str, zone: ZoneInfo, *, timed: bool) -> str:
     is_day = len(text) == DAY_LENGTH
     if timed:
         return f"UNTIL={format_instant(end_of_day(end.date(), zone) if is_day else end)}"
-    return f"UNTIL={end.date() if is_day else day_of(end, zone):%Y%m%d}"
+    return f"UNTIL={end.date() if is_day or end.year == MAXYEAR else day_of(end, zone):%Y%m%d}"
 
 
 def _time_zone(zone: ZoneInfo) -> bytes:

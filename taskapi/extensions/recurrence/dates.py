@@ -5,7 +5,7 @@ clocks skip moves by as much as the clocks; the rule then has the time (BYHOUR, 
 """
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
 from itertools import islice
 from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -41,6 +41,8 @@ def next_due(task: Task, completed_at: datetime, zone: ZoneInfo) -> Due | None:
     A date that is counted from the due date is not in the past at the completion: the day itself, or a later instant.
     """
     rule, due_at = parse_rule(task.recurrence or ""), task.due_at
+    if due_at and due_at.year == MAXYEAR:  # its last instants are in a later year in some time zones
+        return None
     today = day_of(completed_at, zone)
     local = due_at.astimezone(zone) if due_at else None
     due = local.date() if local else (task.due_date or today)
@@ -127,8 +129,8 @@ def later_due(
     due_date: date | None, due_at: datetime | None, days: int, zone: ZoneInfo
 ) -> tuple[date | None, datetime | None]:
     """Return a due date a number of days later, at the same time of day; the same one if that is out of range."""
-    local = due_at.astimezone(zone) if due_at else None
     try:
+        local = due_at.astimezone(zone) if due_at else None
         day = (local.date() if local else due_date or date.max) + timedelta(days=days)
     except OverflowError:
         return due_date, due_at
@@ -150,7 +152,9 @@ def _is_over(rule: Rule, steps: int, day: date, instant: datetime | None, zone: 
         return True
     if not isinstance(rule.until, datetime):
         return rule.until is not None and day > rule.until
-    return instant > rule.until if instant else day > day_of(rule.until, zone)
+    if instant or rule.until.year == MAXYEAR:
+        return instant is not None and instant > rule.until
+    return day > day_of(rule.until, zone)
 
 
 def _with_time(rule: Rule, local: datetime, instant: datetime | None, zone: ZoneInfo) -> str:

@@ -97,6 +97,22 @@ def test_calendar_has_the_rules_of_open_tasks_in_local_time(owner, examples):
 
 
 @needs("exports")
+@pytest.mark.parametrize(
+    ("due", "rule", "written"),
+    [
+        ("9999-12-31T20:00:00Z", "FREQ=DAILY", "DUE:99991231T200000Z\r\nEND:VTODO"),
+        ("9999-12-30", "FREQ=DAILY;UNTIL=99991231T235959Z", "RRULE:FREQ=DAILY;UNTIL=99991231\r\n"),
+        ("2030-12-31T20:00:00Z", "FREQ=DAILY;UNTIL=99991231", "RRULE:FREQ=DAILY;UNTIL=99991231T235959Z\r\n"),
+    ],
+)
+def test_calendar_has_dates_of_the_year_9999(owner, due, rule, written):
+    """In Tokyo, its last instants are in a later year, which Python does not have."""
+    owner.patch("/api/v1/me", json={"timezone": "Asia/Tokyo"})
+    add(owner, rule, due)
+    assert written in owner.get(f"{EXPORT}.ics").text
+
+
+@needs("exports")
 def test_calendar_without_recurring_instants_has_no_time_zone(owner):
     add(owner, "FREQ=DAILY", "2030-01-31")
     owner.post(TASKS, json={"title": "Call", "due_at": "2030-01-31T09:00:00Z"})

@@ -276,6 +276,23 @@ def test_reopening_keeps_a_next_task_that_has_changed(owner, weekly, touch):
     assert {*listed(owner)} == {*before}
 
 
+@pytest.mark.parametrize(
+    ("due", "rule", "following"),
+    [
+        ("9999-12-31T20:00:00Z", "FREQ=DAILY", None),
+        ("9999-12-30", "FREQ=DAILY;UNTIL=99991231T235959Z", "9999-12-31"),
+        ("9999-12-31", "FREQ=DAILY", None),
+    ],
+)
+def test_series_ends_in_the_year_9999(owner, due, rule, following):
+    """In Tokyo, its last instants are in a later year, which Python does not have."""
+    owner.patch("/api/v1/me", json={"timezone": "Asia/Tokyo"})
+    series = add(owner, rule, due)
+    owner.post(TASKS, json={"title": "Step", "parent_id": series["id"], "due_at": "9999-12-31T20:00:00Z"})
+    _, task = complete(owner, series)
+    assert (task and task["due_date"]) == following
+
+
 @pytest.mark.parametrize("permanent", [False, True])
 def test_series_continues_with_the_reopened_task_if_the_next_one_is_deleted(owner, weekly, permanent):
     done, following = complete(owner, weekly, NOON)
