@@ -554,7 +554,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Export your tasks, projects and labels as JSON, without the trash.
+         * Export your tasks, projects and labels as JSON, or those of one project, without the trash.
          * @description `POST /tasks/import.json` accepts the file, but does not keep ids, versions, and the times of projects and labels.
          *     You may run one export at a time on each server process (429 otherwise).
          *
@@ -577,7 +577,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Export your tasks as CSV, without the trash.
+         * Export your tasks, or those of one project, as CSV, without the trash.
          * @description `POST /tasks/import.csv` accepts the file. Of projects and labels it contains only the names. An apostrophe precedes
          *     text that a spreadsheet would treat as a formula.
          *
@@ -600,7 +600,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Export your tasks as iCalendar to-dos, without the trash and without projects.
+         * Export your tasks, or those of one project, as iCalendar to-dos, without the trash and without projects.
          * @description Needs the permission `task:read`: viewer, editor, admin.
          */
         get: operations["export_tasks_ics"];
@@ -784,7 +784,7 @@ export interface paths {
          * Add the to-dos of a calendar file (RFC 5545): all of them, or none.
          * @description Send the file of Apple Reminders, Thunderbird, Nextcloud Tasks, Tasks.org or of the export as the only file of a
          *     form, or as the body with the content type `text/calendar`. Categories become labels, to-dos below others become
-         *     subtasks. `warnings` are what an import does not keep, such as rules of repetition; look at them with `dry_run=true`
+         *     subtasks. `warnings` are what an import does not keep, such as alarms; look at them with `dry_run=true`
          *     first. Events and journals are not imported. Errors are listed by to-do. A file has up to 16 MiB and 20,000 to-dos.
          *     You may run one import at a time: another one gets 429, or 409 if it has the same `Idempotency-Key`.
          *
@@ -6725,7 +6725,13 @@ export interface operations {
     };
     export_tasks_json: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Only this project: its tasks, and the labels that they have.
+                 * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c04
+                 */
+                project_id?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -6822,6 +6828,11 @@ export interface operations {
         parameters: {
             query?: {
                 /**
+                 * @description Only this project: its tasks, and the labels that they have.
+                 * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c04
+                 */
+                project_id?: string;
+                /**
                  * @description `true` starts the file with a byte order mark, so that Excel reads it as UTF-8.
                  * @example true
                  */
@@ -6885,7 +6896,13 @@ export interface operations {
     };
     export_tasks_ics: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Only this project: its tasks, and the labels that they have.
+                 * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c04
+                 */
+                project_id?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;

@@ -1,26 +1,26 @@
 """Tasks with a due date as iCalendar events (RFC 5545, section 3.6.1), for applications without tasks."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
+import re
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from dateutil.rrule import rrulestr
 from sqlalchemy import Row
 
-from taskapi.extensions.exports.icalendar import begin_calendar, escape, fold, format_instant
-from taskapi.tasks.models import Status
+from taskapi.extensions.exports.icalendar import escape, format_instant, local_due, recurs, rule_of
+from taskapi.tasks.models import RecurrenceStart, Status
 
-END = b"END:VCALENDAR\r\n"
-
-
-def write_events(chunks: Iterable[Sequence[Row[Any]]], properties: Iterable[str]) -> Iterator[bytes]:
-    """Yield a calendar with an event for each task: of the whole day, or of an instant without duration."""
-    yield begin_calendar(properties)
-    for rows in chunks:
-        yield b"".join(fold(line) for row in rows for line in _lines(row))
-    yield END
+_END = re.compile(r";(COUNT|UNTIL)=\w+")
 
 
-def _lines(task: Row[Any]) -> Iterator[str]:
+def event_of(task: Row[Any], zone: ZoneInfo) -> Iterator[str]:
+    """Yield the lines of an event: of the whole day, or of an instant without duration.
+
+    It repeats if the next dates of the task are known: see `_repeats`.
+    """
+    repeats = _repeats(task, zone)
     done = task.status == Status.DONE
     yield "BEGIN:VEVENT"
     yield f"UID:{task.id}"
@@ -34,10 +34,25 @@ def _lines(task: Row[Any]) -> Iterator[str]:
         yield f"DESCRIPTION:{escape(task.description)}"
     if task.labels:
         yield f"CATEGORIES:{','.join(map(escape, task.labels))}"
-    if task.due_date:
-        yield f"DTSTART;VALUE=DATE:{task.due_date:%Y%m%d}"
-        if task.due_date.year < 9999:  # without an end, it is the same day
-            yield f"DTEND;VALUE=DATE:{task.due_date + timedelta(days=1):%Y%m%d}"
+    if task.due_date or repeats:
+        yield f"DTSTART{local_due(task, zone)}"
     else:
         yield f"DTSTART:{format_instant(task.due_at)}"
+    if task.due_date and task.due_date.year < 9999:  # without an end, it is the same day
+        yield f"DTEND;VALUE=DATE:{task.due_date + timedelta(days=1):%Y%m%d}"
+    if repeats:
+        yield rule_of(task, zone)
     yield "END:VEVENT"
+
+
+def _repeats(task: Row[Any], zone: ZoneInfo) -> bool:
+    """Tell whether an event repeats by the rule of its task.
+
+    It does not if the rule counts from completion, because nobody knows that day yet. It also does not if the due date
+    was changed to one that the rule does not have: calendars differ in what they show then (section 3.8.5.3).
+    """
+    if not recurs(task) or task.recurrence_from == RecurrenceStart.COMPLETION:
+        return False
+    local = task.due_at.astimezone(zone).replace(tzinfo=None) if task.due_at else None
+    start = local or datetime.combine(task.due_date, time())
+    return next(iter(rrulestr(_END.sub("", task.recurrence), dtstart=start)), None) == start

@@ -13,7 +13,7 @@ from taskapi.api import Blueprint, public
 from taskapi.config import Settings, settings_of
 from taskapi.database import db, reader, snapshot
 from taskapi.extensions.calendars import service
-from taskapi.extensions.calendars.events import write_events
+from taskapi.extensions.calendars.events import event_of
 from taskapi.extensions.calendars.schemas import (
     CalendarCreateSchema,
     CalendarPageSchema,
@@ -21,7 +21,7 @@ from taskapi.extensions.calendars.schemas import (
     NewCalendarSchema,
 )
 from taskapi.extensions.exports.downloads import download
-from taskapi.extensions.exports.icalendar import escape, write_ics
+from taskapi.extensions.exports.icalendar import escape, todo_of, write_ics
 from taskapi.extensions.exports.tasks import read_chunks, select_tasks
 from taskapi.projects.models import Project
 from taskapi.resources.pagination import PageSchema, next_link
@@ -31,7 +31,7 @@ from taskapi.security.rbac import Permission
 from taskapi.tasks.models import Task
 from taskapi.users.service import timezone_of
 
-FORM: Final = 1  # of the files: part of their ETag
+FORM: Final = 2  # of the files: part of their ETag
 FEED: Final = Limit("calendar", lambda _: f"{settings_of(CalendarSettings).calendar_requests_per_hour}/hour")
 FEED_ADDRESS: Final = Limit(
     "calendar-address", lambda _: f"{settings_of(CalendarSettings).calendar_requests_per_hour_of_address}/hour"
@@ -132,10 +132,8 @@ def _pieces(calendar: Any) -> Iterator[bytes]:
     )
     with snapshot() as connection:
         chunks = read_chunks(connection, select_tasks(calendar.user_id, *conditions))
-        if calendar.kind == "VEVENT":
-            yield from write_events(chunks, properties)
-        else:
-            yield from write_ics(chunks, timezone_of(calendar.user_id, reader()), properties)
+        lines_of = event_of if calendar.kind == "VEVENT" else todo_of
+        yield from write_ics(chunks, timezone_of(calendar.user_id, reader()), lines_of, properties)
 
 
 def init_calendars(app: Flask, _settings: Settings) -> None:

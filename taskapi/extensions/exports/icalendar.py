@@ -1,7 +1,7 @@
 """Tasks as iCalendar to-dos (RFC 5545, section 3.6.2)."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import MAXYEAR, date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -25,28 +25,28 @@ PRIORITIES = {Priority.NONE: 0, Priority.LOW: 9, Priority.MEDIUM: 5, Priority.HI
 ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
 
 
-def write_ics(chunks: Iterable[Sequence[Row[Any]]], zone: ZoneInfo, properties: Iterable[str] = ()) -> Iterator[bytes]:
-    """Yield a calendar with a to-do for each task. `zone` is the owner's time zone, that of recurring tasks.
+def write_ics(
+    chunks: Iterable[Sequence[Row[Any]]],
+    zone: ZoneInfo,
+    lines_of: Callable[[Row[Any], ZoneInfo], Iterator[str]],
+    properties: Iterable[str] = (),
+) -> Iterator[bytes]:
+    """Yield a calendar with `lines_of` each task. `zone` is the owner's time zone, that of recurring tasks.
 
     `properties` are further lines of the calendar.
     """
-    yield begin_calendar(properties)
+    yield b"".join(map(fold, ("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Task API//Tasks//EN", *properties)))
     has_zone = False
     for rows in chunks:
-        if not has_zone and any(_recurs(row) and row.due_at for row in rows):
+        if not has_zone and any(recurs(row) and row.due_at for row in rows):
             has_zone = True
             yield _time_zone(zone)
-        yield b"".join(fold(line) for row in rows for line in _lines(row, zone))
+        yield b"".join(fold(line) for row in rows for line in lines_of(row, zone))
     yield b"END:VCALENDAR\r\n"
 
 
-def begin_calendar(properties: Iterable[str]) -> bytes:
-    """Return the start of a calendar."""
-    lines = ("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Task API//Tasks//EN", *properties)
-    return b"".join(map(fold, lines))
-
-
-def _lines(task: Row[Any], zone: ZoneInfo) -> Iterator[str]:
+def todo_of(task: Row[Any], zone: ZoneInfo) -> Iterator[str]:
+    """Yield the lines of a to-do."""
     yield "BEGIN:VTODO"
     yield from _properties(task)
     if task.description:
@@ -55,7 +55,7 @@ def _lines(task: Row[Any], zone: ZoneInfo) -> Iterator[str]:
         yield f"CATEGORIES:{','.join(map(escape, task.labels))}"
     if task.parent_id:
         yield f"RELATED-TO:{task.parent_id}"
-    yield from _recurrence(task, zone) if _recurs(task) else _due(task)
+    yield from _recurrence(task, zone) if recurs(task) else _due(task)
     if task.completed_at:
         yield f"COMPLETED:{format_instant(task.completed_at)}"
         yield "PERCENT-COMPLETE:100"
@@ -80,7 +80,7 @@ def _due(task: Row[Any]) -> Iterator[str]:
         yield f"DUE:{format_instant(task.due_at)}"
 
 
-def _recurs(task: Row[Any]) -> bool:
+def recurs(task: Row[Any]) -> bool:
     """Tell whether a task has a rule and is open. The series of a completed task continues with the next one.
 
     A series ends in the year 9999, whose last instants are not in that year everywhere.
@@ -90,16 +90,24 @@ def _recurs(task: Row[Any]) -> bool:
 
 
 def _recurrence(task: Row[Any], zone: ZoneInfo) -> Iterator[str]:
-    """Yield the due date, as the start too (section 3.8.5.3), and the rule. Local time keeps its time of day."""
-    if task.due_at:
-        due = f";TZID={zone.key}:{task.due_at.astimezone(zone):%Y%m%dT%H%M%S}"
-    else:
-        due = f";VALUE=DATE:{task.due_date:%Y%m%d}"
-    yield f"DTSTART{due}"
-    yield f"DUE{due}"
-    yield f"RRULE:{UNTIL.sub(lambda match: _until(match[1], zone, timed=bool(task.due_at)), task.recurrence)}"
+    """Yield the due date, as the start too (section 3.8.5.3), and the rule."""
+    yield f"DTSTART{local_due(task, zone)}"
+    yield f"DUE{local_due(task, zone)}"
+    yield rule_of(task, zone)
     if task.recurrence_from == RecurrenceStart.COMPLETION:
         yield "X-RECURRENCE-FROM:COMPLETION"
+
+
+def local_due(task: Row[Any], zone: ZoneInfo) -> str:
+    """Return the parameters and the value of a due date. In local time, the time of day of a series stays the same."""
+    if task.due_at:
+        return f";TZID={zone.key}:{task.due_at.astimezone(zone):%Y%m%dT%H%M%S}"
+    return f";VALUE=DATE:{task.due_date:%Y%m%d}"
+
+
+def rule_of(task: Row[Any], zone: ZoneInfo) -> str:
+    """Return the line of the rule of a recurring task."""
+    return f"RRULE:{UNTIL.sub(lambda match: _until(match[1], zone, timed=bool(task.due_at)), task.recurrence)}"
 
 
 def _until(text: str, zone: ZoneInfo, *, timed: bool) -> str:

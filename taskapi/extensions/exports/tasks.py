@@ -10,7 +10,7 @@ from taskapi.api import invalid
 from taskapi.api.responses import to_json
 from taskapi.database import OWNER, reader, snapshot
 from taskapi.extensions.exports.csv_file import write_csv
-from taskapi.extensions.exports.icalendar import write_ics
+from taskapi.extensions.exports.icalendar import todo_of, write_ics
 from taskapi.extensions.exports.schemas import LABEL_FIELDS, PROJECT_FIELDS, TASK_FIELDS
 from taskapi.labels.models import Label
 from taskapi.projects.models import Project
@@ -119,7 +119,7 @@ def _json_rows(chunks: Iterable[Sequence[Row[Any]]]) -> Iterator[bytes]:
 
 
 def _write_ics(connection: Connection, project_id: UUID | None) -> Iterator[bytes]:
-    return write_ics(_own_tasks(connection, project_id), timezone_of(caller().id, reader()))
+    return write_ics(_own_tasks(connection, project_id), timezone_of(caller().id, reader()), todo_of)
 
 
 FORMATS = {

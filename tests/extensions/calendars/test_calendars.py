@@ -87,6 +87,31 @@ def test_calendar_of_events_has_tasks_with_a_due_date(owner, anyone):
     assert max(map(len, read(anyone, calendar).data.split(b"\r\n"))) <= 75
 
 
+@needs("recurrence")
+def test_event_repeats_if_the_next_dates_are_known(owner, anyone):
+    owner.patch("/api/v1/me", json={"timezone": "Europe/Berlin"})
+    weekly = {"recurrence": "FREQ=WEEKLY;BYDAY=MO;COUNT=3", "due_at": "2030-07-01T07:00:00Z"}
+    rows = {
+        "Monday": weekly,
+        "Monthly": {"recurrence": "FREQ=MONTHLY;UNTIL=20301231T120000Z", "due_date": "2030-01-31"},
+        "Postponed": {**weekly, "due_at": "2030-07-02T07:00:00Z"},
+        "Completion": {**weekly, "recurrence_from": "completion"},
+        "Done": {**weekly, "status": "cancelled"},
+        "Last": {"recurrence": "FREQ=DAILY;BYDAY=MO", "due_date": "9999-12-31"},
+    }
+    for title, values in rows.items():
+        assert owner.post(TASKS, json={"title": title, **values}).status_code == 201
+    calendar = create(owner, kind="VEVENT")
+    events = components(anyone, calendar, "VEVENT")
+    assert {title for title, event in events.items() if "RRULE" in event} == {"Monday", "Monthly"}
+    monday, monthly = events["Monday"], events["Monthly"]
+    assert (str(monday["DTSTART"].params["TZID"]), monday["RRULE"]["COUNT"]) == ("Europe/Berlin", [3])
+    assert monday.decoded("DTSTART").hour == 9
+    assert str(monthly["RRULE"]["UNTIL"][0]) == "2030-12-31"
+    assert events["Postponed"].decoded("DTSTART") == datetime(2030, 7, 2, 7, tzinfo=UTC)
+    assert read(anyone, calendar).text.count("BEGIN:VTIMEZONE") == 1
+
+
 def test_unchanged_calendar_is_304(owner, anyone):
     owner.post(TASKS, json={"title": "Milk"})
     calendar = create(owner)

@@ -343,20 +343,32 @@ class AsyncTasksApi:
             )
         )
 
-    async def export_json(self) -> ExportedFile:
-        """Export your tasks, projects and labels as JSON, without the trash."""
-        return await self._send(Call("GET", "/api/v1/tasks/export.json", ExportedFile.model_validate_json))
+    async def export_json(self, *, project_id: UUID | str | None = None) -> ExportedFile:
+        """Export your tasks, projects and labels as JSON, or those of one project, without the trash.
 
-    async def export_csv(self, *, bom: bool | None = None) -> str:
-        """Export your tasks as CSV, without the trash.
+        `project_id`: Only this project: its tasks, and the labels that they have.
+        """
+        return await self._send(
+            Call("GET", "/api/v1/tasks/export.json", ExportedFile.model_validate_json, query={"project_id": project_id})
+        )
+
+    async def export_csv(self, *, project_id: UUID | str | None = None, bom: bool | None = None) -> str:
+        """Export your tasks, or those of one project, as CSV, without the trash.
+
+        `project_id`: Only this project: its tasks, and the labels that they have.
 
         `bom`: `true` starts the file with a byte order mark, so that Excel reads it as UTF-8.
         """
-        return await self._send(Call("GET", "/api/v1/tasks/export.csv", text, query={"bom": bom}))
+        return await self._send(
+            Call("GET", "/api/v1/tasks/export.csv", text, query={"project_id": project_id, "bom": bom})
+        )
 
-    async def export_ics(self) -> str:
-        """Export your tasks as iCalendar to-dos, without the trash and without projects."""
-        return await self._send(Call("GET", "/api/v1/tasks/export.ics", text))
+    async def export_ics(self, *, project_id: UUID | str | None = None) -> str:
+        """Export your tasks, or those of one project, as iCalendar to-dos, without the trash and without projects.
+
+        `project_id`: Only this project: its tasks, and the labels that they have.
+        """
+        return await self._send(Call("GET", "/api/v1/tasks/export.ics", text, query={"project_id": project_id}))
 
     async def import_json(
         self, *, dry_run: bool | None = None, idempotency_key: str | None = None, **body: Unpack[TaskFile]
