@@ -2,6 +2,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from documented import error_codes
@@ -51,6 +52,14 @@ def responses(document, operation):
 def codes(document, operation):
     """Return the codes of the errors that an operation documents."""
     return {code for _, response in responses(document, operation) for code in error_codes(response)}
+
+
+def test_first_requests_at_once_get_the_whole_document(make_app, document):
+    """It is created when it is first requested."""
+    app = make_app()
+    with ThreadPoolExecutor(4) as pool:
+        responses = [*pool.map(lambda _: app.test_client().get("/openapi.json"), range(4))]
+    assert [response.json for response in responses] == [document] * 4
 
 
 def test_document_has_every_route_except_those_listed(app, operations):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
+from threading import Lock
 from typing import Any
 
 from apispec import APISpec, BasePlugin
@@ -96,11 +97,27 @@ class Api(SmorestApi):  # type: ignore[misc]
 
     DEFAULT_ERROR_RESPONSE_NAME = None
 
+    def __init__(self, app: Flask, **options: Any) -> None:
+        super().__init__(app, **options)
+        self.app = app
+        self.undescribed: list[Any] = []  # blueprints that the document does not have yet
+        self.lock = Lock()
+
     def register_blueprint(self, blp: Any, **options: Any) -> None:
         """Register a blueprint. It is a group of operations if it has a description."""
-        super().register_blueprint(blp, **options)
-        if blp.description:
-            self.spec.options["tags"].append({"name": blp.name, "description": blp.description})
+        self.app.register_blueprint(blp, **options)
+        self.undescribed.append(blp)
+
+    def document(self) -> dict[str, Any]:
+        """Return the document. It is created when it is first requested, because that takes most of a start."""
+        with self.lock:
+            for blp in self.undescribed:
+                blp.register_views_in_doc(self, self.app, self.spec, name=blp.name, parameters=None)
+                if blp.description:
+                    self.spec.options["tags"].append({"name": blp.name, "description": blp.description})
+            self.undescribed.clear()
+            document: dict[str, Any] = self.spec.to_dict()
+            return document
 
 
 class Operations(BasePlugin):
@@ -272,9 +289,9 @@ def _document_access(operation: dict[str, Any], access: Any, method: str) -> Non
     operation["description"] = "\n\n".join(filter(None, [operation.get("description"), description]))
 
 
-def _to_json(spec: APISpec, prefix: str) -> bytes:
+def _to_json(api: Api, prefix: str) -> bytes:
     """Return the document for a path prefix, without the address, which depends on the request."""
-    text = to_json({name: value for name, value in spec.to_dict().items() if name != "servers"})
+    text = to_json({name: value for name, value in api.document().items() if name != "servers"})
     return text.replace(b"](/problems/", f"]({prefix}/problems/".encode())
 
 
@@ -298,7 +315,7 @@ def init_api(app: Flask) -> Api:
     if marshmallow.converter is not None:  # apispec has created it with the specification
         marshmallow.converter.add_attribute_function(refer_to_component)  # type: ignore[no-untyped-call]
         marshmallow.converter.add_parameter_attribute_function(show_example)
-    document: Callable[[str], bytes] = lru_cache(8)(partial(_to_json, api.spec))
+    document: Callable[[str], bytes] = lru_cache(8)(partial(_to_json, api))
     app.extensions["taskapi-openapi"] = document
     app.register_blueprint(routes)
     return api
