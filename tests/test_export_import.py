@@ -97,6 +97,7 @@ def task_rows(draw):
     return trees(rows)
 
 
+@pytest.mark.slow
 @needs("csv_imports")
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=task_rows())
@@ -152,6 +153,7 @@ def test_import_into_an_empty_account_restores_the_whole_file(signed_in, rows, p
     assert account(second) == account(first)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=task_rows())
 def test_calendar_has_the_values_of_the_tasks(signed_in, rows):

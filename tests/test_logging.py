@@ -53,6 +53,7 @@ def test_request_is_one_readable_line_in_development(logged):
     assert "status=401" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("log_format", ["json", "text"])
 def test_no_client_can_forge_a_line(logged, log_format):
     forged = '\r\n{"event": "request", "status": 200}'

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from surface import needs
 
 ROOT = Path(__file__).parents[1]
@@ -89,6 +90,7 @@ assert [client.delete(draft).status_code for draft in (first, second, third)] ==
 """
 
 
+@pytest.mark.slow
 @needs("changes")
 def test_trashable_resource_needs_no_column_in_the_counter(tmp_path):
     environment = {"PYTHONPATH": str(ROOT), "TASKAPI_INSTANCE_PATH": str(tmp_path)}

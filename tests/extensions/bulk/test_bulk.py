@@ -116,6 +116,7 @@ def test_other_number_of_tasks_changes_nothing(owner, tasks):
     assert shown(owner, field="version") == before
 
 
+@pytest.mark.slow
 def test_more_than_1000_tasks_change_nothing(owner):
     add_tasks(owner, [{"title": f"Task {i}"} for i in range(1001)])
     assert count(owner) == 1001

@@ -48,6 +48,7 @@ def latest(client):
     return client.get(f"{CHANGES}?since=now").json["cursor"]
 
 
+@pytest.mark.slow
 def test_oldest_tombstones_are_purged_beyond_the_limit(owner, count_tombstones):
     kept = owner.post("/api/v1/tasks", json={"title": "Kept"}).json["id"]
     start = latest(owner)

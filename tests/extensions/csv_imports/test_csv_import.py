@@ -105,6 +105,7 @@ def test_csv_with_another_content_type_is_415(owner, content_type):
     assert (response.status_code, response.json["code"]) == (415, "unsupported_media_type")
 
 
+@pytest.mark.slow
 def test_csv_with_too_many_rows_is_rejected(owner):
     assert [*row_errors(import_csv(owner, "title\r\n" + "x\r\n" * 20_001))] == ["tasks"]
 

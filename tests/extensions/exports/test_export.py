@@ -171,6 +171,7 @@ def receive(app, owner):
     server.server_close()
 
 
+@pytest.mark.slow
 def test_client_that_disconnects_releases_the_export(owner, receive):
     add_tasks(owner, [{"title": f"Task {i}", "description": "x" * 15_000} for i in range(1000)])
     held = in_use()

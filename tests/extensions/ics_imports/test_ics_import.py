@@ -404,6 +404,7 @@ def test_calendar_without_to_dos_adds_nothing(owner):
     assert import_ics(owner, "BEGIN:VCALENDAR\nEND:VCALENDAR\n").json["created"] == 0
 
 
+@pytest.mark.slow
 def test_too_many_to_dos_are_rejected(owner):
     assert [*row_errors(import_ics(owner, calendar(*["SUMMARY:a"] * 20_001)))] == ["tasks"]
 

@@ -189,6 +189,7 @@ def test_too_large_file_is_413(owner, url, content_type):
     assert (response.status_code, response.json["code"]) == (413, "body_too_large")
 
 
+@pytest.mark.slow
 def test_file_with_too_many_rows_is_rejected(owner):
     assert [*row_errors(import_tasks(owner, [{}] * 20_001))] == ["tasks"]
 

@@ -13,6 +13,7 @@ MOVES = 15  # by each writer
 OFFSETS = {"after": 1, "before": -1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tasks", [3, 30])
 def test_concurrent_moves_are_serializable(app, owner, tasks):
     """Replayed in the order of their versions, each task is directly beside the other one after its move."""

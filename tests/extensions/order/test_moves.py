@@ -243,6 +243,7 @@ def test_pages_by_position_are_complete(owner, add, project, sort):
     assert found == (expected if sort == "position" else expected[::-1])
 
 
+@pytest.mark.slow
 @needs("changes")
 @pytest.mark.parametrize("side", ["after", "before"])
 def test_positions_stay_short_after_many_moves_to_one_place(owner, add, side):

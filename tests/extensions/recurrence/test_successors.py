@@ -198,6 +198,7 @@ def test_recurring_subtask_is_followed_under_its_parent(owner, weekly):
     assert (following["parent_id"], following["project_id"]) == (weekly["id"], weekly["project_id"])
 
 
+@pytest.mark.slow
 def test_too_many_subtasks_refuse_the_completion(owner, weekly):
     add_subtasks(owner, weekly, 200)
     before = listed(owner, parent_id=weekly["id"])

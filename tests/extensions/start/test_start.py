@@ -43,6 +43,7 @@ def project(start, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_project_serves_its_resource(project):
     outside = {name: value for name, value in os.environ.items() if not name.startswith("SHELF_")}
     done = subprocess.run(
