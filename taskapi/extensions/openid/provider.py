@@ -1,14 +1,17 @@
 """Requests to the OpenID provider: its discovery document, its keys, and the exchange of codes.
 
-They run in threads of their own, at most MAX_THREADS in a process, and a request waits at most DEADLINE seconds.
-So a provider that is slow or never stops sending occupies few threads. Redirects are not followed, bodies are bounded,
-and the discovery document may only name the host of the issuer and hosts of the settings.
+They run in threads of their own, at most MAX_THREADS in a process, for at most DEADLINE seconds. So a provider that is
+slow or never stops sending occupies few threads, for a short time. Redirects are not followed, bodies are bounded, and
+the discovery document may only name the host of the issuer and hosts of the settings.
 """
 
 import json
 import logging
+import socket
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from threading import Lock, Thread
 from time import monotonic
@@ -38,6 +41,33 @@ HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
 _NOBODY: Final = UUID(int=0)  # the limit counts the requests of all users together
 _threads = ConcurrencyLimit("requests to the OpenID provider", per_process=MAX_THREADS, retry_seconds=5)
 _log = logging.getLogger(__name__)
+
+
+class _Exchange:
+    """All that one request needs from the provider. At its end its connection is shut down.
+
+    httpx has a limit for each read only, and a read may bring a single byte.
+    """
+
+    def __init__(self) -> None:
+        self._end = monotonic() + DEADLINE
+        self._socket: socket.socket | None = None
+
+    def follow(self, step: str, info: dict[str, Any]) -> None:
+        """Keep the socket of a new connection. httpx calls this at each step of a request (its extension `trace`)."""
+        if step.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self._socket = info["return_value"].get_extra_info("socket")
+            if monotonic() > self._end:  # nobody waits any more
+                self.shut_down()
+
+    def shut_down(self) -> None:
+        """Make the thread that reads from the connection fail at once."""
+        if self._socket:
+            with suppress(OSError):  # it is closed already
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+
+_exchange: ContextVar[_Exchange] = ContextVar("exchange")  # of the current thread
 
 
 @dataclass
@@ -137,12 +167,12 @@ class Provider:
 
     def _request(self, method: str, url: str, **options: Any) -> Members:
         """Send a request, and return the JSON object of the response. Responds 401 if the provider rejects a POST."""
-        end, body = monotonic() + DEADLINE, bytearray()
+        body, options["extensions"] = bytearray(), {"trace": _exchange.get().follow}
         with self._http.stream(method, url, headers=HEADERS, **options) as response:
             for part in response.iter_raw():
                 body += part
-                if len(body) > MAX_BYTES or monotonic() > end:
-                    raise ConnectionError(f"{url} responds with too much, or too slowly")
+                if len(body) > MAX_BYTES:
+                    raise ConnectionError(f"{url} responds with too much")
         if method == "POST" and response.is_client_error:
             _fail(f"{url} responds {response.status_code}: {bytes(body[:200])!r}")
         parsed = json.loads(body) if response.status_code == httpx.codes.OK else None
@@ -161,15 +191,18 @@ def _within_deadline(function: Callable[[], Any]) -> Any:
     """Run a function in a thread of its own. Responds 503 after DEADLINE seconds, and if MAX_THREADS are running."""
     outcome: Future[Any] = Future()
     _threads.start(_NOBODY)
-    Thread(target=_run, args=(function, outcome), name="openid", daemon=True).start()
+    exchange = _Exchange()
+    Thread(target=_run, args=(function, outcome, exchange), name="openid", daemon=True).start()
     try:
         return outcome.result(DEADLINE)
     except (ConnectionError, TimeoutError) as error:
+        exchange.shut_down()
         _log.warning("the OpenID provider is unavailable: %r", error)
         problem("unavailable", "The OpenID provider does not respond. Try again later.", headers={"Retry-After": "5"})
 
 
-def _run(function: Callable[[], Any], outcome: Future[Any]) -> None:
+def _run(function: Callable[[], Any], outcome: Future[Any], exchange: _Exchange) -> None:
+    _exchange.set(exchange)
     try:
         outcome.set_result(function())
     except Exception as error:  # noqa: BLE001  the request that waits raises it

@@ -168,14 +168,15 @@ class Handler(BaseHTTPRequestHandler):
         elif "text" in how:
             self.reply(how["text"].encode(), 200, {})
         elif "drip" in how:
-            self.drip(how["drip"])
+            self.drip(how["drip"], how["first"])
         else:
             return False
         return True
 
-    def drip(self, seconds: float) -> None:
-        """Send one byte of the headers at a time."""
+    def drip(self, seconds: float, first: str) -> None:
+        """Send the beginning of a response, and then one byte at a time."""
         faults = self.server.faults
+        self.wfile.write(first.encode())
         while self.server.faults is faults:
             try:
                 self.wfile.write(b"H")

@@ -1,8 +1,10 @@
 """Sign-in at an OpenID provider: what the browser gets, from the start to the code."""
 
+import json
 import secrets
 from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import pytest
 
 from taskapi.config import SettingsError
@@ -137,6 +139,38 @@ def test_provider_is_off_by_default(client):
 def test_callback_accepts_parameters_that_providers_add(browser):
     address = browser.visit_provider()
     assert "openid_code" in fragment_of(browser.open(f"{address}&session_state=1&scope=openid&authuser=0"))
+
+
+TLS, PLAIN = "https://login.example.org", "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize(
+    ("issuer", "endpoint", "accepted"),
+    [
+        (TLS, f"{TLS}/endpoint", True),
+        (TLS, "https://keys.example.org/endpoint", True),
+        (TLS, "http://login.example.org/endpoint", False),
+        (TLS, "http://keys.example.org/endpoint", False),
+        (TLS, "http://localhost/endpoint", False),
+        (TLS, "https://localhost.evil.example/endpoint", False),
+        (TLS, f"{TLS}:8443/endpoint", False),
+        (TLS, f"{TLS}/endpoint#fragment", False),
+        (TLS, f"{TLS}/\u0085", False),
+        (PLAIN, f"{PLAIN}/endpoint", True),
+        (PLAIN, "https://keys.example.org/endpoint", True),
+        (PLAIN, "http://keys.example.org/endpoint", False),
+    ],
+)
+def test_endpoint_has_tls_and_a_known_host(make_app, issuer, endpoint, accepted):
+    """Plain HTTP is accepted only of a provider on this machine that uses plain HTTP itself."""
+    app = make_app(OPENID_ISSUER=issuer, OPENID_HOSTS="keys.example.org,localhost", OPENID_CLIENT_ID=CLIENT_ID)
+    metadata = {"issuer": issuer, "authorization_endpoint": f"{issuer}/a", "jwks_uri": f"{issuer}/k"}
+    metadata["token_endpoint"] = endpoint
+    body = httpx.ByteStream(json.dumps(metadata).encode())
+    transport = httpx.MockTransport(lambda _request: httpx.Response(200, stream=body))
+    app.extensions["taskapi-openid"]._http = httpx.Client(transport=transport)
+    response = app.test_client().get(f"{START}?challenge={CHALLENGE}")
+    assert response.status_code == (303 if accepted else 503)
 
 
 @pytest.mark.parametrize(

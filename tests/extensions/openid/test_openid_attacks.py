@@ -2,7 +2,10 @@
 
 import base64
 import json
+import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -14,7 +17,7 @@ from servers import wait_until
 from taskapi.audit.models import AuditEntry
 from taskapi.database import db
 from taskapi.extensions.openid import provider as provider_module
-from tests.extensions.openid.provider import CLIENT_ID
+from tests.extensions.openid.provider import CLIENT_ID, CLIENT_SECRET
 from tests.extensions.openid.signing_in import (
     CALLBACK,
     START,
@@ -227,6 +230,44 @@ def test_issuer_of_the_response_is_optional_if_the_provider_does_not_name_itself
     assert ("openid_code" in found) is accepted
 
 
+def test_responses_to_browsers_are_neither_stored_nor_named_in_a_referrer(browser, provider, shared_app):
+    address = browser.visit_provider()
+    responses = [browser.start(), Browser(shared_app).open(address)]
+    responses += [browser.open(browser.visit_provider())]
+    address = browser.visit_provider()
+    provider.set(claims={"aud": "other"})
+    responses += [browser.open(address)]
+    assert [response.status_code for response in responses] == [303, 400, 303, 303]
+    for response in responses:
+        assert (response.headers["Cache-Control"], response.headers["Referrer-Policy"]) == ("no-store", "no-referrer")
+
+
+def test_cookie_of_a_sign_in_is_no_token(browser):
+    browser.start()
+    value = browser.client.get_cookie("openid").value
+    browser.client.set_cookie("access_token", value)
+    assert browser.client.get("/api/v1/me").status_code == 401
+    assert browser.client.post("/api/v1/auth/refresh", json={"refresh_token": value}).status_code == 401
+    browser.client.set_cookie("device", value)
+    login = browser.client.post("/api/v1/auth/login", json={"username": "nobody", "password": "wrong"})
+    assert login.json["code"] == "invalid_credentials"
+
+
+def test_no_secret_of_a_sign_in_is_logged(openid_app, provider, capfd, caplog):
+    app = openid_app(LOG_LEVEL="debug")
+    browser = Browser(app)
+    address = browser.visit_provider()
+    secrets = [*dict(parse_qsl(urlsplit(address).query)).values(), browser.client.get_cookie("openid").value]
+    secrets = [secret for secret in secrets if secret != provider.url]
+    secrets.append(fragment_of(browser.open(address))["openid_code"])
+    provider.set(claims={"nonce": "x" * 43})
+    assert browser.sign_in() == FAILED
+    logged = "".join(capfd.readouterr()) + caplog.text
+    assert "/openid/callback" in logged
+    assert len(secrets) == 4
+    assert [secret for secret in [*secrets, CLIENT_SECRET, "eyJ"] if secret in logged] == []
+
+
 def test_late_response_is_rejected_and_reported_to_the_client(browser):
     address = browser.visit_provider()
     with time_machine.travel(time.time() + 601):
@@ -317,19 +358,45 @@ def test_any_code_of_a_browser_is_only_passed_on(browser, code):
     assert fragment_of(browser.open(with_query(browser.visit_provider(), code=code))) == FAILED
 
 
-@pytest.mark.parametrize("fault", [{"seconds": 5}, {"drip": 0.1}], ids=["silent", "byte by byte"])
-def test_slow_provider_is_503_and_holds_few_threads(openid_app, provider, monkeypatch, fault):
-    monkeypatch.setattr(provider_module, "DEADLINE", 0.3)
+SLOW = {
+    "silent": {"seconds": 5},
+    "headers byte by byte": {"drip": 0.1, "first": "HTTP/1.1 200 OK\r\nX-Padding: "},
+    "body byte by byte": {"drip": 0.1, "first": "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"},
+}
+
+
+@pytest.mark.parametrize("fault", SLOW.values(), ids=SLOW)
+def test_slow_provider_is_503_and_holds_few_threads_for_a_short_time(openid_app, provider, monkeypatch, fault):
+    monkeypatch.setattr(provider_module, "DEADLINE", 0.5)
     app = openid_app()
     provider.set(paths={"/.well-known/openid-configuration": fault})
     started = time.monotonic()
-    for _ in range(10):
-        assert Browser(app).start().location == "/#openid_error=unavailable"
-    assert time.monotonic() - started < 4
-    assert provider_module._threads.running <= provider_module.MAX_THREADS
+    with ThreadPoolExecutor(8) as threads:
+        slow = [threads.submit(Browser(app).start) for _ in range(8)]
+        assert app.test_client().get("/healthz").status_code == 200
+        assert {each.result().location for each in slow} == {"/#openid_error=unavailable"}
+    wait_until(lambda: provider_module._threads.running == 0, 2)
+    assert time.monotonic() - started < 5
     assert provider.hits("/.well-known/openid-configuration") == 1
-    provider.set(reset=True)
-    wait_until(lambda: provider_module._threads.running == 0, 20)
+
+
+def test_slow_token_endpoint_holds_no_thread(browser, provider, monkeypatch):
+    address = browser.visit_provider()
+    monkeypatch.setattr(provider_module, "DEADLINE", 0.5)
+    provider.set(paths={"/token": SLOW["headers byte by byte"]})
+    assert fragment_of(browser.open(address)) == {"openid_error": "unavailable"}
+    wait_until(lambda: provider_module._threads.running == 0, 2)
+
+
+def test_connection_after_the_deadline_is_shut_down(monkeypatch):
+    """A thread that has waited for the one that reads a document connects when nobody waits any more."""
+    monkeypatch.setattr(provider_module, "DEADLINE", -1)
+    exchange, (own, theirs) = provider_module._Exchange(), socket.socketpair()
+    exchange.shut_down()  # without a socket there is nothing to do
+    with own, theirs:
+        stream = SimpleNamespace(get_extra_info={"socket": own}.get)
+        exchange.follow("connection.connect_tcp.complete", {"return_value": stream})
+        assert theirs.recv(1) == b""
 
 
 def test_dead_provider_is_503(openid_app):
