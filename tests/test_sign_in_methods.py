@@ -22,7 +22,9 @@ def amr_of(body):
 def methods(monkeypatch):
     """Let all sign-ins use another method as well as the password."""
     complete = service.complete_sign_in
-    monkeypatch.setattr(service, "complete_sign_in", lambda user, amr: complete(user, [*amr, "otp"]))
+    monkeypatch.setattr(
+        service, "complete_sign_in", lambda user, amr, **kwargs: complete(user, [*amr, "otp"], **kwargs)
+    )
     return ["pwd", "otp"]
 
 
@@ -47,21 +49,11 @@ def test_password_alone_is_one_method(signed_in):
     assert decode_token(signed_in().token)[1]["amr"] == ["pwd"]
 
 
-@pytest.mark.parametrize(("amr", "fresh"), [(["pwd"], True), (["fed"], False)])
-def test_only_a_password_makes_a_token_fresh(client, new_user, monkeypatch, amr, fresh):
-    complete = service.complete_sign_in
-    monkeypatch.setattr(service, "complete_sign_in", lambda user, _: complete(user, amr))
-    claims = decode_token(client.post(LOGIN, json={"username": new_user(), "password": PASSWORD}).json["access_token"])[
-        1
-    ]
-    assert (claims["amr"], claims["fresh"]) == (amr, fresh)
-
-
 def test_check_of_an_extension_can_reject_a_sign_in_after_the_password(app, client, new_user, monkeypatch):
     seen = []
 
-    def check(user, amr):
-        seen.append((user.username, amr))
+    def check(user, amr, fresh):
+        seen.append((user.username, amr, fresh))
         problem("permission_denied")
 
     monkeypatch.setattr(service, "SIGN_IN_CHECKS", [check])
@@ -69,7 +61,7 @@ def test_check_of_an_extension_can_reject_a_sign_in_after_the_password(app, clie
     response = client.post(LOGIN, json={"username": username, "password": PASSWORD, "cookies": True})
     assert (response.status_code, response.json["code"]) == (403, "permission_denied")
     assert "Set-Cookie" not in response.headers
-    assert seen == [(username, ["pwd"])]
+    assert seen == [(username, ["pwd"], True)]
     assert client.post(LOGIN, json={"username": username, "password": "wrong"}).status_code == 401
     assert len(seen) == 1
     with app.app_context():

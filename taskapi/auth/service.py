@@ -24,7 +24,7 @@ from taskapi.security.tokens import TokenSubject, caller, require_signing_key
 from taskapi.users.models import User
 
 PASSWORD: Final = "pwd"  # noqa: S105 - the name of a method of authentication (RFC 8176)
-SIGN_IN_CHECKS: list[Callable[[Any, list[str]], None]] = []  # of extensions: see complete_sign_in
+SIGN_IN_CHECKS: list[Callable[[Any, list[str], bool], None]] = []  # of extensions: see complete_sign_in
 
 _USER_BY_NAME = select(*SUBJECT, User.password_hash).where(User.username == bindparam("username"))
 _GREATEST_HASH = select(func.max(User.password_hash))
@@ -44,16 +44,17 @@ def sign_in(username: str, password: str) -> Grant:
     return complete_sign_in(user, [PASSWORD])
 
 
-def complete_sign_in(user: Any, amr: list[str]) -> Grant:
+def complete_sign_in(user: Any, amr: list[str], *, fresh: bool | None = None) -> Grant:
     """Create the session of a locked, active account whose owner has proved who they are by the methods of `amr`.
 
-    An extension may ask for another method first: its check responds 401. Only a password makes a token fresh.
+    An extension may ask for another method first: its check responds 401. Without `fresh`, a password makes it fresh.
     """
+    fresh = PASSWORD in amr if fresh is None else fresh
     for check in SIGN_IN_CHECKS:
-        check(user, amr)
+        check(user, amr, fresh)
     prune_sessions(user.id)
     record(Event.SIGN_IN, actor_id=user.id, subject_id=user.id)
-    grant = create_session(subject_of(user, amr), now(), fresh=PASSWORD in amr)
+    grant = create_session(subject_of(user, amr), now(), fresh=fresh)
     end_surplus_sessions(user.id)
     return grant
 

@@ -65,8 +65,9 @@ class Extension:
     key_stores: Mapping[str, Callable[[str], Source]] = field(default_factory=dict)  # secret stores, by URL scheme
     # Functions that return the caller of another kind of bearer token, by its first 4 characters
     bearer_tokens: Mapping[str, Callable[[str], Caller]] = field(default_factory=dict)
-    # Functions that may reject a sign-in: of the user, and of the methods by which they have proved who they are
-    sign_in_checks: tuple[Callable[[Any, list[str]], None], ...] = ()
+    # Functions that may reject a sign-in: of the user, of the methods by which they have proved who they are, and of
+    # whether they have just entered credentials
+    sign_in_checks: tuple[Callable[[Any, list[str], bool], None], ...] = ()
 
     @property
     def revisions(self) -> Path:

@@ -2,7 +2,6 @@
 
 import re
 import secrets
-from dataclasses import replace
 from typing import Any, Final
 from unicodedata import normalize
 from urllib.parse import urlsplit
@@ -38,8 +37,11 @@ def sign_in(code: str, verifier: str) -> Grant:
     require_openid()
     require_signing_key()
     claims, is_fresh = use_code(code, verifier)
-    identity = db.session.get(OpenidIdentity, (claims["iss"], claims["sub"])) or _create_account(claims)
-    user = lock_account(identity.user_id)
+    key = claims["iss"], claims["sub"]
+    user = lock_account((db.session.get(OpenidIdentity, key) or _create_account(claims)).user_id)
+    identity = db.session.get(OpenidIdentity, key, populate_existing=True)
+    if identity is None:  # its user has removed the link while this request waited for the lock
+        problem("openid_code_invalid")
     if not user.active:
         record(Event.SIGN_IN_FAILED, subject_id=user.id, by="openid")
         db.session.commit()
@@ -47,7 +49,7 @@ def sign_in(code: str, verifier: str) -> Grant:
     if (roles := mapped_roles(claims)) is not None:
         change_roles(user, roles)
     identity.last_used_at = now()
-    return replace(complete_sign_in(user, [METHOD]), fresh=is_fresh)
+    return complete_sign_in(user, [METHOD], fresh=is_fresh)
 
 
 def identity_of_caller() -> dict[str, Any]:

@@ -21,17 +21,17 @@ SECONDS: Final = 300
 _FORM: Final = re.compile(r"[\w.-]+", re.ASCII)
 
 
-def create_challenge(user: Any, factor: Any, amr: list[str]) -> str:
+def create_challenge(user: Any, factor: Any, amr: list[str], fresh: bool) -> str:
     """Return a challenge for a user who has proved who they are by the methods of `amr`."""
-    return str(_serializer().dumps([str(user.id), _state_of(user, factor), amr]))
+    return str(_serializer().dumps([str(user.id), _state_of(user, factor), amr, fresh]))
 
 
-def read_challenge(challenge: str) -> tuple[UUID, str, list[str]]:
-    """Return the user, the state and the methods of a challenge, or respond 401."""
-    with suppress(BadData):
+def read_challenge(challenge: str) -> tuple[UUID, str, list[str], bool]:
+    """Return the user, the state, the methods and the freshness of a challenge, or respond 401."""
+    with suppress(BadData, ValueError):  # ValueError: a challenge of an earlier release has other members
         if _FORM.fullmatch(challenge):  # itsdangerous skips other characters
-            user_id, state, amr = _serializer().loads(challenge, max_age=SECONDS)
-            return UUID(user_id), state, amr
+            user_id, state, amr, fresh = _serializer().loads(challenge, max_age=SECONDS)
+            return UUID(user_id), state, amr, fresh
     problem("challenge_invalid")
 
 

@@ -6,7 +6,7 @@ from flask import Response
 
 from taskapi.api import Blueprint, public
 from taskapi.auth.routes import tokens_response
-from taskapi.auth.schemas import TOKENS_EXAMPLES, PasswordSchema, TokensSchema
+from taskapi.auth.schemas import TOKENS_EXAMPLES, TokensSchema
 from taskapi.database import db
 from taskapi.extensions.second_factor import schemas, service
 from taskapi.ops.metrics import SIGN_INS, counted
@@ -25,7 +25,7 @@ me = Blueprint("second_factor", __name__, url_prefix="/api/v1/me/second-factor",
 
 
 def asks_for_password(view: View) -> View:
-    """Declare that a view needs a fresh token, and checks the password too."""
+    """Declare that a view needs a fresh token, and checks the password too, if the account has one."""
     return requires(Permission.ACCOUNT_WRITE, fresh=True)(limited(PASSWORD_ADDRESS)(uses_password_queue(view)))
 
 
@@ -62,7 +62,7 @@ def show_second_factor() -> dict[str, Any]:
 
 
 @me.post("")
-@me.arguments(PasswordSchema)
+@me.arguments(schemas.FactorPasswordSchema)
 @me.response(
     200, schemas.SecondFactorSetupSchema, errors=("invalid_credentials", "second_factor_off", "second_factor_enabled")
 )
@@ -73,7 +73,7 @@ def start_second_factor(body: dict[str, str]) -> dict[str, str]:
     The response has the secret for an authenticator application. It counts after you confirm it with a code. Another
     start replaces it until then.
     """
-    setup = service.start(body["password"])
+    setup = service.start(body.get("password"))
     db.session.commit()
     return setup
 
@@ -105,7 +105,7 @@ def confirm_second_factor(body: dict[str, str]) -> Response:
 @asks_for_password
 def renew_recovery_codes(body: dict[str, str]) -> dict[str, list[str]]:
     """Replace your recovery codes."""
-    codes = service.renew_recovery_codes(body["password"], body["code"])
+    codes = service.renew_recovery_codes(body.get("password"), body["code"])
     db.session.commit()
     return {"recovery_codes": codes}
 
@@ -126,6 +126,6 @@ def disable_second_factor(body: dict[str, str]) -> Response:
     All your sessions end, and you get a new one. Use the tokens of the response from now on. They are in cookies if
     the token of the request was.
     """
-    grant = service.disable(body["password"], body["code"])
+    grant = service.disable(body.get("password"), body["code"])
     db.session.commit()
     return tokens_response(grant, in_cookies=bool(caller().csrf))

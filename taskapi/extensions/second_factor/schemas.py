@@ -6,7 +6,8 @@ from marshmallow import Schema, fields
 
 from taskapi.api.fields import BodySchema, Flag, Instant, Text
 from taskapi.api.openapi_components import PROBLEM_MEMBERS
-from taskapi.auth.schemas import TOKENS_EXAMPLES, Password, TokensSchema
+from taskapi.api.openapi_examples import PASSWORD
+from taskapi.auth.schemas import TOKENS_EXAMPLES, TokensSchema
 from taskapi.extensions.second_factor.codes import RECOVERY_CODES
 
 CODE: Final = "492039"
@@ -24,10 +25,14 @@ class CodeSchema(BodySchema):
     code = Text(1, 40, required=True, load_only=True, metadata={"example": CODE})
 
 
-class PasswordAndCodeSchema(CodeSchema):
-    """Your password, and a code or a recovery code."""
+class FactorPasswordSchema(BodySchema):
+    """Your password. Omit it if your account has none: the fresh token is enough then."""
 
-    password = Password()
+    password = Text(1, 1024, trim=False, load_only=True, metadata={"format": "password", "example": PASSWORD})
+
+
+class PasswordAndCodeSchema(CodeSchema, FactorPasswordSchema):
+    """Your password, if your account has one, and a code or a recovery code."""
 
 
 class SecondFactorSignInSchema(CodeSchema):
@@ -45,6 +50,7 @@ class SecondFactorSchema(Schema):
     enabled = fields.Boolean(metadata={"description": "Whether you have one.", "example": True})
     enabled_at = Instant(allow_none=True)
     recovery_codes_left = fields.Integer(metadata={"description": "Recovery codes not used yet.", "example": 9})
+    needs_password = fields.Boolean(metadata={"description": "Whether changes need your password.", "example": True})
 
 
 class SecondFactorSetupSchema(Schema):

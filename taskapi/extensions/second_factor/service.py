@@ -7,7 +7,7 @@ from flask import Flask
 from pyotp import random_base32
 from sqlalchemy import delete, func, insert, select, update
 
-from taskapi.api import problem
+from taskapi.api import invalid, problem
 from taskapi.audit import Event, record
 from taskapi.auth import service as accounts
 from taskapi.auth.sessions import SUBJECT, Grant, end_sessions, replace_sessions
@@ -18,6 +18,7 @@ from taskapi.extensions.second_factor import challenges, codes
 from taskapi.extensions.second_factor.models import RecoveryCode, SecondFactor
 from taskapi.extensions.second_factor.settings import cipher, factor_settings
 from taskapi.security.guard import ACCESS_CHECKS
+from taskapi.security.passwords import NO_PASSWORD
 from taskapi.security.rate_limit import PASSWORD, Limit, enforce_limit, refund
 from taskapi.security.tokens import Caller, caller, require_signing_key
 from taskapi.users.models import User
@@ -50,13 +51,13 @@ def find_factor(connection: Any, user_id: UUID) -> Any:
     return connection.execute(statement.where(*is_theirs)).first()
 
 
-def require_code_at_sign_in(user: Any, amr: list[str]) -> None:
+def require_code_at_sign_in(user: Any, amr: list[str], fresh: bool) -> None:
     """Respond 401 with a challenge to a sign-in without the second factor of the user, whose account is locked."""
     factor = None if OTP in amr else find_factor(db.session, user.id)
     if factor is None:
         return
     current = db.session.execute(select(*_USER).where(User.id == user.id)).one()
-    challenge = challenges.create_challenge(current, factor, amr)
+    challenge = challenges.create_challenge(current, factor, amr, fresh)
     db.session.commit()  # the sign-in may have hashed the password again
     problem("second_factor_required", challenge=challenge)
 
@@ -78,13 +79,13 @@ def require_setup(caller: Caller) -> None:
 
 
 def finish_sign_in(challenge: str, code: str) -> tuple[Grant, str]:
-    """Create the session of a sign-in whose password was right; return it with the username. Responds 401 or 429."""
+    """Create the session of a sign-in whose first step is done; return it with the username. Responds 401 or 429."""
     require_signing_key()
-    user_id, state, amr = challenges.read_challenge(challenge)
+    user_id, state, amr, fresh = challenges.read_challenge(challenge)
     user, factor = _lock(user_id)
     challenges.require_state(state, user, factor)
     _require_code(factor, code, during="sign_in")
-    return accounts.complete_sign_in(user, [*amr, OTP]), user.username
+    return accounts.complete_sign_in(user, [*amr, OTP], fresh=fresh), user.username
 
 
 def _lock(user_id: UUID) -> tuple[Any, Any]:
@@ -118,10 +119,11 @@ def state_of_caller() -> dict[str, Any]:
         "enabled": factor is not None,
         "enabled_at": factor.confirmed_at if factor else None,
         "recovery_codes_left": reader().execute(unused).scalar_one(),
+        "needs_password": _has_password(),
     }
 
 
-def start(password: str) -> dict[str, str]:
+def start(password: str | None) -> dict[str, str]:
     """Create a secret for the caller, in place of one that was not confirmed. Responds 401 or 409."""
     box = cipher() or problem("second_factor_off")
     _require_password(password)
@@ -152,14 +154,14 @@ def confirm(text: str) -> tuple[Grant, list[str]]:
     return replace_sessions([*caller().amr, OTP]), codes.replace_recovery_codes(user_id)
 
 
-def renew_recovery_codes(password: str, code: str) -> list[str]:
+def renew_recovery_codes(password: str | None, code: str) -> list[str]:
     """Replace the recovery codes of the caller. Responds 401, 409 or 429."""
     _require_both(password, code)
     record(Event.RECOVERY_CODES_CREATED, actor_id=caller().id, subject_id=caller().id)
     return codes.replace_recovery_codes(caller().id)
 
 
-def disable(password: str, code: str) -> Grant:
+def disable(password: str | None, code: str) -> Grant:
     """Remove the second factor of the caller, end all their sessions, and create one. Responds 401, 409 or 429."""
     _require_both(password, code)
     _delete_factor(caller().id)
@@ -188,16 +190,25 @@ def encrypt_again() -> tuple[int, int]:
     return len(readable), len(rows) - len(readable)
 
 
-def _require_both(password: str, code: str) -> None:
+def _require_both(password: str | None, code: str) -> None:
     """Require the password and a code of the caller, whose account is then locked."""
     _require_password(password)
     factor = _lock(caller().id)[1] or problem("second_factor_missing")
     _require_code(factor, code, during="account")
 
 
-def _require_password(password: str) -> None:
-    enforce_limit(PASSWORD, str(caller().id))
-    accounts.require_password(password)
+def _require_password(password: str | None) -> None:
+    """Require the password of the caller. Without one, they have the fresh token that the routes require."""
+    if password is not None:
+        enforce_limit(PASSWORD, str(caller().id))
+        accounts.require_password(password)
+    elif _has_password():
+        invalid("json", {"password": ["Missing data for required field."]})
+
+
+def _has_password() -> bool:
+    hashed = reader().execute(select(User.password_hash).where(User.id == caller().id)).scalar()
+    return bool(hashed != NO_PASSWORD)
 
 
 def _delete_factor(user_id: UUID) -> None:

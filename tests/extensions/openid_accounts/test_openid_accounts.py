@@ -10,17 +10,20 @@ import sqlalchemy as sa
 import time_machine
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from pyotp import TOTP
 
 from taskapi.api import problem
 from taskapi.audit.models import AuditEntry
 from taskapi.auth import service as auth_service
 from taskapi.config import SettingsError
 from taskapi.database import db
+from taskapi.extensions.openid_accounts import service as accounts_service
 from taskapi.extensions.openid_accounts.models import OpenidIdentity
 from taskapi.users.service import change_active, change_roles, lock_account
 from tests.conftest import PASSWORD
 from tests.extensions.openid.signing_in import SETTINGS, Browser, openid_app, provider, provider_process
 from tests.forging import decode_token
+from tests.surface import needs
 
 pytestmark = pytest.mark.slow
 
@@ -378,6 +381,23 @@ def test_account_without_password_keeps_its_link(people):
     assert client.get(LINK).json["linked"] is True
 
 
+def test_link_that_is_removed_during_a_sign_in_signs_nobody_in(people, new_user, monkeypatch):
+    local = people.local(new_user)
+    people.person()
+    people.link(local)
+    lock = accounts_service.lock_account
+
+    def lock_after_unlinking(user_id):
+        found = lock(user_id)
+        removal = sa.delete(OpenidIdentity).where(OpenidIdentity.user_id == user_id)
+        db.session.execute(removal, execution_options={"synchronize_session": False})
+        return found
+
+    monkeypatch.setattr(accounts_service, "lock_account", lock_after_unlinking)
+    response = people.sign_in()
+    assert (response.status_code, response.json["code"]) == (401, "openid_code_invalid")
+
+
 def test_link_of_another_user_is_not_shown_or_removed(people, new_user):
     first, second = people.local(new_user), people.local(new_user)
     people.person()
@@ -413,14 +433,39 @@ def test_new_accounts_are_limited(openid_app, provider):
     assert found == [200, 429]
 
 
+@needs("second_factor")
+def test_role_of_the_provider_that_requires_a_factor(openid_app, provider, new_user):
+    """An account without a password sets the factor up after it has entered credentials at the provider again."""
+    from tests.extensions.second_factor.people import FACTOR, KEY, SECOND  # noqa: PLC0415
+
+    settings = {"SECOND_FACTOR_KEYS": KEY, "SECOND_FACTOR_ROLES": "admin", "OPENID_CREATE_ACCOUNTS": True}
+    people = with_settings(openid_app, provider, **settings, **ROLES)
+    people.person(groups=["bosses"], amr=["mfa", "otp", "hwk"], acr="urn:mace:incommon:iap:gold")
+    new_user("admin")
+    client = people.client_of(people.sign_in())
+    assert client.get("/api/v1/tasks").json["code"] == "second_factor_setup_required"
+    assert client.post(FACTOR, json={}).json["code"] == "fresh_token_required"
+    people.provider.set(claims={"auth_time": int(time.time())})
+    client = people.client_of(people.sign_in(reauthenticate="true"))
+    totp = TOTP(client.post(FACTOR, json={}).json["secret"])
+    enabled = client.post(f"{FACTOR}/confirm", json={"code": totp.now()})
+    assert people.client_of(enabled).get("/api/v1/tasks").status_code == 200
+    challenge = people.sign_in(reauthenticate="true").json["challenge"]
+    body = {"challenge": challenge, "code": enabled.json["recovery_codes"][0]}
+    signed_in = people.app.test_client().post(SECOND, json=body)
+    claims = decode_token(signed_in.json["access_token"])[1]
+    assert (claims["amr"], claims["fresh"], claims["roles"]) == (["fed", "otp"], True, ["admin"])
+    assert people.client_of(signed_in).delete("/api/v1/me").status_code == 204
+
+
 def test_check_of_an_extension_can_reject_the_sign_in(people, monkeypatch):
     """A second factor of this service is asked for after the provider, too."""
     people.person()
     people.sign_in()
     seen = []
 
-    def check(user, amr):
-        seen.append((user.username, amr))
+    def check(_user, *methods):
+        seen.append(methods)
         problem("permission_denied")
 
     monkeypatch.setattr(auth_service, "SIGN_IN_CHECKS", [check])
@@ -429,4 +474,4 @@ def test_check_of_an_extension_can_reject_the_sign_in(people, monkeypatch):
     response = client.post(EXCHANGE, json={**Browser(people.app).code(), "cookies": True})
     assert (response.status_code, response.json["code"]) == (403, "permission_denied")
     assert "Set-Cookie" not in response.headers
-    assert [amr for _, amr in seen] == [["fed"]]
+    assert seen == [(["fed"], False)]

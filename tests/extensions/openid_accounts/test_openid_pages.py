@@ -1,9 +1,11 @@
 """The web client: sign in with the OpenID provider, link and unlink the account, confirm an action."""
 
+import re
 import secrets
 
 import pytest
 from playwright.sync_api import expect
+from pyotp import TOTP
 from servers import free_port
 from surface import needs
 from web_client import serve, sign_in_by_cookies
@@ -79,6 +81,7 @@ def test_account_is_linked_and_unlinked(openid_site, page, context, new_user):
     sign_in_by_cookies(context, openid_site, username)
     page.goto(f"{openid_site}/#/account")
     button(page, f"Link {NAME}…").click()
+    expect(page).to_have_url(re.compile("prompt=login"))  # somebody else may be signed in at the provider
     pass_provider(page)
     expect(section(page)).to_contain_text("Linked since")
     expect(page.locator(".toasts")).to_contain_text(f"You can now sign in with {NAME}.")
@@ -131,6 +134,32 @@ def test_second_factor_is_asked_for_after_the_provider(make_app, provider_proces
         page.get_by_label("Recovery code").fill(codes[1])
         button(page, "Continue").click()
         page.get_by_label("Add a task").or_(section(page)).wait_for()
+
+
+@needs("second_factor")
+@pytest.mark.usefixtures("grace")
+def test_person_without_password_sets_up_a_required_factor(make_app, provider_process, page):
+    from tests.extensions.second_factor.people import KEY  # noqa: PLC0415
+
+    port = free_port()
+    site = f"http://localhost:{port}"
+    settings = {**SETTINGS, "OPENID_PUBLIC_URL": site, "OPENID_NAME": NAME, "OPENID_CREATE_ACCOUNTS": True}
+    app = make_app(OPENID_ISSUER=provider_process.url, **settings, SECOND_FACTOR_KEYS=KEY, SECOND_FACTOR_ROLES="editor")
+    with serve(app, port):
+        page.goto(site)
+        button(page, f"Sign in with {NAME}").click()
+        pass_provider(page)
+        expect(page.get_by_role("heading", name="Set up a second factor")).to_be_visible()
+        assert page.get_by_label("Your password").count() == 0
+        button(page, "Continue").click()
+        button(page.get_by_role("dialog", name="Enter your password"), f"Use {NAME}").click()
+        pass_provider(page)
+        button(page, "Continue").click()
+        secret = page.get_by_label("Key, if you cannot scan").input_value()
+        page.get_by_label("Code", exact=True).fill(TOTP(secret.replace(" ", "")).now())
+        button(page, "Turn on").click()
+        button(page, "I have stored them").click()
+        page.get_by_label("Add a task").wait_for()
 
 
 def test_person_of_another_account_is_not_linked(openid_site, grace, page, context, new_user):

@@ -41,7 +41,7 @@ def _id(client):
     return UUID(client.get("/api/v1/me").json["id"])
 
 
-BODIES = {"SecondFactorSignIn"}
+BODIES = {"SecondFactorSignIn", "FactorPassword", "PasswordAndCode"}
 LIVE = {"second_factor": _add_rows}
 
 

@@ -14,6 +14,7 @@ from itsdangerous import URLSafeTimedSerializer
 
 from taskapi.audit.models import AuditEntry
 from taskapi.database import db
+from taskapi.extensions.second_factor import challenges
 from taskapi.extensions.second_factor.models import SecondFactor
 from taskapi.extensions.second_factor.service import CODES
 from taskapi.users.service import change_active, change_roles, lock_account
@@ -186,6 +187,15 @@ def test_forged_challenge_is_refused(new_person):
             challenge
         )
     assert person.finish(person.challenge(), person.code()).status_code == 200  # no code was spent
+
+
+def test_challenge_of_an_earlier_release_is_refused(new_person):
+    """A challenge of 5 minutes may outlive the release that signed it."""
+    person = new_person()
+    person.challenge()
+    with person.app.test_request_context():
+        challenge = str(challenges._serializer().dumps([str(person.id), "state", ["pwd"]]))
+    refused(person.finish(challenge, person.code()), "challenge_invalid")
 
 
 # Codes

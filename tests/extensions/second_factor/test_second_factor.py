@@ -31,6 +31,7 @@ def test_user_sets_a_second_factor_up_and_signs_in_with_it(new_person):
     person = new_person(enabled=False)
     assert person.client.get(FACTOR).json == {
         "available": True, "required": False, "enabled": False, "enabled_at": None, "recovery_codes_left": 0,
+        "needs_password": True,
     }  # fmt: skip
     setup = person.start()
     response = person.client.post(f"{FACTOR}/confirm", json={"code": person.code(-1)})

@@ -55,6 +55,7 @@ __all__ = [
     "ExportedLabel",
     "ExportedProject",
     "ExportedTask",
+    "FactorPassword",
     "FileTask",
     "Imported",
     "ImportedCalendar",
@@ -69,7 +70,6 @@ __all__ = [
     "OpenidCode",
     "OpenidIdentity",
     "Page",
-    "Password",
     "PasswordAndCode",
     "PasswordReset",
     "PasswordResetConfirm",
@@ -261,12 +261,6 @@ class Account(Model, frozen=True):
     """
     roles: list[SkipValidation[Role]]
     created_at: AwareDatetime
-
-
-class Password(TypedDict):
-    """Your password."""
-
-    password: str
 
 
 class Repeat(Model, frozen=True):
@@ -1122,6 +1116,14 @@ class SecondFactor(Model, frozen=True):
     enabled_at: AwareDatetime | None
     recovery_codes_left: int
     """Recovery codes not used yet."""
+    needs_password: bool
+    """Whether changes need your password."""
+
+
+class FactorPassword(TypedDict):
+    """Your password. Omit it if your account has none: the fresh token is enough then."""
+
+    password: NotRequired[str]
 
 
 class SecondFactorSetup(Model, frozen=True):
@@ -1136,10 +1138,10 @@ class SecondFactorSetup(Model, frozen=True):
 
 
 class PasswordAndCode(TypedDict):
-    """Your password, and a code or a recovery code."""
+    """Your password, if your account has one, and a code or a recovery code."""
 
+    password: NotRequired[str]
     code: str
-    password: str
 
 
 class RecoveryCodes(Model, frozen=True):

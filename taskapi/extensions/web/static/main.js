@@ -40,7 +40,7 @@ async function startClient() {
   try {
     const [user, factor] = await Promise.all([account.show(), server.second_factor && secondFactor.show()]);
     setCurrentUser(user);
-    if (factor && factor.required && !factor.enabled) await requireSecondFactor(appRoot, signOut);
+    if (factor && factor.required && !factor.enabled) await requireSecondFactor(appRoot, factor, signOut);
     await openSession(user, link);
   } catch (problem) {
     if (!problem.isRetryable) throw problem;

@@ -18,13 +18,16 @@ const ERRORS = {
   unavailable: `${server.openid} does not respond. Try again later.`,
 };
 
-/** Leave the page for the provider. `purpose` is `sign-in`, `confirm` (enter credentials again) or `link`. */
+/** Leave the page for the provider. `purpose` is `sign-in`, `confirm` (enter credentials again) or `link`.
+ *
+ * For a link, too, the person enters credentials: somebody else may be signed in at the provider in this browser.
+ */
 async function leave(purpose) {
   const verifier = base64url(crypto.getRandomValues(new Uint8Array(32)));
   const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
   const challenge = base64url(new Uint8Array(hash));
   sessionStorage.setItem(STORED, JSON.stringify({ purpose, verifier, view: location.hash }));
-  const query = new URLSearchParams({ next: "/", challenge, reauthenticate: purpose === "confirm" });
+  const query = new URLSearchParams({ next: "/", challenge, reauthenticate: purpose !== "sign-in" });
   location.assign(`openid/start?${query}`);
   await new Promise(() => {}); // the page goes away: its buttons stay disabled
 }

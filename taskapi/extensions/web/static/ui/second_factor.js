@@ -21,27 +21,28 @@ export function secondFactorSettings() {
 }
 
 /** Show a page that asks to set a second factor up, which the role of the user requires. Resolves when it is done. */
-export function requireSecondFactor(root, signOut) {
+export function requireSecondFactor(root, factor, signOut) {
   return new Promise((resolve) => {
     const steps = h("section", { class: "access" });
     setChildren(root, h("main", { class: "welcome single" }, steps));
     const leave = h("button", { type: "button", on: { click: signOut } }, "Sign out");
     const heading = h("h1", {}, "Set up a second factor");
     const reason = h("p", {}, "Your role needs one. Until then, you cannot use your tasks.");
-    showSetup(steps, [heading, reason], leave, resolve);
+    showSetup(steps, factor, [heading, reason], leave, resolve);
   });
 }
 
-function contents({ enabled, enabled_at: since, recovery_codes_left: left }, reload) {
+function contents(factor, reload) {
+  const { enabled, enabled_at: since, recovery_codes_left: left } = factor;
   if (!enabled)
     return [
       h(
         "p",
         { class: "hint" },
-        "Sign in with your password and a code of an application on your phone. Whoever knows only your password " +
-          "cannot sign in.",
+        "A sign-in then needs a code of an application on your phone, too. Whoever knows only your password cannot " +
+          "sign in.",
       ),
-      h("div", {}, h("button", { type: "button", on: { click: () => setUp(reload) } }, "Set up…")),
+      h("div", {}, h("button", { type: "button", on: { click: () => setUp(factor, reload) } }, "Set up…")),
     ];
   return [
     h("p", {}, h("span", { class: "badge" }, "On"), ` since ${describeInstant(since)}`),
@@ -49,17 +50,17 @@ function contents({ enabled, enabled_at: since, recovery_codes_left: left }, rel
     h(
       "div",
       { class: "row-links" },
-      h("button", { type: "button", on: { click: () => renewCodes(reload) } }, "New recovery codes…"),
-      h("button", { type: "button", on: { click: () => disable(reload) } }, "Disable…"),
+      h("button", { type: "button", on: { click: () => renewCodes(factor, reload) } }, "New recovery codes…"),
+      h("button", { type: "button", on: { click: () => disable(factor, reload) } }, "Disable…"),
     ),
   ];
 }
 
-async function setUp(reload) {
+async function setUp(factor, reload) {
   const isDone = await showDialog("Set up a second factor", (close) => {
     const steps = h("div", { class: "stack" });
     const cancel = h("button", { type: "button", on: { click: () => close() } }, "Cancel");
-    showSetup(steps, [], cancel, () => close(true));
+    showSetup(steps, factor, [], cancel, () => close(true));
     return steps;
   });
   await reload();
@@ -67,13 +68,13 @@ async function setUp(reload) {
 }
 
 /** Show the steps of the set-up in an element: the password, the QR code and a code, the recovery codes. */
-function showSetup(element, introduction, cancel, done) {
+function showSetup(element, factor, introduction, cancel, done) {
   setChildren(
     element,
     ...introduction,
     form({
       submitLabel: "Continue",
-      children: [passwordField("current-password", "Your password"), usernameHint()],
+      children: passwordFields(factor),
       extra: [cancel],
       send: ({ password }) => withPassword(password, () => secondFactor.start(password)),
       done: (setup) => showCode(element, setup, cancel, done),
@@ -131,34 +132,30 @@ function showCodes(element, codes, done) {
   element.querySelector("h2").focus();
 }
 
-async function renewCodes(reload) {
-  await askForBoth("New recovery codes", "Replace codes", secondFactor.renewRecoveryCodes, (element, result, close) =>
-    showCodes(element, result.recovery_codes, close),
-  );
+async function renewCodes(factor, reload) {
+  const show = (element, result, close) => showCodes(element, result.recovery_codes, close);
+  await askForBoth(factor, "New recovery codes", "Replace codes", secondFactor.renewRecoveryCodes, show);
   await reload();
 }
 
-async function disable(reload) {
-  await askForBoth("Disable the second factor?", "Disable", secondFactor.disable, (_element, _result, close) => {
+async function disable(factor, reload) {
+  const finish = (_element, _result, close) => {
     showToast("The second factor is off. Your other devices are signed out.");
     close();
-  });
+  };
+  await askForBoth(factor, "Disable the second factor?", "Disable", secondFactor.disable, finish);
   await reload();
 }
 
-/** Ask for the password and a code, and send both. */
-function askForBoth(title, action, send, done) {
+/** Ask for the password, if the user has one, and a code, and send both. */
+function askForBoth(factor, title, action, send, done) {
   return showDialog(title, (close) => {
     const element = h("div", { class: "stack" });
     return setChildren(
       element,
       form({
         submitLabel: action,
-        children: [
-          passwordField("current-password", "Your password"),
-          codeField("Of your application, or a recovery code."),
-          usernameHint(),
-        ],
+        children: [...passwordFields(factor), codeField("Of your application, or a recovery code.")],
         extra: [h("button", { type: "button", on: { click: () => close() } }, "Cancel")],
         send: ({ password, code }) => withPassword(password, () => send(password, code)),
         done: (result) => done(element, result, close),
@@ -167,9 +164,9 @@ function askForBoth(title, action, send, done) {
   });
 }
 
-/** Run a request that needs a fresh token. The user has just entered the password: do not ask for it again. */
+/** Run a request that needs a fresh token. Do not ask for a password again that the user has just entered. */
 async function withPassword(password, run) {
-  await session.verify(password);
+  if (password) await session.verify(password);
   return run();
 }
 
@@ -188,8 +185,15 @@ function codeField(hint = "Six digits.") {
   );
 }
 
-/** Create a hidden field for password managers. A dialog focuses its first field, so this is the last one. */
-function usernameHint() {
+/** Create the field for the password, and a hidden one for password managers; none for a user without a password.
+ *
+ * A dialog focuses its first field, so the hidden one is the last.
+ */
+function passwordFields({ needs_password: needsPassword }) {
+  if (!needsPassword) return [];
   const value = currentUser().username;
-  return h("input", { hidden: true, autocomplete: "username", value, "aria-label": "Username" });
+  return [
+    passwordField("current-password", "Your password"),
+    h("input", { hidden: true, autocomplete: "username", value, "aria-label": "Username" }),
+  ];
 }
