@@ -526,7 +526,7 @@ def test_theft_is_recorded_in_the_audit_log(app, login, refresh):
     refresh(refresh(tokens["refresh_token"]).json["refresh_token"])
     refresh(tokens["refresh_token"])
     theft = ("refresh_token_theft", {"session_id": tokens["session_id"]})
-    assert events_of(app, login.username) == [("sign_in", {}), theft]
+    assert events_of(app, login.username) == [("sign_in", {"amr": ["pwd"]}), theft]
 
 
 def test_sign_in_and_sign_out_are_recorded_in_the_audit_log(app, login, client):

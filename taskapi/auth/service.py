@@ -53,7 +53,7 @@ def complete_sign_in(user: Any, amr: list[str], *, fresh: bool | None = None) ->
     for check in SIGN_IN_CHECKS:
         check(user, amr, fresh)
     prune_sessions(user.id)
-    record(Event.SIGN_IN, actor_id=user.id, subject_id=user.id)
+    record(Event.SIGN_IN, actor_id=user.id, subject_id=user.id, amr=amr)
     grant = create_session(subject_of(user, amr), now(), fresh=fresh)
     end_surplus_sessions(user.id)
     return grant
