@@ -1,20 +1,23 @@
-"""Every way to get a token, and what it yields: a session, freshness and `amr`; and a factor that a role requires."""
+"""A factor that a role requires: no way to a token goes around it."""
 
 import pytest
 
 from taskapi.api.blueprint import PUBLIC
+from taskapi.auth.service import complete_sign_in
 from taskapi.database import db
+from taskapi.security.passwords import NO_PASSWORD
+from taskapi.security.tokens import issue_token
 from taskapi.users.service import change_roles, lock_account
 from tests.conftest import PASSWORD
 from tests.extensions.second_factor.people import (
     FACTOR,
     KEY,
-    NEW,
+    Person,
+    amr_of,
     factor_app,
     new_person,
     steady_step,
 )
-from tests.forging import decode_token
 from tests.surface import access, needs, routes
 
 __all__ = ["factor_app", "new_person", "steady_step"]  # fixtures
@@ -24,18 +27,6 @@ def fresh(person):
     person.use(person.client.post("/api/v1/auth/verify-password", json={"password": PASSWORD}).json)
 
 
-def login(person, grant):
-    return person.login()
-
-
-def second_step(person, grant):
-    return person.finish(person.challenge(), person.code())
-
-
-def recovery_code(person, grant):
-    return person.finish(person.challenge(), person.recovery_codes[0])
-
-
 def refresh(person, grant):
     return person.client.post("/api/v1/auth/refresh", json={"refresh_token": grant["refresh_token"]})
 
@@ -43,80 +34,6 @@ def refresh(person, grant):
 def verify_password(person, grant):
     return person.client.post("/api/v1/auth/verify-password", json={"password": PASSWORD})
 
-
-def end_sessions(person, grant):
-    return person.client.delete("/api/v1/auth/sessions")
-
-
-def change_password(person, grant):
-    return person.client.put("/api/v1/me/password", json={"current_password": PASSWORD, "new_password": NEW})
-
-
-def confirm(person, grant):
-    person.start()
-    return person.client.post(f"{FACTOR}/confirm", json={"code": person.code()})
-
-
-def disable(person, grant):
-    fresh(person)
-    return person.client.post(f"{FACTOR}/disable", json={"password": PASSWORD, "code": person.code()})
-
-
-PWD, BOTH = ["pwd"], ["pwd", "otp"]
-# The way; whether the user has a factor before; the session: new, the same or none; freshness; amr
-PATHS = [
-    (login, False, "new", True, PWD),
-    (refresh, False, "same", False, PWD),
-    (verify_password, False, "same", True, PWD),
-    (end_sessions, False, "new", False, PWD),
-    (change_password, False, "new", True, PWD),
-    (confirm, False, "new", False, BOTH),
-    (login, True, "none", None, None),
-    (second_step, True, "new", True, BOTH),
-    (recovery_code, True, "new", True, BOTH),
-    (refresh, True, "same", False, BOTH),
-    (verify_password, True, "same", True, BOTH),
-    (end_sessions, True, "new", False, BOTH),
-    (change_password, True, "new", True, BOTH),
-    (disable, True, "new", False, PWD),
-]
-
-
-@pytest.mark.parametrize(("way", "enabled", "session", "is_fresh", "amr"), PATHS)
-def test_way_to_a_token_yields(new_person, way, enabled, session, is_fresh, amr):  # noqa: PLR0917 - a row of the table
-    person = new_person(enabled=False)
-    grant = person.enable() if enabled else person.sign_in()
-    response = way(person, grant)
-    if session == "none":
-        assert (response.status_code, response.json["code"]) == (401, "second_factor_required")
-        return
-    assert response.status_code == 200, response.text
-    claims = decode_token(response.json["access_token"])[1]
-    assert ("same" if claims["sid"] == grant["session_id"] else "new", claims["fresh"], claims["amr"]) == (
-        session, is_fresh, amr,
-    )  # fmt: skip
-
-
-def test_every_way_to_a_token_is_in_the_table(factor_app):
-    """A route that yields tokens documents their schema. Other extensions test what theirs yield."""
-    document = factor_app.test_client().get("/openapi.json").json
-    schemas = ("Tokens", "AccessToken", "SecondFactorEnabled")
-    yielding = {
-        item[method]["operationId"]
-        for item in document["paths"].values()
-        for method in item
-        if method != "parameters"
-        for content in item[method]["responses"].get("200", {}).get("content", {}).values()
-        if content["schema"].get("$ref", "").rpartition("/")[2] in schemas
-    }
-    known = {
-        "login", "sign_in_with_code", "refresh", "verify_password", "end_sessions", "change_password",
-        "confirm_second_factor", "disable_second_factor",
-    }  # fmt: skip
-    assert yielding >= known
-
-
-# A role that requires a factor
 
 OPEN = {
     "GET /api/v1/me", "POST /api/v1/auth/verify-password", f"GET {FACTOR}", f"POST {FACTOR}", f"POST {FACTOR}/confirm",
@@ -177,6 +94,56 @@ def test_no_way_to_a_token_goes_around_the_requirement(new_person, strict_app, w
 def test_administrator_without_a_factor_can_sign_out(new_person, strict_app):
     person = new_person("admin", enabled=False, app=strict_app)
     assert person.client.post("/api/v1/auth/logout").status_code == 204
+
+
+@pytest.fixture
+def person_without_password(strict_app):
+    """Create an administrator without a password, whom a provider has named."""
+
+    def create(*, fresh):
+        person = Person(strict_app, "admin")
+        with strict_app.test_request_context():
+            user = lock_account(person.id)
+            user.password_hash = NO_PASSWORD
+            grant = complete_sign_in(user, ["fed"], fresh=fresh)
+            db.session.commit()
+            person.use({"access_token": issue_token(grant.subject, grant.session_id, fresh=fresh)})
+        return person
+
+    return create
+
+
+def test_user_without_password_sets_a_factor_up_and_disables_it(person_without_password):
+    person = person_without_password(fresh=True)
+    assert is_blocked(person.client.get("/api/v1/tasks"))
+    assert person.client.get(FACTOR).json["needs_password"] is False
+    person.secret = person.client.post(FACTOR, json={}).json["secret"]
+    enabled = person.client.post(f"{FACTOR}/confirm", json={"code": person.code(-1)}).json
+    assert amr_of(enabled) == ["fed", "otp"]
+    person.use(enabled)
+    assert person.client.get("/api/v1/tasks").status_code == 200
+    with person.app.test_request_context():
+        grant = complete_sign_in(lock_account(person.id), ["fed", "otp"], fresh=True)
+        db.session.commit()
+        person.use({"access_token": issue_token(grant.subject, grant.session_id, fresh=True)})
+    assert person.client.post(f"{FACTOR}/disable", json={}).status_code == 422
+    for way in ("disable", "recovery-codes"):
+        response = person.client.post(f"{FACTOR}/{way}", json={"code": "aaaa-aaaa-aaaa-aaaa"})
+        assert (response.status_code, response.json["code"]) == (401, "invalid_code")
+    renewed = person.client.post(f"{FACTOR}/recovery-codes", json={"code": enabled["recovery_codes"][0]})
+    body = {"code": renewed.json["recovery_codes"][0]}
+    disabled = person.client.post(f"{FACTOR}/disable", json=body).json
+    assert amr_of(disabled) == ["fed"]
+    person.use(disabled)
+    assert is_blocked(person.client.get("/api/v1/tasks"))
+
+
+def test_user_without_password_needs_a_fresh_token_for_the_factor(person_without_password):
+    person = person_without_password(fresh=False)
+    assert person.client.post(FACTOR, json={}).json["code"] == "fresh_token_required"
+    person = person_without_password(fresh=True)
+    response = person.client.post(FACTOR, json={"password": PASSWORD})
+    assert (response.status_code, response.json["code"]) == (401, "invalid_credentials")
 
 
 def test_other_roles_need_no_factor(new_person, strict_app):
