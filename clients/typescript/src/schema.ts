@@ -3305,6 +3305,19 @@ export interface components {
              * @example 9
              */
             recovery_codes_left: number;
+            /**
+             * @description Whether changes need your password.
+             * @example true
+             */
+            needs_password: boolean;
+        };
+        /** @description Your password. Omit it if your account has none: the fresh token is enough then. */
+        FactorPassword: {
+            /**
+             * Format: password
+             * @example correct horse battery staple
+             */
+            password?: string;
         };
         /** @description The secret of a new authenticator application, in three forms. Only this response contains it. */
         SecondFactorSetup: {
@@ -3383,15 +3396,15 @@ export interface components {
              */
             csrf_refresh_token?: string;
         };
-        /** @description Your password, and a code or a recovery code. */
+        /** @description Your password, if your account has one, and a code or a recovery code. */
         PasswordAndCode: {
-            /** @example 492039 */
-            code: string;
             /**
              * Format: password
              * @example correct horse battery staple
              */
-            password: string;
+            password?: string;
+            /** @example 492039 */
+            code: string;
         };
         /** @description Recovery codes. Only this response contains them. Each works once, in place of a code of the application. */
         RecoveryCodes: {
@@ -10005,7 +10018,8 @@ export interface operations {
                      *       "required": false,
                      *       "enabled": true,
                      *       "enabled_at": null,
-                     *       "recovery_codes_left": 9
+                     *       "recovery_codes_left": 9,
+                     *       "needs_password": true
                      *     }
                      */
                     "application/json": components["schemas"]["SecondFactor"];
@@ -10050,12 +10064,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "password": "correct horse battery staple"
-                 *     }
-                 */
-                "application/json": components["schemas"]["Password"];
+                /** @example {} */
+                "application/json": components["schemas"]["FactorPassword"];
             };
         };
         responses: {
@@ -10219,8 +10229,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "code": "492039",
-                 *       "password": "correct horse battery staple"
+                 *       "code": "492039"
                  *     }
                  */
                 "application/json": components["schemas"]["PasswordAndCode"];
@@ -10312,8 +10321,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "code": "492039",
-                 *       "password": "correct horse battery staple"
+                 *       "code": "492039"
                  *     }
                  */
                 "application/json": components["schemas"]["PasswordAndCode"];

@@ -160,7 +160,7 @@ class Provider:
 
     def _is_allowed(self, url: Any) -> bool:
         """Tell whether a URL has TLS as the issuer has, and names the host of the issuer or one of the settings."""
-        if not isinstance(url, str) or not url.isprintable() or not url.startswith(("https://", "http://")):
+        if not isinstance(url, str) or not url.isprintable():
             return False
         is_safe = url.startswith("https:") or (is_plain_local(self._found.openid_issuer) and is_plain_local(url))
         return is_safe and "#" not in url and urlsplit(url).netloc in self._hosts

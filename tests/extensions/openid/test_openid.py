@@ -2,12 +2,16 @@
 
 import json
 import secrets
+from contextlib import ExitStack
 from urllib.parse import parse_qsl, urlsplit
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from taskapi.config import SettingsError
+from taskapi.extensions.openid import provider as provider_module
+from taskapi.extensions.openid.pending import challenge_of
 from tests.extensions.openid.provider import CLIENT_ID
 from tests.extensions.openid.signing_in import (
     CALLBACK,
@@ -70,6 +74,23 @@ def test_cookie_does_not_contain_state_nonce_or_verifier(browser):
     query = dict(parse_qsl(urlsplit(response.location).query))
     for name in ("state", "nonce", "code_challenge"):
         assert query[name] not in response.headers["Set-Cookie"]
+
+
+def test_verifier_is_not_in_the_address_and_each_start_has_its_own(browser):
+    first, second = (dict(parse_qsl(urlsplit(browser.start().location).query)) for _ in range(2))
+    for name in ("state", "nonce", "code_challenge"):
+        assert first[name] != second[name]
+    assert challenge_of(first["state"]) != first["code_challenge"] != challenge_of(first["nonce"])
+
+
+def test_fifth_request_to_the_provider_is_503_at_once(openid_app, provider):
+    app = openid_app()
+    with ExitStack() as running:
+        for _ in range(provider_module.MAX_THREADS):
+            running.enter_context(provider_module._threads.hold(uuid4()))
+        assert Browser(app).start().location == "/#openid_error=unavailable"
+        assert provider.hits("/.well-known/openid-configuration") == 0
+    assert provider_module.MAX_THREADS == 4
 
 
 def test_reauthentication_is_asked_of_the_provider(browser):

@@ -15,8 +15,10 @@ import time_machine
 from servers import wait_until
 
 from taskapi.audit.models import AuditEntry
-from taskapi.database import db
+from taskapi.database import db, now
 from taskapi.extensions.openid import provider as provider_module
+from taskapi.extensions.openid import routes
+from taskapi.extensions.openid.service import OpenidSignIn
 from tests.extensions.openid.provider import CLIENT_ID, CLIENT_SECRET
 from tests.extensions.openid.signing_in import (
     CALLBACK,
@@ -70,6 +72,7 @@ INVALID_TOKENS = {
     "expired": ({"claims": {"exp": moment(-60)}}, "expired"),
     "no expiry": ({"claims": {"exp": None}}, 'missing the "exp" claim'),
     "expiry that is text": ({"claims": {"exp": str(moment(86400))}}, "its times"),
+    "time of issue that is text": ({"claims": {"iat": str(moment(0))}}, "its times"),
     "expiry out of range": ({"claims": {"exp": 1e300}}, "its times"),
     "issued in the future": ({"claims": {"iat": moment(86400)}}, "not yet valid"),
     "no time of issue": ({"claims": {"iat": None}}, 'missing the "iat" claim'),
@@ -79,7 +82,7 @@ INVALID_TOKENS = {
     "another algorithm than that of the key": ({"alg": "PS256"}, "0 keys"),
     "another key with the same kid": ({"stranger": True}, "Signature verification failed"),
     "an unknown kid": ({"header": {"kid": "unknown"}}, "0 keys"),
-    "crit": ({"header": {"crit": ["exp"]}}, "crit"),
+    "crit": ({"header": {"crit": ["exp"]}}, "or its header has crit"),
     "no token": ({"response": {"id_token": None}}, "dots"),
     "a token that is a number": ({"response": {"id_token": 1}}, "dots"),
     "a token of two parts": ({"response": {"id_token": "a.b"}}, "dots"),
@@ -128,6 +131,14 @@ def test_key_that_may_not_verify_is_not_used(openid_app, provider, caplog, chang
     assert reason in caplog.text
 
 
+def test_key_of_another_curve_is_not_used(openid_app, provider, caplog):
+    provider.set(rotate="ES256")
+    [key] = httpx.get(f"{provider.url}/jwks").json()["keys"]
+    provider.set(jwks={"keys": [{**key, "crv": "P-384"}]})
+    assert Browser(openid_app()).sign_in() == FAILED
+    assert "0 keys" in caplog.text
+
+
 def test_two_keys_with_one_kid_are_ambiguous(openid_app, provider):
     [key] = httpx.get(f"{provider.url}/jwks").json()["keys"]
     provider.set(jwks={"keys": [key, key]})
@@ -148,6 +159,17 @@ def test_rotated_key_is_found_after_a_cooldown(openid_app, provider, monkeypatch
     assert provider.hits("/jwks") == 1
     monkeypatch.setattr(provider_module, "COOLDOWN", 0)
     assert "openid_code" in browser.sign_in()
+
+
+def test_callback_without_cookie_and_state_is_rejected(browser):
+    assert browser.open(CALLBACK).status_code == 400
+
+
+@pytest.mark.parametrize("error", ["server_error", "x" * 1000])
+def test_error_of_the_provider_proves_nothing(browser, provider, error):
+    provider.set(answer={"code": None, "error": error})
+    assert browser.sign_in() == FAILED
+    assert provider.hits("/token") == 0
 
 
 @pytest.mark.parametrize("state", [None, "", "x" * 43, "é"])
@@ -171,6 +193,13 @@ def test_callback_in_another_browser_is_rejected(browser, shared_app, provider):
     victim.start()
     assert victim.open(address).status_code == 400
     assert provider.hits("/token") == 0
+
+
+def test_cookie_of_another_server_is_rejected(browser, openid_app):
+    other = Browser(openid_app())
+    address = other.visit_provider()
+    browser.client.set_cookie("openid", other.client.get_cookie("openid").value)
+    assert browser.open(address).status_code == 400
 
 
 @pytest.mark.parametrize("part", [0, 1])
@@ -266,6 +295,24 @@ def test_no_secret_of_a_sign_in_is_logged(openid_app, provider, capfd, caplog):
     assert "/openid/callback" in logged
     assert len(secrets) == 4
     assert [secret for secret in [*secrets, CLIENT_SECRET, "eyJ"] if secret in logged] == []
+
+
+def test_failed_sign_in_deletes_its_cookie(browser, provider):
+    address = browser.visit_provider()
+    provider.set(claims={"aud": "other"})
+    browser.open(address)
+    assert browser.client.get_cookie("openid") is None
+
+
+def test_next_response_deletes_expired_sign_ins(browser):
+    with time_machine.travel(time.time() - 700):
+        browser.sign_in()
+    count = sa.select(sa.func.count()).where(OpenidSignIn.expires_at < now())
+    with browser.app.app_context():
+        assert db.session.execute(count).scalar_one() > 0
+    browser.sign_in()
+    with browser.app.app_context():
+        assert db.session.execute(count).scalar_one() == 0
 
 
 def test_late_response_is_rejected_and_reported_to_the_client(browser):
@@ -413,8 +460,16 @@ def test_callback_of_a_dead_provider_is_503_for_a_program(browser, provider):
     assert (response.status_code, response.json["code"]) == (503, "unavailable")
 
 
-def test_requests_are_limited_by_address(openid_app):
+@pytest.mark.parametrize(("path", "status"), [(f"{CALLBACK}?state=x", 400), (f"{START}?challenge=x", 422)])
+def test_requests_are_limited_by_address(openid_app, path, status):
+    client = openid_app(RATELIMIT_ENABLED=True).test_client()
+    statuses = [client.get(path).status_code for _ in range(301)]
+    assert statuses == [status] * 300 + [429]
+
+
+def test_callbacks_of_all_addresses_are_limited(openid_app, provider, monkeypatch):
+    monkeypatch.setattr(routes, "CALLBACK_ALL", routes.CALLBACK_ALL._replace(rate_of=lambda _settings: "1/hour"))
     app = openid_app(RATELIMIT_ENABLED=True)
-    client = app.test_client()
-    statuses = [client.get(f"{CALLBACK}?state=x").status_code for _ in range(301)]
-    assert statuses == [400] * 300 + [429]
+    Browser(app).sign_in()
+    assert Browser(app).sign_in() == {"openid_error": "too_many_requests"}
+    assert provider.hits("/token") == 1

@@ -174,7 +174,8 @@ def test_address_of_another_account_is_no_link(people, new_user):
 
 def test_subject_of_another_issuer_is_another_person(people):
     person = people.person()
-    account = people.client_of(people.sign_in()).get("/api/v1/me").json
+    client = people.client_of(people.sign_in())
+    account = client.get("/api/v1/me").json
     with people.app.app_context():
         db.session.execute(
             sa.update(OpenidIdentity)
@@ -182,6 +183,7 @@ def test_subject_of_another_issuer_is_another_person(people):
             .values(issuer="https://other.example")
         )
         db.session.commit()
+    assert client.get(LINK).json["linked"] is False
     assert people.client_of(people.sign_in()).get("/api/v1/me").json["id"] != account["id"]
 
 
@@ -267,6 +269,7 @@ def test_role_of_the_claim_is_set_at_each_sign_in(openid_app, provider, new_user
     person = people.person(groups=["bosses", "unknown"])
     first = people.client_of(people.sign_in())
     assert first.get("/api/v1/me").json["roles"] == ["admin"]
+    assert people.events(first) == ["sign_in", "identity_linked", "created"]
     people.person(**{**person, "groups": "http://x/a=b"})
     second = people.client_of(people.sign_in())
     assert second.get("/api/v1/me").json["roles"] == ["viewer"]
@@ -421,6 +424,13 @@ def test_provider_is_off_by_default(client, signed_in):
     user = signed_in()
     responses = [client.post(EXCHANGE, json=code), user.get(LINK), user.post(LINK, json=code), user.delete(LINK)]
     assert [response.json["code"] for response in responses] == ["openid_off"] * 4
+
+
+def test_exchanges_are_limited_by_address(openid_app):
+    client = openid_app(RATELIMIT_ENABLED=True).test_client()
+    code = {"code": "x" * 43, "verifier": "x" * 43}
+    statuses = [client.post(EXCHANGE, json=code).status_code for _ in range(301)]
+    assert statuses == [401] * 300 + [429]
 
 
 def test_new_accounts_are_limited(openid_app, provider):

@@ -31,6 +31,7 @@ from taskapi_client.models import (
     EmailConfirm,
     Export,
     ExportedFile,
+    FactorPassword,
     Imported,
     ImportedCalendar,
     ImportedTable,
@@ -43,7 +44,6 @@ from taskapi_client.models import (
     OpenidCode,
     OpenidIdentity,
     Page,
-    Password,
     PasswordAndCode,
     PasswordReset,
     PasswordResetConfirm,
@@ -1155,7 +1155,7 @@ class AsyncSecondFactorApi:
         """Show whether you have a second factor."""
         return await self._send(Call("GET", "/api/v1/me/second-factor", SecondFactor.model_validate_json))
 
-    async def start(self, **body: Unpack[Password]) -> SecondFactorSetup:
+    async def start(self, **body: Unpack[FactorPassword]) -> SecondFactorSetup:
         """Start to set up a second factor."""
         return await self._send(
             Call("POST", "/api/v1/me/second-factor", SecondFactorSetup.model_validate_json, body=body)

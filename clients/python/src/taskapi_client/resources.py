@@ -30,6 +30,7 @@ from taskapi_client.models import (
     EmailConfirm,
     Export,
     ExportedFile,
+    FactorPassword,
     Imported,
     ImportedCalendar,
     ImportedTable,
@@ -42,7 +43,6 @@ from taskapi_client.models import (
     OpenidCode,
     OpenidIdentity,
     Page,
-    Password,
     PasswordAndCode,
     PasswordReset,
     PasswordResetConfirm,
@@ -1141,7 +1141,7 @@ class SecondFactorApi:
         """Show whether you have a second factor."""
         return self._send(Call("GET", "/api/v1/me/second-factor", SecondFactor.model_validate_json))
 
-    def start(self, **body: Unpack[Password]) -> SecondFactorSetup:
+    def start(self, **body: Unpack[FactorPassword]) -> SecondFactorSetup:
         """Start to set up a second factor."""
         return self._send(Call("POST", "/api/v1/me/second-factor", SecondFactorSetup.model_validate_json, body=body))
 
