@@ -53,8 +53,9 @@ class Mailbox:
 def mail_server(folder: Path, behaviour: str = "accept", certificate: Path | None = None) -> Iterator[Mailbox]:
     """Run a mail server.
 
-    `behaviour` is accept, reject (550), defer (451), slow (at the end of the text), rude (451 to QUIT), drip (byte by
-    byte), silent, auth (a password is needed), or tls (from the start). With a certificate, the others offer STARTTLS.
+    `behaviour` is accept, reject (550), defer (451), slow (at the end of the text), late (after it has stored the
+    mail), rude (451 to QUIT), drip (byte by byte), silent, auth (a password is needed), or tls (from the start). With a
+    certificate, the others offer STARTTLS.
     """
     folder.mkdir(exist_ok=True)
     port = free_port()
@@ -102,6 +103,8 @@ def _main(port: int, folder: Path, behaviour: str, certificate: str) -> None:
             found |= {"authenticated": session.authenticated, "tls": session.ssl is not None}
             (folder / f"{number}.part").write_text(json.dumps(found))
             (folder / f"{number}.part").rename(folder / f"{number}.json")
+            if behaviour == "late":
+                await asyncio.sleep(SLOW_SECONDS)
             return "250 stored"
 
     def authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> Any:

@@ -60,16 +60,49 @@ def test_readiness_reports_that_no_sender_runs(outbox_of):
         assert "does `flask mail send --watch` run?" in outbox.app.test_cli_runner().invoke(args=["doctor"]).stdout
 
 
-def test_watching_sender_sends_and_stops_at_sigterm(run_mail_server, outbox_of, database_url):
-    box = run_mail_server("slow")
-    outbox = outbox_of(box.url)
+def start_sender(url, database_url):
+    """Start a sender in a process of its own."""
     environment = {
-        "TASKAPI_MAIL_URL": box.url,
+        "TASKAPI_MAIL_URL": url,
         "TASKAPI_MAIL_FROM": "tasks@example.org",
         "TASKAPI_DATABASE_URL": database_url,
     }
     command = [sys.executable, "-c", FLASK_WITH_TEST_MAIL, "--app", "wsgi", "mail", "send", "--watch"]
-    sender = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stderr=subprocess.PIPE, text=True)
+
+
+def test_sender_that_is_killed_before_it_commits_sends_again(run_mail_server, outbox_of, database_url):
+    """SIGKILL after the server has stored the mail. Both copies have the same Message-ID."""
+    box = run_mail_server("late")
+    outbox = outbox_of(box.url)
+    with start_sender(box.url, database_url) as sender:
+        try:
+            outbox.ask()
+            wait_until(lambda: len(box.all()) == 1)
+        finally:
+            sender.kill()
+    assert (attempts(outbox), outbox.send()) == ([1], "No mail is due.")  # the lease lasts
+    with later(seconds=service.LEASE_SECONDS + 1):
+        assert outbox.send() == "1 sent"
+    assert (len(box.all()), len({mail["Message-ID"] for mail in box.all()})) == (2, 1)
+
+
+def test_clock_that_is_set_back_delays_mail_and_repeats_none(run_mail_server, outbox_of):
+    box = run_mail_server()
+    outbox = outbox_of(box.url)
+    outbox.ask()
+    with later(hours=-2):
+        assert outbox.send() == "No mail is due."
+    assert outbox.send() == "1 sent"
+    with later(hours=-2):
+        assert outbox.send() == "No mail is due."
+    assert len(box.all()) == 1
+
+
+def test_watching_sender_sends_and_stops_at_sigterm(run_mail_server, outbox_of, database_url):
+    box = run_mail_server("slow")
+    outbox = outbox_of(box.url)
+    sender = start_sender(box.url, database_url)
     try:
         outbox.ask()
         wait_until(lambda: attempts(outbox) == [1])
