@@ -20,6 +20,8 @@ from taskapi.database import PreparedStatement, owned_tables
 # Statements without an owner, by a pattern, with the reason
 EXCEPTIONS = {
     r"^SELECT coalesce\(sum\(change_counters\.tasks\)": "the statistics of administrators add up all owners",
+    r"^SELECT reminder_times\.owner_id FROM reminder_times WHERE reminder_times\.remind_at <= [^=]+$": "the sender of "
+    "mails finds due reminders of all owners",
     r"^DELETE FROM denylist WHERE denylist\.expires_at < [^=]+$": "`flask prune` deletes expired entries of all owners",
 }
 _TOKEN = re.compile(

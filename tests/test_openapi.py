@@ -25,6 +25,7 @@ EVERYWHERE = {  # on any response, so that the operations do not list them
 ACCEPTABLE = {
     "password": PASSWORD, "current_password": PASSWORD, "new_password": PASSWORD, "timezone": "Europe/Berlin",
     "due_at": None, "project_id": None, "parent_id": None, "completed_at": None, "recurrence": None,
+    "reminders": [],
 }  # fmt: skip
 INSTANTS = {f"{event}_{side}" for event in ("created", "updated", "completed", "due") for side in ("after", "before")}
 

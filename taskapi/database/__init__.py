@@ -43,13 +43,13 @@ from taskapi.database.statements import (
     PreparedStatement,
     limit_sqlite,
 )
-from taskapi.database.types import CODE_POINT_TEXT, INTERNAL, NO_RLS, NameList, UtcDateTime, partial_index
+from taskapi.database.types import CODE_POINT_TEXT, INTERNAL, NO_RLS, TEXT_LIST, NameList, UtcDateTime, partial_index
 
 __all__ = [
-    "CODE_POINT_TEXT", "EMBEDDED", "INTERNAL", "MIGRATIONS", "NO_RLS", "OWNER", "READER", "Base", "JsonArray",
-    "JsonObject", "JsonRow", "Model", "NameList", "PreparedJsonPage", "PreparedJsonRow", "PreparedStatement",
-    "UtcDateTime", "db", "init_database", "now", "owned_tables", "partial_index", "read_timeout", "reader",
-    "rls_count_only", "rls_status", "rls_tables", "rls_user", "set_rls_user", "snapshot", "writer",
+    "CODE_POINT_TEXT", "EMBEDDED", "INTERNAL", "MIGRATIONS", "NO_RLS", "OWNER", "READER", "TEXT_LIST", "Base",
+    "JsonArray", "JsonObject", "JsonRow", "Model", "NameList", "PreparedJsonPage", "PreparedJsonRow",
+    "PreparedStatement", "UtcDateTime", "db", "init_database", "now", "owned_tables", "partial_index", "read_timeout",
+    "reader", "rls_count_only", "rls_status", "rls_tables", "rls_user", "set_rls_user", "snapshot", "writer",
 ]  # fmt: skip
 
 EMBEDDED = "taskapi.db"

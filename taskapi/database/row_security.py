@@ -32,7 +32,7 @@ def rls_user(user_id: UUID) -> Iterator[None]:
 
 @contextmanager
 def rls_count_only() -> Iterator[None]:
-    """See the change counters of all users in the block, and no other row."""
+    """See the rows of all users for which there is a policy `count` in the block, such as the change counters."""
     with _changed(COUNT_ONLY):
         yield
 

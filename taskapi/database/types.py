@@ -14,6 +14,9 @@ INTERNAL = {"internal": True}  # a column's info: derived for an index, so no pe
 NO_RLS = {"row_security": False}  # an owned table's info: it has no policy
 
 
+TEXT_LIST: TypeEngine[list[str]] = JSON[list[str]]().with_variant(ARRAY(Text), "postgresql")
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """An instant, in UTC on every database; SQLite would drop the offset. A naive one raises ValueError."""
 
@@ -39,7 +42,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 class NameList(FunctionElement[list[str]]):
     """The rows of a scalar subselect, whose column is called `name`, as a list in their order."""
 
-    type: TypeEngine[list[str]] = JSON[list[str]]().with_variant(ARRAY(Text), "postgresql")
+    type: TypeEngine[list[str]] = TEXT_LIST
     inherit_cache = True
 
 

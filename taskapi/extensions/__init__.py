@@ -40,6 +40,7 @@ NAMES: Final = (
     "admin",
     "mail",
     "account_mail",
+    "reminders",
     "second_factor",
     "openid",
     "openid_accounts",

@@ -27,13 +27,24 @@ from taskapi.users.service import timezone_of
 
 ROWS_AT_ONCE: Final = 1_000
 StatusListener = Callable[[Task, str], None]
+ReminderListener = Callable[[list[dict[str, Any]]], None]
+REMINDING: Final = ("owner_id", "id", "reminders", "due_date", "due_at")
 _LISTENERS: Final = "taskapi-status-listeners"
+_REMINDER_LISTENERS: Final = "taskapi-reminder-listeners"
 _INSERT = PreparedStatement(insert(Task))
 
 
 def add_status_listener(app: Flask, listener: StatusListener) -> None:
     """Register a function of a task and its former status. It is called in the transaction that changes the status."""
     app.extensions.setdefault(_LISTENERS, []).append(listener)
+
+
+def add_reminder_listener(app: Flask, listener: ReminderListener) -> None:
+    """Register a function of tasks of one owner, as dictionaries with REMINDING.
+
+    It is called in the transaction that adds tasks with reminders, or that changes when their reminders are due.
+    """
+    app.extensions.setdefault(_REMINDER_LISTENERS, []).append(listener)
 
 
 def add_task(values: dict[str, Any]) -> dict[str, Any]:
@@ -57,6 +68,12 @@ def insert_tasks(rows: list[dict[str, Any]]) -> None:
         _INSERT.all(writer(), rows[0])
     elif rows:
         writer().execute(insert(Task), rows)
+    _announce_reminders([row for row in rows if row["reminders"]])
+
+
+def _announce_reminders(rows: list[dict[str, Any]]) -> None:
+    for listener in current_app.extensions.get(_REMINDER_LISTENERS, ()) if rows else ():
+        listener(rows)
 
 
 def change_task(task: Task, changes: dict[str, Any]) -> None:
@@ -81,6 +98,8 @@ def change_task(task: Task, changes: dict[str, Any]) -> None:
         below = with_subtasks(Task.parent_id == task.id)
         update_rows(Task, task.owner_id, Task.id.in_(select(below.c.id)), project_id=task.project_id)
         db.session.refresh(task)
+    if "reminders" in changes or (task.reminders and changes.keys() & {*DUE, "status"}):
+        _announce_reminders([{name: getattr(task, name) for name in REMINDING}])
     if task.status != status:
         for listener in current_app.extensions.get(_LISTENERS, ()):
             listener(task, status)

@@ -26,6 +26,7 @@ from taskapi.database import (
     CODE_POINT_TEXT,
     INTERNAL,
     OWNER,
+    TEXT_LIST,
     JsonObject,
     Model,
     NameList,
@@ -79,6 +80,7 @@ _EMPTY: dict[str, Any] = {
     **dict.fromkeys(("due_date", "due_at", "completed_at", "project_id", "parent_id", "deleted_at", "deleted_with")),
     **dict.fromkeys(("recurrence", "next_id", "next_version")),
     "recurrence_from": RecurrenceStart.DUE.value,
+    "reminders": [],
     "description": "",
     "status": Status.TODO.value,
     "priority": Priority.NONE.value,
@@ -125,6 +127,7 @@ class Task(Trashable, Model):
     recurrence_from: Mapped[str] = mapped_column(
         String(16), default=RecurrenceStart.DUE.value, server_default=RecurrenceStart.DUE.value
     )
+    reminders: Mapped[list[str]] = mapped_column(TEXT_LIST, default=list)
     next_id: Mapped[UUID | None]
     next_version: Mapped[int | None] = mapped_column(BigInteger, info=INTERNAL)
     title_key: Mapped[str] = mapped_column(CODE_POINT_TEXT, info=INTERNAL)
@@ -167,6 +170,7 @@ class Task(Trashable, Model):
         for name, value in changes.items():
             setattr(self, name, value)
         self.description = self.description or ""
+        self.reminders = self.reminders or []
         keys: dict[str, Any] = {}
         if TEXT & changes.keys():
             keys |= text_keys(self.title, self.description, self.priority or Priority.NONE)

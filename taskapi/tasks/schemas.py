@@ -12,6 +12,7 @@ from taskapi.api.openapi_examples import PROJECT_ID, TASK_ID
 from taskapi.projects.schemas import TaskCountsSchema
 from taskapi.resources.pagination import PageSchema
 from taskapi.tasks.models import MAX_RULE_LENGTH, Priority, RecurrenceStart, Status
+from taskapi.tasks.reminders import Reminders
 from taskapi.tasks.search import SearchWords
 
 STATUSES = [status.value for status in Status]
@@ -123,6 +124,13 @@ class TaskSchema(Schema):
     recurrence_from = TaskRecurrenceStartChoice(
         metadata={"description": "Whether the next date is counted from the due date (the default) or completion."}
     )
+    reminders = Reminders(
+        never_null=True,
+        description="When to remind of it: instants, and durations before the due date as in ISO 8601, such as "
+        "`PT30M`, `P1D` or `PT0S`. A day is a calendar day of the account's `timezone`. A task that is due on a day "
+        "counts as due at 9:00 of that day.",
+        example=["P1D", "PT30M"],
+    )
     next_id = fields.UUID(
         dump_only=True,
         allow_none=True,
@@ -184,6 +192,7 @@ CREATED = {
         "title": "Fill the can",
         "parent_id": TASK_ID,
         "due_at": "2030-06-01T09:00:00+02:00",
+        "reminders": ["PT30M"],
     },
 }
 CHANGED = {

@@ -124,4 +124,4 @@ def change_timezone(user: User, name: str) -> None:
 
 def init_timezones(app: Flask, *listeners: TimezoneListener) -> None:
     """Register functions that run in the transaction that changes a user's time zone."""
-    app.extensions[_LISTENERS] = listeners
+    app.extensions.setdefault(_LISTENERS, []).extend(listeners)

@@ -1247,6 +1247,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reminders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the reminders of your open tasks that are due in the future, the next one first.
+         * @description A front end shows each one at its time. Read the list again after a change of a task, which the change feed reports.
+         *     Reminders of one task that are due at the same time are one. Tasks of archived projects have none.
+         *
+         *     Needs the permission `task:read`: viewer, editor, admin.
+         */
+        get: operations["list_reminders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/second-factor": {
         parameters: {
             query?: never;
@@ -1942,6 +1965,14 @@ export interface components {
             /** @description Whether the next date is counted from the due date (the default) or completion. */
             recurrence_from: components["schemas"]["TaskRecurrenceStart"];
             /**
+             * @description When to remind of it: instants, and durations before the due date as in ISO 8601, such as `PT30M`, `P1D` or `PT0S`. A day is a calendar day of the account's `timezone`. A task that is due on a day counts as due at 9:00 of that day.
+             * @example [
+             *       "P1D",
+             *       "PT30M"
+             *     ]
+             */
+            reminders: string[];
+            /**
              * Format: uuid
              * @description The task that was added when this one was completed. It may have been deleted since.
              */
@@ -2027,6 +2058,14 @@ export interface components {
             recurrence?: string | null;
             /** @description Whether the next date is counted from the due date (the default) or completion. */
             recurrence_from?: components["schemas"]["TaskRecurrenceStart"];
+            /**
+             * @description When to remind of it: instants, and durations before the due date as in ISO 8601, such as `PT30M`, `P1D` or `PT0S`. A day is a calendar day of the account's `timezone`. A task that is due on a day counts as due at 9:00 of that day.
+             * @example [
+             *       "P1D",
+             *       "PT30M"
+             *     ]
+             */
+            reminders?: string[] | null;
         };
         /** @description The numbers of tasks by status, without the trash. */
         TaskCounts: {
@@ -2125,6 +2164,14 @@ export interface components {
             recurrence?: string | null;
             /** @description Whether the next date is counted from the due date (the default) or completion. */
             recurrence_from?: components["schemas"]["TaskRecurrenceStart"];
+            /**
+             * @description When to remind of it: instants, and durations before the due date as in ISO 8601, such as `PT30M`, `P1D` or `PT0S`. A day is a calendar day of the account's `timezone`. A task that is due on a day counts as due at 9:00 of that day.
+             * @example [
+             *       "P1D",
+             *       "PT30M"
+             *     ]
+             */
+            reminders?: string[] | null;
         };
         /** @description The resource has changed since you read it. `current` is the current one; it can exceed 64 KB. */
         TaskVersionMismatch: {
@@ -2430,6 +2477,14 @@ export interface components {
             recurrence: string | null;
             /** @description Whether the next date is counted from the due date (the default) or completion. */
             recurrence_from: components["schemas"]["TaskRecurrenceStart"];
+            /**
+             * @description When to remind of it: instants, and durations before the due date as in ISO 8601, such as `PT30M`, `P1D` or `PT0S`. A day is a calendar day of the account's `timezone`. A task that is due on a day counts as due at 9:00 of that day.
+             * @example [
+             *       "P1D",
+             *       "PT30M"
+             *     ]
+             */
+            reminders: string[];
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -2506,6 +2561,14 @@ export interface components {
             recurrence?: string | null;
             /** @description Whether the next date is counted from the due date (the default) or completion. */
             recurrence_from?: components["schemas"]["TaskRecurrenceStart"];
+            /**
+             * @description When to remind of it: instants, and durations before the due date as in ISO 8601, such as `PT30M`, `P1D` or `PT0S`. A day is a calendar day of the account's `timezone`. A task that is due on a day counts as due at 9:00 of that day.
+             * @example [
+             *       "P1D",
+             *       "PT30M"
+             *     ]
+             */
+            reminders?: string[] | null;
             /** Format: date-time */
             created_at?: string | null;
             /**
@@ -3268,6 +3331,27 @@ export interface components {
              * @example ada@example.org
              */
             email: string;
+        };
+        /** @description A reminder that is due in the future. */
+        ReminderTime: {
+            /** Format: date-time */
+            at: string;
+            /**
+             * Format: uuid
+             * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03
+             */
+            task_id: string;
+            /**
+             * @description The title of the task.
+             * @example Water the plants
+             */
+            title: string;
+        };
+        /** @description A page of reminders. */
+        ReminderTimePage: {
+            items: components["schemas"]["ReminderTime"][];
+            /** @description Null on the last page. */
+            next_cursor: string | null;
         };
         /** @description The challenge of the 401 of the sign-in, and a code or a recovery code. */
         SecondFactorSignIn: {
@@ -4933,6 +5017,10 @@ export interface operations {
                      *           ],
                      *           "recurrence": "FREQ=WEEKLY;BYDAY=SA",
                      *           "recurrence_from": "due",
+                     *           "reminders": [
+                     *             "P1D",
+                     *             "PT30M"
+                     *           ],
                      *           "next_id": null,
                      *           "position": "01980a5c3f007a108c4e5d1f0a2b3c03",
                      *           "created_at": "2030-01-31T09:00:00Z",
@@ -5036,6 +5124,10 @@ export interface operations {
                      *       ],
                      *       "recurrence": "FREQ=WEEKLY;BYDAY=SA",
                      *       "recurrence_from": "due",
+                     *       "reminders": [
+                     *         "P1D",
+                     *         "PT30M"
+                     *       ],
                      *       "next_id": null,
                      *       "position": "01980a5c3f007a108c4e5d1f0a2b3c03",
                      *       "created_at": "2030-01-31T09:00:00Z",
@@ -5303,6 +5395,10 @@ export interface operations {
                      *       ],
                      *       "recurrence": "FREQ=WEEKLY;BYDAY=SA",
                      *       "recurrence_from": "due",
+                     *       "reminders": [
+                     *         "P1D",
+                     *         "PT30M"
+                     *       ],
                      *       "next_id": null,
                      *       "position": "01980a5c3f007a108c4e5d1f0a2b3c03",
                      *       "created_at": "2030-01-31T09:00:00Z",
@@ -5474,6 +5570,10 @@ export interface operations {
                      *       ],
                      *       "recurrence": "FREQ=WEEKLY;BYDAY=SA",
                      *       "recurrence_from": "due",
+                     *       "reminders": [
+                     *         "P1D",
+                     *         "PT30M"
+                     *       ],
                      *       "next_id": null,
                      *       "position": "01980a5c3f007a108c4e5d1f0a2b3c03",
                      *       "created_at": "2030-01-31T09:00:00Z",
@@ -5579,6 +5679,10 @@ export interface operations {
                      *       ],
                      *       "recurrence": "FREQ=WEEKLY;BYDAY=SA",
                      *       "recurrence_from": "due",
+                     *       "reminders": [
+                     *         "P1D",
+                     *         "PT30M"
+                     *       ],
                      *       "next_id": null,
                      *       "position": "01980a5c3f007a108c4e5d1f0a2b3c03",
                      *       "created_at": "2030-01-31T09:00:00Z",
@@ -6794,6 +6898,10 @@ export interface operations {
                      *           ],
                      *           "recurrence": "FREQ=WEEKLY;BYDAY=SA",
                      *           "recurrence_from": "due",
+                     *           "reminders": [
+                     *             "P1D",
+                     *             "PT30M"
+                     *           ],
                      *           "created_at": "2030-01-31T09:00:00Z",
                      *           "updated_at": "2030-01-31T09:00:00Z",
                      *           "completed_at": null,
@@ -6869,8 +6977,8 @@ export interface operations {
                 };
                 content: {
                     /**
-                     * @example id,title,description,status,priority,due_date,due_at,parent_id,labels,recurrence,recurrence_from,created_at,updated_at,completed_at,project
-                     *     01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03,Water the plants,Those too.,todo,high,2030-06-01,,,home,FREQ=WEEKLY;BYDAY=SA,due,2030-01-31T09:00:00Z,2030-01-31T09:00:00Z,,Garden
+                     * @example id,title,description,status,priority,due_date,due_at,parent_id,labels,recurrence,recurrence_from,reminders,created_at,updated_at,completed_at,project
+                     *     01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03,Water the plants,Those too.,todo,high,2030-06-01,,,home,FREQ=WEEKLY;BYDAY=SA,due,P1D,2030-01-31T09:00:00Z,2030-01-31T09:00:00Z,,Garden
                      */
                     "text/csv": string;
                 };
@@ -6946,6 +7054,11 @@ export interface operations {
                      *     DTSTART;VALUE=DATE:20300601
                      *     DUE;VALUE=DATE:20300601
                      *     RRULE:FREQ=WEEKLY;BYDAY=SA
+                     *     BEGIN:VALARM
+                     *     ACTION:DISPLAY
+                     *     DESCRIPTION:Water the plants
+                     *     TRIGGER;RELATED=END:-PT15H
+                     *     END:VALARM
                      *     END:VTODO
                      *     END:VCALENDAR
                      */
@@ -8269,6 +8382,10 @@ export interface operations {
                      *             ],
                      *             "recurrence": "FREQ=WEEKLY;BYDAY=SA",
                      *             "recurrence_from": "due",
+                     *             "reminders": [
+                     *               "P1D",
+                     *               "PT30M"
+                     *             ],
                      *             "next_id": null,
                      *             "position": "01980a5c3f007a108c4e5d1f0a2b3c03",
                      *             "created_at": "2030-01-31T09:00:00Z",
@@ -8448,6 +8565,10 @@ export interface operations {
                      *       ],
                      *       "recurrence": "FREQ=WEEKLY;BYDAY=SA",
                      *       "recurrence_from": "due",
+                     *       "reminders": [
+                     *         "P1D",
+                     *         "PT30M"
+                     *       ],
                      *       "next_id": null,
                      *       "position": "01980a5c3f007a108c4e5d1f0a2b3c03",
                      *       "created_at": "2030-01-31T09:00:00Z",
@@ -9906,6 +10027,98 @@ export interface operations {
             /**
              * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
              *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    list_reminders: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The maximum number of items.
+                 * @example 20
+                 */
+                limit?: number;
+                /**
+                 * @description The `next_cursor` of the previous page.
+                 * @example m5Qe0Yh1wXbT7uKcN2rLzFsJ8pVgA3dE6oIyWkBqRxhbIjIwMzAtMDEtMzEiXQ
+                 */
+                cursor?: string;
+            };
+            header?: {
+                /** @description The `ETag` of your copy. If it is still current, the response is 304. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of reminders. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "at": "2030-01-31T09:00:00Z",
+                     *           "task_id": "01980a5c-3f00-7a10-8c4e-5d1f0a2b3c03",
+                     *           "title": "Water the plants"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReminderTimePage"];
+                };
+            };
+            /** @description Not modified */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description - [`invalid_cursor`](/problems/invalid_cursor): The cursor does not belong to this list. */
+            400: components["responses"]["BadRequest"];
+            /**
+             * @description - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
              *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
              */
             403: components["responses"]["Forbidden"];

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from dateutil.rrule import rrulestr
 from sqlalchemy import Row
 
-from taskapi.extensions.exports.icalendar import escape, format_instant, local_due, recurs, rule_of
+from taskapi.extensions.exports.icalendar import alarms, escape, format_instant, local_due, recurs, rule_of
 from taskapi.tasks.models import RecurrenceStart, Status
 
 _END = re.compile(r";(COUNT|UNTIL)=\w+")
@@ -42,6 +42,7 @@ def event_of(task: Row[Any], zone: ZoneInfo) -> Iterator[str]:
         yield f"DTEND;VALUE=DATE:{task.due_date + timedelta(days=1):%Y%m%d}"
     if repeats:
         yield rule_of(task, zone)
+    yield from alarms(task)
     yield "END:VEVENT"
 
 

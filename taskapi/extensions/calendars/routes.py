@@ -31,7 +31,7 @@ from taskapi.security.rbac import Permission
 from taskapi.tasks.models import Task
 from taskapi.users.service import timezone_of
 
-FORM: Final = 2  # of the files: part of their ETag
+FORM: Final = 3  # of the files: part of their ETag
 FEED: Final = Limit("calendar", lambda _: f"{settings_of(CalendarSettings).calendar_requests_per_hour}/hour")
 FEED_ADDRESS: Final = Limit(
     "calendar-address", lambda _: f"{settings_of(CalendarSettings).calendar_requests_per_hour_of_address}/hour"

@@ -36,6 +36,7 @@ from taskapi.users.service import timezone_of
 FIELDS: Final = {column_key(name): name for name in FILE_TASK.fields}
 INSTANTS: Final = {"created_at", "updated_at", "completed_at"}
 CHOICES: Final = {"status", "priority"}
+LISTS: Final = {"labels", "reminders"}
 _BLANKS = re.compile(r"[\s-]+")
 _SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"  # the last four are = + - @ in full width
 _APOSTROPHE = re.compile(f"^'(?=[\"']*[{_SIGNS}\t\r\n])|(?<=[;\t\r\n])'(?=[\"']*[{_SIGNS}])")
@@ -142,8 +143,7 @@ def _table(names: list[str], rows: Iterator[list[str]], dates: Dates, ignores: b
         values: Values = {name: _APOSTROPHE.sub("", cell) for name, cell in cells if cell}
         if ignores:
             values = {name: cell for name, cell in values.items() if not name or name in FILE_TASK.fields}
-        if "labels" in values:
-            values["labels"] = split_names(values["labels"])
+        values |= {name: split_names(values[name]) for name in LISTS & values.keys()}
         values |= {name: _BLANKS.sub("_", values[name].strip().casefold()) for name in CHOICES & values.keys()}
         _read_dates(values, dates)
         yield index, values

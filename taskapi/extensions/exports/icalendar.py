@@ -10,6 +10,7 @@ from sqlalchemy import Row
 
 from taskapi.tasks.days import day_of, end_of_day
 from taskapi.tasks.models import Priority, RecurrenceStart, Status
+from taskapi.tasks.reminders import TIME_OF_DAY, format_duration, is_duration, minutes_of
 
 DAY_LENGTH: Final = 8
 ZONE_FIRST, ZONE_LAST = date(1970, 1, 1), date(2050, 1, 1)
@@ -22,6 +23,7 @@ STATUSES = {
     Status.CANCELLED: "CANCELLED",
 }
 PRIORITIES = {Priority.NONE: 0, Priority.LOW: 9, Priority.MEDIUM: 5, Priority.HIGH: 3, Priority.URGENT: 1}
+OPEN = {Status.TODO, Status.IN_PROGRESS}
 ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
 
 
@@ -59,6 +61,7 @@ def todo_of(task: Row[Any], zone: ZoneInfo) -> Iterator[str]:
     if task.completed_at:
         yield f"COMPLETED:{format_instant(task.completed_at)}"
         yield "PERCENT-COMPLETE:100"
+    yield from alarms(task, ";RELATED=END")
     yield "END:VTODO"
 
 
@@ -86,7 +89,27 @@ def recurs(task: Row[Any]) -> bool:
     A series ends in the year 9999, whose last instants are not in that year everywhere.
     """
     is_last = bool(task.due_at) and task.due_at.year == MAXYEAR
-    return bool(task.recurrence) and task.status in {Status.TODO, Status.IN_PROGRESS} and not is_last
+    return bool(task.recurrence) and task.status in OPEN and not is_last
+
+
+def alarms(task: Row[Any], related: str = "") -> Iterator[str]:
+    """Yield an alarm (section 3.6.6) for each reminder of an open task. `related` is a parameter of durations.
+
+    Without a time of day, an alarm is counted from the start of the day.
+    """
+    for reminder in task.reminders if task.status in OPEN else ():
+        if not is_duration(reminder):
+            trigger = f";VALUE=DATE-TIME:{format_instant(datetime.fromisoformat(reminder))}"
+        elif task.due_at or task.due_date:
+            after = (0 if task.due_at else TIME_OF_DAY.hour * 60) - minutes_of(reminder)
+            trigger = f"{related}:{'-' if after < 0 else ''}{format_duration(abs(after))}"
+        else:
+            continue
+        yield "BEGIN:VALARM"
+        yield "ACTION:DISPLAY"
+        yield f"DESCRIPTION:{escape(task.title)}"
+        yield f"TRIGGER{trigger}"
+        yield "END:VALARM"
 
 
 def _recurrence(task: Row[Any], zone: ZoneInfo) -> Iterator[str]:

@@ -75,7 +75,7 @@ TASK_FIELDS = tuple(ExportedTaskSchema().fields)
 PROJECT_FIELDS = tuple(ExportedProjectSchema().fields)
 LABEL_FIELDS = tuple(ExportedLabelSchema().fields)
 CSV_EXAMPLE = f"""{",".join(TASK_FIELDS)}
-{TASK_ID},Water the plants,Those too.,todo,high,2030-06-01,,,home,FREQ=WEEKLY;BYDAY=SA,due,{MOMENT},{MOMENT},,Garden
+{TASK_ID},Water the plants,Those too.,todo,high,2030-06-01,,,home,FREQ=WEEKLY;BYDAY=SA,due,P1D,{MOMENT},{MOMENT},,Garden
 """
 CALENDAR_EXAMPLE = """BEGIN:VCALENDAR
 VERSION:2.0
@@ -89,6 +89,11 @@ PRIORITY:3
 DTSTART;VALUE=DATE:20300601
 DUE;VALUE=DATE:20300601
 RRULE:FREQ=WEEKLY;BYDAY=SA
+BEGIN:VALARM
+ACTION:DISPLAY
+DESCRIPTION:Water the plants
+TRIGGER;RELATED=END:-PT15H
+END:VALARM
 END:VTODO
 END:VCALENDAR
 """

@@ -20,7 +20,7 @@ MAX_HEAD: Final = 1000  # characters of a name with its parameters
 KEPT: Final = {
     "UID", "SUMMARY", "DESCRIPTION", "STATUS", "PRIORITY", "DUE", "DTSTART", "DURATION", "COMPLETED",
     "PERCENT-COMPLETE", "CREATED", "CATEGORIES", "RELATED-TO", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID",
-    "X-RECURRENCE-FROM", "ATTACH", "GEO", "LOCATION", "URL",
+    "X-RECURRENCE-FROM", "ATTACH", "GEO", "LOCATION", "URL", "TRIGGER",
 }  # fmt: skip
 _VALUE = r'(?:"[^"]*"|[^";:,]*)'
 _HEAD = re.compile(rf"([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+={_VALUE}(?:,{_VALUE})*)*):")
@@ -36,7 +36,7 @@ class Property(NamedTuple):
 
 
 class Component(NamedTuple):
-    """A to-do with the properties that are kept, and the names of the components inside it."""
+    """A to-do with the properties that are kept, those of its alarms too, and the names of the components inside it."""
 
     properties: list[Property]
     inside: set[str]
@@ -71,7 +71,7 @@ class CalendarFile:
                 if self._todo and len(self._path) == 1:
                     yield self._todo
                     self._todo = None
-            elif self._todo and self._path[-1] == "VTODO":
+            elif self._todo and self._path[-1] == ("VALARM" if found.name == "TRIGGER" else "VTODO"):
                 self._keep(self._todo, found, len(line))
             else:
                 self._note(found)

@@ -22,6 +22,7 @@ from taskapi.extensions.imports.schemas import MAX_ROWS
 from taskapi.extensions.imports.task_file import Row
 from taskapi.security.tokens import caller
 from taskapi.tasks.days import day_of
+from taskapi.tasks.reminders import MAX_DAYS, MAX_REMINDERS, MINUTES, TIME_OF_DAY, Reminder, format_duration
 from taskapi.tasks.schemas import NEEDS_DUE, TASK
 from taskapi.users.service import timezone_of
 
@@ -29,6 +30,7 @@ STATUSES: Final = {
     "NEEDS-ACTION": "todo", "IN-PROCESS": "in_progress", "COMPLETED": "done", "CANCELLED": "cancelled",
 }  # fmt: skip
 PRIORITIES: Final = ("none", "urgent", "high", "high", "high", "medium", "low", "low", "low", "low")
+REMINDER: Final = Reminder()
 MAX_TITLE: Final = 200
 MAX_VALUE: Final = 100  # characters of a date or a duration
 MAX_RULE: Final = 500  # characters of a rule of repetition
@@ -102,9 +104,7 @@ class Times:
 
 
 def _task(index: int, todo: Component, times: Times, findings: Findings) -> dict[str, Any]:
-    first: dict[str, Property] = {}
-    for found in todo.properties:
-        first.setdefault(found.name, found)
+    first = _first(todo)
     values: dict[str, Any] = {"labels": _labels(todo), "status": _status(first), "priority": _priority(first)}
     if (uid := _text(first, "UID").strip()) and "RECURRENCE-ID" not in first:
         values["id"] = uid[:64]
@@ -121,9 +121,18 @@ def _task(index: int, todo: Component, times: Times, findings: Findings) -> dict
     for name, reason in REASONS.items():
         if name in first:
             findings.warn(reason, index)
-    if todo.inside:
-        findings.warn(f"Not imported with the to-do: {', '.join(sorted(todo.inside)[:5])}.", index)
+    values["reminders"] = _reminders(index, todo, values, times, findings)
+    if inside := sorted(todo.inside - {"VALARM"}):
+        findings.warn(f"Not imported with the to-do: {', '.join(inside[:5])}.", index)
     return values
+
+
+def _first(todo: Component) -> dict[str, Property]:
+    """Return the first property of each name."""
+    first: dict[str, Property] = {}
+    for found in todo.properties:
+        first.setdefault(found.name, found)
+    return first
 
 
 def _text(first: dict[str, Property], name: str) -> str:
@@ -257,6 +266,44 @@ def _rule(first: dict[str, Property], due: date | datetime | None, times: Times)
     if day_there != day_here and _DEPENDS_ON_DAY.search(rule):
         raise ValidationError("Its dates are counted from another day than the due date.")
     return rule
+
+
+def _reminders(index: int, todo: Component, values: dict[str, Any], times: Times, findings: Findings) -> list[str]:
+    """Return the reminders of the alarms, each once. Warns about alarms that a task cannot have."""
+    first = _first(todo)
+    reminders: dict[str, None] = {}
+    for found in todo.properties:
+        if found.name != "TRIGGER":
+            continue
+        try:
+            reminders[REMINDER.deserialize(_reminder(found, values, first, times))] = None
+        except (*DATE_ERRORS, ValidationError):
+            findings.warn(f"An alarm is not imported: {shorten(found.value)!r}.", index)
+    if len(reminders) > MAX_REMINDERS:
+        findings.warn(f"Of {len(reminders)} alarms, {MAX_REMINDERS} are imported.", index)
+    return [*reminders][:MAX_REMINDERS]
+
+
+def _reminder(trigger: Property, values: dict[str, Any], first: dict[str, Property], times: Times) -> str:
+    """Return an alarm as a reminder: before the due date if possible, or else an instant. Raises ValueError, KeyError.
+
+    The alarm of a day is counted from its start. One that is counted from a start before the due date is an instant.
+    """
+    if trigger.parameters.get("VALUE", "").upper() == "DATE-TIME":
+        moment = times.read(trigger)
+        return _instant(moment, times.zone).isoformat()
+    if len(trigger.value) > MAX_VALUE:
+        raise ValueError("too long")
+    length: timedelta = vDuration.from_ical(trigger.value.strip())  # type: ignore[no-untyped-call]
+    has_start = {"DTSTART", "DUE"} <= first.keys() and first["DTSTART"].value != first["DUE"].value
+    if has_start and trigger.parameters.get("RELATED", "START").upper() == "START":
+        return (_instant(times.read(first["DTSTART"]), times.zone) + length).isoformat()
+    due = values["due_date"] if "due_date" in values else values["due_at"]
+    before = -(length // timedelta(minutes=1)) + (TIME_OF_DAY.hour * 60 if "due_date" in values else 0)
+    if 0 <= before <= MAX_DAYS * MINUTES["D"]:
+        return format_duration(before)
+    moment = date.fromisoformat(due) if "due_date" in values else datetime.fromisoformat(due)
+    return (_instant(moment, times.zone) + length).isoformat()
 
 
 def _moment(found: Property, index: int, times: Times, findings: Findings) -> date | datetime | None:

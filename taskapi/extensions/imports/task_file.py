@@ -19,7 +19,9 @@ from taskapi.tasks.days import UTC_ZONE
 from taskapi.tasks.models import RECURRENCE, due_keys, new_row
 from taskapi.tasks.tree import MAX_DEPTH, OTHER_PROJECT
 
-IMPORTED_FIELDS = ("title", "description", "status", "priority", "due_date", "due_at", "completed_at", *RECURRENCE)
+IMPORTED_FIELDS = (
+    "title", "description", "status", "priority", "due_date", "due_at", "completed_at", *RECURRENCE, "reminders"
+)  # fmt: skip
 DUE_KEYS: Final = tuple(due_keys(None, None, UTC_ZONE))
 Values = dict[str, Any]
 Row = tuple[str, int, Any]  # the name of its list, its index there, and its value or the ValidationError of a reader

@@ -31,6 +31,8 @@ class Message(NamedTuple):
 Render = Callable[[dict[str, Any]], Message | None]
 Renderer = TypeVar("Renderer", bound=Render)
 RENDERERS: dict[str, Render] = {}
+Fill = Callable[[], None]
+FILLS: list[Fill] = []
 
 
 def renders(kind: str) -> Callable[[Renderer], Renderer]:
@@ -41,6 +43,12 @@ def renders(kind: str) -> Callable[[Renderer], Renderer]:
         return render
 
     return register
+
+
+def fills_outbox(fill: Fill) -> Fill:
+    """Declare a function that the sender calls before it looks for mails. It queues those that time makes due."""
+    FILLS.append(fill)
+    return fill
 
 
 def queue_mail(kind: str, user_id: UUID | None = None, **data: Any) -> None:
@@ -54,10 +62,14 @@ def queue_mail(kind: str, user_id: UUID | None = None, **data: Any) -> None:
 
 def require_space() -> None:
     """Respond 503 if too many mails wait: without a sender, requests of strangers would fill the database."""
-    waiting = select(OutgoingMail.id).where(OutgoingMail.failed_at.is_(None))
-    rows = reader().execute(waiting.offset(MAX_WAITING - 1).limit(1))
-    if rows.first():
+    if not has_space():
         problem("unavailable", "Too many mails are waiting to be sent.")
+
+
+def has_space() -> bool:
+    """Tell whether fewer than MAX_WAITING mails wait."""
+    waiting = select(OutgoingMail.id).where(OutgoingMail.failed_at.is_(None))
+    return reader().execute(waiting.offset(MAX_WAITING - 1).limit(1)).first() is None
 
 
 def has_mail() -> bool:

@@ -19,7 +19,7 @@ from taskapi.config import Settings
 from taskapi.database import db, now, reader
 from taskapi.extensions.mail.console import show_mail
 from taskapi.extensions.mail.models import OutgoingMail
-from taskapi.extensions.mail.outbox import RENDERERS
+from taskapi.extensions.mail.outbox import FILLS, RENDERERS
 from taskapi.extensions.mail.settings import CONSOLE, mail_settings, parse_server
 from taskapi.extensions.mail.smtp import MailError, build_mail, deliver
 
@@ -40,6 +40,7 @@ _WAITING = OutgoingMail.failed_at.is_(None)
 
 def send_due(is_stopped: Callable[[], bool] = lambda: False) -> dict[str, int]:
     """Send every mail that is due; return how many were `sent`, `dropped`, `retried` and `failed`. Commits."""
+    _fill_outbox()
     results: dict[str, int] = {}
     while not is_stopped() and (mail := _lease_next()) is not None:
         result = _send(mail)
@@ -47,6 +48,19 @@ def send_due(is_stopped: Callable[[], bool] = lambda: False) -> dict[str, int]:
         results[result] = results.get(result, 0) + 1
     _prune()
     return results
+
+
+def _fill_outbox() -> None:
+    """Let extensions queue what time makes due. An error is logged, and does not keep other mails back."""
+    for fill in FILLS:
+        try:
+            fill()
+        except SQLAlchemyError as error:
+            db.session.rollback()
+            current_app.logger.warning("the outbox was not filled: %s", type(error).__name__)
+        except Exception:
+            db.session.rollback()
+            current_app.logger.exception("the outbox was not filled")
 
 
 def _lease_next() -> Any:

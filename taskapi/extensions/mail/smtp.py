@@ -36,7 +36,7 @@ def build_mail(mail_id: UUID, sender: str, message: Message) -> EmailMessage:
     mail = EmailMessage(policy=SMTP)
     mail["From"] = address
     mail["To"] = Address(addr_spec=message.to)
-    mail["Subject"] = message.subject
+    mail["Subject"] = message.subject.replace("=?", "= ?")  # the library would decode an encoded word (RFC 2047)
     mail["Date"] = format_datetime(now())
     mail["Message-ID"] = f"<{mail_id}@{address.domain}>"
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic reply

@@ -13,6 +13,7 @@ from taskapi.extensions.recurrence.dates import later_due, next_due
 from taskapi.resources.ownership import is_owned, reserve_quota, save, take_version
 from taskapi.tasks.edit import insert_tasks
 from taskapi.tasks.models import RECURRENCE, Status, Task, TaskLabel, new_row
+from taskapi.tasks.reminders import is_duration
 from taskapi.tasks.tree import delete_tasks_permanently, with_subtasks
 from taskapi.users.service import timezone_of
 
@@ -46,6 +47,7 @@ def _add_next(task: Task) -> None:
     for row in (task, *subtasks):
         day, instant = later_due(row.due_date, row.due_at, due.days_later, zone)
         values = {name: getattr(row, name) for name in COPIED} | {"due_date": day, "due_at": instant}
+        values["reminders"] = [reminder for reminder in row.reminders if is_duration(reminder)]
         if row is task:
             values |= {"recurrence": due.rule, "due_date": due.day, "due_at": due.instant}
         fixed: Values = {

@@ -26,6 +26,7 @@ OPTIONAL_ROUTES = (  # of other extensions; the client hides what uses a route t
     "/me/calendars",
     "/me/export",
     "/me/tokens",
+    "/reminders",
     "/tasks/bulk",
     "/tasks/export.csv",
     "/tasks/export.ics",

@@ -82,6 +82,7 @@ __all__ = [
     "ProjectRestore",
     "RecoveryCodes",
     "Register",
+    "ReminderTime",
     "RemoveLabel",
     "Repeat",
     "RestoreTasks",
@@ -347,6 +348,11 @@ class Task(Model, frozen=True):
     """
     recurrence_from: SkipValidation[TaskRecurrenceStart]
     """Whether the next date is counted from the due date (the default) or completion."""
+    reminders: list[str]
+    """When to remind of it: instants, and durations before the due date as in ISO 8601, such as `PT30M`, `P1D` or
+    `PT0S`. A day is a calendar day of the account's `timezone`. A task that is due on a day counts as due at 9:00
+    of that day.
+    """
     next_id: UUID | None
     """The task that was added when this one was completed. It may have been deleted since."""
     position: str
@@ -391,6 +397,11 @@ class TaskCreate(TypedDict):
     """
     recurrence_from: NotRequired[TaskRecurrenceStart]
     """Whether the next date is counted from the due date (the default) or completion."""
+    reminders: NotRequired[list[str] | None]
+    """When to remind of it: instants, and durations before the due date as in ISO 8601, such as `PT30M`, `P1D` or
+    `PT0S`. A day is a calendar day of the account's `timezone`. A task that is due on a day counts as due at 9:00
+    of that day.
+    """
 
 
 class TaskCounts(Model, frozen=True):
@@ -456,6 +467,11 @@ class TaskPatch(TypedDict):
     """
     recurrence_from: NotRequired[TaskRecurrenceStart]
     """Whether the next date is counted from the due date (the default) or completion."""
+    reminders: NotRequired[list[str] | None]
+    """When to remind of it: instants, and durations before the due date as in ISO 8601, such as `PT30M`, `P1D` or
+    `PT0S`. A day is a calendar day of the account's `timezone`. A task that is due on a day counts as due at 9:00
+    of that day.
+    """
 
 
 class Project(Model, frozen=True):
@@ -601,6 +617,11 @@ class ExportedTask(Model, frozen=True):
     """
     recurrence_from: SkipValidation[TaskRecurrenceStart]
     """Whether the next date is counted from the due date (the default) or completion."""
+    reminders: list[str]
+    """When to remind of it: instants, and durations before the due date as in ISO 8601, such as `PT30M`, `P1D` or
+    `PT0S`. A day is a calendar day of the account's `timezone`. A task that is due on a day counts as due at 9:00
+    of that day.
+    """
     created_at: AwareDatetime
     updated_at: AwareDatetime
     completed_at: AwareDatetime | None
@@ -650,6 +671,11 @@ class FileTask(TypedDict):
     """
     recurrence_from: NotRequired[TaskRecurrenceStart]
     """Whether the next date is counted from the due date (the default) or completion."""
+    reminders: NotRequired[list[str] | None]
+    """When to remind of it: instants, and durations before the due date as in ISO 8601, such as `PT30M`, `P1D` or
+    `PT0S`. A day is a calendar day of the account's `timezone`. A task that is due on a day counts as due at 9:00
+    of that day.
+    """
     created_at: NotRequired[datetime | None]
     updated_at: NotRequired[datetime | None]
     """For information; an import ignores it."""
@@ -1102,6 +1128,15 @@ class EmailChange(TypedDict):
     """The address to confirm: that of the account, or another one."""
 
     email: str
+
+
+class ReminderTime(Model, frozen=True):
+    """A reminder that is due in the future."""
+
+    at: AwareDatetime
+    task_id: UUID
+    title: str
+    """The title of the task."""
 
 
 class SecondFactor(Model, frozen=True):

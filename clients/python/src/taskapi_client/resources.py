@@ -54,6 +54,7 @@ from taskapi_client.models import (
     ProjectRestore,
     RecoveryCodes,
     Register,
+    ReminderTime,
     Role,
     SecondFactor,
     SecondFactorSetup,
@@ -659,6 +660,23 @@ class TasksApi:
                 version=version,
                 parse_current=Task.model_validate,
             )
+        )
+
+    def list_reminders(self, *, limit: int | None = None, cursor: str | None = None) -> Pages[ReminderTime]:
+        """List the reminders of your open tasks that are due in the future, the next one first.
+
+        `limit`: The maximum number of items.
+
+        `cursor`: The `next_cursor` of the previous page.
+        """
+        return Pages(
+            self._send,
+            Call(
+                "GET",
+                "/api/v1/reminders",
+                Page[ReminderTime].model_validate_json,
+                query={"limit": limit, "cursor": cursor},
+            ),
         )
 
 

@@ -71,6 +71,10 @@ export const calendars = {
   remove: (id) => requestData("DELETE", `/me/calendars/${id}`),
 };
 
+export const reminders = {
+  list: () => requestData("GET", "/reminders", { query: { limit: 100 } }),
+};
+
 export const tasks = {
   list: (query) => requestData("GET", "/tasks", { query }),
   show: (id) => requestData("GET", `/tasks/${id}`),

@@ -7,6 +7,7 @@ const FIELD_NAMES = {
   priority: ["priority"],
   due: ["due_date", "due_at"],
   recurrence: ["recurrence", "recurrence_from"],
+  reminders: ["reminders"],
   project: ["project_id"],
   parent: ["parent_id"],
   labels: ["labels"],

@@ -21,6 +21,7 @@ const NEW_TASK = {
   labels: [],
   recurrence: null,
   recurrence_from: "due",
+  reminders: [],
   next_id: null,
   completed_at: null,
   deleted_at: null,

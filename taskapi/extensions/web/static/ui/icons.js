@@ -1,6 +1,7 @@
 /** The icons, as SVG paths on a 24 × 24 grid. */
 export const ICONS = {
   add: "M12 5v14M5 12h14",
+  alarm: "M12 5.5a7 7 0 100 14 7 7 0 000-14zM12 9v3.8l2.4 1.6M3.8 6.8L6.5 4.2M20.2 6.8l-2.7-2.6",
   all: "M5 7h14M5 12h14M5 17h14",
   back: "M15 5l-7 7 7 7",
   bell: "M12 8v5M12 16.5v.1M12 3.5a8.5 8.5 0 100 17 8.5 8.5 0 000-17z",

@@ -9,6 +9,7 @@ import { adminPage } from "./admin.js";
 import { isAdmin } from "./current_user.js";
 import { h, icon, setChildren } from "./dom.js";
 import { showHelp } from "./help.js";
+import { reminderRegion } from "./reminders.js";
 import { currentRoute, navigate, routerEvents } from "./router.js";
 import { sidebar } from "./sidebar.js";
 import { taskDetail } from "./task_detail.js";
@@ -39,6 +40,7 @@ export function showShell(root) {
     h("div", { class: "veil", on: { click: toggleMenu } }),
     h("div", { class: "middle" }, topbar(), main),
     areas.pane,
+    reminderRegion(),
     toastRegion(),
   );
   for (const source of [outboxEvents, changeFeed])

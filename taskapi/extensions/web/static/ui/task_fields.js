@@ -1,15 +1,18 @@
 /** The form fields of the open task. */
 
 import { tasks as api } from "../api/client.js";
+import { hasRoute } from "../api/server.js";
 import { catalog } from "../data/catalog.js";
 import { OPEN_STATUSES } from "../data/views.js";
 import { dueDay, instantOf, timeOf } from "../text/dates.js";
 import { PRIORITIES } from "../text/quick_add_parser.js";
+import { describeReminder } from "../text/reminders.js";
 import { describeRecurrence } from "../text/rules.js";
 import { h, setChildren, setChildrenIfChanged } from "./dom.js";
 import { labelsField } from "./labels_field.js";
 import { withLinks } from "./linked_text.js";
 import { recurrenceField } from "./recurrence_field.js";
+import { remindersField } from "./reminders_field.js";
 
 /** The statuses of a task, by their names in the API. */
 export const STATUSES = { todo: "To do", in_progress: "In progress", done: "Done", cancelled: "Cancelled" };
@@ -23,6 +26,7 @@ export function taskFields() {
     priorityField(),
     dueField(),
     recurrenceField(),
+    ...(hasRoute("/reminders") ? [remindersField()] : []),
     projectField(),
     parentField(),
     labelsField(),
@@ -39,6 +43,7 @@ export function describeField(task, field) {
     priority: () => task.priority,
     due: () => [dueDay(task), task.due_at && timeOf(task.due_at)].filter(Boolean).join(" "),
     recurrence: () => task.recurrence && describeRecurrence(task),
+    reminders: () => task.reminders.map((each) => describeReminder(each, task)).join(", "),
     project: () => task.project_id && findName(catalog.projects, task.project_id),
     parent: () => task.parent_id && "another task",
     labels: () => task.labels.join(", "),

@@ -1,10 +1,12 @@
 /** A row of the task list: checkbox, title, and chips for the other fields. */
 
+import { hasRoute } from "../api/server.js";
 import { catalog, findProject } from "../data/catalog.js";
 import { subtaskCounts } from "../data/subtask_counts.js";
 import { daysLeft } from "../data/trash.js";
 import { isInManualOrder } from "../data/views.js";
 import { countDays, DATE_LANGUAGE, describeDue, dueDay, isOverdue, today } from "../text/dates.js";
+import { describeReminder } from "../text/reminders.js";
 import { describeRecurrence } from "../text/rules.js";
 import { canWrite } from "./current_user.js";
 import { h, icon, setChildrenIfChanged } from "./dom.js";
@@ -114,6 +116,7 @@ function rowDetails(task) {
     projectChip(task),
     dueChip(task),
     repeatChip(task),
+    reminderChip(task),
     task.deleted_at && h("span", { class: "chip" }, describeDaysLeft(daysLeft(task))),
     task.deleted_at &&
       canWrite() &&
@@ -146,6 +149,17 @@ function repeatChip(task) {
   const words = describeRecurrence(task);
   const unseen = h("span", { class: "unseen" }, `Repeats: ${words}`);
   return h("span", { class: "chip repeat", title: words }, icon("repeat"), unseen);
+}
+
+function reminderChip(task) {
+  if (!hasRoute("/reminders") || !task.reminders.length) return null;
+  const words = task.reminders.map((each) => describeReminder(each, task)).join(", ");
+  return h(
+    "span",
+    { class: "chip reminder", title: words },
+    icon("alarm"),
+    h("span", { class: "unseen" }, `Reminders: ${words}`),
+  );
 }
 
 function progressChip(counts) {
