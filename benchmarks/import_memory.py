@@ -107,6 +107,9 @@ def calendar_file() -> bytes:
 
 CALENDARS: dict[str, Callable[[], bytes]] = {
     "calendar: 20,000 to-dos": calendar_file,
+    "calendar: 20,000 to-dos with a rule of repetition": lambda: calendar_file().replace(
+        b"PRIORITY:5", b"PRIORITY:5\r\nRRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=TH"
+    ),
     "refused calendar: no line break": lambda: b"BEGIN:VCALENDAR\r\n" + b"x" * (BYTES - 17),
     "refused calendar: one line of many folds": lambda: b"BEGIN:VCALENDAR\r\nX:" + b"a\r\n " * (BYTES // 5),
     "calendar without to-dos": lambda: b"BEGIN:VCALENDAR\r\n" + b"X:y\r\n" * (BYTES // 6) + b"END:VCALENDAR\r\n",
