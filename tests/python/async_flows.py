@@ -1,10 +1,11 @@
 """What programs do with the asynchronous client, under asyncio and trio."""
 
 import time
+from contextlib import aclosing
 
 import anyio
 import pytest
-from conftest import PASSWORD
+from conftest import ADDRESS, PASSWORD
 
 from taskapi_client import AsyncTaskApi, SignedOut, VersionMismatch
 
@@ -18,6 +19,21 @@ async def test_twenty_tasks_with_an_expired_token_refresh_once(async_api, relay,
             group.start_soon(async_api.account.get)
     assert relay.count("GET /me 200") == 20
     assert relay.count("POST /auth/refresh") == 1
+
+
+# httpx does not close its generators, about which trio warns
+@pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <async_generator:pytest.PytestUnraisableExceptionWarning")
+async def test_changes_are_followed(username, store):
+    async with AsyncTaskApi(ADDRESS, store=store) as api:
+        if not hasattr(api, "changes") or not hasattr(api.changes, "stream"):
+            pytest.skip("the API has no stream of changes")
+        await api.login(username, PASSWORD)
+        async with aclosing(api.follow_changes()) as cursors:
+            first = await anext(cursors)
+            await api.tasks.create(title="Water the plants")
+            second = await anext(cursors)
+        assert (await api.changes.list(since=first)).cursor == second != first
 
 
 async def test_cancelled_refresh_releases_the_lock(async_api, relay, store, expire):

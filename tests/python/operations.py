@@ -1,11 +1,13 @@
 """The generated methods that the flows do not use: their paths, bodies and results."""
 
 import os
+import threading
 from datetime import date
 from uuid import UUID
 
+import httpx
 import pytest
-from conftest import PASSWORD
+from conftest import ADDRESS, PASSWORD
 from forging import decode_token, sign
 
 from taskapi_client import NotFound, ProblemError, SignedOut, TaskApi
@@ -91,6 +93,43 @@ def test_changes(api):
     assert (change.deleted, change.data) == (True, None)
 
 
+def test_changes_are_followed_by_the_stream(username, store):
+    with TaskApi(ADDRESS, store=store) as api:
+        needs(api, "changes")
+        needs(api.changes, "stream")
+        api.login(username, PASSWORD)
+        cursors = api.follow_changes(poll_seconds=60)
+        first = next(cursors)
+        timer = threading.Timer(0.5, api.tasks.create, kwargs={"title": "Water the plants"})
+        timer.start()
+        second = next(cursors)
+        timer.join()
+        assert [change.data.title for change in api.changes.list(since=first).changes] == ["Water the plants"]
+        assert api.changes.list(since=second).changes == []
+
+
+def test_changes_are_followed_after_an_end_of_the_stream_and_polled_without_one(api, relay):
+    needs(api, "changes")
+    needs(api.changes, "stream")
+    asked = []
+    with httpx.Client(event_hooks={"request": [lambda request: asked.append(str(request.url))]}) as http:
+        follower = TaskApi(relay.url, store=api.store, http_client=http)
+        events = {"Content-Type": "text/event-stream"}
+        relay.reply(200, {"Content-Type": "application/json"}, {"cursor": "5"})
+        relay.reply(200, events, b"retry: 2000\n\nid: 6\ndata: {}\n\n")
+        relay.reply(200, {"Content-Type": "application/json"}, {"cursor": "6"})
+        relay.reply(503, {"Retry-After": "60"}, {"code": "stream_unavailable"})
+        cursors = follower.follow_changes(since="4", poll_seconds=0.1)
+        assert [next(cursors), next(cursors)] == ["5", "6"]
+        current = next(cursors)
+        assert current == api.changes.list(since="now").cursor
+        api.tasks.create(title="Water the plants")
+        assert next(cursors) != current
+        cursors.close()
+    streams = [url.partition("?")[2] for url in asked if "/stream" in url]
+    assert streams == ["since=5", "since=6"]
+
+
 def test_export_and_import(api):
     needs(api.tasks, "export_json")
     needs(api.tasks, "import_json")
@@ -105,7 +144,9 @@ def test_export_and_import(api):
     with pytest.raises(ProblemError) as error:
         api.tasks.import_csv("titel\nFeed the cat\n", dry_run=True)
     assert "csv" in error.value.errors
-    assert sorted(each.title for each in api.tasks.list()) == ["Feed the cat", "Water the plants"]
+    calendar = "BEGIN:VCALENDAR\nBEGIN:VTODO\nSUMMARY:Buy milk\nEND:VTODO\nEND:VCALENDAR\n"
+    assert api.tasks.import_ics(calendar).created == 1
+    assert sorted(each.title for each in api.tasks.list()) == ["Buy milk", "Feed the cat", "Water the plants"]
 
 
 def test_administration(admin, username):

@@ -291,3 +291,28 @@ test("with cookies signing out everywhere takes the cookies back", async () => {
   await api.logoutEverywhere();
   assert.deepEqual([jar.session, api.isSignedIn()], [[], false]);
 });
+
+test("changes are followed by the stream, and polled while there is none", async () => {
+  let isRefused = false;
+  const refusal = () => new Response('{"code":"stream_unavailable"}', { status: 503, headers: { "Retry-After": "60" } });
+  const fetch = (request) => (isRefused && request.url.includes("/stream") ? refusal() : globalThis.fetch(request));
+  const api = createTaskApi({ baseUrl: ADDRESS, fetch });
+  await api.login({ username: await newPerson(), password: PASSWORD });
+  const hasStream = (await api.GET("/api/v1/changes/stream", { parseAs: "text" })).response.ok;
+  if (!hasStream) return; // an extension, which may be removed
+  const copy = [];
+  for await (const cursor of api.followChanges("now", { pollMs: 60_000 })) {
+    if (copy.push(cursor) === 1) setTimeout(() => create(api, "One"), 300);
+    else break;
+  }
+  assert.notEqual(copy[0], copy[1]);
+  isRefused = true;
+  const abort = new AbortController();
+  for await (const cursor of api.followChanges(copy[0], { pollMs: 50, signal: abort.signal })) {
+    copy.push(cursor);
+    if (copy.length === 3) await create(api, "Two");
+    else abort.abort();
+  }
+  assert.equal(copy[2], copy[1]);
+  assert.notEqual(copy[3], copy[2]);
+});

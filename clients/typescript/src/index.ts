@@ -6,9 +6,10 @@ import { ProblemError, SecondFactorRequired, unwrap } from "./problem.js";
 import { deliver } from "./retry.js";
 import { idempotentPaths, type components, type paths } from "./schema.js";
 import { Session, type Mode, type TokenStorage } from "./session.js";
+import { followChanges, type FollowOptions } from "./updates.js";
 import type { Items, ListPath, ListQuery, Update, UpdatePath, UpdateResult } from "./types.js";
 
-export type { components, paths, Mode, TokenStorage, UpdateResult };
+export type { components, paths, FollowOptions, Mode, TokenStorage, UpdateResult };
 export { ProblemError, SecondFactorRequired, unwrap };
 export type Schemas = components["schemas"];
 
@@ -34,6 +35,11 @@ export interface TaskApi extends Client<paths> {
   isSignedIn(): boolean;
   /** All items of a list. The next page is requested when the loop reaches it. */
   items<P extends ListPath>(path: P, query?: ListQuery<P>): AsyncGenerator<Items<P>[number], void>;
+  /**
+   * The cursor of the last change: at once if it is not `since`, and then after each change. Pass the cursor of your copy.
+   * Cursors arrive by the stream of the server, or by polling while it has no stream to give.
+   */
+  followChanges(since?: string, options?: FollowOptions): AsyncGenerator<string, void>;
   /** Change something, unless it has changed since `version`. */
   update<P extends UpdatePath>(path: P, update: Update<P>): Promise<UpdateResult<P>>;
 }
@@ -140,6 +146,8 @@ export function createTaskApi(options: Options = {}): TaskApi {
         cursor = page.next_cursor;
       } while (cursor);
     },
+
+    followChanges: (since = "now", options = {}) => followChanges(client, since, options),
 
     async update<P extends UpdatePath>(path: P, { version, body, ...params }: Update<P>): Promise<UpdateResult<P>> {
       const init = { params, body, headers: { "If-Match": `"${version}"` } };

@@ -1,6 +1,8 @@
 """The asynchronous client, for asyncio and trio. `client.py` is made from this module."""
 
+from collections.abc import AsyncIterator
 from contextlib import suppress
+from time import monotonic
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -9,7 +11,7 @@ from anyio import sleep
 from taskapi_client import session
 from taskapi_client.async_resources import AsyncResources
 from taskapi_client.calls import Call
-from taskapi_client.errors import SignedOut, problem_of
+from taskapi_client.errors import ConnectionFailed, ProblemError, SignedOut, problem_of
 from taskapi_client.retries import Outcome, RetryPolicy
 from taskapi_client.session import Session
 from taskapi_client.stores import TokenStore
@@ -93,6 +95,39 @@ class AsyncTaskApi(Session, AsyncResources):
     async def disable_second_factor(self, password: str, code: str) -> None:
         """Disable the second factor. Every session ends, and this client gets a new one."""
         await self._send(session.disable_second_factor(password, code))
+
+    async def follow_changes(self, since: str = "now", *, poll_seconds: float = 10.0) -> AsyncIterator[str]:
+        """Yield the cursor of the last change: at once if it is not `since`, and then after each change. Never ends.
+
+        Pass the cursor of your copy, and read the changes after it with `changes.list`. Cursors arrive by the stream of
+        the server. While it has no stream to give, or cannot be reached, the client asks every `poll_seconds`.
+        """
+        stream, stream_at = self._url("/api/v1/changes/stream"), 0.0
+        while True:
+            try:
+                response = await self.request("GET", "/api/v1/changes", params={"since": "now"})
+                if (cursor := response.json()["cursor"]) != since:
+                    since = cursor
+                    yield since
+                if monotonic() >= stream_at:
+                    query, headers = {"since": since}, {"Accept": "text/event-stream"}
+                    async with self._http.stream(
+                        "GET", stream, params=query, headers=headers, auth=self._auth
+                    ) as events:
+                        if events.is_error:
+                            await events.aread()
+                            raise problem_of(events)
+                        async for line in events.aiter_lines():
+                            if line.startswith("id: "):
+                                since = line.removeprefix("id: ")
+                                yield since
+            except ProblemError as error:
+                if error.status not in session.BUSY:
+                    raise
+                stream_at = monotonic() + (error.retry_after or poll_seconds)
+            except (ConnectionFailed, httpx.RequestError):
+                stream_at = monotonic() + poll_seconds
+            await sleep(1.0 if monotonic() >= stream_at else poll_seconds)
 
     async def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send any request, with the options of `httpx.AsyncClient.request`. Raise the error of its response."""

@@ -652,7 +652,7 @@ class AsyncTasksApi:
                 ImportedCalendar.model_validate_json,
                 query={"dry_run": dry_run},
                 body=content,
-                media_type="text/csv",
+                media_type="text/calendar",
                 idempotency_key=idempotency_key or new_key(),
             )
         )

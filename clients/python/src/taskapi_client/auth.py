@@ -48,7 +48,8 @@ class SessionAuth(httpx.Auth):
                 response = None
                 if isinstance(step, httpx.Request):
                     response = yield step
-                    response.read()
+                    if not _is_stream(response):
+                        response.read()
                 else:
                     time.sleep(step)
                 step = _resume(flow, response)
@@ -61,7 +62,8 @@ class SessionAuth(httpx.Auth):
                 response = None
                 if isinstance(step, httpx.Request):
                     response = yield step
-                    await response.aread()
+                    if not _is_stream(response):
+                        await response.aread()
                 else:
                     await anyio.sleep(step)
                 step = _resume(flow, response)
@@ -125,6 +127,11 @@ def _resume(flow: Exchange[None], response: httpx.Response | None) -> httpx.Requ
         return flow.send(response)
     except StopIteration:
         return None
+
+
+def _is_stream(response: httpx.Response) -> bool:
+    """Return whether a response has no end that a client can wait for."""
+    return bool(response.headers.get("Content-Type", "").startswith("text/event-stream"))
 
 
 def _code(response: httpx.Response) -> str | None:

@@ -15,6 +15,7 @@ VERSION = "1.0.0"
 HEADERS = {"User-Agent": f"taskapi-client/{VERSION} python-httpx/{httpx.__version__}"}
 TIMEOUT_SECONDS = 30.0
 DEFAULT_RETRY = RetryPolicy()
+BUSY = {429, 502, 503, 504}  # statuses of a server that may respond later
 
 logger = logging.getLogger("taskapi_client")
 
