@@ -28,6 +28,7 @@ OTP: Final = "otp"  # the method of authentication (RFC 8176)
 # at a time: 10 guesses a day find one in 33,333 days on average, about 91 years
 CODES: Final = Limit("second-factor", lambda _: "10/day", always_on=True)
 RECOVERY: Final = Limit("recovery-code", lambda _: "60/hour", always_on=True)
+CONFIRM: Final = Limit("second-factor-confirm", lambda _: "60/hour", always_on=True)  # a thief has no phone to ask
 # What a user needs to set up a second factor: to see the account, to enter the password again, and the routes for it
 SETUP_ROUTES: Final = {
     "me.show_account", "auth.verify_password", "second_factor.show_second_factor",
@@ -147,6 +148,7 @@ def confirm(text: str) -> tuple[Grant, list[str]]:
     started = db.session.execute(select(SecondFactor.user_id, SecondFactor.secret).where(mine)).first()
     if started is None:
         problem("second_factor_missing")
+    enforce_limit(CONFIRM, str(user_id))
     if not codes.use_time_code(started, codes.parse_code(text)[0]):
         problem("invalid_code")
     db.session.execute(update(SecondFactor).where(mine).values(confirmed_at=now()))

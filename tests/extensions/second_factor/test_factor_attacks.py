@@ -277,6 +277,16 @@ def test_guesses_are_limited_by_user_and_the_user_is_not_locked_out_for_ever(new
         assert person.finish(person.challenge(), person.code()).status_code == 200
 
 
+def test_guesses_of_the_setup_are_limited(new_person):
+    """A thief of a fresh token must not finish what its owner has begun, and get the recovery codes."""
+    person = new_person(enabled=False)
+    person.start()
+    body = {"code": wrong(person.code())}
+    responses = [person.client.post(f"{FACTOR}/confirm", json=body) for _ in range(61)]
+    assert [response.status_code for response in responses] == [401] * 60 + [429]
+    refused(person.client.post(f"{FACTOR}/confirm", json={"code": person.code()}), "too_many_requests", 429)
+
+
 def test_guesses_on_the_routes_of_the_account_count_too(new_person):
     person = fresh(new_person())
     body = {"password": PASSWORD, "code": wrong(person.code())}
