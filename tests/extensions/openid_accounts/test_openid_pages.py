@@ -215,6 +215,19 @@ def test_person_without_password_confirms_with_the_provider(openid_site, grace, 
     expect(button(page, f"Sign in with {NAME}")).to_be_visible()
 
 
+@pytest.mark.usefixtures("grace")
+def test_person_without_password_signs_in_again_after_the_session(openid_site, page, context):
+    sign_in(page, openid_site)
+    page.goto(f"{openid_site}/#/account")
+    expect(section(page)).to_contain_text("no password")
+    context.clear_cookies()
+    button(page, "Sign out all other devices").click()
+    button(page.get_by_role("dialog", name="Sign in again"), f"Sign in with {NAME}").click()
+    pass_provider(page)
+    expect(section(page)).to_contain_text("Linked since")
+    assert page.url == f"{openid_site}/#/account"
+
+
 def test_without_a_provider_there_is_no_button(site, page):
     page.goto(site)
     expect(button(page, "Sign in")).to_be_visible()

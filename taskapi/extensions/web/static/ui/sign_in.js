@@ -6,7 +6,7 @@ import { browserZone } from "../text/dates.js";
 import { showDialog } from "./dialog.js";
 import { h, setChildren } from "./dom.js";
 import { form, formField } from "./form.js";
-import { confirmButton } from "./openid.js";
+import { confirmButton, providerButton } from "./openid.js";
 
 const sessionChannel = new BroadcastChannel("taskapi.session");
 let signInPrompt = null;
@@ -23,6 +23,7 @@ export function signInAgain(user) {
           if ((await account.show()).id !== user.id) location.reload();
           close();
         }, user.username),
+        providerButton(),
       ];
     },
     { closable: false },
