@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 import time_machine
+from conftest import PASSWORD
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -49,6 +50,16 @@ def add(client: FlaskClient, *reminders: str, due: str = "2090-01-31T09:00:00Z",
 def change(client: FlaskClient, task: dict[str, Any], **changes: Any) -> None:
     """Change a task."""
     response = client.patch(f"{TASKS}/{task['id']}", json=changes)
+    assert response.status_code == 200, response.text
+
+
+def change_at(client: FlaskClient, moment: str, task: dict[str, Any], **changes: Any) -> None:
+    """Change a task at a moment, at which the user signs in again."""
+    with at(moment):
+        credentials = {"username": client.username, "password": PASSWORD}  # type: ignore[attr-defined]
+        token = client.post("/api/v1/auth/login", json=credentials).json["access_token"]
+        bearer = {"Authorization": f"Bearer {token}"}
+        response = client.patch(f"{TASKS}/{task['id']}", json=changes, headers=bearer)
     assert response.status_code == 200, response.text
 
 

@@ -22,6 +22,7 @@ from tests.extensions.reminders.reminding import (
     add,
     at,
     change,
+    change_at,
     id_of,
     mails,
     queued,
@@ -87,6 +88,20 @@ def test_finished_task_has_no_reminder_until_it_is_reopened(ada, status):
     with at("2090-01-31T08:45:00Z"), ada.application.app_context():
         reminders.queue_due()  # the first one, which counts
     assert len(mails(ada, "2090-01-31T09:00:00Z")) == 2
+
+
+def test_reopened_task_has_only_reminders_to_come_although_no_sender_ran(ada):
+    task = add(ada, "PT30M", "PT0S")
+    change(ada, task, status="done")
+    change_at(ada, "2090-01-31T08:45:00Z", task, status="todo")
+    assert len(mails(ada, "2090-01-31T08:46:00Z")) == 0
+    assert len(mails(ada, "2090-01-31T09:00:00Z")) == 1
+
+
+def test_change_of_the_text_keeps_a_reminder_that_is_due(ada):
+    task = add(ada, "PT30M")
+    change_at(ada, AFTER, task, title="Call Charles")
+    assert [mail.subject for mail in mails(ada, AFTER)] == ["Reminder: Call Charles"]
 
 
 def test_deleted_task_has_no_reminder_and_a_restored_one_has_those_to_come(ada):
