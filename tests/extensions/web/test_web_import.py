@@ -134,13 +134,11 @@ def test_application_of_a_file_is_shown(user, visit):
 @needs("ics_imports")
 def test_calendar_is_imported(user, visit):
     page = visit("account")
-    todo = "BEGIN:VTODO\r\nSUMMARY:Call Ada\r\nRRULE:FREQ=DAILY\r\nEND:VTODO\r\n"
+    todo = "BEGIN:VTODO\r\nSUMMARY:Call Ada\r\nATTACH:a.pdf\r\nEND:VTODO\r\n"
     choose(page, "Reminders.ics", f"BEGIN:VCALENDAR\r\nPRODID:-//Apple Inc.//EN\r\n{todo}END:VCALENDAR\r\n")
     dialog = page.get_by_role("dialog", name="Import “Reminders.ics”?")
     expect(dialog).to_contain_text("Written by -//Apple Inc.//EN.")
-    expect(dialog.get_by_role("list", name="Warnings")).to_have_text(
-        "Task 1A rule of repetition is not imported: the task is due once."
-    )
+    expect(dialog.get_by_role("list", name="Warnings")).to_have_text("Task 1An attachment is not imported.")
     dialog.get_by_role("button", name="Import").click()
     expect(page.get_by_role("status").filter(has_text="Imported 1 task. 1 warning.")).to_be_visible()
     assert [task["title"] for task in user.get(TASKS).json["items"]] == ["Call Ada"]
