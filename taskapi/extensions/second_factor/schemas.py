@@ -46,7 +46,7 @@ class SecondFactorSchema(Schema):
     """Your second factor."""
 
     available = fields.Boolean(metadata={"description": "Whether this server offers a second factor.", "example": True})
-    required = fields.Boolean(metadata={"description": "Whether your role needs one.", "example": False})
+    required = fields.Boolean(metadata={"description": "Whether you must set one up.", "example": False})
     enabled = fields.Boolean(metadata={"description": "Whether you have one.", "example": True})
     enabled_at = Instant(allow_none=True)
     recovery_codes_left = fields.Integer(metadata={"description": "Recovery codes not used yet.", "example": 9})

@@ -24,6 +24,7 @@ from taskapi.security.tokens import Caller, caller, require_signing_key
 from taskapi.users.models import User
 
 OTP: Final = "otp"  # the method of authentication (RFC 8176)
+FACTORS: Final = {OTP, "mfa"}  # `mfa`: the sign-in itself has used two factors, as with a passkey
 # Wrong codes of one user. Strangers cannot use them up: a challenge needs the password. Of a million codes, 3 are valid
 # at a time: 10 guesses a day find one in 33,333 days on average, about 91 years
 CODES: Final = Limit("second-factor", lambda _: "10/day", always_on=True)
@@ -54,7 +55,7 @@ def find_factor(connection: Any, user_id: UUID) -> Any:
 
 def require_code_at_sign_in(user: Any, amr: list[str], fresh: bool) -> None:
     """Respond 401 with a challenge to a sign-in without the second factor of the user, whose account is locked."""
-    factor = None if OTP in amr else find_factor(db.session, user.id)
+    factor = None if FACTORS.intersection(amr) else find_factor(db.session, user.id)
     if factor is None:
         return
     current = db.session.execute(select(*_USER).where(User.id == user.id)).one()
@@ -69,7 +70,7 @@ def require_setup(caller: Caller) -> None:
     A personal token has no sign-in: its user must have a second factor.
     """
     required = factor_settings().second_factor_roles
-    if OTP in caller.amr or not any(role in required for role in caller.roles):
+    if FACTORS.intersection(caller.amr) or not any(role in required for role in caller.roles):
         return
     if caller.sid:
         is_allowed = current_request().endpoint in SETUP_ROUTES
@@ -116,7 +117,8 @@ def state_of_caller() -> dict[str, Any]:
     unused = select(func.count()).select_from(RecoveryCode).where(RecoveryCode.user_id == caller().id)
     return {
         "available": bool(factor_settings().second_factor_keys),
-        "required": any(role in factor_settings().second_factor_roles for role in caller().roles),
+        "required": "mfa" not in caller().amr
+        and any(role in factor_settings().second_factor_roles for role in caller().roles),
         "enabled": factor is not None,
         "enabled_at": factor.confirmed_at if factor else None,
         "recovery_codes_left": reader().execute(unused).scalar_one(),
