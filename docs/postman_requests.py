@@ -24,12 +24,14 @@ VARIABLES = {  # the values of the examples that the collection replaces by vari
 # The query parameters that are enabled
 ENABLED = {(f"import_tasks_{form}", "dry_run"): "true" for form in ("json", "csv", "ics")}
 ENDING = {"logout", "end_session", "delete_account"}  # operations that end the current session
-# The statuses of operations that need a mail server, a link from a mail, a second factor or an OpenID provider, without
-# it; and those of an invalid code
+# The statuses of operations that need a mail server, a link from a mail, a second factor, a passkey or an OpenID
+# provider, without it; and those of an invalid code
 WITHOUT: dict[str, tuple[int, ...]] = {
     "request_password_reset": (409,), "change_email": (409,), "confirm_password_reset": (410,), "confirm_email": (410,),
     "start_second_factor": (409,), "confirm_second_factor": (409,), "renew_recovery_codes": (409,),
     "disable_second_factor": (409,), "sign_in_with_code": (401,), "exchange_openid_code": (401, 409),
+    "show_passkey_sign_in_options": (409,), "sign_in_with_passkey": (401, 409),
+    "show_passkey_registration_options": (409,), "create_passkey": (409,), "delete_passkey": (404,),
     "show_openid_identity": (409,), "link_openid_identity": (401, 409), "unlink_openid_identity": (409,),
 }  # fmt: skip
 

@@ -76,6 +76,11 @@ PLACES = {
     "show_second_factor": "second_factor.get",
     "start_second_factor": "second_factor.start",
     "renew_recovery_codes": "second_factor.renew_recovery_codes",
+    "create_passkey": "passkeys.create",
+    "list_passkeys": "passkeys.list",
+    "delete_passkey": "passkeys.delete",
+    "show_passkey_sign_in_options": "passkeys.sign_in_options",
+    "show_passkey_registration_options": "passkeys.registration_options",
     "show_openid_identity": "openid.get",
     "link_openid_identity": "openid.link",
     "unlink_openid_identity": "openid.unlink",
@@ -93,7 +98,7 @@ PLACES = {
 # Written by hand, because they change the tokens of the client
 BY_HAND = {
     "login", "logout", "refresh", "verify_password", "change_password", "end_sessions", "sign_in_with_code",
-    "confirm_second_factor", "disable_second_factor", "exchange_openid_code",
+    "confirm_second_factor", "disable_second_factor", "exchange_openid_code", "sign_in_with_passkey",
 }  # fmt: skip
 UPDATE = "With the {0} itself, nothing is saved if the {0} has changed since you read it: `VersionMismatch`."
 # How asynchronous code becomes synchronous

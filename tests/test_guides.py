@@ -26,6 +26,7 @@ GUIDES = [
     "docs/jwt_or_sessions.md",
     "docs/mail.md",
     "docs/second_factor.md",
+    "docs/passkeys.md",
     "docs/live_updates.md",
     "docs/openid.md",
 ]
@@ -41,6 +42,7 @@ USED = {
     "docs/tutorial_mistakes.md": ["admin"],
     "docs/mail.md": ["mail", "account_mail"],
     "docs/second_factor.md": ["second_factor"],
+    "docs/passkeys.md": ["passkeys"],
     "docs/live_updates.md": ["live_updates"],
     "docs/openid.md": ["openid", "openid_accounts"],
 }  # extensions
@@ -52,6 +54,8 @@ if "mail" in NAMES:
     SERVER["TASKAPI_MAIL_URL"] = "console:"
 if "second_factor" in NAMES:
     SERVER["TASKAPI_SECOND_FACTOR_KEYS"] = "EJnJ0oL5n3mK2bq0m0yJw7dGk4uJ3cQ0m1n8o2Xv5hE="
+if "passkeys" in NAMES:
+    SERVER |= {"TASKAPI_PASSKEY_RP_ID": "localhost", "TASKAPI_PASSKEY_ORIGINS": "http://localhost:8000"}
 OPENID = {
     "TASKAPI_OPENID_CLIENT_ID": "tasks",
     "TASKAPI_OPENID_CLIENT_SECRET": "a secret: 100 % & more",

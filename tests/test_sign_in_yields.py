@@ -30,6 +30,7 @@ SECRETS = {
 SETTINGS = {
     "mail": {"MAIL_URL": "smtp://127.0.0.1:9", "MAIL_FROM": "tasks@example.org"},
     "second_factor": {"SECOND_FACTOR_KEYS": "t1Zl3MR0yS8PSK8cKJmXH0y7Tg9kVQ2QnXb5cG1u6vE="},
+    "passkeys": {"PASSKEY_RP_ID": "tasks.example.org"},
     "openid": {"OPENID_ISSUER": ISSUER, "OPENID_CLIENT_ID": "tasks"},
 }
 
@@ -147,6 +148,17 @@ class Visit:
             db.session.commit()
         return self.sign_in("/auth/openid/exchange", code=code, verifier=verifier)
 
+    def use_passkey(self):
+        """Sign in with a new passkey."""
+        passkeys = import_module("tests.extensions.passkeys.authenticator")
+        authenticator = passkeys.Authenticator()
+        self.login()
+        credential = authenticator.create(self.send("POST", "/me/passkeys/options").json["options"])
+        assert self.send("POST", "/me/passkeys", name="Phone", credential=credential).status_code == 201
+        self.client = self.app.test_client()
+        credential = authenticator.get(self.send("POST", "/auth/passkeys/options").json["options"])
+        return self.sign_in("/auth/passkeys", credential=credential)
+
     def link(self, purpose):
         """Return the token of a link in a mail."""
         links = import_module("taskapi.extensions.account_mail.links")
@@ -226,7 +238,20 @@ def personal_token(visit):
     return visit.send("GET", "/me")
 
 
-FACTOR, PROVIDER, MAIL = ("second_factor",), ("openid", "openid_accounts"), ("mail", "account_mail")
+def passkey_with_factor(visit):
+    visit.login()
+    visit.enable_factor()
+    visit.login = lambda: visit.keep(visit.send("POST", "/auth/verify-password", password=PASSWORD))
+    visit.start_other_session()
+    return visit.use_passkey()
+
+
+PASSKEYS, FACTOR, PROVIDER, MAIL = (
+    ("passkeys",),
+    ("second_factor",),
+    ("openid", "openid_accounts"),
+    ("mail", "account_mail"),
+)
 # What tries each way, and the extensions that it needs
 WAYS = {
     "`POST /auth/register`": (register, ()),
@@ -234,6 +259,8 @@ WAYS = {
     "`POST /auth/login`, with a second factor": (login_with_factor, FACTOR),
     "`POST /auth/second-factor`, with a code": (code, FACTOR),
     "`POST /auth/second-factor`, with a recovery code": (recovery_code, FACTOR),
+    "`POST /auth/passkeys`": (Visit.use_passkey, PASSKEYS),
+    "`POST /auth/passkeys`, with a second factor": (passkey_with_factor, PASSKEYS + FACTOR),
     "`POST /auth/openid/exchange`": (Visit.exchange, PROVIDER),
     "`POST /auth/openid/exchange`, after credentials at the provider": (lambda visit: visit.exchange(True), PROVIDER),
     "`POST /auth/openid/exchange`, with a second factor": (exchange_with_factor, PROVIDER + FACTOR),

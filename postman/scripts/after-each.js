@@ -2,7 +2,7 @@
 pm.test("The response has a request id", () => pm.response.to.have.header("X-Request-ID"));
 
 const tokens =
-  /\/(auth\/(login|second-factor|openid\/exchange|refresh|verify-password|sessions)|me\/(password|second-factor\/\w+))$/.test(pm.request.url.getPath()) &&
+  /\/(auth\/(login|passkeys|second-factor|openid\/exchange|refresh|verify-password|sessions)|me\/(password|second-factor\/\w+))$/.test(pm.request.url.getPath()) &&
   pm.response.code === 200 &&
   pm.response.json().access_token;
 if (tokens) {

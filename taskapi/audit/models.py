@@ -43,6 +43,8 @@ class Event(StrEnum):
     RECOVERY_CODE_USED = auto()
     IDENTITY_LINKED = auto()
     IDENTITY_UNLINKED = auto()
+    PASSKEY_ADDED = auto()
+    PASSKEY_REMOVED = auto()
 
 
 class AuditEntry(Model):

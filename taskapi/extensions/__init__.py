@@ -44,6 +44,7 @@ NAMES: Final = (
     "second_factor",
     "openid",
     "openid_accounts",
+    "passkeys",
     "web",
     "dev",
     "lessons",

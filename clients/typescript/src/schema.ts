@@ -1441,6 +1441,125 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/passkeys/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get the options to sign in with a passkey.
+         * @description They are for `PublicKeyCredential.parseRequestOptionsFromJSON()` and `navigator.credentials.get()`. They name no
+         *     account: the browser shows of which accounts it has passkeys.
+         *
+         *     Needs no access token.
+         */
+        post: operations["show_passkey_sign_in_options"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in with a passkey.
+         * @description The response is that of `POST /auth/login`. The access token is fresh, and no second factor is asked for: the
+         *     authenticator has verified its user. Any error of the credential gets the same response.
+         *
+         *     Needs no access token.
+         */
+        post: operations["sign_in_with_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/passkeys/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get the options to create a passkey.
+         * @description They are for `PublicKeyCredential.parseCreationOptionsFromJSON()` and `navigator.credentials.create()`.
+         *
+         *     Needs the permission `account:write`: viewer, editor, admin. The token must come from a password entry: from `POST /api/v1/auth/login` or `POST /api/v1/auth/verify-password`, not from a refresh.
+         */
+        post: operations["show_passkey_registration_options"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List your passkeys, the latest first.
+         * @description Needs the permission `account:read`: viewer, editor, admin.
+         */
+        get: operations["list_passkeys"];
+        put?: never;
+        /**
+         * Add a passkey that the browser has created.
+         * @description From then on, it signs in to your account. It stays valid if you change your password, until you remove it.
+         *
+         *     Needs the permission `account:write`: viewer, editor, admin. The token must come from a password entry: from `POST /api/v1/auth/login` or `POST /api/v1/auth/verify-password`, not from a refresh.
+         */
+        post: operations["create_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/passkeys/{passkey_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The `id` of the passkey. */
+                passkey_id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a passkey.
+         * @description It can no longer sign in. Sessions that it has started go on.
+         *
+         *     Needs the permission `account:write`: viewer, editor, admin. The token must come from a password entry: from `POST /api/v1/auth/login` or `POST /api/v1/auth/verify-password`, not from a refresh.
+         */
+        delete: operations["delete_passkey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -1589,7 +1708,7 @@ export interface components {
          * @description The code of an error. Later versions can add codes.
          * @enum {string}
          */
-        ErrorCode: "malformed_request" | "malformed_json" | "invalid_cursor" | "token_missing" | "token_malformed" | "token_invalid" | "token_expired" | "token_revoked" | "fresh_token_required" | "invalid_refresh_token" | "invalid_credentials" | "access_undeclared" | "permission_denied" | "csrf_failed" | "registration_closed" | "https_required" | "not_found" | "method_not_allowed" | "username_taken" | "name_taken" | "project_archived" | "in_trash" | "quota_exceeded" | "response_not_stored" | "last_admin" | "version_mismatch" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_in_use" | "idempotency_key_reused" | "validation_failed" | "too_many_requests" | "headers_too_large" | "internal_error" | "signing_unavailable" | "unavailable" | "batch_too_large" | "malformed_csv" | "count_changed" | "too_many_tasks" | "malformed_ics" | "cursor_expired" | "stream_unavailable" | "mail_off" | "link_invalid" | "second_factor_required" | "challenge_invalid" | "invalid_code" | "second_factor_setup_required" | "second_factor_off" | "second_factor_enabled" | "second_factor_missing" | "openid_off" | "openid_state_invalid" | "openid_denied" | "openid_failed" | "openid_code_invalid" | "openid_no_account" | "account_inactive" | "openid_linked" | "password_not_set";
+        ErrorCode: "malformed_request" | "malformed_json" | "invalid_cursor" | "token_missing" | "token_malformed" | "token_invalid" | "token_expired" | "token_revoked" | "fresh_token_required" | "invalid_refresh_token" | "invalid_credentials" | "access_undeclared" | "permission_denied" | "csrf_failed" | "registration_closed" | "https_required" | "not_found" | "method_not_allowed" | "username_taken" | "name_taken" | "project_archived" | "in_trash" | "quota_exceeded" | "response_not_stored" | "last_admin" | "version_mismatch" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "idempotency_key_in_use" | "idempotency_key_reused" | "validation_failed" | "too_many_requests" | "headers_too_large" | "internal_error" | "signing_unavailable" | "unavailable" | "batch_too_large" | "malformed_csv" | "count_changed" | "too_many_tasks" | "malformed_ics" | "cursor_expired" | "stream_unavailable" | "mail_off" | "link_invalid" | "second_factor_required" | "challenge_invalid" | "invalid_code" | "second_factor_setup_required" | "second_factor_off" | "second_factor_enabled" | "second_factor_missing" | "openid_off" | "openid_state_invalid" | "openid_denied" | "openid_failed" | "openid_code_invalid" | "openid_no_account" | "account_inactive" | "openid_linked" | "password_not_set" | "passkey_invalid" | "passkeys_off" | "passkey_exists";
         /**
          * @description A permission: a resource and an action. Later versions can add permissions.
          * @enum {string}
@@ -1833,7 +1952,7 @@ export interface components {
          * @description The kind of an event.
          * @enum {string}
          */
-        AuditEvent: "sign_in" | "sign_in_failed" | "sign_out" | "refresh_token_repeated" | "refresh_token_theft" | "password_changed" | "password_reset_requested" | "email_changed" | "email_verified" | "profile_changed" | "roles_changed" | "activated" | "deactivated" | "created" | "deleted" | "exported" | "imported" | "keys_changed" | "tokens_invalidated" | "access_refused" | "token_created" | "token_deleted" | "second_factor_enabled" | "second_factor_disabled" | "recovery_codes_created" | "recovery_code_used" | "identity_linked" | "identity_unlinked";
+        AuditEvent: "sign_in" | "sign_in_failed" | "sign_out" | "refresh_token_repeated" | "refresh_token_theft" | "password_changed" | "password_reset_requested" | "email_changed" | "email_verified" | "profile_changed" | "roles_changed" | "activated" | "deactivated" | "created" | "deleted" | "exported" | "imported" | "keys_changed" | "tokens_invalidated" | "access_refused" | "token_created" | "token_deleted" | "second_factor_enabled" | "second_factor_disabled" | "recovery_codes_created" | "recovery_code_used" | "identity_linked" | "identity_unlinked" | "passkey_added" | "passkey_removed";
         /** @description An event, the user that it affects, and the user who caused it. */
         AuditEntry: {
             /**
@@ -3373,7 +3492,7 @@ export interface components {
              */
             available: boolean;
             /**
-             * @description Whether your role needs one.
+             * @description Whether you must set one up.
              * @example false
              */
             required: boolean;
@@ -3560,6 +3679,94 @@ export interface components {
              * @example dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk
              */
             verifier: string;
+        };
+        /** @description Options of WebAuthn. They are valid once, for 5 minutes. */
+        PasskeyOptions: {
+            /**
+             * @description In the JSON of the standard.
+             * @example {
+             *       "challenge": "V3lJd2FERkRhRUZzVEdWdVIyVWlMQ0p6YVdkdUxXbHVJbDAuYVNzMU1nLlpUVm1abVo",
+             *       "timeout": 300000,
+             *       "rpId": "tasks.example.org",
+             *       "allowCredentials": [],
+             *       "userVerification": "required"
+             *     }
+             */
+            options: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description The response to the options of a sign-in. */
+        AssertionResponse: {
+            /** @example eyJ0eXBlIjoid2ViYXV0aG4uZ2V0IiwiY2hhbGxlbmdlIjoi4oCmIn0 */
+            clientDataJSON: string;
+            /** @example dKbqkhPJnC90siSSsyDPQCYqlMGpUKA5fyklC2CEHvAFAAAAAQ */
+            authenticatorData: string;
+            /** @example MEUCIQDx2t4hH0Vv8cXo4m1Jt3oQ */
+            signature: string;
+            /** @example AZgKXD8AehCMTl0fCis8AQ */
+            userHandle: string;
+        };
+        /** @description What `toJSON()` of the credential that signs in returns. Other members are accepted and ignored. */
+        KnownCredential: {
+            /** @example q3nYz0bT4R2mJc8vLd1Xew */
+            rawId: string;
+            response: components["schemas"]["AssertionResponse"];
+        };
+        /** @description The credential of `navigator.credentials.get()`. */
+        PasskeySignIn: {
+            credential: components["schemas"]["KnownCredential"];
+            /**
+             * @description Set the tokens as cookies, for a browser.
+             * @example false
+             */
+            cookies?: boolean;
+        };
+        /** @description The response to the options of a registration. */
+        AttestationResponse: {
+            /** @example eyJ0eXBlIjoid2ViYXV0aG4uY3JlYXRlIiwiY2hhbGxlbmdlIjoi4oCmIn0 */
+            clientDataJSON: string;
+            /** @example o2NmbXRkbm9uZWdhdHRTdG10oGhhdXRoRGF0YVi0 */
+            attestationObject: string;
+        };
+        /** @description What `toJSON()` of the created credential returns. Other members are accepted and ignored. */
+        NewCredential: {
+            /** @example q3nYz0bT4R2mJc8vLd1Xew */
+            rawId: string;
+            response: components["schemas"]["AttestationResponse"];
+        };
+        /** @description A name, and the credential of `navigator.credentials.create()`. */
+        PasskeyCreate: {
+            /**
+             * @description Where the passkey is.
+             * @example Ada's phone
+             */
+            name: string;
+            credential: components["schemas"]["NewCredential"];
+        };
+        /** @description A passkey. */
+        Passkey: {
+            /**
+             * Format: uuid
+             * @example 01980a5c-3f00-7a10-8c4e-5d1f0a2b3c0d
+             */
+            id: string;
+            /**
+             * @description Where the passkey is.
+             * @example Ada's phone
+             */
+            name: string;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description The last sign-in with it; null: none yet.
+             */
+            last_used_at: string | null;
+        };
+        /** @description Your passkeys. */
+        Passkeys: {
+            items: components["schemas"]["Passkey"][];
         };
         /** @description The process runs. */
         Health: {
@@ -3761,6 +3968,8 @@ export interface components {
          *     - [`openid_off`](/problems/openid_off): This server has no OpenID provider.
          *     - [`openid_linked`](/problems/openid_linked): Your account, or this person of the OpenID provider, has a link already.
          *     - [`password_not_set`](/problems/password_not_set): The account has no password, so its user could not sign in any more.
+         *     - [`passkeys_off`](/problems/passkeys_off): This server has no passkeys.
+         *     - [`passkey_exists`](/problems/passkey_exists): The passkey was added already.
          */
         Conflict: {
             headers: {
@@ -3799,6 +4008,7 @@ export interface components {
          *     - [`invalid_code`](/problems/invalid_code): The code is wrong or was used before.
          *     - [`openid_failed`](/problems/openid_failed): The OpenID provider did not prove who you are.
          *     - [`openid_code_invalid`](/problems/openid_code_invalid): The code is not valid.
+         *     - [`passkey_invalid`](/problems/passkey_invalid): The passkey does not prove who you are.
          */
         Unauthorized: {
             headers: {
@@ -10872,6 +11082,399 @@ export interface operations {
              *     - [`password_not_set`](/problems/password_not_set): The account has no password, so its user could not sign in any more.
              */
             409: components["responses"]["Conflict"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    show_passkey_sign_in_options: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Options of WebAuthn. They are valid once, for 5 minutes. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "options": {
+                     *         "challenge": "V3lJd2FERkRhRUZzVEdWdVIyVWlMQ0p6YVdkdUxXbHVJbDAuYVNzMU1nLlpUVm1abVo",
+                     *         "timeout": 300000,
+                     *         "rpId": "tasks.example.org",
+                     *         "allowCredentials": [],
+                     *         "userVerification": "required"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            /** @description - [`passkeys_off`](/problems/passkeys_off): This server has no passkeys. */
+            409: components["responses"]["Conflict"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    sign_in_with_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "credential": {
+                 *         "rawId": "q3nYz0bT4R2mJc8vLd1Xew",
+                 *         "response": {
+                 *           "clientDataJSON": "eyJ0eXBlIjoid2ViYXV0aG4uZ2V0IiwiY2hhbGxlbmdlIjoi4oCmIn0",
+                 *           "authenticatorData": "dKbqkhPJnC90siSSsyDPQCYqlMGpUKA5fyklC2CEHvAFAAAAAQ",
+                 *           "signature": "MEUCIQDx2t4hH0Vv8cXo4m1Jt3oQ",
+                 *           "userHandle": "AZgKXD8AehCMTl0fCis8AQ"
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["PasskeySignIn"];
+            };
+        };
+        responses: {
+            /** @description The tokens of a session. With cookies they are in cookies, not in the body. Durations are in seconds. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Set-Cookie": components["headers"]["Set-Cookie"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            /**
+             * @description - [`malformed_json`](/problems/malformed_json): The body is not valid JSON.
+             *     - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             */
+            400: components["responses"]["BadRequest"];
+            /** @description - [`passkey_invalid`](/problems/passkey_invalid): The passkey does not prove who you are. */
+            401: components["responses"]["Unauthorized"];
+            /** @description - [`passkeys_off`](/problems/passkeys_off): This server has no passkeys. */
+            409: components["responses"]["Conflict"];
+            /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
+            413: components["responses"]["RequestEntityTooLarge"];
+            /** @description - [`unsupported_media_type`](/problems/unsupported_media_type): The body must be JSON. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /**
+             * @description - [`signing_unavailable`](/problems/signing_unavailable): This instance verifies tokens, and does not issue them.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    show_passkey_registration_options: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Options of WebAuthn. They are valid once, for 5 minutes. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            /**
+             * @description - [`fresh_token_required`](/problems/fresh_token_required): This operation needs a token from a recent password entry.
+             *     - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
+             *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /** @description - [`passkeys_off`](/problems/passkeys_off): This server has no passkeys. */
+            409: components["responses"]["Conflict"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    list_passkeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Your passkeys. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "01980a5c-3f00-7a10-8c4e-5d1f0a2b3c0d",
+                     *           "name": "Ada's phone",
+                     *           "created_at": "2030-01-31T09:00:00Z",
+                     *           "last_used_at": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Passkeys"];
+                };
+            };
+            /**
+             * @description - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    create_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Ada's phone",
+                 *       "credential": {
+                 *         "rawId": "q3nYz0bT4R2mJc8vLd1Xew",
+                 *         "response": {
+                 *           "clientDataJSON": "eyJ0eXBlIjoid2ViYXV0aG4uY3JlYXRlIiwiY2hhbGxlbmdlIjoi4oCmIn0",
+                 *           "attestationObject": "o2NmbXRkbm9uZWdhdHRTdG10oGhhdXRoRGF0YVi0"
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["PasskeyCreate"];
+            };
+        };
+        responses: {
+            /** @description A passkey. */
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "01980a5c-3f00-7a10-8c4e-5d1f0a2b3c0d",
+                     *       "name": "Ada's phone",
+                     *       "created_at": "2030-01-31T09:00:00Z",
+                     *       "last_used_at": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Passkey"];
+                };
+            };
+            /**
+             * @description - [`malformed_json`](/problems/malformed_json): The body is not valid JSON.
+             *     - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             */
+            400: components["responses"]["BadRequest"];
+            /**
+             * @description - [`fresh_token_required`](/problems/fresh_token_required): This operation needs a token from a recent password entry.
+             *     - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
+             *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /**
+             * @description - [`passkey_exists`](/problems/passkey_exists): The passkey was added already.
+             *     - [`passkeys_off`](/problems/passkeys_off): This server has no passkeys.
+             *     - [`quota_exceeded`](/problems/quota_exceeded): You have reached a quota.
+             */
+            409: components["responses"]["Conflict"];
+            /** @description - [`body_too_large`](/problems/body_too_large): The body is too large. */
+            413: components["responses"]["RequestEntityTooLarge"];
+            /** @description - [`unsupported_media_type`](/problems/unsupported_media_type): The body must be JSON. */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */
+            429: components["responses"]["TooManyRequests"];
+            /** @description - [`unavailable`](/problems/unavailable): The service is temporarily unavailable. */
+            503: components["responses"]["ServiceUnavailable"];
+            /**
+             * @description - [`malformed_request`](/problems/malformed_request): The request is malformed.
+             *     - [`https_required`](/problems/https_required): This service accepts HTTPS only.
+             *     - [`uri_too_long`](/problems/uri_too_long): The URL is too long.
+             *     - [`headers_too_large`](/problems/headers_too_large): The headers are too large.
+             *     - [`internal_error`](/problems/internal_error): An unexpected error occurred.
+             *     - [`unavailable`](/problems/unavailable): The service is temporarily unavailable.
+             */
+            default: components["responses"]["Error"];
+        };
+    };
+    delete_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The `id` of the passkey. */
+                passkey_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description - [`fresh_token_required`](/problems/fresh_token_required): This operation needs a token from a recent password entry.
+             *     - [`token_expired`](/problems/token_expired): Token has expired. Please re-authenticate.
+             *     - [`token_invalid`](/problems/token_invalid): Invalid token signature or claims.
+             *     - [`token_malformed`](/problems/token_malformed): Malformed token.
+             *     - [`token_missing`](/problems/token_missing): Authorization token is missing.
+             *     - [`token_revoked`](/problems/token_revoked): Token has been revoked.
+             */
+            401: components["responses"]["Unauthorized"];
+            /**
+             * @description - [`csrf_failed`](/problems/csrf_failed): The CSRF header is missing or wrong.
+             *     - [`permission_denied`](/problems/permission_denied): Your role does not grant this permission.
+             *     - [`second_factor_setup_required`](/problems/second_factor_setup_required): Your role needs a second factor, and you have none.
+             */
+            403: components["responses"]["Forbidden"];
+            /** @description - [`not_found`](/problems/not_found): The resource does not exist. */
+            404: components["responses"]["NotFound"];
             /** @description - [`validation_failed`](/problems/validation_failed): The request has invalid values. */
             422: components["responses"]["UnprocessableEntity"];
             /** @description - [`too_many_requests`](/problems/too_many_requests): Too many requests. */

@@ -1,7 +1,7 @@
 """Account exports: all data of a user, as one JSON document.
 
 The export finds tables by the column of their owner, so that it includes new tables. It omits columns with
-`info=INTERNAL`, which only repeat others for an index, and columns of bytes, which are digests.
+`info=INTERNAL`, which only repeat others for an index, and columns of bytes, which are digests and keys.
 """
 
 from collections.abc import Iterator

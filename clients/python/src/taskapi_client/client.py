@@ -61,6 +61,10 @@ class TaskApi(Session, Resources):
         """Start a session with the code that a browser got after a sign-in at the OpenID provider."""
         self._send(session.login_with_openid(code, verifier))
 
+    def login_with_passkey(self, credential: dict[str, Any]) -> None:
+        """Start a session with the credential that an authenticator has made of `passkeys.sign_in_options`."""
+        self._send(session.login_with_passkey(credential))
+
     def logout(self) -> None:
         """End the session of this client."""
         with suppress(SignedOut):  # it had ended already

@@ -27,6 +27,7 @@ __all__ = [
     "Account",
     "AccountPatch",
     "AddLabel",
+    "AttestationResponse",
     "AuditEntry",
     "AuditEvent",
     "Batch",
@@ -66,10 +67,15 @@ __all__ = [
     "LabelPatch",
     "LabelRestore",
     "NewCalendar",
+    "NewCredential",
     "NewPersonalToken",
     "OpenidCode",
     "OpenidIdentity",
     "Page",
+    "Passkey",
+    "PasskeyCreate",
+    "PasskeyOptions",
+    "Passkeys",
     "PasswordAndCode",
     "PasswordReset",
     "PasswordResetConfirm",
@@ -186,6 +192,9 @@ ErrorCode = Literal[
     "account_inactive",
     "openid_linked",
     "password_not_set",
+    "passkey_invalid",
+    "passkeys_off",
+    "passkey_exists",
 ]
 
 AuditEvent = Literal[
@@ -217,6 +226,8 @@ AuditEvent = Literal[
     "recovery_code_used",
     "identity_linked",
     "identity_unlinked",
+    "passkey_added",
+    "passkey_removed",
 ]
 
 TaskStatus = Literal["todo", "in_progress", "done", "cancelled"]
@@ -1145,7 +1156,7 @@ class SecondFactor(Model, frozen=True):
     available: bool
     """Whether this server offers a second factor."""
     required: bool
-    """Whether your role needs one."""
+    """Whether you must set one up."""
     enabled: bool
     """Whether you have one."""
     enabled_at: AwareDatetime | None
@@ -1205,6 +1216,52 @@ class OpenidCode(TypedDict):
     """The value after `#openid_code=`. It is valid once, for 2 minutes."""
     verifier: str
     """The verifier of the challenge (RFC 7636)."""
+
+
+class PasskeyOptions(Model, frozen=True):
+    """Options of WebAuthn. They are valid once, for 5 minutes."""
+
+    options: dict[str, Any]
+    """In the JSON of the standard."""
+
+
+class AttestationResponse(TypedDict):
+    """The response to the options of a registration."""
+
+    clientDataJSON: str
+    attestationObject: str
+
+
+class NewCredential(TypedDict):
+    """What `toJSON()` of the created credential returns. Other members are accepted and ignored."""
+
+    rawId: str
+    response: AttestationResponse
+
+
+class PasskeyCreate(TypedDict):
+    """A name, and the credential of `navigator.credentials.create()`."""
+
+    name: str
+    """Where the passkey is."""
+    credential: NewCredential
+
+
+class Passkey(Model, frozen=True):
+    """A passkey."""
+
+    id: UUID
+    name: str
+    """Where the passkey is."""
+    created_at: AwareDatetime
+    last_used_at: AwareDatetime | None
+    """The last sign-in with it; null: none yet."""
+
+
+class Passkeys(Model, frozen=True):
+    """Your passkeys."""
+
+    items: list[Passkey]
 
 
 TaskOperation = CreateTask | UpdateTask | DeleteTask

@@ -1,6 +1,7 @@
 """What the synchronous and the asynchronous client share."""
 
 import logging
+from typing import Any
 
 import httpx
 from pydantic_core import from_json
@@ -69,6 +70,11 @@ def login_with_code(challenge: str, code: str) -> Call[None]:
 def login_with_openid(code: str, verifier: str) -> Call[None]:
     """Return the call that starts a session after a sign-in at the OpenID provider."""
     return Call("POST", "/api/v1/auth/openid/exchange", nothing, body={"code": code, "verifier": verifier})
+
+
+def login_with_passkey(credential: dict[str, Any]) -> Call[None]:
+    """Return the call that starts a session with a passkey."""
+    return Call("POST", "/api/v1/auth/passkeys", nothing, body={"credential": credential})
 
 
 def confirm_second_factor(code: str) -> Call[list[str]]:
