@@ -29,6 +29,10 @@ export interface TaskApi extends Client<paths> {
   login(credentials: { username: string; password: string }): Promise<void>;
   /** Finish the sign-in of a user with a second factor, with a code of the application or a recovery code. */
   loginWithCode(answer: { challenge: string; code: string }): Promise<void>;
+  /** Sign in with a passkey, in a browser. Throws what `navigator.credentials.get` throws. */
+  loginWithPasskey(): Promise<void>;
+  /** Add a passkey to the account of the user, in a browser. It needs a fresh token. */
+  addPasskey(name: string): Promise<void>;
   logout(): Promise<void>;
   /** End all sessions of the user, on all devices. */
   logoutEverywhere(): Promise<void>;
@@ -45,7 +49,7 @@ export interface TaskApi extends Client<paths> {
 }
 
 const SIGN_IN_PATHS =
-  /\/(auth\/(login|second-factor|sessions|verify-password)|me\/(password|second-factor\/(confirm|disable)))$/;
+  /\/(auth\/(login|passkeys|second-factor|sessions|verify-password)|me\/(password|second-factor\/(confirm|disable)))$/;
 const REFRESHABLE_CODES = new Set(["token_missing", "token_expired", "token_revoked", "token_invalid", "csrf_failed"]);
 
 export function createTaskApi(options: Options = {}): TaskApi {
@@ -111,14 +115,34 @@ export function createTaskApi(options: Options = {}): TaskApi {
     },
   });
 
+  /* Send a body to a path of an extension: the types are without it if the server is. */
+  async function post<T>(path: string, body?: object): Promise<T> {
+    return (await unwrap(client.request("post", path as never, { body } as never))) as T;
+  }
+
   return Object.assign(client, {
     async login(credentials: { username: string; password: string }) {
       await unwrap(client.POST("/api/v1/auth/login", { body: { ...credentials, cookies: mode === "cookies" } }));
     },
 
     async loginWithCode(answer: { challenge: string; code: string }) {
-      const path = "/api/v1/auth/second-factor" as never; // an extension: the server may be without it
-      await unwrap(client.request("post", path, { body: { ...answer, cookies: mode === "cookies" } } as never));
+      await post("/api/v1/auth/second-factor", { ...answer, cookies: mode === "cookies" });
+    },
+
+    async loginWithPasskey() {
+      const path = "/api/v1/auth/passkeys";
+      const { options } = await post<{ options: PublicKeyCredentialRequestOptionsJSON }>(`${path}/options`);
+      const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options);
+      const credential = (await navigator.credentials.get({ publicKey })) as PublicKeyCredential;
+      await post(path, { credential: credential.toJSON() as unknown, cookies: mode === "cookies" });
+    },
+
+    async addPasskey(name: string) {
+      const path = "/api/v1/me/passkeys";
+      const { options } = await post<{ options: PublicKeyCredentialCreationOptionsJSON }>(`${path}/options`);
+      const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(options);
+      const credential = (await navigator.credentials.create({ publicKey })) as PublicKeyCredential;
+      await post(path, { name, credential: credential.toJSON() as unknown });
     },
 
     async logout() {

@@ -85,6 +85,7 @@ def _facts() -> dict[str, Any]:
         "trash_days": settings().trash_days,
         "openid": _provider_name(),
         "mail": "/api/v1/me/email" in rules and bool(getattr(settings(), "mail_url", "")),  # of the extension `mail`
+        "passkeys": bool(getattr(settings(), "passkey_rp_id", "")),  # of the extension `passkeys`
         "second_factor": bool(getattr(settings(), "second_factor_keys", ())),  # of the extension `second_factor`
         "routes": [path for path in OPTIONAL_ROUTES if f"/api/v1{path}" in rules],
     }

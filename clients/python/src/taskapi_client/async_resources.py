@@ -44,6 +44,10 @@ from taskapi_client.models import (
     OpenidCode,
     OpenidIdentity,
     Page,
+    Passkey,
+    PasskeyCreate,
+    PasskeyOptions,
+    Passkeys,
     PasswordAndCode,
     PasswordReset,
     PasswordResetConfirm,
@@ -1205,6 +1209,33 @@ class AsyncOpenidApi:
         await self._send(Call("DELETE", "/api/v1/me/openid", nothing))
 
 
+class AsyncPasskeysApi:
+    """The methods of `api.passkeys`."""
+
+    def __init__(self, send: AsyncSend) -> None:
+        self._send = send
+
+    async def sign_in_options(self) -> PasskeyOptions:
+        """Get the options to sign in with a passkey."""
+        return await self._send(Call("POST", "/api/v1/auth/passkeys/options", PasskeyOptions.model_validate_json))
+
+    async def registration_options(self) -> PasskeyOptions:
+        """Get the options to create a passkey."""
+        return await self._send(Call("POST", "/api/v1/me/passkeys/options", PasskeyOptions.model_validate_json))
+
+    async def create(self, **body: Unpack[PasskeyCreate]) -> Passkey:
+        """Add a passkey that the browser has created."""
+        return await self._send(Call("POST", "/api/v1/me/passkeys", Passkey.model_validate_json, body=body))
+
+    async def list(self) -> Passkeys:
+        """List your passkeys, the latest first."""
+        return await self._send(Call("GET", "/api/v1/me/passkeys", Passkeys.model_validate_json))
+
+    async def delete(self, passkey: Passkey | UUID | str, /) -> None:
+        """Remove a passkey."""
+        await self._send(Call("DELETE", path("/api/v1/me/passkeys/{}", passkey), nothing))
+
+
 class AsyncResources:
     """The resources of the API."""
 
@@ -1280,3 +1311,8 @@ class AsyncResources:
     def openid(self) -> AsyncOpenidApi:
         """The methods of this resource."""
         return AsyncOpenidApi(self._send)
+
+    @cached_property
+    def passkeys(self) -> AsyncPasskeysApi:
+        """The methods of this resource."""
+        return AsyncPasskeysApi(self._send)

@@ -43,6 +43,10 @@ from taskapi_client.models import (
     OpenidCode,
     OpenidIdentity,
     Page,
+    Passkey,
+    PasskeyCreate,
+    PasskeyOptions,
+    Passkeys,
     PasswordAndCode,
     PasswordReset,
     PasswordResetConfirm,
@@ -1189,6 +1193,33 @@ class OpenidApi:
         self._send(Call("DELETE", "/api/v1/me/openid", nothing))
 
 
+class PasskeysApi:
+    """The methods of `api.passkeys`."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    def sign_in_options(self) -> PasskeyOptions:
+        """Get the options to sign in with a passkey."""
+        return self._send(Call("POST", "/api/v1/auth/passkeys/options", PasskeyOptions.model_validate_json))
+
+    def registration_options(self) -> PasskeyOptions:
+        """Get the options to create a passkey."""
+        return self._send(Call("POST", "/api/v1/me/passkeys/options", PasskeyOptions.model_validate_json))
+
+    def create(self, **body: Unpack[PasskeyCreate]) -> Passkey:
+        """Add a passkey that the browser has created."""
+        return self._send(Call("POST", "/api/v1/me/passkeys", Passkey.model_validate_json, body=body))
+
+    def list(self) -> Passkeys:
+        """List your passkeys, the latest first."""
+        return self._send(Call("GET", "/api/v1/me/passkeys", Passkeys.model_validate_json))
+
+    def delete(self, passkey: Passkey | UUID | str, /) -> None:
+        """Remove a passkey."""
+        self._send(Call("DELETE", path("/api/v1/me/passkeys/{}", passkey), nothing))
+
+
 class Resources:
     """The resources of the API."""
 
@@ -1264,3 +1295,8 @@ class Resources:
     def openid(self) -> OpenidApi:
         """The methods of this resource."""
         return OpenidApi(self._send)
+
+    @cached_property
+    def passkeys(self) -> PasskeysApi:
+        """The methods of this resource."""
+        return PasskeysApi(self._send)

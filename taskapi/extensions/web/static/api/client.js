@@ -33,6 +33,8 @@ export const session = {
   register: (values) => send("POST", "/auth/register", { body: values }),
   signIn: (username, password) => send("POST", "/auth/login", { body: { username, password, cookies: true } }),
   signInByProvider: (code) => send("POST", "/auth/openid/exchange", { body: { ...code, cookies: true } }),
+  passkeyOptions: async () => (await send("POST", "/auth/passkeys/options")).data.options,
+  signInByPasskey: (credential) => send("POST", "/auth/passkeys", { body: { credential, cookies: true } }),
   sendCode: (challenge, code) => send("POST", "/auth/second-factor", { body: { challenge, code, cookies: true } }),
   signOut: () => send("POST", "/auth/logout", {}, readCookie("csrf_refresh_token")),
   verify: (password) => requestData("POST", "/auth/verify-password", { body: { password } }),
@@ -46,6 +48,14 @@ export const openid = {
   show: () => requestData("GET", "/me/openid"),
   link: (code) => requestData("POST", "/me/openid", { body: code }),
   unlink: () => requestData("DELETE", "/me/openid"),
+};
+
+/** `server.passkeys` tells whether the server has them. */
+export const passkeys = {
+  list: () => requestData("GET", "/me/passkeys"),
+  options: async () => (await requestData("POST", "/me/passkeys/options")).options,
+  create: (name, credential) => requestData("POST", "/me/passkeys", { body: { name, credential } }),
+  remove: (id) => requestData("DELETE", `/me/passkeys/${id}`),
 };
 
 /** `server.second_factor` tells whether the server offers one. */

@@ -18,6 +18,7 @@ import { activityEntry, describeBrowser } from "./format.js";
 import { importButton } from "./import_file.js";
 import { providerSettings } from "./openid.js";
 import { pagedList } from "./paged_list.js";
+import { passkeyList } from "./passkeys.js";
 import { personalTokenList } from "./personal_tokens.js";
 import { secondFactorSettings } from "./second_factor.js";
 import { passwordField, signOut } from "./sign_in.js";
@@ -52,6 +53,7 @@ export function accountPage() {
     server.mail && pageSection("Email address", emailSettings()),
     pageSection("Signed-in devices", sessionList()),
     pageSection("Password", passwordForm()),
+    server.passkeys && pageSection("Passkeys", ...passkeyList()),
     server.openid && pageSection(`Sign in with ${server.openid}`, providerSettings()),
     hasRoute("/me/calendars") && pageSection("Calendars", ...calendarList()),
     server.second_factor && pageSection("Second factor", secondFactorSettings()),

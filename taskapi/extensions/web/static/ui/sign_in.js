@@ -7,6 +7,7 @@ import { showDialog } from "./dialog.js";
 import { h, setChildren } from "./dom.js";
 import { form, formField } from "./form.js";
 import { confirmButton, providerButton } from "./openid.js";
+import { confirmByPasskey, passkeySignIn } from "./passkeys.js";
 
 const sessionChannel = new BroadcastChannel("taskapi.session");
 let signInPrompt = null;
@@ -20,8 +21,8 @@ export function signInAgain(user) {
       return [
         h("p", {}, "Your session has ended. Your unsaved input is kept."),
         signInForm(async () => {
-          if ((await account.show()).id !== user.id) location.reload();
-          close();
+          if ((await account.show()).id === user.id) close();
+          else location.reload(); // what waits must not go on as another user
         }, user.username),
         providerButton(),
       ];
@@ -39,7 +40,11 @@ export async function confirmPassword() {
     form({
       submitLabel: "Continue",
       children: [h("p", {}, "Confirm your password to continue."), passwordField("current-password", "Password")],
-      extra: [h("button", { type: "button", on: { click: () => close() } }, "Cancel"), confirmButton()],
+      extra: [
+        h("button", { type: "button", on: { click: () => close() } }, "Cancel"),
+        confirmByPasskey(close),
+        confirmButton(),
+      ],
       send: async ({ password }) => close(await session.verify(password)),
     }),
   );
@@ -91,6 +96,7 @@ export function signInForm(done, username = "", challenge = null) {
           else showCode(values.username, asked, false);
         },
       }),
+      passkeySignIn(finish),
     );
   };
   const showCode = (name, asked, isRecovery) => {
