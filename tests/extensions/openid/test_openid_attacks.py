@@ -442,6 +442,7 @@ def test_connection_after_the_deadline_is_shut_down(monkeypatch):
     exchange.shut_down()  # without a socket there is nothing to do
     with own, theirs:
         stream = SimpleNamespace(get_extra_info={"socket": own}.get)
+        theirs.settimeout(2)
         exchange.follow("connection.connect_tcp.complete", {"return_value": stream})
         assert theirs.recv(1) == b""
 
