@@ -22,8 +22,8 @@ assert client.get("/openapi.json").status_code == 200
 """
 # Unrelated extensions are deleted together, because a case takes two minutes. Each goes with those that require it
 GROUPS = (
-    {"account_mail", "admin", "calendars", "csv_applications", "dev", "live_updates", "openid_accounts", "reminders"}
-    | {"passkeys", "sharding"},
+    {"account_mail", "admin", "bulk", "calendars", "csv_applications", "dev", "live_updates", "openid_accounts"}
+    | {"passkeys", "reminders", "sharding"},
     {"bulk", "calendars", "csv_applications", "csv_imports", "exports", "ics_imports", "imports", "lessons"}
     | {"personal_tokens", "second_factor", "start", "web"},
     {"account_mail", "batch", "changes", "live_updates", "mail", "openid", "openid_accounts", "order", "recurrence"}
