@@ -62,7 +62,7 @@ def show_second_factor() -> dict[str, Any]:
 
 
 @me.post("")
-@me.arguments(schemas.FactorPasswordSchema)
+@me.arguments(schemas.FactorPasswordSchema, examples=schemas.PASSWORD_EXAMPLES)
 @me.response(
     200, schemas.SecondFactorSetupSchema, errors=("invalid_credentials", "second_factor_off", "second_factor_enabled")
 )
@@ -100,7 +100,7 @@ def confirm_second_factor(body: dict[str, str]) -> Response:
 
 
 @me.post("/recovery-codes")
-@me.arguments(schemas.PasswordAndCodeSchema)
+@me.arguments(schemas.PasswordAndCodeSchema, examples=schemas.PASSWORD_AND_CODE_EXAMPLES)
 @me.response(200, schemas.RecoveryCodesSchema, errors=("invalid_credentials", "invalid_code", "second_factor_missing"))
 @asks_for_password
 def renew_recovery_codes(body: dict[str, str]) -> dict[str, list[str]]:
@@ -111,7 +111,7 @@ def renew_recovery_codes(body: dict[str, str]) -> dict[str, list[str]]:
 
 
 @me.post("/disable")
-@me.arguments(schemas.PasswordAndCodeSchema)
+@me.arguments(schemas.PasswordAndCodeSchema, examples=schemas.PASSWORD_AND_CODE_EXAMPLES)
 @me.response(
     200,
     TokensSchema,

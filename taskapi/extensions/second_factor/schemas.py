@@ -35,6 +35,10 @@ class PasswordAndCodeSchema(CodeSchema, FactorPasswordSchema):
     """Your password, if your account has one, and a code or a recovery code."""
 
 
+PASSWORD_EXAMPLES = {"Account with a password": {"password": PASSWORD}}
+PASSWORD_AND_CODE_EXAMPLES = {"Account with a password": {"password": PASSWORD, "code": CODE}}
+
+
 class SecondFactorSignInSchema(CodeSchema):
     """The challenge of the 401 of the sign-in, and a code or a recovery code."""
 
