@@ -13,6 +13,8 @@ CHROMIUM_ARGS = (
 )  # fmt: skip
 LOCAL_HOSTS = {"127.0.0.1", "localhost"}
 TIMEOUT_MS = 30_000  # for busy machines
+ANIMATIONS_END = """() => Promise.allSettled(document.getAnimations()
+  .filter(({ effect }) => effect.getComputedTiming().endTime !== Infinity).map(({ finished }) => finished))"""
 REPORT_VIOLATIONS = (
     "addEventListener('securitypolicyviolation', e => console.error('CSP', e.effectiveDirective, e.blockedURI))"
 )
@@ -70,5 +72,6 @@ def page(context: BrowserContext) -> Page:
 def violations(page: Page, rules: list[str] | None = None) -> list[tuple[str, list[str]]]:
     """Return the accessibility errors that axe finds; a script of the context has loaded axe."""
     only = {"runOnly": {"type": "rule", "values": rules}} if rules else {}
+    page.evaluate(ANIMATIONS_END)  # while a dialog appears, its text has less contrast
     result = page.evaluate("options => axe.run(document, options)", {"resultTypes": ["violations"], **only})
     return [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in result["violations"]]
