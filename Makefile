@@ -28,7 +28,7 @@ lesson: $(DEV) ## Copy the first lesson on JWT to lesson-1, or another one with 
 	@FLASK_SKIP_DOTENV=1 $(BIN)/flask --app wsgi lesson start $(or $(N),1)
 
 test: $(DEV) ## Run the API tests on SQLite, in about a minute; select with ARGS='-k word'
-	@$(BIN)/pytest -n auto -m "not slow" $(ARGS)
+	@$(BIN)/pytest -n auto --dist worksteal -m "not slow" $(ARGS)
 
 test-slow: $(SLOW) ## Run the tests that start servers, browsers, other services or many examples
 	@$(BIN)/pytest -n auto -m slow $(ARGS)

@@ -14,7 +14,7 @@ from surface import METHODS, collections, declared, needs
 
 from taskapi.api import openapi_examples as cast
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 
 class Request(NamedTuple):

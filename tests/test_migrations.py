@@ -364,6 +364,7 @@ def test_sqlite_upgrade_is_one_transaction_whatever_a_revision_asks(empty, revis
     assert tables() == set()
 
 
+@pytest.mark.one_database
 def test_processes_that_start_at_once_migrate_the_embedded_database_once(app, tmp_path):
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TASKAPI_INSTANCE_PATH": str(tmp_path)}
     start = [sys.executable, "-c", "from taskapi import create_app; create_app()"]

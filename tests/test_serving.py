@@ -173,6 +173,7 @@ def status_of_healthz(connection):
         return repr(error)
 
 
+@pytest.mark.one_database
 def test_sighup_replaces_workers_while_requests_are_served(serve):
     with serve() as server:
         wait_until(lambda: ready(server))
@@ -188,6 +189,7 @@ def test_sighup_replaces_workers_while_requests_are_served(serve):
         assert set(statuses) == {200}
 
 
+@pytest.mark.one_database
 def test_sighup_loads_the_code_that_is_installed_now(serve, tmp_path):
     copy = tmp_path / "site"
     copy.mkdir()
@@ -306,6 +308,7 @@ def test_wrong_settings_end_the_server_with_a_line_each(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.one_database
 def test_taken_port_ends_the_server_with_a_message(serve):
     with serve() as server:
         wait_until(lambda: ready(server))
