@@ -138,6 +138,7 @@ def make_acceptable(case, asking, things):
     if isinstance(case.body, dict):
         case.body = acceptable(case.body)
         case.body |= {name: make(asking) for name, make in declared("MAKERS").items() if name in case.body}
+        case.body |= declared("NEEDED").get(case.operation.definition.raw["operationId"], {})
     assert case.meta.generation.mode is GenerationMode.POSITIVE, "it was a good request before"
 
 

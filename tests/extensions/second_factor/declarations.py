@@ -21,6 +21,8 @@ MATRIX = {
     f"POST {FACTOR}/disable": EVERY_ROLE,
 }
 FRESH = {f"POST {FACTOR}", f"POST {FACTOR}/confirm", f"POST {FACTOR}/recovery-codes", f"POST {FACTOR}/disable"}
+ASKING = ("start_second_factor", "renew_recovery_codes", "disable_second_factor")
+NEEDED = {name: {"password": PASSWORD} for name in ASKING}
 EXAMPLE_SETTINGS = {"SECOND_FACTOR_KEYS": Fernet.generate_key().decode()}
 
 
