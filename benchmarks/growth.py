@@ -40,13 +40,23 @@ SERIES = {
 }
 INSERT = """
 INSERT INTO tasks (owner_id, id, title, description, status, priority, created_at, updated_at, version, title_key,
-                   words, priority_rank, due_first, due_last)
+                   words, priority_rank, due_first, due_last, position, reminders)
 {series}SELECT :owner, {id}, 'Task ' || i, '', CASE i % 4 WHEN 0 THEN 'todo' ELSE 'done' END, 'none', {at}, {at}, i,
-    'task ' || i, CASE i WHEN 7 THEN 'task needle ' ELSE 'task hay ' END || i, 0, {at}, {at} FROM s
+    'task ' || i, CASE i WHEN 7 THEN 'task needle ' ELSE 'task hay ' END || i, 0, {at}, {at}, {position}, {none} FROM s
 """
 DIALECTS = {
-    "sqlite": {"id": "printf('%032x', i)", "at": "strftime('%Y-%m-%d %H:%M:%f000', 946684800 + i, 'unixepoch')"},
-    "postgresql": {"id": "lpad(to_hex(i), 32, '0')::uuid", "at": "to_timestamp(946684800 + i)"},
+    "sqlite": {
+        "id": "printf('%032x', i)",
+        "position": "printf('%032x', i)",
+        "at": "strftime('%Y-%m-%d %H:%M:%f000', 946684800 + i, 'unixepoch')",
+        "none": "'[]'",
+    },
+    "postgresql": {
+        "id": "lpad(to_hex(i), 32, '0')::uuid",
+        "position": "lpad(to_hex(i), 32, '0')",
+        "at": "to_timestamp(946684800 + i)",
+        "none": "'{}'::text[]",
+    },
 }
 Call = Callable[[], None]
 
