@@ -41,15 +41,14 @@ def sign_in(username: str, password: str) -> Grant:
     _lock_unchanged(user)
     if new_hash != user.password_hash:
         db.session.execute(update(User).where(User.id == user.id).values(password_hash=new_hash))
-    return complete_sign_in(user, [PASSWORD])
+    return complete_sign_in(user, [PASSWORD], fresh=True)
 
 
-def complete_sign_in(user: Any, amr: list[str], *, fresh: bool | None = None) -> Grant:
+def complete_sign_in(user: Any, amr: list[str], *, fresh: bool) -> Grant:
     """Create the session of a locked, active account whose owner has proved who they are by the methods of `amr`.
 
-    An extension may ask for another method first: its check responds 401. Without `fresh`, a password makes it fresh.
+    An extension may ask for another method first: its check responds 401. `fresh`: they have just entered credentials.
     """
-    fresh = PASSWORD in amr if fresh is None else fresh
     for check in SIGN_IN_CHECKS:
         check(user, amr, fresh)
     prune_sessions(user.id)
