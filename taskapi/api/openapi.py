@@ -100,22 +100,22 @@ class Api(SmorestApi):  # type: ignore[misc]
     def __init__(self, app: Flask, **options: Any) -> None:
         super().__init__(app, **options)
         self.app = app
-        self.undescribed: list[Any] = []  # blueprints that the document does not have yet
+        self.undocumented_blueprints: list[Any] = []
         self.lock = Lock()
 
     def register_blueprint(self, blp: Any, **options: Any) -> None:
         """Register a blueprint. It is a group of operations if it has a description."""
         self.app.register_blueprint(blp, **options)
-        self.undescribed.append(blp)
+        self.undocumented_blueprints.append(blp)
 
     def document(self) -> dict[str, Any]:
         """Return the document. It is created when it is first requested, because that takes most of a start."""
         with self.lock:
-            for blp in self.undescribed:
+            for blp in self.undocumented_blueprints:
                 blp.register_views_in_doc(self, self.app, self.spec, name=blp.name, parameters=None)
                 if blp.description:
                     self.spec.options["tags"].append({"name": blp.name, "description": blp.description})
-            self.undescribed.clear()
+            self.undocumented_blueprints.clear()
             document: dict[str, Any] = self.spec.to_dict()
             return document
 

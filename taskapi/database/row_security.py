@@ -32,7 +32,7 @@ def rls_user(user_id: UUID) -> Iterator[None]:
 
 @contextmanager
 def rls_count_only() -> Iterator[None]:
-    """See the rows of all users for which there is a policy `count` in the block, such as the change counters."""
+    """See, in the block, the rows of all users in tables with a policy `count`, such as the change counters."""
     with _changed(COUNT_ONLY):
         yield
 

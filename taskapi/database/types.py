@@ -12,8 +12,6 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 CODE_POINT_TEXT = Text().with_variant(Text(collation="C"), "postgresql")  # sorts by code point, as SQLite does
 INTERNAL = {"internal": True}  # a column's info: derived for an index, so no personal data of its owner
 NO_RLS = {"row_security": False}  # an owned table's info: it has no policy
-
-
 TEXT_LIST: TypeEngine[list[str]] = JSON[list[str]]().with_variant(ARRAY(Text), "postgresql")
 
 
