@@ -784,7 +784,7 @@ export interface paths {
          * Add the to-dos of a calendar file (RFC 5545): all of them, or none.
          * @description Send the file of Apple Reminders, Thunderbird, Nextcloud Tasks, Tasks.org or of the export as the only file of a
          *     form, or as the body with the content type `text/calendar`. Categories become labels, to-dos below others become
-         *     subtasks. `warnings` are what an import does not keep, such as alarms; look at them with `dry_run=true`
+         *     subtasks. `warnings` are what an import does not keep, such as attachments; look at them with `dry_run=true`
          *     first. Events and journals are not imported. Errors are listed by to-do. A file has up to 16 MiB and 20,000 to-dos.
          *     You may run one import at a time: another one gets 429, or 409 if it has the same `Idempotency-Key`.
          *
