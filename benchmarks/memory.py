@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks import over_http, subject
 from benchmarks.export_memory import memory
 from benchmarks.in_process import discard_log
+from tests.servers import children
 
 REQUESTS = 100_000
 SECONDS = 8  # of load for each kind of request
@@ -31,7 +32,8 @@ def measure() -> Iterator[str]:
         with discard_log():
             users = subject.create_users(subject.application(settings, BCRYPT_ROUNDS=4), count=100)
         with over_http.serving("wsgi:app", settings, folder) as server:
-            (worker,) = server.workers()
+            assert server.process
+            (worker,) = children(server.process.pid)
             sent = 0
             yield f"| none | {memory(worker, 'VmRSS'):.0f} |"
             while sent < REQUESTS:
