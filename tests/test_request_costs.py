@@ -18,7 +18,7 @@ from task_files import TASKS, add_tasks
 
 from taskapi.database import db
 from taskapi.resources.slow_reads import FEW_TASKS
-from taskapi.security.rate_limit import Kind
+from taskapi.security.rate_limit import Kind, ParallelRequests, SlowRequests
 
 SECRET = "a secret of this test, long enough for HS256"
 ATTACKERS = 64
@@ -292,6 +292,37 @@ def test_quick_requests_of_one_user_wait_for_each_other(server, owner):
     with ThreadPoolExecutor(8) as pool:
         statuses = pool.map(lambda _: send(server, owner, "GET", "/api/v1/me")[0], range(300))
         assert set(statuses) == {200}
+
+
+@pytest.mark.parametrize("kind", ["parallel", "slow"])
+def test_quick_requests_start_in_the_order_of_their_arrival(kind):
+    """One client sends a request whenever another one ends. Those that came before it start first."""
+    user, parallel, slow = uuid4(), ParallelRequests(1), SlowRequests(2)
+
+    @contextmanager
+    def request():
+        if kind == "slow":
+            with slow.hold(Kind.READ):
+                yield
+        else:
+            moment = parallel.start(user)
+            yield
+            parallel.stop(user, moment)
+
+    def send():
+        with request():
+            return True
+
+    with ThreadPoolExecutor(1) as pool, ExitStack() as running:
+        running.enter_context(request())
+        following = running.enter_context(ExitStack())
+        following.enter_context(request())
+        waiting = pool.submit(send)
+        for _ in range(100):  # together longer than a request waits
+            time.sleep(0.005)
+            following.close()
+            following.enter_context(request())
+        assert waiting.result()
 
 
 def test_one_statement_has_a_time_limit_on_sqlite(owner, sqlite, monkeypatch):

@@ -1,9 +1,11 @@
 """Limits on concurrent requests of one kind in this process, so that no user occupies all of its threads."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Lock
+from itertools import takewhile
+from threading import Condition, Lock
+from time import monotonic
 from uuid import UUID
 
 from taskapi.api.errors import problem
@@ -61,3 +63,33 @@ class ConcurrencyLimit:
                 del self._running[user_id]
             if key:
                 self._keys.discard((user_id, key))
+
+
+class WaitingLine(Condition):
+    """A lock, and the requests that wait for room while they hold it, in the order of their arrival."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[Callable[[], float | None]] = []
+
+    def wait_for_room(self, full_since: Callable[[], float | None], patience: float) -> bool:
+        """Wait until there is room for a request, and none for those that came before it.
+
+        `full_since` returns when the request started that has to end first; None if there is room. Returns False once
+        `patience` seconds have passed since then, or since the arrival.
+        """
+        arrival = monotonic()
+        self.waiting.append(full_since)
+        try:
+            while True:
+                since = full_since()
+                earlier = takewhile(lambda waiting: waiting is not full_since, self.waiting)
+                if since is None and all(waiting() is not None for waiting in earlier):
+                    return True
+                left = min(arrival, since or arrival) + patience - monotonic()
+                if left <= 0:
+                    return False
+                self.wait(left)
+        finally:
+            self.waiting.remove(full_since)
+            self.notify_all()

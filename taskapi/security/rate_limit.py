@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import lru_cache, partial
 from hashlib import sha256
 from itertools import chain
-from threading import Condition, Lock
+from threading import Lock
 from time import monotonic
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
@@ -22,6 +22,7 @@ from flask import Flask, Response
 
 from taskapi.api import problem
 from taskapi.api.blueprint import declaration
+from taskapi.api.concurrency import WaitingLine
 from taskapi.config import Settings, settings
 from taskapi.context import current_application, current_g
 from taskapi.security.client_address import client_networks
@@ -107,39 +108,39 @@ class ParallelRequests:
 
     Every user may run one request. All further requests share `spare` threads; a user who already writes may use half
     of them for writes. A request for which no thread is left waits while the others are quick. It is rejected once one
-    of them has run for longer than PATIENCE.
+    of them has run for longer than PATIENCE, or it has waited that long. Requests wait in the order of their arrival.
     """
 
     def __init__(self, spare: int) -> None:
         self._spare = self._most_writes = spare
         self._started: dict[UUID, list[float]] = {}
         self._writers: list[UUID] = []
-        self._changed = Condition()
+        self._line = WaitingLine()
 
     def start(self, user_id: UUID, *, writes: bool = False) -> float:
         """Count a request that starts, and return the time for `stop`. Responds 429 if the user has no thread left."""
-        with self._changed:
+        full_since = partial(self._full_since, user_id, writes)
+        with self._line:
+            if (self._line.waiting or full_since() is not None) and not self._line.wait_for_room(full_since, PATIENCE):
+                detail = "Your other requests take long, and no thread is free for another. Send fewer at once."
+                problem("too_many_requests", detail, headers={"Retry-After": "1"})
             moment = monotonic()
-            while running := self._started.get(user_id, []):
-                if self._spare > 0 and not (writes and self._has_too_many_writes(user_id)):
-                    break
-                if not wait_for_change(self._changed, min(moment, running[0])):
-                    detail = "Your other requests take long, and no thread is free for another. Send fewer at once."
-                    problem("too_many_requests", detail, headers={"Retry-After": "1"})
-            moment = monotonic()
-            if running:
+            if running := self._started.setdefault(user_id, []):
                 self._spare -= 1
-            self._started.setdefault(user_id, running).append(moment)
+            running.append(moment)
             if writes:
                 self._writers.append(user_id)
             return moment
 
-    def _has_too_many_writes(self, user_id: UUID) -> bool:
-        return len(self._writers) >= self._most_writes // 2 and user_id in self._writers
+    def _full_since(self, user_id: UUID, writes: bool) -> float | None:
+        """Return when the oldest request of the user started if the user has no thread left."""
+        running = self._started.get(user_id)
+        has_too_many_writes = writes and len(self._writers) >= self._most_writes // 2 and user_id in self._writers
+        return running[0] if running and (self._spare <= 0 or has_too_many_writes) else None
 
     def stop(self, user_id: UUID, moment: float, *, writes: bool = False) -> None:
         """Count a request that has ended."""
-        with self._changed:
+        with self._line:
             running = self._started[user_id]
             running.remove(moment)
             if running:
@@ -148,7 +149,7 @@ class ParallelRequests:
                 del self._started[user_id]
             if writes:
                 self._writers.remove(user_id)
-            self._changed.notify_all()
+            self._line.notify_all()
 
 
 class Kind(StrEnum):
@@ -171,25 +172,24 @@ class SlowRequests:
         self._most = most
         self._most_of_all = most + most // 2
         self._started: dict[Kind, list[float]] = {kind: [] for kind in Kind}
-        self._changed = Condition()
+        self._line = WaitingLine()
 
     @contextmanager
     def hold(self, kind: Kind, patience: float = PATIENCE, share: int = 1) -> Iterator[None]:
         """Count a request during the block. Responds 503 beyond the places of its kind, divided by `share`."""
         of_kind = self._started[kind]
-        with self._changed:
-            moment = monotonic()
-            while (since := self._full_since(kind, share)) is not None:
-                if not wait_for_change(self._changed, min(moment, since), patience):
-                    problem("unavailable", f"Too many requests {kind} at once.", headers={"Retry-After": "1"})
+        full_since = partial(self._full_since, kind, share)
+        with self._line:
+            if (self._line.waiting or full_since() is not None) and not self._line.wait_for_room(full_since, patience):
+                problem("unavailable", f"Too many requests {kind} at once.", headers={"Retry-After": "1"})
             moment = monotonic()
             of_kind.append(moment)
         try:
             yield
         finally:
-            with self._changed:
+            with self._line:
                 of_kind.remove(moment)
-                self._changed.notify_all()
+                self._line.notify_all()
 
     def _full_since(self, kind: Kind, share: int) -> float | None:
         """Return when the request started that has to end soon for another one of this kind; None if there is room."""
@@ -197,12 +197,6 @@ class SlowRequests:
             return self._started[kind][0]
         everything = list(chain.from_iterable(self._started.values()))
         return max(everything) if len(everything) >= self._most_of_all else None
-
-
-def wait_for_change(changed: Condition, since: float, patience: float = PATIENCE) -> bool:
-    """Wait for the end of a request. Return False once `patience` seconds have passed since a time."""
-    left = since + patience - monotonic()
-    return left > 0 and changed.wait(left)
 
 
 def slow_requests() -> SlowRequests:
