@@ -27,7 +27,7 @@ EXCEPTIONS = {
 _TOKEN = re.compile(
     r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|%\(\w+\)s|%s|\$\d+|:\w+|\?|[A-Za-z_][\w.]*|\d[\w.]*|[()=,]|[^\s\w]"
 )
-_PARAMETER = re.compile(r"\?|%s|%\(\w+\)s|\$\d+|'[^']*'")
+_PARAMETER = re.compile(r"\?|%s|%\(\w+\)s|\$\d+|:\d+|'[^']*'")
 _TABLES = {"FROM", "JOIN", "UPDATE"}  # the words before a table
 _CLAUSES = _TABLES | {"SELECT", "WHERE", "ON", "SET", "GROUP", "ORDER", "LIMIT", "RETURNING", "HAVING", "VALUES"}
 _seen: set[str] = set()

@@ -67,7 +67,7 @@ class PreparedStatement:
         """Return the rows. Raises SQLAlchemy's DBAPIError."""
         compiled = self.compiled_for(connection.dialect)
         try:
-            rows: Sequence[Sequence[Any]] = compiled.run(connection.connection.driver_connection, parameters)
+            rows: Sequence[Sequence[Any]] = compiled.run(connection.connection.dbapi_connection, parameters)
         except connection.dialect.loaded_dbapi.Error as error:
             _raise_as_sqlalchemy(error, connection, compiled.sql)
         return rows
@@ -99,16 +99,18 @@ class SqliteStatement:
     """A statement that is compiled for SQLite."""
 
     def __init__(self, statement: Any, dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect)
+        kind: Any = type(dialect)
+        compiled = statement.compile(dialect=kind(paramstyle="numeric"))  # each parameter once, as :1, :2 …
         self.sql = str(compiled)
-        self._parameters = [(name, *_parameter(compiled.binds[name], dialect)) for name in compiled.positiontup]
+        names = enumerate(compiled.positiontup, 1)
+        self._parameters = [(str(i), name, *_parameter(compiled.binds[name], dialect)) for i, name in names]
 
-    def values(self, parameters: Mapping[str, Any]) -> list[Any]:
-        """Return the parameters in the order of the statement, as the driver takes them."""
-        return [
-            convert(parameters.get(name, default)) if convert else parameters.get(name, default)
-            for name, default, convert in self._parameters
-        ]
+    def values(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters by their number in the statement, as the driver takes them."""
+        return {
+            number: convert(parameters.get(name, default)) if convert else parameters.get(name, default)
+            for number, name, default, convert in self._parameters
+        }
 
     def run(self, driver: Any, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Return the rows."""
@@ -116,7 +118,7 @@ class SqliteStatement:
         return rows
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class JsonRow:
     """A row that the database wrote as JSON, and its version if it has one."""
 
@@ -183,7 +185,7 @@ class JsonArray(FunctionElement[list[Any]]):
 
 def run_script(connection: Connection, sql: str) -> None:
     """Run statements without parameters and rows on the driver. Raises SQLAlchemy's DBAPIError."""
-    driver: Any = connection.connection.driver_connection
+    driver: Any = connection.connection.dbapi_connection
     try:
         driver.execute(sql)
     except connection.dialect.loaded_dbapi.Error as error:
@@ -197,7 +199,7 @@ def limit_transaction(connection: Connection, seconds: float) -> None:
 
 def limit_sqlite(connection: Connection, seconds: float | None, steps: int) -> None:
     """Stop the statements of a connection after `seconds`, checked every `steps` steps; None removes the limit."""
-    driver: Any = connection.connection.driver_connection
+    driver: Any = connection.connection.dbapi_connection
     if seconds is None:
         driver.set_progress_handler(None, 0)
     else:
