@@ -121,7 +121,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         documented = response_examples(shown, examples) | {"headers": header_references(*names)}
         if shown is not None:
             documented["description"] = describe(shown)
-        document = super().response(status_code, shown, **documented)
+        document, derived = super().response(status_code, shown, **documented), is_derived(shown)
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
             @wraps(view)
@@ -131,7 +131,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
                     return result
                 body, extra = result if isinstance(result, tuple) else (result, {})
                 body = body if shown is None else dump(body, shown)
-                return json_response(body, status_code, extra, etag=etag, derived=is_derived(shown))
+                return json_response(body, status_code, extra, etag=etag, derived=derived)
 
             declared = declaration(wrapper)
             declared.conditional |= etag

@@ -2,16 +2,21 @@
 
 import re
 from hashlib import blake2b
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+from urllib.parse import quote
 
 import orjson
 from flask import Response
 from flask.json.provider import JSONProvider
 from marshmallow import Schema
+from werkzeug.datastructures import Headers
 
 from taskapi.api.errors import problem
 from taskapi.context import current_request
 from taskapi.database import JsonRow
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 # The newline at the end keeps the prompt of a terminal on its own line
 JSON_OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
@@ -33,6 +38,14 @@ class OrjsonProvider(JSONProvider):
         return orjson.loads(s)
 
 
+class JsonResponse(Response):
+    """A response whose body is complete, so that its headers are final when it is created."""
+
+    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:
+        """Return the headers. Werkzeug would copy them and complete them, which takes longer than reading one task."""
+        return self.headers
+
+
 def to_json(value: Any) -> bytes:
     """Return `value` as JSON, with instants in UTC. Raises TypeError for a value JSON does not have, as a surrogate."""
     return orjson.dumps(value, option=JSON_OPTIONS)
@@ -41,7 +54,8 @@ def to_json(value: Any) -> bytes:
 def service_url() -> str:
     """Return the address of the service without a final slash; only its path if the request has no valid Host."""
     request = current_request()
-    return (request.root_url if request.host else f"{request.script_root}/").rstrip("/")
+    path = quote(request.script_root, safe="/!$&'()*+,;=:@%")
+    return f"{request.scheme}://{request.host}{path}" if request.host else path
 
 
 def dump(row: Any, schema: Schema) -> Any:
@@ -67,7 +81,7 @@ def json_response(
         if current_request().method in {"GET", "HEAD"} and _if_none_match(tag):
             return Response(status=304, headers=conditional)
         headers = headers | conditional
-    return Response(data, status, headers, content_type="application/json")
+    return JsonResponse(data, status, headers, content_type="application/json")
 
 
 def etag_of(version: int | None, data: bytes, *, derived: bool) -> str:
