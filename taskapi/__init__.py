@@ -9,7 +9,6 @@ from flask import Flask
 from taskapi.api.docs_page import init_docs
 from taskapi.api.errors import init_errors
 from taskapi.api.openapi import init_api
-from taskapi.api.parsing import init_parsing
 from taskapi.api.responses import OrjsonProvider
 from taskapi.audit.log import init_audit
 from taskapi.auth.routes import blp as auth_routes
@@ -26,6 +25,7 @@ from taskapi.ops.health import init_health
 from taskapi.ops.logging import init_logging
 from taskapi.ops.metrics import init_metrics
 from taskapi.projects.routes import blp as project_routes
+from taskapi.security.cookies import NoSessions
 from taskapi.security.guard import init_guard
 from taskapi.security.headers import init_headers
 from taskapi.security.keys import check_keys, init_keys
@@ -62,6 +62,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.instance_path = settings.instance_path
     app.config.update(SETTINGS=settings, MAX_CONTENT_LENGTH=settings.max_body_bytes)
     app.json = OrjsonProvider(app)
+    app.session_interface = NoSessions()
     app.url_map.merge_slashes = False
 
     init_logging(app, settings)
@@ -78,7 +79,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     init_errors(app)
     init_guard(app)
     init_audit(app)
-    init_parsing(app)
     init_docs(app)
     init_cli(app)
 

@@ -11,7 +11,7 @@ from functools import lru_cache, wraps
 from typing import Any, Final, NoReturn
 from urllib.parse import unquote_to_bytes
 
-from flask import Flask, current_app, request
+from flask import request
 from marshmallow import RAISE, Schema, ValidationError, fields
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_options_header
@@ -108,24 +108,18 @@ def load(schema: Schema, data: Any, place: str) -> Any:
         invalid(place, error.messages_dict)
 
 
-def init_parsing(app: Flask) -> None:
-    """Check the query of every request. Call it after the guard's function, which runs first."""
-    app.before_request(check_query)
-
-
-def check_query() -> None:
-    """Respond 400 to a query that is not UTF-8, and 422 to any query if the view accepts none."""
+def check_query(*, accepted: bool) -> None:
+    """Respond 400 to a query that is not UTF-8, and 422 to any query if the view has `accepted` none."""
     request = current_request()
     query = request.query_string
-    if not query or request.endpoint is None or request.method == "OPTIONS":
+    if not query:
         return
     try:
         query.decode()
         unquote_to_bytes(query).decode()
     except UnicodeDecodeError:
         problem("malformed_request", "The query is not UTF-8.")
-    declared = getattr(current_app.view_functions[request.endpoint], "declaration", None)
-    if request.args and not (declared and declared.accepts_query):
+    if request.args and not accepted:
         invalid("query", {name: ["Unknown field."] for name in request.args})
 
 

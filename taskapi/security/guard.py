@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError, NoResultFound
 from taskapi.api import problem
 from taskapi.api.blueprint import PUBLIC, Declaration, declaration
 from taskapi.api.openapi_components import PermissionChoice
-from taskapi.api.parsing import has_body, read_body
+from taskapi.api.parsing import check_query, has_body, read_body
 from taskapi.config import settings
 from taskapi.context import current_application, current_g, current_request
 from taskapi.database import set_rls_user
@@ -46,47 +46,50 @@ class Access(NamedTuple):
 
     permission: Permission
     fresh: bool
-    roles: tuple[str, ...]
+    roles: frozenset[str]
 
 
 def requires(permission: Permission, *, fresh: bool = False) -> Callable[[View], View]:
     """Declare that a view requires a permission, and with `fresh` a token from a recent password entry."""
 
     def decorate(view: View) -> View:
-        declaration(view).access = Access(permission, fresh, roles_with(permission))
+        declaration(view).access = Access(permission, fresh, frozenset(roles_with(permission)))
         return view
 
     return decorate
 
 
-def authorize_request() -> None:
-    """Let the request pass, or respond 401, 403, 429 or 503."""
+def check_request() -> None:
+    """Let the request pass to its view, or respond 400, 401, 403, 413, 422, 429 or 503."""
     request = current_request()
     if request.endpoint is None or request.method == "OPTIONS":
         return  # no view runs: the response is 404, 405, or the allowed methods
     declared = declaration(current_application().view_functions[request.endpoint])
-    access, limits = declared.access, declared.limits
     if declared.uses_password_queue:  # checked again when the request enters the queue
         password_queue().require_place(reserved=read_device() is not None)
-    if access == PUBLIC:
-        count_request(limits)
-        start_request(None, declared)
-        return
+    user_id = None if declared.access == PUBLIC else authorize(declared.access).id
+    if declared.limits:
+        count_request(declared.limits)
+    start_request(user_id, declared)
+    check_query(accepted=declared.accepts_query)
+
+
+def authorize(access: Access | None) -> Caller:
+    """Return the caller of a request if it may run, or respond 401, 403, 429 or 503."""
     if access is None:
         problem("access_undeclared")
     current_g().caller = caller = authenticate()
     set_rls_user(caller.id)
     enforce_limit(USER, caller.sub)
-    count_request(limits)
     for check in current_application().extensions.get(ACCESS_CHECKS, ()):
         check(caller)
-    if not any(role in access.roles for role in caller.roles):
+    if access.roles.isdisjoint(caller.roles):
         problem("permission_denied", f"Your role does not grant {access.permission}.", permission=access.permission)
     if access.fresh and not caller.fresh:
         age = settings().access_token_seconds  # a fresh token is as old as the password entry
         challenge = f'Bearer error="insufficient_user_authentication", max_age="{age}"'
         problem("fresh_token_required", headers={"WWW-Authenticate": challenge})
-    start_request(caller.id, declared)
+    return caller
 
 
 def start_request(user_id: UUID | None, declared: Declaration) -> None:
@@ -95,7 +98,7 @@ def start_request(user_id: UUID | None, declared: Declaration) -> None:
     current_g().running = running = ExitStack()
     if user_id and settings().ratelimit_enabled:
         requests: ParallelRequests = current_application().extensions["taskapi-requests"]
-        running.callback(requests.stop, user_id, requests.start(user_id, writes=writes), writes=writes)
+        running.callback(requests.start(user_id, writes=writes))
     if writes and has_body(current_request().environ) and not declared.streams_body:
         with slow_requests().hold(Kind.BODY):  # slow senders take no place from other changes
             read_body()
@@ -141,13 +144,13 @@ def authenticate() -> Caller:
 
 def bearer_token() -> str | None:
     """Return the token of the Authorization header, or None."""
-    scheme, _, token = current_request().headers.get("Authorization", "").strip().partition(" ")
+    scheme, _, token = current_request().environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 def init_guard(app: Flask) -> None:
     """Run the guard before every view."""
-    app.before_request(authorize_request)
+    app.before_request(check_request)
     app.teardown_request(end_request)
     for kind in (NoResultFound, IntegrityError):
         app.register_error_handler(kind, respond_to_database_error)

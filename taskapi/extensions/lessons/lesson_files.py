@@ -74,9 +74,7 @@ PLACES: Final = {
         Place("security/rbac.py", "grants", "tells whether a role grants a permission, by the table GRANTS"),
         Place("security/guard.py", "requires", "declares the permission of a view"),
         Place("api/blueprint.py", "public", "declares that a view needs no token"),
-        Place(
-            "security/guard.py", "authorize_request", "runs before each view, and rejects views without a declaration"
-        ),
+        Place("security/guard.py", "check_request", "runs before each view, and rejects views without a declaration"),
     ),
     7: (
         Place("auth/sessions.py", "create_session", "starts a session with its first refresh token"),
