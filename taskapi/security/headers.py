@@ -2,8 +2,7 @@
 
 import re
 import time
-from collections.abc import Collection, Iterable, Iterator
-from functools import partial
+from collections.abc import Callable, Collection, Iterable
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from taskapi.api import problem
 from taskapi.config import Settings
 from taskapi.context import current_g, current_request
 from taskapi.security.client_address import normalize_address
+from taskapi.security.rate_limit import limit_headers
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -44,16 +44,21 @@ CORS_EXPOSED = (
     "Retry-After", "WWW-Authenticate", "X-Request-ID",
 )  # fmt: skip
 CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-SERVER_HEADERS = {"date"}  # Werkzeug adds it to conditional responses, and every server adds its own
-BODY_HEADERS = {"content-type"}
 HSTS = "max-age=31536000; includeSubDomains"
 
 
-def identify_request() -> None:
-    """Set the id of the request, from the client if it is valid, and its start time for the log and the metrics."""
-    context = current_g()
-    context.started = time.perf_counter()
-    context.request_id = _id_of(current_request().environ)
+def _start_requests(trusted: Collection[str], *, https_only: bool) -> Callable[[], None]:
+    """Return the function that runs first in each request. One function, because Flask inspects each before a call."""
+
+    def start_request() -> None:
+        context = current_g()
+        context.started = time.perf_counter()
+        context.request_id = _id_of(current_request().environ)
+        require_host(trusted)
+        if https_only:
+            require_https()
+
+    return start_request
 
 
 def _id_of(environ: "WSGIEnvironment") -> str:
@@ -70,20 +75,32 @@ def require_https() -> None:
         problem("https_required")
 
 
-def common_headers(
-    environ: "WSGIEnvironment", status: str, headers: list[tuple[str, str]]
-) -> Iterator[tuple[str, str]]:
-    """Yield the headers to add to a response. Adds `no-store` if it has no Cache-Control."""
-    present = {name.lower(): value for name, value in headers}
-    yield from SECURITY_HEADERS
-    yield "X-Request-ID", _id_of(environ)
+def response_headers(environ: "WSGIEnvironment", status: str, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the headers of a response with the common ones, and with `no-store` if there is no Cache-Control.
+
+    `Date` is left to the server, which adds its own. An empty response has no `Content-Type`.
+    """
+    is_empty = status.startswith("204") or ("Content-Length", "0") in headers
+    policy, cache = API_POLICY, [("Cache-Control", "no-store")]
+    sent = [*SECURITY_HEADERS, ("X-Request-ID", _id_of(environ)), *limit_headers(environ)]
+    for name, value in headers:
+        match name.lower():
+            case "content-type" if not is_empty:
+                policy = PAGE_POLICY if value.startswith("text/html") else API_POLICY
+                sent.append((name, value))
+            case "location":
+                sent.append((name, _with_prefix(environ, value)))
+            case "cache-control":
+                cache = [(name, value)]
+            case "date" | "content-type":
+                pass
+            case _:
+                sent.append((name, value))
     if not status.startswith("304"):  # the header would replace the policy of the cached page
-        is_page = present.get("content-type", "").startswith("text/html")
-        yield "Content-Security-Policy", PAGE_POLICY if is_page else API_POLICY
+        sent.append(("Content-Security-Policy", policy))
     if environ["wsgi.url_scheme"] == "https":
-        yield "Strict-Transport-Security", HSTS
-    if "cache-control" not in present:
-        yield "Cache-Control", "no-store"
+        sent.append(("Strict-Transport-Security", HSTS))
+    return sent + cache
 
 
 def _with_prefix(environ: "WSGIEnvironment", location: str) -> str:
@@ -97,14 +114,7 @@ def _add_headers(application: "WSGIApplication") -> "WSGIApplication":
 
     def with_headers(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-            is_empty = status.startswith("204") or ("Content-Length", "0") in headers
-            removed = SERVER_HEADERS | (BODY_HEADERS if is_empty else set())
-            headers = [
-                (name, _with_prefix(environ, value) if name == "Location" else value)
-                for name, value in headers
-                if name.lower() not in removed
-            ]
-            return start_response(status, [*headers, *common_headers(environ, status, headers)], *exc_info)
+            return start_response(status, response_headers(environ, status, headers), *exc_info)
 
         return application(environ, start)
 
@@ -141,36 +151,30 @@ def _serve_under(base_path: str, application: "WSGIApplication") -> "WSGIApplica
 
 
 def _init_cors(app: Flask, settings: Settings) -> None:
-    """Allow the API to the listed origins with credentials, and `/.well-known/` to every origin without.
+    """Allow the API to the listed origins, with credentials.
 
     Flask-CORS treats an origin with brackets (IPv6) as a regular expression, so each is passed as an exact one.
     """
-    resources: dict[str | re.Pattern[str], dict[str, Any]] = {
-        re.compile(r"/\.well-known/"): {"origins": "*", "methods": ["GET", "HEAD"], "max_age": 86400}
+    allowed = {
+        "origins": [re.compile(re.escape(origin) + r"\Z") for origin in settings.cors_origins],
+        "supports_credentials": True,
+        "methods": list(CORS_METHODS),
+        "allow_headers": [*CORS_ALLOWED, *settings.cors_headers],
+        "expose_headers": list(CORS_EXPOSED),
+        "max_age": 600,
     }
-    if settings.cors_origins:
-        resources[re.compile("/api/")] = {
-            "origins": [re.compile(re.escape(origin) + r"\Z") for origin in settings.cors_origins],
-            "supports_credentials": True,
-            "methods": list(CORS_METHODS),
-            "allow_headers": [*CORS_ALLOWED, *settings.cors_headers],
-            "expose_headers": list(CORS_EXPOSED),
-            "max_age": 600,
-        }
-    CORS(app, resources=resources, send_wildcard=True)
+    CORS(app, resources={re.compile("/api/"): allowed})
 
 
 def init_headers(app: Flask, settings: Settings) -> None:
     """Register the request ids, checks and headers, and trust the configured number of proxies."""
-    app.before_request(identify_request)
     trusted = [re.sub(r":\d+\Z", "", host.lower()) for host in settings.trusted_hosts]
-    app.before_request(partial(require_host, trusted))
-    if settings.production:
-        app.before_request(require_https)
+    app.before_request(_start_requests(trusted, https_only=settings.production))
     if settings.base_path:
         app.wsgi_app = _serve_under(settings.base_path, app.wsgi_app)  # type: ignore[method-assign,assignment]
     app.wsgi_app = _add_headers(app.wsgi_app)  # type: ignore[method-assign,assignment]
-    _init_cors(app, settings)
+    if settings.cors_origins:
+        _init_cors(app, settings)
     if count := settings.trusted_proxies:
         app.wsgi_app = normalize_address(app.wsgi_app)  # type: ignore[method-assign,assignment]
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_port=count)  # type: ignore[method-assign]

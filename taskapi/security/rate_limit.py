@@ -7,7 +7,7 @@ minute, the hour or the day.
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from functools import lru_cache, partial
@@ -18,13 +18,13 @@ from time import monotonic
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
-from flask import Flask, Response
+from flask import Flask
 
 from taskapi.api import problem
 from taskapi.api.blueprint import declaration
 from taskapi.api.concurrency import WaitingLine
 from taskapi.config import Settings, settings
-from taskapi.context import current_application, current_g
+from taskapi.context import current_application, current_request
 from taskapi.security.client_address import client_networks
 from taskapi.security.redis import Store
 
@@ -33,6 +33,7 @@ SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 MAX_COUNTERS: Final = 50_000  # in memory for each limit and window; about 10 MB
 PATIENCE: Final = 0.2  # seconds that a request waits for others
 SHARED_COUNTERS: Final = 4096  # shared by all further keys
+USAGES: Final = "taskapi.usages"  # in the environment of a request: what it has counted
 
 
 class Rate(NamedTuple):
@@ -117,8 +118,11 @@ class ParallelRequests:
         self._writers: list[UUID] = []
         self._line = WaitingLine()
 
-    def start(self, user_id: UUID, *, writes: bool = False) -> float:
-        """Count a request that starts, and return the time for `stop`. Responds 429 if the user has no thread left."""
+    def start(self, user_id: UUID, *, writes: bool) -> Callable[[], None]:
+        """Count a request that starts, and return the function that counts its end.
+
+        Responds 429 if the user has no thread left.
+        """
         full_since = partial(self._full_since, user_id, writes)
         with self._line:
             if (self._line.waiting or full_since() is not None) and not self._line.wait_for_room(full_since, PATIENCE):
@@ -130,7 +134,7 @@ class ParallelRequests:
             running.append(moment)
             if writes:
                 self._writers.append(user_id)
-            return moment
+        return partial(self._stop, user_id, moment, writes)
 
     def _full_since(self, user_id: UUID, writes: bool) -> float | None:
         """Return when the oldest request of the user started if the user has no thread left."""
@@ -138,8 +142,7 @@ class ParallelRequests:
         has_too_many_writes = writes and len(self._writers) >= self._most_writes // 2 and user_id in self._writers
         return running[0] if running and (self._spare <= 0 or has_too_many_writes) else None
 
-    def stop(self, user_id: UUID, moment: float, *, writes: bool = False) -> None:
-        """Count a request that has ended."""
+    def _stop(self, user_id: UUID, moment: float, writes: bool) -> None:
         with self._line:
             running = self._started[user_id]
             running.remove(moment)
@@ -237,21 +240,21 @@ def count_by_address(limit: Limit) -> Usage | None:
 
 def count(limit: Limit, *keys: tuple[str, ...], shares: list[int] | None = None) -> Usage | None:
     """Count one request for each key without rejecting any; `shares` multiply the quota of each key."""
-    if not (settings().ratelimit_enabled or limit.always_on):
+    current = settings()
+    if not (current.ratelimit_enabled or limit.always_on):
         return None
-    rate = _parse_rate(limit.rate_of(settings()))
+    rate = _parse_rate(limit.rate_of(current))
     moment = time.time()
     window = int(moment // rate.seconds)
     counters = [
         Counter(limit, rate.seconds, window, _hash_key(key), rate.quota * share)
         for key, share in zip(keys, shares or [1] * len(keys), strict=True)
     ]
-    used = _counter_store().add(counters)
-    remaining = min(counter.quota - number for counter, number in zip(counters, used, strict=True))
+    remaining = min(_counter_store().add(counters))
     reset = max(1, int((window + 1) * rate.seconds - moment))
     usage = Usage(limit, rate, remaining, reset, counters)
     if not limit.silent:
-        current_g().setdefault("limits", {})[limit.name] = usage
+        _usages()[limit.name] = usage
     return usage
 
 
@@ -260,17 +263,22 @@ def refund(*usages: Usage | None) -> None:
     for usage in filter(None, usages):
         _counter_store().subtract(usage.counters)
         if not usage.limit.silent:
-            current_g().limits[usage.limit.name] = usage._replace(remaining=usage.remaining + 1)
+            _usages()[usage.limit.name] = usage._replace(remaining=usage.remaining + 1)
+
+
+def _usages() -> dict[str, Usage]:
+    """Return what the request has counted, by the name of the limit."""
+    usages: dict[str, Usage] = current_request().environ.setdefault(USAGES, {})
+    return usages
 
 
 def init_rate_limit(app: Flask, settings: Settings) -> None:
-    """Create the counters, and add the RateLimit fields to responses."""
+    """Create the counters."""
     app.extensions["taskapi-limits"] = CounterStore(app.extensions["taskapi-redis"])
     app.extensions["taskapi-requests"] = ParallelRequests(settings.max_parallel_requests)
     app.extensions["taskapi-slow-requests"] = SlowRequests(
         settings.max_parallel_requests if settings.ratelimit_enabled else sys.maxsize
     )
-    app.after_request(_add_headers)
 
 
 class CounterStore:
@@ -283,33 +291,33 @@ class CounterStore:
         self._reserved: Windows = {}  # numbers that were reserved in Redis and not used yet
 
     def add(self, counters: list[Counter]) -> list[int]:
-        """Add one to each counter, and return the new values."""
-        return self._add_in_redis(counters) or [self._add_in_memory(counter, 1) for counter in counters]
+        """Add one to each counter, and return what remains of each quota; less than 0 if it is exceeded."""
+        if self._redis and (used := self._add_in_redis(self._redis, counters)):
+            return [counter.quota - number for counter, number in zip(counters, used, strict=True)]
+        return self._add_in_memory(counters, 1)
 
     def subtract(self, counters: list[Counter]) -> None:
         """Subtract one from each counter."""
         store = self._redis
         changes = [(counter, -1) for counter in counters]
         if store is None or store.run(partial(_increment, store.prefix, changes)) is None:
-            for counter in counters:
-                self._add_in_memory(counter, -1)
+            self._add_in_memory(counters, -1)
 
-    def _add_in_memory(self, counter: Counter, by: int) -> int:
+    def _add_in_memory(self, counters: list[Counter], by: int) -> list[int]:
+        remaining = []
         with self._lock:
-            values = self._values(self._in_memory, counter)
-            key = _bounded_key(values, counter.key)
-            used: int = max(0, values.get(key, 0) + by)
-            values[key] = used
-        return used
+            for counter in counters:
+                values = self._values(self._in_memory, counter)
+                key = _bounded_key(values, counter.key)
+                values[key] = used = max(0, values.get(key, 0) + by)
+                remaining.append(counter.quota - used)
+        return remaining
 
-    def _add_in_redis(self, counters: list[Counter]) -> list[int] | None:
+    def _add_in_redis(self, store: Store, counters: list[Counter]) -> list[int] | None:
         """Use reserved numbers, and reserve more in one round trip for counters without any.
 
         Numbers that several threads reserve at the same time are all kept. Returns None if Redis does not respond.
         """
-        store = self._redis
-        if store is None:
-            return None
         with self._lock:
             reserved = [self._reserved_numbers(counter) for counter in counters]
             numbers = [queue.popleft() if queue else None for queue in reserved]
@@ -383,11 +391,11 @@ def _hash_key(key: tuple[str, ...]) -> str:
     return sha256("\0".join(key).encode()).hexdigest()[:32]
 
 
-def _add_headers(response: Response) -> Response:
-    usages: dict[str, Usage] = current_g().get("limits", {})
-    if usages:
-        policies = [f'"{u.limit.name}";q={u.rate.quota};w={u.rate.seconds}' for u in usages.values()]
-        left = [f'"{u.limit.name}";r={max(0, u.remaining)};t={u.reset}' for u in usages.values()]
-        response.headers.add("RateLimit-Policy", ", ".join(policies))
-        response.headers.add("RateLimit", ", ".join(left))
-    return response
+def limit_headers(environ: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the RateLimit fields of a response, given the environment of its request."""
+    usages: dict[str, Usage] = environ.get(USAGES, {})
+    if not usages:
+        return []
+    policies = [f'"{u.limit.name}";q={u.rate.quota};w={u.rate.seconds}' for u in usages.values()]
+    left = [f'"{u.limit.name}";r={max(0, u.remaining)};t={u.reset}' for u in usages.values()]
+    return [("RateLimit-Policy", ", ".join(policies)), ("RateLimit", ", ".join(left))]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import Response, request, url_for
+from flask_cors import CORS
 from marshmallow import Schema, fields
 
 from taskapi.api import Blueprint, public
@@ -21,6 +22,7 @@ EXAMPLE = {
 }
 
 blp = Blueprint("keys", __name__, description="Public keys, with which other services verify tokens.")
+CORS(blp, origins="*", methods=["GET", "HEAD"], max_age=86400, send_wildcard=True)
 
 
 class JwkSchema(Schema):
