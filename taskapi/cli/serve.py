@@ -12,9 +12,6 @@ from typing import Any
 
 import click
 from flask.cli import with_appcontext
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
 
 from taskapi.cli.command import Command
 from taskapi.ops.drain import STATE_FILE, begin_drain, create_state_file
@@ -60,6 +57,10 @@ def serve(host: str, port: int, workers: int | None, threads: int, drain_seconds
     flight finish. A second SIGTERM ends the drain. SIGHUP replaces the workers one by one. New workers
     load the current code, keys and instance/config.py; the environment stays the same.
     """
+    from granian import Granian  # noqa: PLC0415 - no other command needs it
+    from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
+    from granian.http import HTTP1Settings  # noqa: PLC0415
+
     _require_free_port(host, port)
     multiprocessing.set_start_method("spawn", force=True)  # a forked worker would keep the code of this process
     folder = Path(tempfile.mkdtemp(prefix="taskapi-", dir=IN_MEMORY if Path(IN_MEMORY).is_dir() else None))

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import click
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Length, OneOf, Range, Regexp
-from redis import Redis
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -86,8 +85,12 @@ def _check_database_url(url: str) -> None:
 
 def _check_redis_url(url: str) -> None:
     """Refuse a URL that the Redis client cannot parse. The message omits it."""
+    if not url:
+        return
+    from redis import Redis  # noqa: PLC0415 - without a URL, nothing needs it
+
     try:
-        Redis.from_url(url or "redis://")  # connects at the first command
+        Redis.from_url(url)  # connects at the first command
     except ValueError:
         raise ValidationError("Must be redis://…, rediss://… or unix://….") from None
 

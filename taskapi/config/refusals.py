@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from zxcvbn import zxcvbn
-
 from taskapi.config import Settings
 
 Refusal = tuple[str, list[str]]
@@ -85,6 +83,8 @@ def _has_key(settings: Settings) -> bool:
 
 def is_guessable(key: str) -> bool:
     """Return whether a secret is well known or easily guessed."""
+    from zxcvbn import zxcvbn  # noqa: PLC0415 - takes 12 MB of memory
+
     known = any(word in key.lower() for word in WELL_KNOWN)
     return known or float(zxcvbn(key[:72])["guesses_log10"]) < GUESSES_LOG10
 

@@ -20,7 +20,6 @@ from unicodedata import normalize
 
 import bcrypt
 from flask import Flask, g, has_request_context
-from zxcvbn import zxcvbn
 
 from taskapi.api import invalid, problem
 from taskapi.api.blueprint import declaration
@@ -107,6 +106,8 @@ def find_weakness(password: str, own_words: list[str]) -> list[str] | None:
 
     Each own word counts as one character, because zxcvbn may read only a part of it.
     """
+    from zxcvbn import zxcvbn  # noqa: PLC0415 - takes 12 MB of memory, which only new passwords need
+
     for word in own_words:
         password = re.sub(re.escape(word), ".", password, flags=re.IGNORECASE)
     with _zxcvbn_lock:

@@ -6,10 +6,6 @@ from threading import Lock
 from typing import Any, Final
 
 from flask import Flask
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
-from redis.retry import Retry
 
 from taskapi.config import Settings
 from taskapi.context import current_application
@@ -26,8 +22,14 @@ class Store:
     """A Redis server that may fail and recover. While it fails, one request per second tries it; no other waits."""
 
     def __init__(self, app: Flask, url: str, prefix: str) -> None:
+        from redis import Redis, RedisError, ResponseError  # noqa: PLC0415 - without a URL, nothing needs it
+        from redis.backoff import NoBackoff  # noqa: PLC0415
+        from redis.retry import Retry  # noqa: PLC0415
+
         waits = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
         self.client = Redis.from_url(url, retry=Retry(NoBackoff(), 0), **waits)
+        self.error: type[Exception] = RedisError
+        self.refusal: type[Exception] = ResponseError
         self.prefix = prefix
         self._log = app.logger
         self._lock = Lock()
@@ -42,7 +44,7 @@ class Store:
         commands(pipeline)
         try:
             results: list[Any] = pipeline.execute()
-        except RedisError as error:
+        except self.error as error:
             self._note_failure(error)
             return None
         if self._is_down:
@@ -57,7 +59,7 @@ class Store:
                 self._retry_at = time.monotonic() + RETRY_SECONDS
         return due
 
-    def _note_failure(self, error: RedisError) -> None:
+    def _note_failure(self, error: Exception) -> None:
         """Count in memory, and close the connections: an open one may lead to a server that is now a replica."""
         self._retry_at = time.monotonic() + RETRY_SECONDS
         self.client.connection_pool.disconnect(inuse_connections=False)
@@ -85,9 +87,9 @@ def check_redis() -> str | None:
         return None
     try:
         store.client.set(f"{store.prefix}probe", 1, ex=PROBE_SECONDS)
-    except ResponseError as error:
-        return f"it accepts no writes: {' '.join(str(error).split())}"
-    except RedisError as error:
+    except store.error as error:
+        if isinstance(error, store.refusal):
+            return f"it accepts no writes: {' '.join(str(error).split())}"
         return f"it does not respond ({type(error).__name__})"
     policy, use = eviction(store)
     return f"it is full and evicts counters: maxmemory-policy is {policy}" if policy and use >= FULL else None
@@ -97,7 +99,7 @@ def eviction(store: Store) -> tuple[str, float]:
     """Return the eviction policy, empty if Redis evicts nothing, and the share of its memory in use (0 to 1)."""
     try:
         memory: Any = store.client.info("memory")
-    except RedisError:  # the user may not run INFO, for example
+    except store.error:  # the user may not run INFO, for example
         return "", 0.0
     limit, policy = int(memory.get("maxmemory", 0)), str(memory.get("maxmemory_policy", "noeviction"))
     return ("", 0.0) if not limit or policy == "noeviction" else (policy, int(memory["used_memory"]) / limit)

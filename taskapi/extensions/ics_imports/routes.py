@@ -6,7 +6,6 @@ from flask import Response
 from marshmallow import Schema, fields
 
 from taskapi.api import Blueprint
-from taskapi.extensions.ics_imports.ics_reader import read_ics
 from taskapi.extensions.imports.routes import ERRORS, import_file, streams_body
 from taskapi.extensions.imports.schemas import ImportedWithWarningsSchema, ImportQuerySchema, UploadSchema
 from taskapi.extensions.imports.upload import FORM
@@ -49,4 +48,6 @@ def import_tasks_ics(query: dict[str, Any]) -> Response:
     first. Events and journals are not imported. Errors are listed by to-do. A file has up to 16 MiB and 20,000 to-dos.
     You may run one import at a time: another one gets 429, or 409 if it has the same `Idempotency-Key`.
     """
+    from taskapi.extensions.ics_imports.ics_reader import read_ics  # noqa: PLC0415 - the library takes 3 MB of memory
+
     return import_file("ics", ("text/calendar", FORM), read_ics, dry_run="dry_run" in query)

@@ -13,13 +13,12 @@ from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from threading import Lock, Thread
 from time import monotonic
 from typing import Any, Final, NoReturn
 from urllib.parse import quote, urlencode, urlsplit
 from uuid import UUID
-
-import httpx
 
 from taskapi.api import problem
 from taskapi.api.concurrency import ConcurrencyLimit
@@ -102,6 +101,8 @@ class Provider:
         self._found = found
         self._redirect_uri = found.openid_public_url + CALLBACK
         self._hosts = {urlsplit(found.openid_issuer).netloc, *filter(None, found.openid_hosts.split(","))}
+        import httpx  # noqa: PLC0415 - without a provider, nothing needs it
+
         self._http = httpx.Client(timeout=TIMEOUT, limits=httpx.Limits(max_keepalive_connections=0))
         self._metadata = _Document(self._read_metadata)
         self._keys = _Document(self._read_keys)
@@ -141,7 +142,7 @@ class Provider:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": self._redirect_uri}
         form |= {"code_verifier": verifier}
         if secret and "client_secret_basic" in metadata["token_endpoint_auth_methods_supported"]:
-            basic = httpx.BasicAuth(quote(client_id, ""), quote(secret, ""))  # RFC 6749, section 2.3.1
+            basic = quote(client_id, ""), quote(secret, "")  # RFC 6749, section 2.3.1
             return self._request("POST", metadata["token_endpoint"], data=form, auth=basic)
         form |= {"client_id": client_id} | ({"client_secret": secret} if secret else {})
         return self._request("POST", metadata["token_endpoint"], data=form)
@@ -175,7 +176,7 @@ class Provider:
                     raise ConnectionError(f"{url} responds with too much")
         if method == "POST" and response.is_client_error:
             _fail(f"{url} responds {response.status_code}: {bytes(body[:200])!r}")
-        parsed = json.loads(body) if response.status_code == httpx.codes.OK else None
+        parsed = json.loads(body) if response.status_code == HTTPStatus.OK else None
         if not isinstance(parsed, dict):
             raise ConnectionError(f"{url} responds {response.status_code}, or with something else than a JSON object")
         return parsed

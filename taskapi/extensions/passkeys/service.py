@@ -1,6 +1,7 @@
 """Register passkeys, sign in with them, and remove them."""
 
 from contextlib import suppress
+from types import ModuleType
 from typing import Any, Final, NoReturn
 from uuid import UUID
 
@@ -16,7 +17,6 @@ from taskapi.config import settings
 from taskapi.database import db, now, reader
 from taskapi.extensions.passkeys.challenges import SECONDS, create_challenge, spend
 from taskapi.extensions.passkeys.models import Passkey
-from taskapi.extensions.passkeys.responses import ALGORITHMS, Refused, check_assertion, check_registration
 from taskapi.extensions.passkeys.settings import require_passkeys
 from taskapi.security.jws import base64url_decode, base64url_encode
 from taskapi.security.rate_limit import Limit, enforce_limit
@@ -50,8 +50,8 @@ def sign_in(credential: dict[str, Any]) -> Grant:
     if passkey is None:
         _reject(None, "The credential is unknown.")
     try:
-        nonce, count = check_assertion(credential, passkey.public_key, passkey.user_id.bytes, SIGN_IN)
-    except Refused as error:
+        nonce, count = _responses().check_assertion(credential, passkey.public_key, passkey.user_id.bytes, SIGN_IN)
+    except _responses().Refused as error:
         _reject(passkey.user_id, str(error))
     user = _lock_user(passkey.user_id)
     if user is None or not user.active:
@@ -60,6 +60,13 @@ def sign_in(credential: dict[str, Any]) -> Grant:
         _reject(passkey.user_id, "The challenge was used.")
     _count_use(passkey, count)
     return complete_sign_in(user, METHODS, fresh=True)
+
+
+def _responses() -> ModuleType:
+    """Return the module that checks responses. The library that it imports takes 6 MB of memory."""
+    from taskapi.extensions.passkeys import responses  # noqa: PLC0415
+
+    return responses
 
 
 def _find_passkey(credential_id: str) -> Any:
@@ -109,7 +116,7 @@ def registration_options() -> dict[str, Any]:
         "user": {"id": handle, "name": user.username, "displayName": name},
         "challenge": create_challenge(caller().sub, caller().sid),
         "timeout": SECONDS * 1000,
-        "pubKeyCredParams": [{"type": "public-key", "alg": algorithm.value} for algorithm in ALGORITHMS],
+        "pubKeyCredParams": [{"type": "public-key", "alg": algorithm.value} for algorithm in _responses().ALGORITHMS],
         "excludeCredentials": [{"type": "public-key", "id": base64url_encode(each)} for each in known],
         "authenticatorSelection": {
             "residentKey": "required", "requireResidentKey": True, "userVerification": "required",
@@ -126,8 +133,8 @@ def register(name: str, credential: dict[str, Any]) -> Passkey:
     found = require_passkeys()
     enforce_limit(CREATION, caller().sub)
     try:
-        nonce, verified = check_registration(credential, caller().sub, caller().sid)
-    except Refused as error:
+        nonce, verified = _responses().check_registration(credential, caller().sub, caller().sid)
+    except _responses().Refused as error:
         _refuse(str(error))
     user = _lock_user(caller().id)
     if user is None or not user.active:

@@ -9,7 +9,6 @@ from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
-import segno
 from cryptography.fernet import InvalidToken
 from flask import current_app
 from pyotp import TOTP
@@ -83,4 +82,6 @@ def otpauth_uri(secret: str, username: str) -> str:
 
 def qr_code(uri: str) -> str:
     """Return a QR code as a data URI with SVG: black on white, without a size."""
+    import segno  # noqa: PLC0415 - a factor is set up rarely
+
     return segno.make_qr(uri, error="m").svg_data_uri(border=4, light="#fff", omitsize=True)
