@@ -48,7 +48,8 @@ def dumped(app, schema, model, where, user=NOBODY):
 def test_response_of_post_equals_the_schema_dump(app, owner, url):
     model, schema, body = MADE[url]
     made = owner.post(url, json=body).json
-    expected = dumped(app, schema, model, model.id == UUID(made["id"]), UUID(owner.get("/api/v1/me").json["id"]))
+    user = UUID(owner.get("/api/v1/me").json["id"])
+    expected = dumped(app, schema, model, (model.owner_id == user) & (model.id == UUID(made["id"])), user)
     assert made == expected
     assert owner.get(f"{url}/{made['id']}").json == expected
     assert owner.get(url).json["items"][0] == expected

@@ -3,6 +3,7 @@
 import random
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask.testing import FlaskClient
 
@@ -86,6 +87,8 @@ class User:
             self.check(changed["labels"] == changes["labels"], f"labels of {task_id}")
             self.labels |= {*changes["labels"]}
             self._put(changed)
+            if changed["recurrence"]:  # a task that recurs adds the next one when it is done, and removes it again
+                self._reload()
 
     def move_to_trash(self) -> None:
         """Move a task to the trash, and restore it half of the time."""
@@ -162,6 +165,82 @@ class User:
         self.call("POST", f"{TASKS}/import.json", 200, json=file)
         self._reload()
 
+    def order(self) -> None:
+        """Move a task behind another of its group, and compare the order of the group."""
+        bare = [task for task in self.tasks.values() if task["project_id"] is task["parent_id"] is None]
+        if len(bare) > 1:
+            moved, place = self.random.sample(bare, 2)
+            self._put(self.call("POST", f"{TASKS}/{moved['id']}/move", 200, json={"after": place["id"]}).json)
+            shown = self._pages("sort=position&without=project&without=parent&limit=100")
+            right = sorted((self.tasks[task["id"]] for task in bare), key=lambda task: task["position"])
+            self.check(shown == [task["id"] for task in right], "the order by position")
+
+    def nest(self) -> None:
+        """Add a task with two subtasks, compare their counts, and delete all three."""
+        parent = self.call("POST", TASKS, 201, json={"title": "Parent"}).json["id"]
+        for status in ("todo", "done"):
+            self.call("POST", TASKS, 201, json={"title": "Child", "parent_id": parent, "status": status})
+        counts = self.call("GET", f"{TASKS}/subtask-counts?task_id={parent}", 200).json["items"]
+        self.check(counts == [{"task_id": parent, "done": 1, "total": 2}], f"the counts of subtasks {counts}")
+        self.call("DELETE", f"{TASKS}/{parent}?permanent=true", 204)
+        self._reload()
+
+    def recur(self) -> None:
+        """Complete a task that recurs and has a reminder, and compare the reminders."""
+        data = {"title": "Again", "due_date": "2090-01-31", "recurrence": "FREQ=WEEKLY", "reminders": ["P1D"]}
+        made = self.call("POST", TASKS, 201, json=data).json
+        done = self.call("PATCH", f"{TASKS}/{made['id']}", 200, json={"status": "done"}).json
+        self._put(done)
+        self._put(self.call("GET", f"{TASKS}/{done['next_id']}", 200).json)
+        waiting = {task["id"] for task in self.tasks.values() if task["reminders"] and task["status"] == "todo"}
+        listed = self.call("GET", "/api/v1/reminders?limit=100", 200).json["items"]
+        self.check({each["task_id"] for each in listed} == waiting, f"{len(listed)} reminders for {len(waiting)}")
+
+    def change_all(self) -> None:
+        """Change all tasks with a label, empty the trash, and delete and restore the label."""
+        number = sum("home" in task["labels"] for task in self.tasks.values())
+        count = self.call("GET", f"{TASKS}/count?label=home", 200).json["count"]
+        self.check(count == number, f"{count} tasks with a label for {number}")
+        change = {"op": "update", "count": count, "data": {"priority": "low"}}
+        self.call("POST", f"{TASKS}/bulk?label=home", 200, json={"change": change})
+        self.call("DELETE", "/api/v1/trash", 204)
+        self._reload()
+        changed = [task["priority"] for task in self.tasks.values() if "home" in task["labels"]]
+        self.check((changed, self.trash) == (["low"] * number, set()), "the change of all tasks, and the empty trash")
+        for label in self.call("GET", f"{LABELS}?limit=100", 200).json["items"]:
+            if label["name"] == "home":
+                self.call("DELETE", f"{LABELS}/{label['id']}", 204)
+                self.call("POST", f"{LABELS}/{label['id']}/restore", 200)
+        self._reload()
+        self.check(sum("home" in task["labels"] for task in self.tasks.values()) == number, "the restored label")
+
+    def archive(self) -> None:
+        """Archive a project, and delete and restore it."""
+        if self.projects:
+            url = f"{PROJECTS}/{self.random.choice([*self.projects])}"
+            before = {*self.tasks}
+            self.call("PATCH", url, 200, json={"archived": True})
+            self.call("PATCH", url, 200, json={"archived": False})
+            self.call("DELETE", url, 204)
+            self.call("POST", f"{url}/restore", 200)
+            self._reload()
+            self.check({*self.tasks} == before, "the tasks of the restored project")
+
+    def share(self) -> None:
+        """Read a calendar and the tasks by secrets of their own, until they are deleted."""
+        calendar = self.call("POST", "/api/v1/me/calendars", 201, json={"name": "Mine"}).json
+        path = urlsplit(calendar["url"]).path
+        self.call("GET", path, 200)
+        self.call("DELETE", f"/api/v1/me/calendars/{calendar['id']}", 204)
+        self.call("GET", path, 404)
+        body = {"name": "Script", "permissions": ["task:read"]}
+        token = self.call("POST", "/api/v1/me/tokens", 201, json=body).json
+        bearer = {"Authorization": f"Bearer {token['token']}"}
+        read = self.call("GET", f"{TASKS}?limit=100", 200, headers=bearer).json["items"]
+        self.check({task["id"] for task in read} <= {*self.tasks}, "the tasks that a personal token reads")
+        self.call("DELETE", f"/api/v1/me/tokens/{token['id']}", 204)
+        self.call("GET", TASKS, 401, headers=bearer)
+
     def look(self) -> None:
         """Read the account, its activity and its sessions."""
         self.call("GET", "/api/v1/me", 200)
@@ -170,7 +249,7 @@ class User:
 
     ACTIONS = (
         add, add, add, add_project, show, show, show, change, change, move_to_trash, delete, batch, list_tasks, count,
-        synchronize, export, look,
+        synchronize, export, look, order, nest, recur, change_all, archive, share,
     )  # fmt: skip
 
     def _send(self, method: str, url: str, options: dict[str, Any]) -> Any:
@@ -181,6 +260,9 @@ class User:
         self.tasks[task["id"]] = task
 
     def _listed(self, query: str) -> set[str]:
+        return {*self._pages(query)}
+
+    def _pages(self, query: str) -> list[str]:
         """Return the ids of all pages of a list."""
         found: list[str] = []
         url: str | None = f"{TASKS}?{query}"
@@ -190,7 +272,7 @@ class User:
             cursor = response.json["next_cursor"]
             url = f"{TASKS}?{query}&cursor={cursor}" if cursor else None
         self.check(len(found) == len({*found}), f"a row is on two pages of {query}")
-        return {*found}
+        return found
 
     def _reload(self) -> None:
         """Replace the copy by what is there: after a 503 it is not known whether the change was made."""
