@@ -2,6 +2,7 @@
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from threading import Event
 
 import pytest
@@ -17,6 +18,7 @@ pytestmark = [citus, pytest.mark.slow]
 
 TASKS = "/api/v1/tasks"
 USERS, ACTIONS = 20, 40
+SHARDS_OF_NODES = "SELECT nodename, nodeport, count(*) FROM citus_shards GROUP BY 1, 2"
 
 
 @pytest.fixture
@@ -51,19 +53,20 @@ def test_no_response_is_wrong_while_20_users_work(signed_in):
 def test_shards_that_move_keep_all_rows_and_serve_their_owners(signed_in, database):
     users = [User(signed_in(), seed) for seed in range(8)]
     stop = Event()
-    with ThreadPoolExecutor(len(users)) as pool, admin(database) as connection:
+    with ThreadPoolExecutor(len(users)) as pool, admin(database) as connection, ExitStack() as stack:
         work = [pool.submit(run, user, stop) for user in users]
-        before = connection.execute("SELECT nodeport, count(*) FROM citus_shards GROUP BY 1").fetchall()
+        stack.callback(stop.set)  # also if a step fails: the users would work for ever
+        before = connection.execute(SHARDS_OF_NODES).fetchall()
         source, target = nodes()[1:3]
         (moved,) = connection.execute(
-            "SELECT shardid FROM citus_shards WHERE table_name = 'tasks'::regclass AND nodeport = %s LIMIT 1",
-            [source[1]],
+            "SELECT shardid FROM citus_shards WHERE table_name = 'tasks'::regclass AND (nodename, nodeport) = (%s, %s)",
+            source,
         ).fetchone()
         connection.execute(
             "SELECT citus_move_shard_placement(%s, %s, %s, %s, %s, shard_transfer_mode => 'block_writes')",
             [moved, *source, *target],
         )
-        after = connection.execute("SELECT nodeport, count(*) FROM citus_shards GROUP BY 1").fetchall()
+        after = connection.execute(SHARDS_OF_NODES).fetchall()
         stop.set()
         users = [each.result() for each in work]
         connection.execute(
