@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import astuple, fields
 from functools import partial
@@ -25,14 +25,19 @@ from tests.servers import ROOT, Postgres, Redis
 
 
 def main() -> None:
-    words = sys.argv[1:]
-    print(*describe_environment(), sep="\n")
-    print("\n| fault | " + " | ".join(field.name.replace("_", " ") for field in fields(Figures)) + " | duration |")
-    print("| --- |" + " ---: |" * (len(fields(Figures)) + 1))
+    print(*describe_environment(), "", sep="\n")
+    for line in report(sys.argv[1:]):
+        print(line, flush=True)
+
+
+def report(words: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the rows of the table: the faults whose name contains one of the words, by default all."""
+    yield "| fault | " + " | ".join(field.name.replace("_", " ") for field in fields(Figures)) + " | duration |"
+    yield "| --- |" + " ---: |" * (len(fields(Figures)) + 1)
     with servers() as (postgres, redis):
         for name, run in faults(postgres, redis):
             if not words or any(word in name for word in words):
-                report(name, run)
+                yield row(name, run)
 
 
 def faults(postgres: Postgres, redis: Redis) -> Iterator[tuple[str, Callable[[Path], Figures]]]:
@@ -58,7 +63,8 @@ def on_small_disk(folder: Path) -> Figures:
         return scenarios.disk_full(disk, folder, seconds=10)
 
 
-def report(name: str, run: Callable[[Path], Figures]) -> None:
+def row(name: str, run: Callable[[Path], Figures]) -> str:
+    """Cause a fault, and return its row."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -67,7 +73,7 @@ def report(name: str, run: Callable[[Path], Figures]) -> None:
             ]
         except (TimeoutError, subprocess.CalledProcessError) as error:
             figures = [error]
-    print("|", name, "|", *(f"{figure} |" for figure in figures), f"{time.monotonic() - started:.0f} s |", flush=True)
+    return f"| {name} | {' | '.join(map(str, figures))} | {time.monotonic() - started:.0f} s |"
 
 
 @contextmanager

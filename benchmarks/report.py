@@ -1,4 +1,4 @@
-"""Run the benchmarks, and write the results into docs/performance.md. Run it while nothing else is running.
+"""Run the benchmarks, and write the results into the pages that show them. Run it while nothing else is running.
 
 python -m benchmarks.report --database postgresql:///name --redis redis://127.0.0.1:6379/15
 python -m benchmarks.report in-process growth …                 # only these parts
@@ -17,9 +17,11 @@ from typing import NamedTuple
 
 import psycopg
 
-from benchmarks import growth, in_process, memory, over_http, profiles, sign_in, subject
+from benchmarks import faults, growth, in_process, memory, mixed, over_http, profiles, sign_in, subject
+from benchmarks.peers import __main__ as peers
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
+DOCS = Path(__file__).parent.parent / "docs"
+PAGES = {"faults": "reliability.md"}  # of the other parts: performance.md
 PACKAGES = ("flask", "sqlalchemy", "psycopg", "marshmallow", "orjson", "pyjwt", "bcrypt", "granian")
 
 
@@ -28,6 +30,10 @@ class Services(NamedTuple):
 
     database: str
     redis: str
+
+    def databases(self) -> list[str]:
+        """Return the databases to measure."""
+        return ["", *filter(None, [self.database])]
 
     def all(self) -> list[tuple[str, str]]:
         """Return the pairs of database and Redis to measure."""
@@ -47,10 +53,11 @@ def main() -> None:
 
 def write(name: str, results: str, database: str) -> None:
     """Replace a part of the page by new results and a description of the machine."""
+    document = DOCS / PAGES.get(name, "performance.md")
     part = f"<!-- {name} -->\n{describe_environment(database)}\n\n{results}\n<!-- end -->"
-    text = re.sub(rf"<!-- {name} -->.*?<!-- end -->", lambda _: part, DOCUMENT.read_text(), flags=re.DOTALL)
-    assert part in text, f"{DOCUMENT} has no place for {name}"
-    DOCUMENT.write_text(text)
+    text = re.sub(rf"<!-- {name} -->.*?<!-- end -->", lambda _: part, document.read_text(), flags=re.DOTALL)
+    assert part in text, f"{document} has no place for {name}"
+    document.write_text(text)
 
 
 def describe_environment(database: str) -> str:
@@ -105,7 +112,7 @@ def database_name(database: str, redis: str) -> str:
 
 def measure_growth(services: Services) -> str:
     """Return the tables of growth on each database."""
-    databases = ["", *filter(None, [services.database])]
+    databases = services.databases()
     return "\n\n".join(f"On {database_name(database, '')}:\n\n{growth.report(database)}" for database in databases)
 
 
@@ -113,9 +120,12 @@ PARTS: dict[str, Callable[[Services], str]] = {
     "in-process": measure_in_process,
     "over-http": measure_over_http,
     "sign-in": lambda _: sign_in.report(),
+    "mixed": lambda services: mixed.report(services.databases()),
     "growth": measure_growth,
     "memory": lambda _: memory.report(),
     "profiles": lambda _: profiles.report(),
+    "peers": lambda _: peers.report([*peers.PEERS]),
+    "faults": lambda _: "\n".join(faults.report()),
 }
 
 if __name__ == "__main__":
