@@ -87,6 +87,7 @@ def test_anonymous_flood_does_not_suppress_entries_of_users(app, client, recorde
 
 def test_user_allowance_does_not_limit_important_events(client, recorded, signed_in):
     user = signed_in()
+    assert client.post(LOGIN, json={"username": user.username, "password": PASSWORD}).status_code == 200
     person_id = user.get("/api/v1/me").json["id"]
     for number in range(20):
         assert user.patch("/api/v1/me", json={"name": f"Name {number}"}).status_code == 200

@@ -56,7 +56,7 @@ def test_sign_in_is_recorded_with_its_methods_and_a_refresh_is_not_recorded(sign
     assert user.post("/api/v1/auth/refresh", json={"refresh_token": grant["refresh_token"]}).status_code == 200
     entries = user.get("/api/v1/me/activity").json["items"]
     found = [(entry["event"], entry["details"]) for entry in entries]
-    assert found == [*[("sign_in", {"amr": ["pwd"]})] * 2, ("created", found[-1][1])]
+    assert found == [("sign_in", {"amr": ["pwd"]}), ("created", found[-1][1])]
 
 
 def test_check_of_an_extension_can_reject_a_sign_in_after_the_password(app, client, new_user, monkeypatch):
