@@ -3,6 +3,7 @@
 It runs on SQLite, on TASKAPI_TEST_DATABASE_URL, or on the cluster of TASKAPI_TEST_CITUS_URL.
 """
 
+import gc
 import os
 import re
 import secrets
@@ -45,6 +46,16 @@ TEST_REDIS_URL = os.environ.get("TASKAPI_TEST_REDIS_URL", "redis://127.0.0.1:637
 POOLS: list[sa.Engine] = []  # of the applications that single tests create
 AppFactory = Callable[..., Flask]
 SignIn = Callable[..., FlaskClient]
+
+
+gc.disable()  # until the tests are collected
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector run more rarely, and never look through what exists by now."""
+    gc.freeze()
+    gc.set_threshold(10_000)
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -219,23 +230,25 @@ def _password_hash() -> str:
 
 @pytest.fixture
 def signed_in(app: Flask, new_user: Callable[..., str]) -> SignIn:
-    """Sign in a new user; returns a client that sends the token, with the attributes `token` and `username`.
-
-    It creates the session without a request, which takes more than twice as long: most tests begin here.
-    """
+    """Sign in a new user; returns a client that sends the token, with the attributes `token` and `username`."""
 
     def sign_in(role: str = "editor", **fields: Any) -> FlaskClient:
-        client, username = app.test_client(), new_user(role, **fields)
-        with app.test_request_context(environ_base=client.environ_base):
-            user = db.session.execute(sa.select(*SUBJECT).where(User.username == username)).one()
-            grant = create_session(subject_of(user, [BY_PASSWORD]), now(), fresh=True)
-            client.token = issue_token(grant.subject, grant.session_id, fresh=True)  # type: ignore[attr-defined]
-            client.username = username  # type: ignore[attr-defined]
-            db.session.commit()
+        client = app.test_client()
+        client.username = new_user(role, **fields)  # type: ignore[attr-defined]
+        client.token = new_access_token(app, client.username)  # type: ignore[attr-defined]
         client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {client.token}"  # type: ignore[attr-defined]
         return client
 
     return sign_in
+
+
+def new_access_token(app: Flask, username: str) -> str:
+    """Create a session of a user without a request, which takes more than twice as long; return the access token."""
+    with app.test_request_context(environ_base=app.test_client().environ_base):
+        user = db.session.execute(sa.select(*SUBJECT).where(User.username == username)).one()
+        grant = create_session(subject_of(user, [BY_PASSWORD]), now(), fresh=True)
+        db.session.commit()
+        return issue_token(grant.subject, grant.session_id, fresh=True)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 import time_machine
-from conftest import PASSWORD
+from conftest import new_access_token
 
 TASKS = "/api/v1/tasks"
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -31,9 +31,7 @@ def change(client, task, moment=None, **changes):
         response = client.patch(f"{TASKS}/{task['id']}", json=changes)
     else:
         with time_machine.travel(datetime.fromisoformat(moment), tick=False):
-            credentials = {"username": client.username, "password": PASSWORD}
-            token = client.post("/api/v1/auth/login", json=credentials).json["access_token"]
-            bearer = {"Authorization": f"Bearer {token}"}
+            bearer = {"Authorization": f"Bearer {new_access_token(client.application, client.username)}"}
             response = client.patch(f"{TASKS}/{task['id']}", json=changes, headers=bearer)
     assert response.status_code == 200, response.text
     return response.json
