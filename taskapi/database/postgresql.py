@@ -13,13 +13,14 @@ from itertools import count
 from typing import Any, Final, Self
 
 import psycopg
-from flask import g, has_app_context, has_request_context
+from flask import has_app_context, has_request_context
 from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Dialect, Engine, ExceptionContext, event
 from sqlalchemy.exc import InvalidatePoolError
 
 from taskapi.config import Settings
+from taskapi.context import current_g
 from taskapi.database.row_security import current_rls_statement, needs_rls
 from taskapi.database.statements import run_script
 
@@ -53,6 +54,7 @@ class BoundedConnection(psycopg.Connection[Any]):
     is_citus: bool
     prepared: dict[str, str]  # names of the statements that PREPARE made, by their SQL; the last used is the last
     raw: psycopg.RawCursor[Any]
+    reading: "ReadCursor"
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for the server. If it takes too long, cancel the statement and close the connection."""
@@ -125,7 +127,7 @@ class ReadCursor(psycopg.ClientCursor[Any]):
 
 def read_settings() -> list[str]:
     """Return the settings of a single read: its user, and how long it may take."""
-    timeout = g.get("statement_timeout", "") if has_app_context() else ""
+    timeout = current_g().get("statement_timeout", "") if has_app_context() else ""
     return [setting for setting in (current_rls_statement(), timeout) if setting]
 
 
@@ -137,6 +139,7 @@ class PostgresqlStatement:
         self._client_sql, self._client_parameters = _compile(statement, dialect, "format")
         self._arguments = f"({', '.join(['%s'] * len(self._parameters))})" if self._parameters else ""
         self._needs_rls = needs_rls(self.sql)
+        self._has_rows = bool(statement.exported_columns)  # cheaper than the driver's description of each result
 
     def values(self, parameters: Mapping[str, Any]) -> list[Any]:
         """Return the parameters in the order of the statement."""
@@ -148,7 +151,7 @@ class PostgresqlStatement:
             if self._needs_rls and driver.info.transaction_status == TransactionStatus.IDLE:
                 return self._read(driver, parameters)
             cursor = driver.raw.execute(self.sql, self.values(parameters), prepare=True)
-            return cursor.fetchall() if cursor.description else []
+            return cursor.fetchall() if self._has_rows else []
         except psycopg.Error as error:
             if is_stale(error):
                 driver.close()
@@ -159,7 +162,7 @@ class PostgresqlStatement:
             sql, values = self._client_sql, [parameters.get(name, value) for name, value in self._client_parameters]
         else:
             sql, values = f"EXECUTE {driver.prepare(self.sql)}{self._arguments}", self.values(parameters)
-        return ReadCursor(driver).execute_with(read_settings(), sql, values).fetchall()
+        return driver.reading.execute_with(read_settings(), sql, values).fetchall()
 
 
 def _compile(statement: Any, dialect: Dialect, paramstyle: str) -> tuple[str, list[tuple[str, Any]]]:
@@ -198,7 +201,7 @@ def _connect(
     threshold = parameters.pop("prepare_threshold", None)
     connection = BoundedConnection.connect(*where, **{**LIBPQ, **parameters}, autocommit=True, cursor_factory=cursor)
     connection.prepared = {}
-    connection.raw = psycopg.RawCursor(connection)
+    connection.raw, connection.reading = psycopg.RawCursor(connection), ReadCursor(connection)
     connection.max_wait = seconds + CANCEL_SECONDS  # the server's own limit ends a statement first
     try:
         connection.is_pooled, connection.is_citus = _kind(connection)

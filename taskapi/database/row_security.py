@@ -14,6 +14,7 @@ from uuid import UUID
 from flask import g, has_app_context
 from sqlalchemy import Connection, Table, text
 
+from taskapi.context import current_g
 from taskapi.database.session import active_writer, db
 from taskapi.database.statements import run_script
 
@@ -39,7 +40,7 @@ def rls_count_only() -> Iterator[None]:
 
 def current_rls_statement() -> str:
     """Return the statement that a transaction must start with; empty without a user."""
-    rls = g.get("rls") if has_app_context() else None
+    rls = current_g().get("rls") if has_app_context() else None
     if rls is None:
         return ""
     return COUNT_ONLY if rls is COUNT_ONLY else rls_statement(rls)
