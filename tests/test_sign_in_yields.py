@@ -164,7 +164,7 @@ class Visit:
         links = import_module("taskapi.extensions.account_mail.links")
         with self.app.app_context():
             user = links.lock_user(self.id)
-            found = links.create_link(user, links.Purpose[purpose], "ada@example.org", uuid4())
+            found = links.create_link(user, links.Purpose[purpose], f"{secrets.token_hex(6)}@example.org", uuid4())
             db.session.commit()
         return found.rpartition("/")[2]
 
