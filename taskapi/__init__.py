@@ -9,7 +9,7 @@ from flask import Flask
 from taskapi.api.docs_page import init_docs
 from taskapi.api.errors import init_errors
 from taskapi.api.openapi import init_api
-from taskapi.api.responses import OrjsonProvider
+from taskapi.api.responses import NoSessions, OrjsonProvider
 from taskapi.audit.log import init_audit
 from taskapi.auth.routes import blp as auth_routes
 from taskapi.auth.routes import me as password_routes
@@ -19,13 +19,11 @@ from taskapi.database import init_database
 from taskapi.extensions import EXTENSIONS
 from taskapi.labels.routes import blp as label_routes
 from taskapi.migrations import check_database, check_migrations, init_migrations, init_schema
-from taskapi.ops.drain import DRAIN_PATIENCE, init_drain
+from taskapi.ops.health import DRAIN_PATIENCE, init_drain, init_health
 from taskapi.ops.health import blp as health_routes
-from taskapi.ops.health import init_health
 from taskapi.ops.logging import init_logging
 from taskapi.ops.metrics import init_metrics
 from taskapi.projects.routes import blp as project_routes
-from taskapi.security.cookies import NoSessions
 from taskapi.security.guard import init_guard
 from taskapi.security.headers import init_headers
 from taskapi.security.keys import check_keys, init_keys

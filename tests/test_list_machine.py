@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from taskapi.database.folding import fold
+from taskapi.database.types import fold
 
 pytestmark = pytest.mark.slow
 

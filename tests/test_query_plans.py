@@ -10,7 +10,7 @@ from searching import raise_task_count
 
 from taskapi.database import READER, PreparedStatement, db
 from taskapi.extensions import NAMES
-from taskapi.resources.slow_reads import FEW_TASKS
+from taskapi.resources.pagination import FEW_TASKS
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,7 @@ from surface import needs
 from task_files import TASKS, add_tasks
 
 from taskapi.database import db
-from taskapi.resources.slow_reads import FEW_TASKS
+from taskapi.resources.pagination import FEW_TASKS
 from taskapi.security.rate_limit import Kind, ParallelRequests, SlowRequests
 
 SECRET = "a secret of this test, long enough for HS256"

@@ -4,7 +4,7 @@
 import pytest
 from searching import find, raise_task_count
 
-from taskapi.resources.slow_reads import FEW_TASKS
+from taskapi.resources.pagination import FEW_TASKS
 
 
 @pytest.fixture(autouse=True, params=[0, FEW_TASKS], ids=["of few tasks", "of many"])

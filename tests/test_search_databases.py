@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from searching import raise_task_count
 
 from taskapi.database import db
-from taskapi.database.folding import fold
-from taskapi.resources.slow_reads import FEW_TASKS
+from taskapi.database.types import fold
+from taskapi.resources.pagination import FEW_TASKS
 from taskapi.tasks.search import MAX_WORDS, words_of
 
 pytestmark = pytest.mark.slow

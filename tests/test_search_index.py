@@ -6,7 +6,7 @@ from searching import count_in_index, find, raise_task_count
 from surface import needs
 from task_files import import_tasks
 
-from taskapi.resources.slow_reads import FEW_TASKS
+from taskapi.resources.pagination import FEW_TASKS
 
 pytestmark = pytest.mark.usefixtures("sqlite")
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 from urllib.parse import quote
 
 import orjson
-from flask import Response
+from flask import Flask, Request, Response
 from flask.json.provider import JSONProvider
+from flask.sessions import NullSession, SessionInterface, SessionMixin
 from marshmallow import Schema
 from werkzeug.datastructures import Headers
 
@@ -36,6 +37,20 @@ class OrjsonProvider(JSONProvider):
     def loads(self, s: str | bytes, **_kwargs: Any) -> Any:
         """Return the value of a JSON text."""
         return orjson.loads(s)
+
+
+class NoSessions(SessionInterface):
+    """Instead of Flask's `session`, a signed cookie that no code here uses. Using it raises RuntimeError."""
+
+    _none = NullSession()
+
+    def open_session(self, app: Flask, request: Request) -> SessionMixin:
+        """Return the session of every request, which is empty."""
+        return self._none
+
+    def is_null_session(self, obj: object) -> bool:
+        """Return True: no session is saved."""
+        return obj is self._none
 
 
 class JsonResponse(Response):

@@ -8,8 +8,7 @@ from sqlalchemy import text
 
 from taskapi.cli.command import Command
 from taskapi.config import SETTINGS, settings
-from taskapi.config.refusals import exposure
-from taskapi.config.sources import kubernetes_names, suggestion, unknown_names
+from taskapi.config.sources import exposure, kubernetes_names, suggestion, unknown_names
 from taskapi.database import db, reader, rls_status
 from taskapi.migrations import applied_revisions, check_database, is_newer, join_revisions, newest_revision
 from taskapi.ops.health import findings

@@ -14,7 +14,7 @@ import click
 from flask.cli import with_appcontext
 
 from taskapi.cli.command import Command
-from taskapi.ops.drain import STATE_FILE, begin_drain, create_state_file
+from taskapi.ops.health import STATE_FILE, begin_drain, create_state_file
 
 FINISH_SECONDS = 30  # for requests in flight, once the port is closed
 START_SECONDS = 10  # for a new worker to start, before SIGHUP stops the one that it replaces

@@ -6,7 +6,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import orjson
 from flask import Flask
 from sqlalchemy import URL, Connection, make_url
 
@@ -43,7 +42,16 @@ from taskapi.database.statements import (
     PreparedStatement,
     limit_sqlite,
 )
-from taskapi.database.types import CODE_POINT_TEXT, INTERNAL, NO_RLS, TEXT_LIST, NameList, UtcDateTime, partial_index
+from taskapi.database.types import (
+    CODE_POINT_TEXT,
+    INTERNAL,
+    NO_RLS,
+    TEXT_LIST,
+    NameList,
+    UtcDateTime,
+    json_text,
+    partial_index,
+)
 
 __all__ = [
     "CODE_POINT_TEXT", "EMBEDDED", "INTERNAL", "MIGRATIONS", "NO_RLS", "OWNER", "READER", "TEXT_LIST", "Base",
@@ -95,7 +103,7 @@ def init_database(app: Flask, settings: Settings) -> None:
     kind = _kind(url)
     url, (writing, reading) = url.set(drivername=kind.DRIVER), kind.options(settings)
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    both = {"hide_parameters": True, "json_serializer": lambda value: orjson.dumps(value).decode()}
+    both = {"hide_parameters": True, "json_serializer": json_text}
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {**both, **writing}
     # A read leaves no transaction open, so its connection needs no rollback when it returns to the pool
     app.config["SQLALCHEMY_BINDS"] = {READER: {"url": url, "pool_reset_on_return": None, **both, **reading}}

@@ -1,8 +1,12 @@
-"""Types and expressions that mean the same on SQLite and PostgreSQL."""
+# ruff: noqa: RUF001 - folding is about characters that look alike
+"""Types, expressions and the folding of text that mean the same on SQLite and PostgreSQL."""
 
+import unicodedata
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
+import orjson
 from sqlalchemy import ARRAY, JSON, Dialect, Text, text
 from sqlalchemy import DateTime as SqlDateTime
 from sqlalchemy.ext.compiler import compiles
@@ -13,6 +17,22 @@ CODE_POINT_TEXT = Text().with_variant(Text(collation="C"), "postgresql")  # sort
 INTERNAL = {"internal": True}  # a column's info: derived for an index, so no personal data of its owner
 NO_RLS = {"row_security": False}  # an owned table's info: it has no policy
 TEXT_LIST: TypeEngine[list[str]] = JSON[list[str]]().with_variant(ARRAY(Text), "postgresql")
+_APOSTROPHES: Final = "\"'`´‘’‚‛“”„‟‹›«»′″‴ʹʺʻʼʽʾʿˈˊˋ׳״\u1ffd\u1fef"
+_HYPHENS: Final = "‐‑‒–—―−"
+_LETTERS: Final = {
+    "æ": "ae", "œ": "oe", "þ": "th", "ŋ": "n", "ı": "i", "ȷ": "j", "ĸ": "k", "ə": "e", "ǝ": "e", "ɛ": "e", "ɔ": "o",
+    "ƒ": "f", "ɣ": "g", "ʋ": "v", "ʃ": "s", "ʒ": "z", "ƿ": "w", "ȝ": "y", "ƣ": "gh", "ȣ": "ou", "ꜳ": "aa", "ꜵ": "ao",
+    "ꜷ": "au", "ꜹ": "av", "ꜻ": "av", "ꜽ": "ay", "ꝏ": "oo", "ᵫ": "ue", "ꝡ": "vy", "ɶ": "oe",
+    **dict.fromkeys("ⱥᶏɑ", "a"), **dict.fromkeys("ƀɓƃ", "b"), **dict.fromkeys("ȼƈ", "c"),
+    **dict.fromkeys("đðɖɗƌȡ", "d"), **dict.fromkeys("ɇ", "e"), **dict.fromkeys("ǥɠ", "g"), **dict.fromkeys("ħⱨɦ", "h"),
+    **dict.fromkeys("ɨɩ", "i"), **dict.fromkeys("ɉʝ", "j"), **dict.fromkeys("ƙⱪꝁ", "k"),
+    **dict.fromkeys("łƚⱡɫɬȴ", "l"), **dict.fromkeys("ɱ", "m"), **dict.fromkeys("ɲƞȵ", "n"), **dict.fromkeys("øɵ", "o"),
+    **dict.fromkeys("ᵽƥ", "p"), **dict.fromkeys("ʠɋ", "q"), **dict.fromkeys("ɍɽ", "r"), **dict.fromkeys("ȿʂ", "s"),
+    **dict.fromkeys("ŧƭʈⱦ", "t"), **dict.fromkeys("ʉ", "u"), **dict.fromkeys("ⱳ", "w"), **dict.fromkeys("ɏƴ", "y"),
+    **dict.fromkeys("ƶȥɀ", "z"),
+    **dict.fromkeys(_APOSTROPHES, "'"), **dict.fromkeys(_HYPHENS, "-"),
+}  # fmt: skip
+_TABLE: Final = str.maketrans(_LETTERS)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -55,6 +75,40 @@ def _name_array(element: NameList, compiler: Any, **options: Any) -> str:
     return f"ARRAY{compiler.process(element.clauses, **options)}"
 
 
+def json_text(value: Any) -> str:
+    """Return a value of a JSON column as the text that is stored."""
+    return orjson.dumps(value).decode()
+
+
 def partial_index(condition: str) -> dict[str, Any]:
     """Return the options of an index that holds only the rows that meet the condition."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+def fold(text: str) -> str:
+    """Return text for search: without case, accents and invisible characters, and with characters of a keyboard.
+
+    Each character is folded by itself, so that a part of a text folds to a part of the folded text. Folded text has no
+    ASCII capitals. LIKE ignores their case on SQLite only, so it finds the same on every database.
+    """
+    if text.isascii():
+        return text.lower().replace('"', "'").replace("`", "'")
+    return text.translate({ord(each): _fold_character(each) for each in set(text)})
+
+
+@lru_cache(maxsize=8192)
+def _fold_character(character: str) -> str:
+    """Return what one character folds to. A whole text is not normalized: that is quadratic in a run of accents."""
+    # Case is folded between two decompositions: "™" decomposes to capitals
+    decomposed = unicodedata.normalize("NFKD", character.translate(_TABLE)).casefold()
+    parts = unicodedata.normalize("NFKD", decomposed).translate(_TABLE)
+    return "".join(part for part in parts if not _is_mark(part))
+
+
+def _is_mark(character: str) -> bool:
+    """Tell whether a character is an accent, a variation selector, or invisible, such as the soft hyphen."""
+    return (
+        unicodedata.combining(character) != 0
+        or unicodedata.category(character) == "Cf"
+        or "\ufe00" <= character <= "\ufe0f"
+    )

@@ -26,8 +26,7 @@ from taskapi.resources.ownership import (
     reserve_quota,
     save,
 )
-from taskapi.resources.pagination import SortKey, find_page, next_link, select_page
-from taskapi.resources.slow_reads import slow_read
+from taskapi.resources.pagination import SortKey, find_page, next_link, select_page, slow_read
 from taskapi.resources.trash import delete_permanently
 from taskapi.security.tokens import caller
 

@@ -1,10 +1,12 @@
 """Keyset pages: a page starts after the last row of the page before, so that no row is skipped or repeated.
 
-A cursor holds the position of that row. It is signed, and bound to its user, path, filters and sort order.
+A cursor holds the position of that row. It is signed, and bound to its user, path, filters and sort order. Few reads
+whose time depends on how many tasks a user has run at once: see `slow_read`.
 """
 
 import hmac
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -12,21 +14,27 @@ from urllib.parse import parse_qsl, urlencode
 
 import orjson
 from marshmallow import Schema
-from sqlalchemy import ColumnElement, Select, and_, bindparam, literal_column, or_, tuple_
+from sqlalchemy import ColumnElement, Select, Uuid, and_, bindparam, literal_column, or_, select, tuple_
 
 from taskapi.api import problem
 from taskapi.api.fields import Text, Whole
 from taskapi.api.openapi_examples import CURSOR
 from taskapi.api.responses import service_url, to_json
 from taskapi.context import current_request
-from taskapi.database import JsonArray, JsonObject, PreparedJsonPage, reader
+from taskapi.database import JsonArray, JsonObject, PreparedJsonPage, PreparedStatement, reader
+from taskapi.resources.models import ChangeCounter
 from taskapi.security.jws import base64url_decode, base64url_encode
 from taskapi.security.keys import current_key_set
+from taskapi.security.rate_limit import Kind, slow_requests
 from taskapi.security.tokens import caller
 
 MAC_BYTES: Final = 16
 POSITION: Final = "position "  # a prefix that no column has
+FEW_TASKS: Final = 500  # up to which no read is slow, and SQLite indexes no words; the first revision has the trigger
 BuildStatement = Callable[[bool, int], PreparedJsonPage]
+_COUNT = PreparedStatement(
+    select(ChangeCounter.tasks).where(ChangeCounter.owner_id == bindparam("owner_id", type_=Uuid()))
+)
 
 
 class PageSchema(Schema):
@@ -140,3 +148,17 @@ def _is_after(keys: tuple[SortKey, ...]) -> ColumnElement[bool]:
     ]
     first = columns[0] <= values[0] if keys[0].descends else columns[0] >= values[0]  # which the index can use
     return and_(first, or_(*(and_(*equal[:depth], beyond[depth]) for depth in range(len(keys)))))
+
+
+def slow_read() -> AbstractContextManager[None]:
+    """Return a block that may read all tasks of the caller. Entering it responds 503 if too many such blocks run.
+
+    Users with few tasks always enter it, so that users with many cannot keep them out.
+    """
+    return slow_requests().hold(Kind.READ) if has_many_tasks() else nullcontext()
+
+
+def has_many_tasks() -> bool:
+    """Tell whether the caller has so many tasks that reading all of them takes long."""
+    count: int = _COUNT.one(reader(), {"owner_id": caller().id})["tasks"]
+    return count > FEW_TASKS

@@ -14,8 +14,7 @@ from base64 import urlsafe_b64encode
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
-from flask import Flask, Request, Response, request
-from flask.sessions import NullSession, SessionInterface, SessionMixin
+from flask import Response, request
 
 from taskapi.api import problem
 from taskapi.config import settings
@@ -31,20 +30,6 @@ CSRF_HEADER: Final = "X-CSRF-TOKEN"
 SAFE_METHODS: Final = {"GET", "HEAD", "OPTIONS"}
 DEVICE: Final = "device"
 DEVICE_SECONDS: Final = 90 * 86400  # from the last sign-in
-
-
-class NoSessions(SessionInterface):
-    """Instead of Flask's `session`, a signed cookie that no code here uses. Using it raises RuntimeError."""
-
-    _none = NullSession()
-
-    def open_session(self, app: Flask, request: Request) -> SessionMixin:
-        """Return the session of every request, which is empty."""
-        return self._none
-
-    def is_null_session(self, obj: object) -> bool:
-        """Return True: no session is saved."""
-        return obj is self._none
 
 
 def are_secure() -> bool:

@@ -34,7 +34,7 @@ from taskapi.database import (
     now,
     partial_index,
 )
-from taskapi.database.folding import fold
+from taskapi.database.types import fold
 from taskapi.labels.models import Label
 from taskapi.projects.models import Project
 from taskapi.resources.models import Trashable

@@ -17,8 +17,7 @@ from taskapi.database import PreparedJsonPage, PreparedStatement, db, now, reade
 from taskapi.labels.models import Label
 from taskapi.projects.models import Project
 from taskapi.resources.models import name_key
-from taskapi.resources.pagination import SortKey, find_page, parse_instant, select_page
-from taskapi.resources.slow_reads import has_many_tasks, slow_read
+from taskapi.resources.pagination import SortKey, find_page, has_many_tasks, parse_instant, select_page, slow_read
 from taskapi.security.tokens import caller
 from taskapi.tasks.days import NEVER, UTC_ZONE, day_of, end_of_day, instant_key, start_of_day
 from taskapi.tasks.models import Status, Task, TaskLabel

@@ -13,7 +13,7 @@ from taskapi.api import problem
 from taskapi.api.concurrency import ConcurrencyLimit
 from taskapi.api.fields import Text
 from taskapi.database import read_timeout
-from taskapi.database.folding import fold
+from taskapi.database.types import fold
 from taskapi.tasks.models import MAX_FOLDED_LENGTH
 
 MAX_QUERY_LENGTH: Final = 200

@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from taskapi.audit import Event, record
 from taskapi.database import Model, db, now, rls_user
-from taskapi.database.folding import fold
+from taskapi.database.types import fold
 from taskapi.resources.models import ChangeCounter
 from taskapi.security.passwords import NO_PASSWORD, hash_password
 from taskapi.security.rbac import Role

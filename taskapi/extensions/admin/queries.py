@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from taskapi.audit.models import AuditEntry, Event
 from taskapi.auth.models import Session
 from taskapi.database import JsonRow, PreparedJsonRow, now, reader, rls_count_only
-from taskapi.database.folding import fold
+from taskapi.database.types import fold
 from taskapi.extensions.admin.schemas import UserSchema
 from taskapi.resources.models import ChangeCounter
 from taskapi.resources.pagination import SortKey, find_page, select_page

@@ -15,7 +15,7 @@ from taskapi.labels.models import Label
 from taskapi.projects.models import Project
 from taskapi.resources.models import name_key
 from taskapi.resources.ownership import advance_counter, is_owned, lock_owner
-from taskapi.resources.slow_reads import slow_read
+from taskapi.resources.pagination import slow_read
 from taskapi.resources.trash import delete_permanently, update_rows
 from taskapi.security.tokens import caller
 from taskapi.tasks.days import UTC_ZONE

@@ -17,7 +17,7 @@ from taskapi.labels.schemas import NAMES as LABEL_NAMES
 from taskapi.projects.models import Project
 from taskapi.projects.schemas import NAMES as PROJECT_NAMES
 from taskapi.resources.models import ChangeCounter, Tombstone
-from taskapi.resources.slow_reads import slow_read
+from taskapi.resources.pagination import slow_read
 from taskapi.security.tokens import caller
 from taskapi.tasks.models import Task
 from taskapi.tasks.schemas import NAMES as TASK_NAMES

@@ -53,9 +53,9 @@ PLACES: Final = {
         Place("security/keys/key.py", "_check_length", "rejects short keys"),
     ),
     4: (
-        Place("config/refusals.py", "refusals", "names all settings that prevent the start, together"),
-        Place("config/refusals.py", "is_guessable", "estimates how many guesses a secret needs, and knows common ones"),
-        Place("config/refusals.py", "exposure", "rejects a key file that others may read"),
+        Place("config/sources.py", "refusals", "names all settings that prevent the start, together"),
+        Place("config/sources.py", "is_guessable", "estimates how many guesses a secret needs, and knows common ones"),
+        Place("config/sources.py", "exposure", "rejects a key file that others may read"),
         Place("security/keys/__init__.py", "init_keys", "loads the keys, or stops the start"),
         Place("security/keys/sources.py", "open_source", "opens a file, a variable or a secret manager"),
     ),

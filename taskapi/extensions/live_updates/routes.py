@@ -16,7 +16,7 @@ from taskapi.extensions.live_updates.listener import CONNECTION, Listener
 from taskapi.extensions.live_updates.schemas import StreamQuerySchema, StreamSettings
 from taskapi.extensions.live_updates.streams import RETRY, TICK, Form, Stream, Streams
 from taskapi.extensions.live_updates.watcher import Watcher
-from taskapi.ops.drain import STATE_FILE
+from taskapi.ops.health import STATE_FILE
 from taskapi.security.cookies import SAFE_METHODS
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission

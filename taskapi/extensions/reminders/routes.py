@@ -12,8 +12,15 @@ from taskapi.api.fields import Instant
 from taskapi.api.openapi_examples import TASK_ID
 from taskapi.database import PreparedJsonPage, now
 from taskapi.extensions.reminders.models import ReminderTime
-from taskapi.resources.pagination import PageSchema, SortKey, find_page, next_link, parse_instant, select_page
-from taskapi.resources.slow_reads import slow_read
+from taskapi.resources.pagination import (
+    PageSchema,
+    SortKey,
+    find_page,
+    next_link,
+    parse_instant,
+    select_page,
+    slow_read,
+)
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
 from taskapi.tasks.models import Task

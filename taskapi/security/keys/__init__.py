@@ -8,7 +8,7 @@ from typing import Final
 from flask import Flask
 
 from taskapi.config import PREFIX, Settings, SettingsError, settings
-from taskapi.config.refusals import exposure, is_guessable
+from taskapi.config.sources import exposure, is_guessable
 from taskapi.security.keys.key import (
     ALGORITHMS,
     InvalidKeyError,
