@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 TASKS, PROJECTS, LABELS = "/api/v1/tasks", "/api/v1/projects", "/api/v1/labels"
 
 
-RETRIES = 1000  # of a request that gets 503
+RETRIES = 1000  # of reading all rows while requests get 503
 
 
 class UnavailableError(Exception):
@@ -295,6 +295,7 @@ class User:
                 labels = self.call("GET", f"{LABELS}?limit=100", 200).json["items"]
             except UnavailableError:
                 self.unavailable += 1
+                time.sleep(0.1)
                 continue
             self.tasks, self.trash = tasks, trash
             self.projects = {project["id"]: project["name"] for project in projects}
