@@ -5,6 +5,7 @@ from base64 import b64decode, urlsafe_b64encode
 from typing import Any, Final, NoReturn
 
 MAX_LENGTH: Final = 8192  # characters of a token
+MAX_VALUES: Final = 500  # objects and lists in a part; how deeply Python can parse them depends on its version
 
 Members = dict[str, Any]
 
@@ -29,14 +30,13 @@ def parse_token(token: str) -> tuple[Members, Members]:
         raise ValueError(f"it has {len(parts) - 1} dots, not 2")
     if len(token) > MAX_LENGTH:
         raise ValueError(f"it has {len(token)} characters; at most {MAX_LENGTH} are allowed")
-    try:
-        header, payload, _signature = map(base64url_decode, parts)
-        return _parse_object(header), _parse_object(payload)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+    header, payload, _signature = map(base64url_decode, parts)
+    return _parse_object(header), _parse_object(payload)
 
 
 def _parse_object(data: bytes) -> Members:
+    if data.count(b"{") + data.count(b"[") > MAX_VALUES:
+        raise ValueError(f"one of its parts has more than {MAX_VALUES} objects and lists")
     found = json.loads(data.decode(), object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
     if not isinstance(found, dict):
         raise ValueError("one of its parts is not a JSON object")  # noqa: TRY004 - as for any other text
