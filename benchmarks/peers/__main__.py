@@ -1,17 +1,19 @@
 """List, get and create beside other back ends, each on one core: requests a second, p99, and the ratio to PocketBase.
 
 python -m benchmarks.peers                       # all, on SQLite, five rounds
-python -m benchmarks.peers taskapi pocketbase    # these alone
+python -m benchmarks.peers taskapi pocketbase    # only these
 
 The servers run on the first core and wrk on the second, with 8 kept connections. All servers are started first. In each
 round each request of each server is measured in turn. Each server has 60 tasks of one user, and new tasks belong to
 another user. Each checks who owns a task. PocketBase, FastAPI and Django come from PyPI into an environment of their
-own, json-server from npm into a folder of its own. json-server knows neither users nor permissions.
+own, json-server and Directus from npm into folders of their own. json-server knows neither users nor permissions.
+Directus needs Node.js 22, which npm installs too, and a C++ compiler.
 """
 
 import argparse
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -165,7 +167,7 @@ def filled(name: str, tasks: str, tokens: list[str], bodies: list[Any], listing:
         name,
         {
             "list": Call("GET", tasks + listing, tokens[0]),
-            "get": Call("GET", f"{base}/{task['id']}{slash}", tokens[0]),
+            "get": Call("GET", f"{base}/{task.get('data', task)['id']}{slash}", tokens[0]),
             "create": Call("POST", tasks, tokens[1], bodies[1]),
         },
     )
@@ -264,10 +266,8 @@ def django(folder: Path) -> Iterator[Peer]:
 def json_server(folder: Path) -> Iterator[Peer]:
     """Run json-server, which keeps its tasks in memory and in a JSON file."""
     port, home = free_port(), folder / "json-server"
-    home.mkdir()
+    npm_install(home, JSON_SERVER, "--ignore-scripts")
     (home / "db.json").write_text('{"tasks": []}')
-    npm = [str(shutil.which("npm")), "install", "--no-audit", "--no-fund", "--ignore-scripts", JSON_SERVER]
-    subprocess.run(npm, cwd=home, check=True, capture_output=True)
     program = str(home / "node_modules" / ".bin" / "json-server")
     with running([program, "--quiet", "--port", str(port), str(home / "db.json")], port) as address:
         listing = "?_page=1&_limit=20&_sort=id&_order=desc"
@@ -275,6 +275,85 @@ def json_server(folder: Path) -> Iterator[Peer]:
 
 
 JSON_SERVER = "json-server@0.17.4"
+
+
+@contextmanager
+def directus(folder: Path) -> Iterator[Peer]:
+    """Run Directus with a collection of tasks that only their owner may see. It has no limit for a busy process."""
+    port, home = free_port(), folder / "directus"
+    npm_install(home, NODE, "--ignore-scripts")
+    node = home / "node_modules" / NODE.partition("@")[0]
+    settings = {
+        "PATH": f"{node / 'bin'}:{os.environ['PATH']}",
+        "npm_config_nodedir": str(node),  # headers for the modules in C++
+        "DB_CLIENT": "sqlite3",
+        "DB_FILENAME": str(home / "data.db"),
+        "SECRET": "J7pd3mXkqKZz0wTQfR9uYbLhVs4nEcAi",
+        "ADMIN_EMAIL": "admin@example.org",
+        "ADMIN_PASSWORD": PASSWORD,
+        "ACCESS_TOKEN_TTL": "1d",
+        "PRESSURE_LIMITER_ENABLED": "false",
+        "TELEMETRY": "false",
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+    }
+    npm_install(home, DIRECTUS, **settings)
+    program = str(home / "node_modules" / ".bin" / "directus")
+    subprocess.run([program, "bootstrap"], cwd=home, env=os.environ | settings, check=True, capture_output=True)
+    with running([program, "start"], port, **settings) as address:
+
+        def sign_in(email: str) -> str:
+            answer = post(f"{address}/auth/login", {"email": email, "password": PASSWORD})
+            return f"Bearer {answer['data']['access_token']}"
+
+        admin = sign_in(settings["ADMIN_EMAIL"])
+        post(f"{address}/collections", DIRECTUS_COLLECTION, admin)
+        policy = post(f"{address}/policies", DIRECTUS_POLICY, admin)["data"]["id"]
+        tokens = []
+        for name in ("reader", "writer"):
+            account = {"email": f"{name}@example.org", "password": PASSWORD, "policies": [{"policy": policy}]}
+            post(f"{address}/users", account, admin)
+            tokens.append(sign_in(f"{name}@example.org"))
+        yield filled("Directus", f"{address}/items/tasks", tokens, [TASK, TASK], "?limit=20&sort=-created")
+
+
+DIRECTUS = "directus@11.17.4"  # version 12 has permission rules only with a license
+NODE = f"node-linux-{'arm64' if platform.machine() == 'aarch64' else 'x64'}@22.23.5"
+DIRECTUS_COLLECTION = {
+    "collection": "tasks",
+    "schema": {},
+    "meta": {},
+    "fields": [
+        {"field": "id", "type": "uuid", "schema": {"is_primary_key": True}, "meta": {"special": ["uuid"]}},
+        {"field": "title", "type": "string", "schema": {"max_length": 200, "is_nullable": False}},
+        {"field": "description", "type": "text"},
+        {"field": "status", "type": "string", "schema": {"default_value": "todo"}},
+        {"field": "priority", "type": "string"},
+        {"field": "due_date", "type": "date"},
+        {"field": "owner", "type": "uuid", "schema": {"is_indexed": True}, "meta": {"special": ["user-created"]}},
+        {
+            "field": "created",
+            "type": "timestamp",
+            "schema": {"is_indexed": True},
+            "meta": {"special": ["date-created"]},
+        },
+        {"field": "updated", "type": "timestamp", "meta": {"special": ["date-updated"]}},
+    ],
+}
+DIRECTUS_POLICY = {
+    "name": "owners",
+    "permissions": [
+        {"collection": "tasks", "action": "create", "fields": ["*"], "permissions": {}},
+        {"collection": "tasks", "action": "read", "fields": ["*"], "permissions": {"owner": {"_eq": "$CURRENT_USER"}}},
+    ],
+}
+
+
+def npm_install(home: Path, package: str, *options: str, **environment: str) -> None:
+    """Install a package and what it needs into a folder."""
+    home.mkdir(exist_ok=True)
+    npm = [str(shutil.which("npm")), "install", "--no-audit", "--no-fund", *options, package]
+    subprocess.run(npm, cwd=home, env=os.environ | environment, check=True, capture_output=True)
 
 
 def peer_environment(folder: Path) -> Path:
@@ -294,6 +373,7 @@ PEERS: dict[str, Any] = {
     "fastapi": fastapi,
     "django": django,
     "json-server": json_server,
+    "directus": directus,
 }
 
 if __name__ == "__main__":
