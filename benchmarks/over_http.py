@@ -108,16 +108,21 @@ def rate(address: str, options: list[str], seconds: int) -> float:
 
 
 def wrk(address: str, options: list[str], seconds: int, refused: float = 0.01) -> str:
-    """Return the output of wrk. Raises AssertionError if more than this share of the requests failed.
+    """Return the output of wrk; see `require_success`."""
+    command = [str(shutil.which("wrk")), "-t1", f"-c{CLIENTS}", f"-d{seconds}s", *options, address]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    require_success(output, refused)
+    return output
+
+
+def require_success(output: str, refused: float = 0.01) -> None:
+    """Raise AssertionError if more than this share of the requests in the output of wrk failed.
 
     A server that the machine stops for 0.2 s, for example at a slow fsync, refuses some requests.
     """
-    command = [str(shutil.which("wrk")), "-t1", f"-c{CLIENTS}", f"-d{seconds}s", *options, address]
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     failed = sum(map(int, re.findall(r"Non-2xx or 3xx responses: (\d+)", output)))
     assert failed <= refused * requests_of(output), output
     assert "Socket errors" not in output, output
-    return output
 
 
 def requests_of(output: str) -> int:
