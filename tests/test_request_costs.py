@@ -1,8 +1,10 @@
 """No request of one user is so expensive that others wait: limits on time, rows and size."""
 
+import gc
 import json
 import socket
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPConnection
@@ -335,3 +337,17 @@ def test_one_statement_has_a_time_limit_on_sqlite(owner, sqlite, monkeypatch):
     monkeypatch.undo()
     assert owner.get(f"{TASKS}?parent_id={parent}&deleted=true").json["items"] == []
     assert owner.delete(f"{TASKS}/{parent}").status_code == 204
+
+
+def test_lists_of_all_sizes_take_little_memory(owner):
+    """A statement that is kept takes 100 KB. One for each number of rows would be 10 MB for each kind of list."""
+    owner.get(TASKS, query_string={"limit": 20})
+    tracemalloc.start()
+    try:
+        for limit in range(1, 101):
+            assert owner.get(TASKS, query_string={"limit": limit}).status_code == 200
+        gc.collect()
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 3_000_000

@@ -173,7 +173,7 @@ def select_activity() -> Select[Any]:
 
 def _page(statement: Select[Any], filters: dict[str, Any], query: dict[str, Any]) -> dict[str, Any]:
     statement = statement.where(*(FILTERS[name] for name in filters))
-    return find_page(lambda after, rows: select_page(statement, KEYS, after=after, rows=rows), KEYS, query, **filters)
+    return find_page(lambda after: select_page(statement, KEYS, after=after), KEYS, query, **filters)
 
 
 def prune_audit() -> tuple[int, int]:

@@ -34,6 +34,7 @@ from taskapi.database.session import (
     writer,
 )
 from taskapi.database.statements import (
+    ROWS,
     JsonArray,
     JsonObject,
     JsonRow,
@@ -54,7 +55,7 @@ from taskapi.database.types import (
 )
 
 __all__ = [
-    "CODE_POINT_TEXT", "EMBEDDED", "INTERNAL", "MIGRATIONS", "NO_RLS", "OWNER", "READER", "TEXT_LIST", "Base",
+    "CODE_POINT_TEXT", "EMBEDDED", "INTERNAL", "MIGRATIONS", "NO_RLS", "OWNER", "READER", "ROWS", "TEXT_LIST", "Base",
     "JsonArray", "JsonObject", "JsonRow", "Model", "NameList", "PreparedJsonPage", "PreparedJsonRow",
     "PreparedStatement", "UtcDateTime", "db", "init_database", "now", "owned_tables", "partial_index", "read_timeout",
     "reader", "rls_count_only", "rls_status", "rls_tables", "rls_user", "set_rls_user", "snapshot", "writer",

@@ -136,7 +136,7 @@ class PostgresqlStatement:
 
     def __init__(self, statement: Any, dialect: Dialect) -> None:
         self.sql, self._parameters = _compile(statement, dialect, "numeric_dollar")
-        self._client_sql, self._client_parameters = _compile(statement, dialect, "format")
+        self.client_sql, self._client_parameters = _compile(statement, dialect, "format")
         self._arguments = f"({', '.join(['%s'] * len(self._parameters))})" if self._parameters else ""
         self._needs_rls = needs_rls(self.sql)
         self._has_rows = bool(statement.exported_columns)  # cheaper than the driver's description of each result
@@ -159,7 +159,7 @@ class PostgresqlStatement:
 
     def _read(self, driver: BoundedConnection, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         if driver.is_pooled:  # the next transaction may use another server process, without the prepared statement
-            sql, values = self._client_sql, [parameters.get(name, value) for name, value in self._client_parameters]
+            sql, values = self.client_sql, [parameters.get(name, value) for name, value in self._client_parameters]
         else:
             sql, values = f"EXECUTE {driver.prepare(self.sql)}{self._arguments}", self.values(parameters)
         return driver.reading.execute_with(read_settings(), sql, values).fetchall()

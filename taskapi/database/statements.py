@@ -6,8 +6,10 @@ Executing them through SQLAlchemy costs more time than the database needs to ans
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib import import_module
 from time import monotonic
 from typing import Any, Final, NamedTuple, NoReturn
@@ -49,6 +51,7 @@ POSTGRESQL_JSON: Final = {
     DateTime: """replace(to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '.000000Z', 'Z')""",
 }
 PROGRESS_STEPS: Final = 10_000  # steps of SQLite's virtual machine between two checks of the time
+ROWS: Final[Any] = literal_column("<rows>")  # in the statement of a page: the number of its rows
 _LINE_END: Any = literal_column("'\n'")  # JSON on one line contains none
 
 
@@ -65,7 +68,10 @@ class PreparedStatement:
 
     def all(self, connection: Connection, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """Return the rows. Raises SQLAlchemy's DBAPIError."""
-        compiled = self.compiled_for(connection.dialect)
+        return self._run(self.compiled_for(connection.dialect), connection, parameters)
+
+    @staticmethod
+    def _run(compiled: Any, connection: Connection, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         try:
             rows: Sequence[Sequence[Any]] = compiled.run(connection.connection.dbapi_connection, parameters)
         except connection.dialect.loaded_dbapi.Error as error:
@@ -153,7 +159,7 @@ class PreparedJsonPage(PreparedStatement):
 
     One text is one step of the driver. SQLite's driver lets another thread run after each row.
 
-    The number of rows is part of the statement. If it were a parameter, PostgreSQL would assume a tenth of the table,
+    The number of rows, ROWS, is part of the SQL. If it were a parameter, PostgreSQL would assume a tenth of the table,
     and plan each call again.
     """
 
@@ -162,11 +168,22 @@ class PreparedJsonPage(PreparedStatement):
 
     def page(self, connection: Connection, parameters: Mapping[str, Any], limit: int) -> JsonPage:
         """Return the first `limit` rows."""
-        ((text, positions),) = self.all(connection, parameters)
+        compiled = _for_rows(self.compiled_for(connection.dialect), limit + 1)
+        ((text, positions),) = self._run(compiled, connection, parameters)
         lines = text.split("\n") if text else []
         shown = lines[:limit]
         last = positions.split("\n")[len(shown) - 1] if shown else ""
         return JsonPage(orjson.Fragment(f"[{','.join(shown)}]"), last, len(lines) > limit)
+
+
+@lru_cache(maxsize=256)
+def _for_rows(compiled: Any, rows: int) -> Any:
+    """Return a compiled statement whose SQL has the number of its rows."""
+    result = copy(compiled)
+    for name in ("sql", "client_sql"):
+        if hasattr(compiled, name):
+            setattr(result, name, getattr(compiled, name).replace(ROWS.name, str(rows)))
+    return result
 
 
 class JsonObject(FunctionElement[dict[str, Any]]):

@@ -139,8 +139,8 @@ class Resource(Generic[R]):
     def _one(self) -> PreparedJsonRow:
         return PreparedJsonRow(self._select().where(self.model.id == bindparam("id")))
 
-    def _build_page(self, filters: frozenset[str], after: bool, rows: int) -> PreparedJsonPage:
-        return select_page(self._select().where(*self.conditions(filters)), self.sort, after=after, rows=rows)
+    def _build_page(self, filters: frozenset[str], after: bool) -> PreparedJsonPage:
+        return select_page(self._select().where(*self.conditions(filters)), self.sort, after=after)
 
     def _select(self) -> Select[Any]:
         columns = (getattr(self.model, name).label(name) for name in self.schema.dump_fields)

@@ -14,14 +14,14 @@ from urllib.parse import parse_qsl, urlencode
 
 import orjson
 from marshmallow import Schema
-from sqlalchemy import ColumnElement, Select, Uuid, and_, bindparam, literal_column, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, Uuid, and_, bindparam, or_, select, tuple_
 
 from taskapi.api import problem
 from taskapi.api.fields import Text, Whole
 from taskapi.api.openapi_examples import CURSOR
 from taskapi.api.responses import service_url, to_json
 from taskapi.context import current_request
-from taskapi.database import JsonArray, JsonObject, PreparedJsonPage, PreparedStatement, reader
+from taskapi.database import ROWS, JsonArray, JsonObject, PreparedJsonPage, PreparedStatement, reader
 from taskapi.resources.models import ChangeCounter
 from taskapi.security.jws import base64url_decode, base64url_encode
 from taskapi.security.keys import current_key_set
@@ -31,7 +31,7 @@ from taskapi.security.tokens import caller
 MAC_BYTES: Final = 16
 POSITION: Final = "position "  # a prefix that no column has
 FEW_TASKS: Final = 500  # up to which no read is slow, and SQLite indexes no words; the first revision has the trigger
-BuildStatement = Callable[[bool, int], PreparedJsonPage]
+BuildStatement = Callable[[bool], PreparedJsonPage]
 _COUNT = PreparedStatement(
     select(ChangeCounter.tasks).where(ChangeCounter.owner_id == bindparam("owner_id", type_=Uuid()))
 )
@@ -59,13 +59,13 @@ def parse_instant(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def select_page(statement: Select[Any], keys: tuple[SortKey, ...], *, after: bool, rows: int) -> PreparedJsonPage:
+def select_page(statement: Select[Any], keys: tuple[SortKey, ...], *, after: bool) -> PreparedJsonPage:
     """Return the statement of one page, sorted by `keys`. With `after`, it has a parameter `after0`, … for each key."""
     order = [key.column.desc() if key.descends else key.column.asc() for key in keys]
     position = [key.column.label(f"{POSITION}{i}") for i, key in enumerate(keys)]
     if after:
         statement = statement.where(_is_after(keys))
-    page = statement.add_columns(*position).order_by(*order).limit(literal_column(str(rows))).subquery("page")
+    page = statement.add_columns(*position).order_by(*order).limit(ROWS).subquery("page")
     return PreparedJsonPage(JsonObject(*page.c[: -len(keys)]), JsonArray(*page.c[-len(keys) :]))
 
 
@@ -74,7 +74,7 @@ def find_page(
 ) -> dict[str, Any]:
     """Return a page of the caller's rows and the cursor of the next page.
 
-    `build_statement` returns the statement of a page, given `after` and `rows` of `select_page`; `parameters` are its
+    `build_statement` returns the statement of a page, given `after` of `select_page`; `parameters` are its
     parameters. `query` is the query of the request. Responds 400 to a cursor of another query.
     """
     limit, cursor = query["limit"], query.get("cursor")
@@ -83,7 +83,7 @@ def find_page(
     if cursor:
         values = zip(keys, decode_cursor(cursor, filters), strict=True)
         parameters |= {f"after{i}": key.parse(value) for i, (key, value) in enumerate(values)}
-    page = build_statement(bool(cursor), limit + 1).page(reader(), parameters, limit)
+    page = build_statement(bool(cursor)).page(reader(), parameters, limit)
     next_cursor = encode_cursor(orjson.Fragment(page.last), filters) if page.more else None
     return {"items": page.items, "next_cursor": next_cursor}
 

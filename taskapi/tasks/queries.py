@@ -148,9 +148,9 @@ def count_subtasks(task_ids: list[UUID]) -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in reader().execute(counts)]
 
 
-@lru_cache(maxsize=1024)
-def _statement(names: frozenset[str], sort: tuple[str, ...], after: bool, rows: int) -> PreparedJsonPage:
-    return select_page(select(*SHOWN).where(*conditions(names)), _keys(sort), after=after, rows=rows)
+@lru_cache(maxsize=128)  # of 100 KB each
+def _statement(names: frozenset[str], sort: tuple[str, ...], after: bool) -> PreparedJsonPage:
+    return select_page(select(*SHOWN).where(*conditions(names)), _keys(sort), after=after)
 
 
 @lru_cache

@@ -30,7 +30,7 @@ def find_user(user_id: UUID) -> JsonRow | None:
 def find_users(query: dict[str, Any]) -> dict[str, Any]:
     """Return a page of users, sorted by username."""
     statement = select_users(query)
-    return find_page(lambda after, rows: select_page(statement, KEYS, after=after, rows=rows), KEYS, query)
+    return find_page(lambda after: select_page(statement, KEYS, after=after), KEYS, query)
 
 
 def select_users(query: dict[str, Any]) -> Select[Any]:

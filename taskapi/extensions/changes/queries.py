@@ -8,10 +8,10 @@ import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, literal, literal_column, null, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, bindparam, case, literal, null, or_, select, union_all
 
 from taskapi.api import problem
-from taskapi.database import JsonObject, PreparedJsonPage, PreparedStatement, reader
+from taskapi.database import ROWS, JsonObject, PreparedJsonPage, PreparedStatement, reader
 from taskapi.labels.models import Label
 from taskapi.labels.schemas import NAMES as LABEL_NAMES
 from taskapi.projects.models import Project
@@ -53,7 +53,7 @@ def find_changes(query: dict[str, Any]) -> dict[str, Any]:
     limit = query["limit"]
     parameters = {"owner_id": caller().id, "since": since.version if since else 0}
     with slow_read():  # a project or label shows the number of its tasks
-        page = _changes(limit + 1).page(reader(), parameters, limit)
+        page = _changes().page(reader(), parameters, limit)
     counter = _COUNTER.one(reader(), {"owner_id": caller().id})  # after the rows, to notice a purge meanwhile
     if since and (max(since) < counter["purged"] or since.version > counter["value"]):
         problem("cursor_expired")
@@ -69,15 +69,14 @@ def _position(cursor: str) -> Position:
 
 
 @lru_cache
-def _changes(rows: int) -> PreparedJsonPage:
-    most: ColumnElement[int] = literal_column(str(rows))
-    parts = [_part(literal(name), model, _shown(model, names), most) for name, model, names in SHOWN]
-    parts.append(_part(Tombstone.type, Tombstone, null(), most))
-    changes = union_all(*parts).order_by("version").limit(most).subquery()
+def _changes() -> PreparedJsonPage:
+    parts = [_part(literal(name), model, _shown(model, names)) for name, model, names in SHOWN]
+    parts.append(_part(Tombstone.type, Tombstone, null()))
+    changes = union_all(*parts).order_by("version").limit(ROWS).subquery()
     return PreparedJsonPage(changes.c.change, changes.c.version)
 
 
-def _part(type_: Any, model: Any, data: ColumnElement[Any], most: ColumnElement[int]) -> Select[Any]:
+def _part(type_: Any, model: Any, data: ColumnElement[Any]) -> Select[Any]:
     """Return the changes of one table, at most as many as the whole page has. Rows in the trash count as deleted."""
     change = JsonObject(
         type_.label("type"), model.id.label("id"), (model.deleted_at.is_not(None)).label("deleted"), data.label("data")
@@ -87,7 +86,7 @@ def _part(type_: Any, model: Any, data: ColumnElement[Any], most: ColumnElement[
     )
     if model is Tombstone:
         behind = behind.where(or_(*(Tombstone.type == name for name, *_ in SHOWN)))
-    return select(behind.order_by(model.version).limit(most).subquery())
+    return select(behind.order_by(model.version).limit(ROWS).subquery())
 
 
 def _shown(model: Any, names: tuple[str, ...]) -> ColumnElement[Any]:

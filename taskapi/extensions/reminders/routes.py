@@ -62,7 +62,7 @@ def list_reminders(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str
 
 
 @lru_cache
-def _statement(after: bool, rows: int) -> PreparedJsonPage:
+def _statement(after: bool) -> PreparedJsonPage:
     columns: list[Any] = [ReminderTime.remind_at.label("at"), ReminderTime.task_id, Task.title]
     statement = (
         select(*columns)
@@ -70,4 +70,4 @@ def _statement(after: bool, rows: int) -> PreparedJsonPage:
         .where(ReminderTime.owner_id == bindparam("owner_id"), Task.owner_id == bindparam("owner_id"))
         .where(ReminderTime.remind_at > bindparam("now"), Task.deleted_at.is_(None), is_open(), is_not_archived())
     )
-    return select_page(statement, KEYS, after=after, rows=rows)
+    return select_page(statement, KEYS, after=after)
