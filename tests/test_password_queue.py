@@ -89,6 +89,7 @@ def test_full_queue_rejects_a_request_before_its_body_is_read(app, owner, method
         options = {"data": "not JSON", "content_type": "application/json"}
         return client.open(path, method=method, headers={"Authorization": f"Bearer {owner.token}"}, **options)
 
+    owner.post("/api/v1/auth/login", json={"username": owner.username, "password": PASSWORD})  # sets the device cookie
     assert try_password(stranger).status_code == 400
     with ExitStack() as places:
         for _ in range(1 + SLOW["PASSWORD_QUEUE"]):
