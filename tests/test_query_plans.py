@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from psycopg import RawCursor
 from searching import raise_task_count
 
-from taskapi.database import READER, PreparedStatement, db
+from taskapi.database import READER, ROWS, PreparedStatement, db
 from taskapi.extensions import NAMES
 from taskapi.resources.pagination import FEW_TASKS
 
@@ -67,10 +67,10 @@ def plans(app, owner, monkeypatch):
 def recorded(run, asked):
     """Record prepared statements, which bypass SQLAlchemy and its events."""
 
-    def run_recorded(statement, connection, parameters):
+    def run_recorded(statement, connection, parameters, rows=0):
         form = statement.compiled_for(connection.dialect)
-        asked.append((form.sql, form.values(parameters)))
-        return run(statement, connection, parameters)
+        asked.append((form.sql.replace(ROWS.name, str(rows)), form.values(parameters)))
+        return run(statement, connection, parameters, rows)
 
     return run_recorded
 

@@ -66,17 +66,16 @@ class PreparedStatement:
         self._statement = statement
         self._compiled: dict[str, Any] = {}
 
-    def all(self, connection: Connection, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
-        """Return the rows. Raises SQLAlchemy's DBAPIError."""
-        return self._run(self.compiled_for(connection.dialect), connection, parameters)
-
-    @staticmethod
-    def _run(compiled: Any, connection: Connection, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+    def all(self, connection: Connection, parameters: Mapping[str, Any], rows: int = 0) -> Sequence[Sequence[Any]]:
+        """Return the rows; `rows` is the number for ROWS, if the statement has it. Raises SQLAlchemy's DBAPIError."""
+        compiled = self.compiled_for(connection.dialect)
+        if rows:
+            compiled = _for_rows(compiled, rows)
         try:
-            rows: Sequence[Sequence[Any]] = compiled.run(connection.connection.dbapi_connection, parameters)
+            found: Sequence[Sequence[Any]] = compiled.run(connection.connection.dbapi_connection, parameters)
         except connection.dialect.loaded_dbapi.Error as error:
             _raise_as_sqlalchemy(error, connection, compiled.sql)
-        return rows
+        return found
 
     def first(self, connection: Connection, parameters: Mapping[str, Any]) -> Any:
         """Return the first row as a dictionary, or None."""
@@ -168,8 +167,7 @@ class PreparedJsonPage(PreparedStatement):
 
     def page(self, connection: Connection, parameters: Mapping[str, Any], limit: int) -> JsonPage:
         """Return the first `limit` rows."""
-        compiled = _for_rows(self.compiled_for(connection.dialect), limit + 1)
-        ((text, positions),) = self._run(compiled, connection, parameters)
+        ((text, positions),) = self.all(connection, parameters, limit + 1)
         lines = text.split("\n") if text else []
         shown = lines[:limit]
         last = positions.split("\n")[len(shown) - 1] if shown else ""
