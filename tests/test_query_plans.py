@@ -1,6 +1,7 @@
 """Every list, with every filter and every sort, finds its rows by an index."""
 
 import re
+from copy import copy
 from itertools import product
 
 import pytest
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 from psycopg import RawCursor
 from searching import raise_task_count
 
-from taskapi.database import READER, ROWS, PreparedStatement, db
+from taskapi.database import READER, PreparedStatement, db
 from taskapi.extensions import NAMES
 from taskapi.resources.pagination import FEW_TASKS
 
@@ -68,8 +69,10 @@ def recorded(run, asked):
     """Record prepared statements, which bypass SQLAlchemy and its events."""
 
     def run_recorded(statement, connection, parameters, rows=0):
-        form = statement.compiled_for(connection.dialect)
-        asked.append((form.sql.replace(ROWS.name, str(rows)), form.values(parameters)))
+        form = copy(statement.compiled_for(connection.dialect))
+        if rows:
+            form.set_rows(rows)
+        asked.append((form.sql, form.values(parameters)))
         return run(statement, connection, parameters, rows)
 
     return run_recorded

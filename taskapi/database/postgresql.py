@@ -22,7 +22,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from taskapi.config import Settings
 from taskapi.context import current_g
 from taskapi.database.row_security import current_rls_statement, needs_rls
-from taskapi.database.statements import run_script
+from taskapi.database.statements import ROWS, run_script
 
 DRIVER: Final = "postgresql+psycopg"
 IDLE_SECONDS: Final = 30  # how long a transaction of a request may be idle while it holds locks
@@ -136,10 +136,14 @@ class PostgresqlStatement:
 
     def __init__(self, statement: Any, dialect: Dialect) -> None:
         self.sql, self._parameters = _compile(statement, dialect, "numeric_dollar")
-        self.client_sql, self._client_parameters = _compile(statement, dialect, "format")
+        self._client_sql, self._client_parameters = _compile(statement, dialect, "format")
         self._arguments = f"({', '.join(['%s'] * len(self._parameters))})" if self._parameters else ""
         self._needs_rls = needs_rls(self.sql)
         self._has_rows = bool(statement.exported_columns)  # cheaper than the driver's description of each result
+
+    def set_rows(self, rows: int) -> None:
+        """Set the number of rows."""
+        self.sql, self._client_sql = (sql.replace(ROWS.name, str(rows)) for sql in (self.sql, self._client_sql))
 
     def values(self, parameters: Mapping[str, Any]) -> list[Any]:
         """Return the parameters in the order of the statement."""
@@ -159,7 +163,7 @@ class PostgresqlStatement:
 
     def _read(self, driver: BoundedConnection, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         if driver.is_pooled:  # the next transaction may use another server process, without the prepared statement
-            sql, values = self.client_sql, [parameters.get(name, value) for name, value in self._client_parameters]
+            sql, values = self._client_sql, [parameters.get(name, value) for name, value in self._client_parameters]
         else:
             sql, values = f"EXECUTE {driver.prepare(self.sql)}{self._arguments}", self.values(parameters)
         return driver.reading.execute_with(read_settings(), sql, values).fetchall()

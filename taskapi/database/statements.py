@@ -106,16 +106,24 @@ class SqliteStatement:
     def __init__(self, statement: Any, dialect: Dialect) -> None:
         kind: Any = type(dialect)
         compiled = statement.compile(dialect=kind(paramstyle="numeric"))  # each parameter once, as :1, :2 …
-        self.sql = str(compiled)
+        self.sql = str(compiled).replace(ROWS.name, ":rows")  # the driver keeps 128 statements of up to 100 KB
+        self._rows = 0
         names = enumerate(compiled.positiontup, 1)
         self._parameters = [(str(i), name, *_parameter(compiled.binds[name], dialect)) for i, name in names]
 
     def values(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters by their number in the statement, as the driver takes them."""
-        return {
+        values = {
             number: convert(parameters.get(name, default)) if convert else parameters.get(name, default)
             for number, name, default, convert in self._parameters
         }
+        if self._rows:
+            values["rows"] = self._rows
+        return values
+
+    def set_rows(self, rows: int) -> None:
+        """Set the number of rows."""
+        self._rows = rows
 
     def run(self, driver: Any, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Return the rows."""
@@ -158,8 +166,8 @@ class PreparedJsonPage(PreparedStatement):
 
     One text is one step of the driver. SQLite's driver lets another thread run after each row.
 
-    The number of rows, ROWS, is part of the SQL. If it were a parameter, PostgreSQL would assume a tenth of the table,
-    and plan each call again.
+    On PostgreSQL the number of rows, ROWS, is part of the SQL. If it were a parameter, PostgreSQL would assume a tenth
+    of the table, and plan each call again.
     """
 
     def __init__(self, json: ColumnElement[Any], position: ColumnElement[Any]) -> None:
@@ -176,11 +184,9 @@ class PreparedJsonPage(PreparedStatement):
 
 @lru_cache(maxsize=256)
 def _for_rows(compiled: Any, rows: int) -> Any:
-    """Return a compiled statement whose SQL has the number of its rows."""
+    """Return a compiled statement that returns this number of rows."""
     result = copy(compiled)
-    for name in ("sql", "client_sql"):
-        if hasattr(compiled, name):
-            setattr(result, name, getattr(compiled, name).replace(ROWS.name, str(rows)))
+    result.set_rows(rows)
     return result
 
 
