@@ -109,7 +109,7 @@ def load(schema: Schema, data: Any, place: str) -> Any:
 
 
 def check_query(*, accepted: bool) -> None:
-    """Respond 400 to a query that is not UTF-8, and 422 to any query if the view has `accepted` none."""
+    """Respond 400 to a query that is not UTF-8, and 422 to any query unless it is `accepted` by the view."""
     request = current_request()
     query = request.query_string
     if not query:

@@ -57,7 +57,7 @@ class JsonResponse(Response):
     """A response whose body is complete, so that its headers are final when it is created."""
 
     def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:
-        """Return the headers. Werkzeug would copy them and complete them, which takes longer than reading one task."""
+        """Return the headers. Werkzeug would copy them, and look for what to complete."""
         return self.headers
 
 
