@@ -283,7 +283,7 @@ def _document_access(operation: dict[str, Any], access: Any, method: str) -> Non
     if access not in {None, PUBLIC}:
         scopes = [str(access.permission)]
         security = [{"bearer": scopes}, {"cookie": scopes} | ({} if method in SAFE else {"csrf": []})]
-        roles = ", ".join(sorted(access.roles, reverse=True))
+        roles = ", ".join(access.roles)
         description = f"Needs the permission `{access.permission}`: {roles}.{FRESH if access.fresh else ''}"
     operation.setdefault("security", security)
     operation["description"] = "\n\n".join(filter(None, [operation.get("description"), description]))

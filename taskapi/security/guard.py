@@ -46,14 +46,14 @@ class Access(NamedTuple):
 
     permission: Permission
     fresh: bool
-    roles: frozenset[str]
+    roles: tuple[str, ...]
 
 
 def requires(permission: Permission, *, fresh: bool = False) -> Callable[[View], View]:
     """Declare that a view requires a permission, and with `fresh` a token from a recent password entry."""
 
     def decorate(view: View) -> View:
-        declaration(view).access = Access(permission, fresh, frozenset(roles_with(permission)))
+        declaration(view).access = Access(permission, fresh, roles_with(permission))
         return view
 
     return decorate
@@ -83,7 +83,7 @@ def authorize(access: Access | None) -> Caller:
     enforce_limit(USER, caller.sub)
     for check in current_application().extensions.get(ACCESS_CHECKS, ()):
         check(caller)
-    if access.roles.isdisjoint(caller.roles):
+    if set(access.roles).isdisjoint(caller.roles):
         problem("permission_denied", f"Your role does not grant {access.permission}.", permission=access.permission)
     if access.fresh and not caller.fresh:
         age = settings().access_token_seconds  # a fresh token is as old as the password entry
