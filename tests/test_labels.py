@@ -145,3 +145,31 @@ def test_restored_labels_never_exceed_the_labels_a_task_may_have(owner, add):
     shown = owner.get(url).json
     assert (len(shown["labels"]), shown["labels"][18:]) == (20, ["second", "third"])
     assert owner.patch(url, json=shown).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda owner, label, _: owner.patch(label, json={"name": "House"}),
+        lambda owner, label, _: owner.delete(label),
+        lambda owner, label, _: owner.delete(f"{label}?permanent=true"),
+        lambda owner, label, _: (owner.delete(label), owner.post(f"{label}/restore")),
+        lambda owner, label, _: (owner.delete(label), owner.post(f"{label}/restore", json={"name": "House"})),
+        lambda owner, label, task: (owner.delete(label), owner.patch(task, json={"labels": ["new"]})),
+        lambda owner, label, task: (owner.delete(task), owner.patch(label, json={"name": "House"}),
+                                    owner.post(f"{task}/restore")),
+    ],
+    ids=["rename", "trash", "delete", "restore", "restore renamed", "replace in the trash", "rename in the trash"],
+)  # fmt: skip
+def test_tasks_show_the_labels_that_find_them(owner, add, change):
+    task = add(labels=["Zoo", "home"])
+    add(labels=["home"])
+    (label,) = (item for item in owner.get("/api/v1/labels").json["items"] if item["name"] == "home")
+    change(owner, f"/api/v1/labels/{label['id']}", f"/api/v1/tasks/{task['id']}")
+    tasks = owner.get("/api/v1/tasks").json["items"]
+    assert [sorted(item["labels"], key=str.casefold) for item in tasks] == [item["labels"] for item in tasks]
+    for name in ("home", "House", "Zoo", "new"):
+        found = owner.get(f"/api/v1/tasks?label={name}").json["items"]
+        assert [item["id"] for item in found] == [item["id"] for item in tasks if name in item["labels"]]
+    unlabelled = owner.get("/api/v1/tasks?without=labels").json["items"]
+    assert [item["id"] for item in unlabelled] == [item["id"] for item in tasks if not item["labels"]]

@@ -34,17 +34,15 @@ class Label(Named, Model):
 def get_or_create_labels(names: Iterable[str]) -> dict[UUID, str]:
     """Return the caller's labels with these names, sorted by name. Labels that do not exist are created."""
     wanted = {name_key(name): name for name in names}
-    live = select(Label.name_key, Label.id, Label.name).where(is_owned(Label), Label.deleted_at.is_(None))
-    rows = db.session.execute(live.where(Label.name_key.in_(wanted))).all() if wanted else ()
+    if not wanted:
+        return {}
+    live = (is_owned(Label), Label.deleted_at.is_(None), Label.name_key.in_(wanted))
+    rows = db.session.execute(select(Label.name_key, Label.id, Label.name).where(*live))
     found = {key: (label_id, name) for key, label_id, name in rows}
-    for label in _create_labels({key: name for key, name in wanted.items() if key not in found}):
-        found[label.name_key] = (label.id, label.name)
-    return dict(found[key] for key in sorted(found))
-
-
-def _create_labels(names: dict[str, str]) -> list[Label]:
-    labels = [Label(id=uuid7(), owner_id=caller().id, name=name, name_key=key) for key, name in names.items()]
+    new = {key: name for key, name in wanted.items() if key not in found}
+    labels = [Label(id=uuid7(), owner_id=caller().id, name=name, name_key=key) for key, name in new.items()]
     if labels:
         reserve_quota(Label, len(labels))
         save(*labels)
-    return labels
+    found |= {label.name_key: (label.id, label.name) for label in labels}
+    return dict(found[key] for key in sorted(found))

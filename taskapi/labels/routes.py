@@ -9,7 +9,7 @@ from flask import Response
 from taskapi.api import Blueprint
 from taskapi.api.fields import DeletionSchema
 from taskapi.api.parsing import JSON, MERGE_PATCH
-from taskapi.database import JsonRow, db
+from taskapi.database import JsonRow, db, now
 from taskapi.labels.models import Label
 from taskapi.labels.schemas import (
     CHANGED,
@@ -24,6 +24,7 @@ from taskapi.labels.schemas import (
 )
 from taskapi.resources.crud import Resource
 from taskapi.resources.idempotency import idempotent
+from taskapi.resources.ownership import save
 from taskapi.resources.pagination import SortKey
 from taskapi.security.guard import requires
 from taskapi.security.rbac import Permission
@@ -35,9 +36,11 @@ class Labels(Resource[Label]):
 
     def apply(self, row: Label, changes: dict[str, Any]) -> None:
         """Set the fields that `changes` names; a new name changes the tasks."""
-        if row in db.session and row.deleted_at is None and changes.get("name", row.name) != row.name:
-            update_labelled_tasks(row.id)
+        is_renamed = row in db.session and row.deleted_at is None and changes.get("name", row.name) != row.name
         super().apply(row, changes)
+        if is_renamed:
+            save(row)
+            update_labelled_tasks(row.id)
 
     def after_trash(self, row: Label, _moment: datetime) -> None:
         """Update the tasks with the label, which no longer show it."""
@@ -50,6 +53,7 @@ class Labels(Resource[Label]):
     def before_permanent_deletion(self, row: Label) -> None:
         """Update the tasks with the label, unless it is in the trash, where no task shows it."""
         if row.deleted_at is None:
+            row.deleted_at = now()
             update_labelled_tasks(row.id)
 
 

@@ -1,6 +1,6 @@
 """Add and change tasks, with their projects, parents and labels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask, current_app
 from sqlalchemy import bindparam, delete, insert, select, update
-from sqlalchemy.orm.attributes import set_committed_value
 from uuid_utils.compat import uuid7
 
 from taskapi.api import invalid, problem
@@ -20,7 +19,7 @@ from taskapi.resources.ownership import is_owned, refuse_in_trash, reserve_quota
 from taskapi.resources.trash import update_rows
 from taskapi.security.tokens import caller
 from taskapi.tasks.days import UTC_ZONE
-from taskapi.tasks.models import DUE, Task, TaskLabel, due_keys, new_row
+from taskapi.tasks.models import DUE, LABEL_NAMES, Task, TaskLabel, due_keys, new_row
 from taskapi.tasks.schemas import MAX_LABELS, NAMES, NEEDS_DUE
 from taskapi.tasks.tree import OTHER_PROJECT, refuse_bad_parent, with_subtasks
 from taskapi.users.service import timezone_of
@@ -57,8 +56,10 @@ def add_task(values: dict[str, Any]) -> dict[str, Any]:
         row["project_id"] = _project_under(row["id"], row["parent_id"], row["project_id"])
     if row["project_id"]:
         _refuse_bad_project(row["project_id"])
+    labels = get_or_create_labels(row["labels"])
+    row["labels"] = [*labels.values()]
     insert_tasks([row])
-    row["labels"] = _label(row["id"], values["labels"]) if values.get("labels") else []
+    _add_labels(row["id"], labels)
     return {name: row[name] for name in NAMES}
 
 
@@ -90,10 +91,12 @@ def change_task(task: Task, changes: dict[str, Any]) -> None:
         invalid("json", {"recurrence": [NEEDS_DUE]})
     names = changes.get("labels") or []
     relabelled = "labels" in changes and _keys(names) != _keys(task.labels)
-    save(task, changed=relabelled)
     if relabelled:
         _unlabel(task, MAX_LABELS - len(_keys(names)))
-        set_committed_value(task, "labels", _label(task.id, names))
+        labels = get_or_create_labels(names)
+        task.labels = [*labels.values()]
+        _add_labels(task.id, labels)
+    save(task, changed=relabelled)
     if task.project_id != before:
         below = with_subtasks(Task.parent_id == task.id)
         update_rows(Task, task.owner_id, Task.id.in_(select(below.c.id)), project_id=task.project_id)
@@ -170,19 +173,17 @@ def _unlabel(task: Task, room: int) -> None:
     db.session.execute(removed)
 
 
-def _label(task_id: UUID, names: list[str]) -> list[str]:
-    """Add labels to a task that has none outside the trash. Return the names that the API shows."""
-    labels = get_or_create_labels(names)
-    rows = [{"owner_id": caller().id, "task_id": task_id, "label_id": label_id} for label_id in labels]
+def _add_labels(task_id: UUID, label_ids: Iterable[UUID]) -> None:
+    """Add labels to a task that has none outside the trash."""
+    rows = [{"owner_id": caller().id, "task_id": task_id, "label_id": label_id} for label_id in label_ids]
     if rows:
         db.session.execute(insert(TaskLabel), rows)
-    return list(labels.values())
 
 
 def update_labelled_tasks(label_id: UUID) -> None:
-    """Give all tasks that have the label new versions, because the names that they show change."""
+    """Set the label names of all tasks that have the label, and give them new versions. Call it after the change."""
     labelled = select(TaskLabel.task_id).where(TaskLabel.owner_id == caller().id, TaskLabel.label_id == label_id)
-    update_rows(Task, caller().id, Task.id.in_(labelled))
+    update_rows(Task, caller().id, Task.id.in_(labelled), labels=LABEL_NAMES)
 
 
 def move_due_days(owner_id: UUID, zone: ZoneInfo) -> None:

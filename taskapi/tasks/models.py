@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -80,6 +80,7 @@ _EMPTY: dict[str, Any] = {
     **dict.fromkeys(("due_date", "due_at", "completed_at", "project_id", "parent_id", "deleted_at", "deleted_with")),
     **dict.fromkeys(("recurrence", "next_id", "next_version")),
     "recurrence_from": RecurrenceStart.DUE.value,
+    "labels": [],
     "reminders": [],
     "description": "",
     "status": Status.TODO.value,
@@ -101,7 +102,10 @@ class Task(Trashable, Model):
     `due_first` and `due_last` are the due instant, or the last microsecond of the due day in the owner's time zone;
     without a due date they are the last and the first instant, so that such tasks come last in both directions.
     `completed_first` and `completed_last` are the same for completion. `deleted_with` is the task or project whose
-    deletion moved it to the trash: the task, an ancestor or its project. `labels` are the names of its labels.
+    deletion moved it to the trash: the task, an ancestor or its project.
+
+    `labels` are the names of its labels outside the trash, by which lists show them without a join. Whoever changes the
+    labels of a task, or a name that it shows, sets them too: see LABEL_NAMES.
 
     `position` orders the tasks of a group: those of the same project and parent. A new task has its id, which starts
     with the time, as 32 hexadecimal digits, and so is the last one. No two tasks of a group have the same position.
@@ -127,6 +131,7 @@ class Task(Trashable, Model):
     recurrence_from: Mapped[str] = mapped_column(
         String(16), default=RecurrenceStart.DUE.value, server_default=RecurrenceStart.DUE.value
     )
+    labels: Mapped[list[str]] = mapped_column(TEXT_LIST, default=list)
     reminders: Mapped[list[str]] = mapped_column(TEXT_LIST, default=list)
     next_id: Mapped[UUID | None]
     next_version: Mapped[int | None] = mapped_column(BigInteger, info=INTERNAL)
@@ -157,9 +162,6 @@ class Task(Trashable, Model):
         _live_index("title_key"),
         Index("ix_tasks_trash", "owner_id", "deleted_at", **partial_index("deleted_at IS NOT NULL")),
     )
-
-    if TYPE_CHECKING:
-        labels: Mapped[list[str]]
 
     def set_fields(self, changes: dict[str, Any], zone: ZoneInfo) -> None:
         """Set the fields that `changes` names, and the columns that depend on them. `zone` is the owner's time zone."""
@@ -228,7 +230,7 @@ _labelled = (
     .where(TaskLabel.owner_id == OWNER, TaskLabel.label_id == Label.id, Task.deleted_at.is_(None), ~_archived)
     .correlate(Label)
 )
-Task.labels = column_property(NameList(_names.scalar_subquery()), expire_on_flush=False)
+LABEL_NAMES = NameList(_names.scalar_subquery())  # of a task: what its column `labels` has
 Project.task_counts = column_property(_by_status.scalar_subquery(), expire_on_flush=False)
 Label.task_count = column_property(_labelled.scalar_subquery(), expire_on_flush=False)
 

@@ -22,7 +22,7 @@ from taskapi.users.service import timezone_of
 
 ROWS_AT_ONCE: Final = 500
 BYTES_AT_ONCE: Final = 1024 * 1024  # of pickled rows
-Ids = dict[str, UUID]  # of projects or labels, by the keys of their names
+Named = dict[str, tuple[UUID, str]]  # the ids and names of projects or labels, by the keys of their names
 
 
 def add_file(file: TaskFile) -> dict[str, int]:
@@ -46,21 +46,21 @@ def _refuse_archived(wanted: set[str | None]) -> None:
             problem("project_archived", f"The project {name!r} is archived.")
 
 
-def _find_or_create(model: type[Project | Label], wanted: dict[str, Values]) -> tuple[Ids, int]:
-    """Return the ids of the caller's rows with these names, and the number of rows that were created."""
-    live = select(model.name_key, model.id).where(is_owned(model), model.deleted_at.is_(None))
-    ids: Ids = dict(db.session.execute(live).all()) if wanted else {}
-    new = {key: values for key, values in wanted.items() if key not in ids}
+def _find_or_create(model: type[Project | Label], wanted: dict[str, Values]) -> tuple[Named, int]:
+    """Return the caller's rows with these names, and the number of rows that were created."""
+    live = select(model.name_key, model.id, model.name).where(is_owned(model), model.deleted_at.is_(None))
+    found: Named = {key: (row_id, name) for key, row_id, name in db.session.execute(live)} if wanted else {}
+    new = {key: values for key, values in wanted.items() if key not in found}
     if new:
         reserve_quota(model, len(new))
     rows = [model(id=uuid7(), owner_id=caller().id) for _ in new]
     for row, values in zip(rows, new.values(), strict=True):
         row.apply(values)
     save(*rows)
-    return ids | {row.name_key: row.id for row in rows}, len(rows)
+    return found | {row.name_key: (row.id, row.name) for row in rows}, len(rows)
 
 
-def _insert(file: TaskFile, projects: Ids, labels: Ids) -> None:
+def _insert(file: TaskFile, projects: Named, labels: Named) -> None:
     """Insert the tasks with new ids and versions; the ids are in the order of the file."""
     owner_id, ids = caller().id, sorted(uuid7() for _ in file.tasks)
     version = reserve_quota(Task, len(ids)) - len(ids)
@@ -68,14 +68,16 @@ def _insert(file: TaskFile, projects: Ids, labels: Ids) -> None:
     for chunk in _chunks(file):
         rows, labelled = list[Values](), list[Values]()
         for index, *above in chunk:
-            row, names = pickle.loads(zlib.decompress(file.tasks[index].packed))  # noqa: S301 - pickled by this process, a moment ago
+            row, keys = pickle.loads(zlib.decompress(file.tasks[index].packed))  # noqa: S301 - pickled by this process, a moment ago
             version += 1
             project = file.tasks[above[-1] if above else index].project  # that of the tree
             row |= due_keys(row["due_date"], row["due_at"], zone)
             row |= {"id": ids[index], "position": ids[index].hex, "owner_id": owner_id, "version": version}
-            row |= {"parent_id": ids[above[0]] if above else None, "project_id": projects[project] if project else None}
+            row["parent_id"] = ids[above[0]] if above else None
+            row["project_id"] = projects[project][0] if project else None
+            row["labels"] = [labels[key][1] for key in sorted(keys)]
             rows.append(row)
-            labelled += [{"owner_id": owner_id, "task_id": ids[index], "label_id": labels[name]} for name in names]
+            labelled += [{"owner_id": owner_id, "task_id": ids[index], "label_id": labels[key][0]} for key in keys]
         insert_tasks(rows)
         if labelled:
             db.session.execute(insert(TaskLabel), labelled)

@@ -18,7 +18,7 @@ from taskapi.tasks.tree import delete_tasks_permanently, with_subtasks
 from taskapi.users.service import timezone_of
 
 MAX_SUBTASKS: Final = 200  # that a completion copies
-COPIED: Final = ("title", "description", "priority", *RECURRENCE, "project_id", "position")
+COPIED: Final = ("title", "description", "priority", *RECURRENCE, "project_id", "position", "labels")
 Values = dict[str, Any]
 
 

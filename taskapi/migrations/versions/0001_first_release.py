@@ -344,6 +344,7 @@ def _create_tasks() -> None:
         sa.Column("deleted_with", sa.Uuid(), nullable=True),
         sa.Column("recurrence", sa.String(length=200), nullable=True),
         sa.Column("recurrence_from", sa.String(length=16), server_default="due", nullable=False),
+        sa.Column("labels", sa.JSON().with_variant(sa.ARRAY(sa.Text()), "postgresql"), nullable=False),
         sa.Column("reminders", sa.JSON().with_variant(sa.ARRAY(sa.Text()), "postgresql"), nullable=False),
         sa.Column("next_id", sa.Uuid(), nullable=True),
         sa.Column("next_version", sa.BigInteger(), nullable=True),
