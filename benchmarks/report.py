@@ -9,10 +9,12 @@ import os
 import platform
 import re
 import sqlite3
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 import psycopg
@@ -80,9 +82,22 @@ def processor_name() -> str:
 
 
 def measure_in_process(services: Services) -> str:
-    """Return the table of calls in process."""
+    """Return the table of calls in process, and the table of the CPU time of the application on each database."""
     results = {database_name(*urls): in_process.measure(*urls) for urls in services.all()}
-    return results_table(results, in_process.share, "{:.1%}", lambda times: f"{in_process.median(times):,.0f} µs")
+    times = results_table(results, in_process.share, "{:.1%}", lambda times: f"{in_process.median(times):,.0f} µs")
+    return f"{times}\n\n{cpu_table(services)}"
+
+
+def cpu_table(services: Services) -> str:
+    """Return a table of the CPU time of the application alone, and of its rate on one core relative to SQLite."""
+    clock = time.process_time
+    found = {database_name(*urls): in_process.measure(*urls, clock=clock) for urls in services.all()}
+    lines = ["| CPU time of the application | " + " | ".join(found) + " |", "| --- |" + " --- |" * len(found)]
+    for name in ("list", "get", "create"):
+        medians = [median(times[name]) for times in found.values()]
+        cells = (f"{each:,.0f} µs, × {medians[0] / each:.2f}" for each in medians)
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def measure_over_http(services: Services) -> str:
