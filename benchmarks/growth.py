@@ -46,9 +46,9 @@ INSERT INTO tasks (owner_id, id, title, description, status, priority, created_a
 """
 DIALECTS = {
     "sqlite": {
-        "id": "printf('%032x', i)",
+        "id": "printf('00000000-0000-0000-0000-%012x', i)",
         "position": "printf('%032x', i)",
-        "at": "strftime('%Y-%m-%d %H:%M:%f000', 946684800 + i, 'unixepoch')",
+        "at": "strftime('%Y-%m-%dT%H:%M:%f000Z', 946684800 + i, 'unixepoch')",
         "none": "'[]'",
     },
     "postgresql": {
@@ -112,9 +112,8 @@ def insert_tasks(user: Any, count: int) -> None:
     db.session.flush()
     name = db.engine.dialect.name
     with rls_user(user.id):
-        owner = user.id.hex if name == "sqlite" else user.id
         statement = sa.text(INSERT.format(series=SERIES[name], **DIALECTS[name]))
-        db.session.execute(statement, {"owner": owner, "count": count})
+        db.session.execute(statement, {"owner": user.id, "count": count})
         counter = sa.update(ChangeCounter).where(ChangeCounter.owner_id == user.id)
         db.session.execute(counter.values(value=count, tasks=count))
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from conftest import PASSWORD
 from surface import collections, declared, tables_of_users
 
-from taskapi.database import db, reader, rls_user
+from taskapi.database import Id, db, reader, rls_user
 
 ME = "/api/v1/me"
 LOGIN = "/api/v1/auth/login"
@@ -50,7 +50,7 @@ def traces(app, person_id):
             table.name
             for table in db.metadata.sorted_tables
             for column in table.c
-            if isinstance(column.type, sa.Uuid)
+            if isinstance(column.type, Id)
             and reader().execute(sa.select(column).where(column == person_id).limit(1)).first()
         }
 

@@ -14,7 +14,7 @@ from surface import needs
 from taskapi.audit import Event, record
 from taskapi.audit.log import prune_audit
 from taskapi.audit.models import AuditEntry, AuditOpening
-from taskapi.database import db
+from taskapi.database import Id, db
 from taskapi.users.models import User
 
 AUDIT = "/api/v1/admin/audit"
@@ -46,7 +46,7 @@ def user_id(app, username) -> UUID:
 def raw(app, statement, *, entry):
     """Run an SQL statement with the entry's id as `:id`."""
     with app.app_context():
-        db.session.execute(sa.text(statement).bindparams(sa.bindparam("id", type_=sa.Uuid())), {"id": entry.id})
+        db.session.execute(sa.text(statement).bindparams(sa.bindparam("id", type_=Id())), {"id": entry.id})
         db.session.commit()
 
 

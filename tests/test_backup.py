@@ -177,7 +177,7 @@ def ledgers(embedded):
     def write(client, ledger):
         while not stop.is_set():
             response = client.post(TASKS, json={"title": "Task", "labels": [f"label {len(ledger) % 5}"]})
-            ledger.append(response.json["id"].replace("-", ""))
+            ledger.append(response.json["id"])
 
     threads = [threading.Thread(target=write, args=pair) for pair in zip(users, written, strict=True)]
     for thread in threads:

@@ -78,6 +78,7 @@ def revise(tmp_path):
         shutil.copytree(MIGRATIONS, folder)
         text = f"""from alembic import op
 import sqlalchemy as sa
+from taskapi.database import Id
 from taskapi.migrations import each_owner
 
 revision, down_revision = '{MORE}', '{REVISIONS[-1]}'
@@ -292,7 +293,7 @@ def test_each_step_down_and_up_keeps_the_rows_of_all_tables_that_stay(empty, rev
         "op.add_column('tasks', sa.Column('size', sa.Integer(), server_default='0', nullable=False))",
         "for owner_id in each_owner():",
         "    op.execute(sa.text('UPDATE tasks SET size = 1 WHERE owner_id = :id').bindparams("
-        "sa.bindparam('id', owner_id, sa.Uuid())))",
+        "sa.bindparam('id', owner_id, Id())))",
         downgrade=["op.drop_column('tasks', 'size')"],
     )
     upgrade(revision="heads")

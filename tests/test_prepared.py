@@ -1,5 +1,8 @@
 """JSON that the database writes equals the stored values, and prepared statements on PostgreSQL are limited."""
 
+import sqlite3
+from contextlib import closing
+from datetime import datetime
 from uuid import UUID
 
 import pytest
@@ -59,6 +62,30 @@ def test_instant_has_one_format_everywhere(owner, instant):
     assert all(seen == made for seen in shown_everywhere(owner, made["id"]))
     changed = owner.patch(f"{TASKS}/{made['id']}", json={"title": "Water them"}).json
     assert all(seen == changed for seen in shown_everywhere(owner, made["id"]))
+
+
+@pytest.mark.usefixtures("sqlite")
+def test_sqlite_file_has_ids_and_instants_of_the_api(app, owner):
+    project = owner.post("/api/v1/projects", json={"name": "Garden"}).json
+    whole = {"title": "Water", "due_at": "2030-06-01T12:00:00Z", "project_id": project["id"]}
+    created = [owner.post(TASKS, json={**whole, **more}).json for more in ({}, {"due_at": INSTANTS[1]})]
+    shown = [owner.patch(f"{TASKS}/{task['id']}", json={"status": "done"}).json for task in created]
+    with app.app_context(), closing(sqlite3.connect(db.engine.url.database)) as file:
+        file.row_factory = sqlite3.Row
+        rows = [file.execute("SELECT * FROM tasks WHERE id = ?", [task["id"]]).fetchone() for task in shown]
+        (name,) = file.execute("SELECT name FROM projects WHERE id = ?", [project["id"]]).fetchone()
+    assert name == "Garden"
+    assert [row["project_id"] for row in rows] == [project["id"]] * 2
+    assert [row["due_at"] for row in rows] == ["2030-06-01T12:00:00.000000Z", INSTANTS[1]]
+    for name in ("created_at", "updated_at", "completed_at"):
+        assert [row[name].replace(".000000Z", "Z") for row in rows] == [task[name] for task in shown]
+
+
+@pytest.mark.usefixtures("sqlite")
+def test_naive_instant_is_refused_on_sqlite(app):
+    late = PreparedStatement(sa.select(Task.title).where(Task.due_at > sa.bindparam("instant")))
+    with app.app_context(), pytest.raises(ValueError, match="an instant needs an offset"):
+        late.all(reader(), {"instant": datetime(2030, 6, 1)})  # noqa: DTZ001 - the instant under test
 
 
 def test_project_has_the_same_etag_when_created_and_read(owner):

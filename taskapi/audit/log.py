@@ -15,7 +15,7 @@ from taskapi.audit.schemas import AuditEntrySchema
 from taskapi.config import settings
 from taskapi.database import db, now
 from taskapi.ops.metrics import AUDIT_OMITTED
-from taskapi.resources.pagination import SortKey, find_page, parse_instant, select_page
+from taskapi.resources.pagination import SortKey, find_page, select_page
 from taskapi.security.client_address import client_network
 from taskapi.security.deleted_users import respond_to_problem
 from taskapi.security.rate_limit import (
@@ -40,7 +40,7 @@ BATCH: Final = 5000
 NO_SYNC: Final = {"synchronize_session": False}
 
 FIELDS = tuple(AuditEntrySchema().dump_fields)
-KEYS = (SortKey(AuditEntry.at, parse_instant, descends=True), SortKey(AuditEntry.id, UUID, descends=True))
+KEYS = (SortKey(AuditEntry.at, datetime.fromisoformat, descends=True), SortKey(AuditEntry.id, UUID, descends=True))
 FILTERS = {
     "actor": AuditEntry.actor_id == bindparam("actor"),
     "subject": AuditEntry.subject_id == bindparam("subject"),

@@ -48,6 +48,7 @@ from taskapi.database.types import (
     INTERNAL,
     NO_RLS,
     TEXT_LIST,
+    Id,
     NameList,
     UtcDateTime,
     json_text,
@@ -56,7 +57,7 @@ from taskapi.database.types import (
 
 __all__ = [
     "CODE_POINT_TEXT", "EMBEDDED", "INTERNAL", "MIGRATIONS", "NO_RLS", "OWNER", "READER", "ROWS", "TEXT_LIST", "Base",
-    "JsonArray", "JsonObject", "JsonRow", "Model", "NameList", "PreparedJsonPage", "PreparedJsonRow",
+    "Id", "JsonArray", "JsonObject", "JsonRow", "Model", "NameList", "PreparedJsonPage", "PreparedJsonRow",
     "PreparedStatement", "UtcDateTime", "db", "init_database", "now", "owned_tables", "partial_index", "read_timeout",
     "reader", "rls_count_only", "rls_status", "rls_tables", "rls_user", "set_rls_user", "snapshot", "writer",
 ]  # fmt: skip

@@ -12,14 +12,14 @@ from flask import has_request_context
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
-from sqlalchemy import Connection, MetaData, Text, Uuid, bindparam
+from sqlalchemy import Connection, MetaData, Text, bindparam
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, registry, scoped_session
 
 from taskapi.config import settings
 from taskapi.context import current_g
-from taskapi.database.types import UtcDateTime
+from taskapi.database.types import Id, UtcDateTime
 
 MIGRATIONS = str(Path(__file__).parents[1] / "migrations")
 READER = "reader"
@@ -38,7 +38,7 @@ class Base(DeclarativeBase):
                 "pk": "pk_%(table_name)s",
             }
         ),
-        type_annotation_map={datetime: UtcDateTime, str: Text},
+        type_annotation_map={datetime: UtcDateTime, str: Text, UUID: Id},
     )
 
 
@@ -89,7 +89,7 @@ def _rls_owner() -> UUID:
 
 # The owner in sub-selects of models: the user whose rows the context reads. Each table in a statement has a condition
 # with a parameter, because Citus rejects a sub-select that takes the owner from the statement around it
-OWNER: Final = bindparam("owner_id", type_=Uuid(), callable_=_rls_owner)
+OWNER: Final = bindparam("owner_id", type_=Id(), callable_=_rls_owner)
 
 
 class WriterSession(Session):

@@ -3,6 +3,7 @@
 import sqlite3
 from functools import partial
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import Engine, event
 
@@ -32,6 +33,7 @@ def options(settings: Settings) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def prepare(writer: Engine, reading: Engine, settings: Settings) -> None:
     """Set up the engines. Writers begin IMMEDIATE: to upgrade a read transaction fails at once, without the timeout."""
+    sqlite3.register_adapter(UUID, str)  # ids are stored as the API shows them
     event.listen(writer, "connect", _configure)
     event.listen(reading, "connect", _configure)
     event.listen(writer, "begin", partial(run_script, sql="BEGIN IMMEDIATE"))

@@ -5,9 +5,10 @@ import unicodedata
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
-from sqlalchemy import ARRAY, JSON, Dialect, Text, text
+from sqlalchemy import ARRAY, JSON, Dialect, String, Text, Uuid, text
 from sqlalchemy import DateTime as SqlDateTime
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -35,26 +36,55 @@ _LETTERS: Final = {
 _TABLE: Final = str.maketrans(_LETTERS)
 
 
+class Id(TypeDecorator[UUID]):
+    """A UUID. SQLite has no such type and stores the text that the API shows.
+
+    SQLite's driver converts the parameters of statements (see `sqlite.py`): faster than a function of ours.
+    """
+
+    impl = Uuid
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return the type in the database."""
+        return String(36) if dialect.name == "sqlite" else Uuid()
+
+    def process_literal_param(self, value: UUID | None, dialect: Dialect) -> Any:
+        """Return the value that is rendered in SQL, as in a default of a column."""
+        return str(value) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: UUID | str | None, _dialect: Dialect) -> UUID | None:
+        """Return the UUID that was stored."""
+        return UUID(value) if isinstance(value, str) else value
+
+
 class UtcDateTime(TypeDecorator[datetime]):
-    """An instant, in UTC on every database; SQLite would drop the offset. A naive one raises ValueError."""
+    """An instant, in UTC on every database. A naive one raises ValueError.
+
+    SQLite stores text: the API's format, but always with six digits of the second, so that the text sorts by time.
+    """
 
     impl = SqlDateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Store UTC."""
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return the type in the database."""
+        return String(27) if dialect.name == "sqlite" else SqlDateTime(timezone=True)
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
+        """Return the value that is stored, in UTC."""
         if value is None:
             return None
         if value.tzinfo is None:
             raise ValueError("an instant needs an offset")
         value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+        return f"{value.isoformat('T', 'microseconds')[:26]}Z" if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Read UTC."""
+    def process_result_value(self, value: datetime | str | None, _dialect: Dialect) -> datetime | None:
+        """Return the instant that was stored, in UTC."""
         if value is None:
             return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return datetime.fromisoformat(value) if isinstance(value, str) else value.astimezone(UTC)
 
 
 class NameList(FunctionElement[list[str]]):

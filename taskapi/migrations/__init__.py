@@ -21,12 +21,12 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAl
 
 from taskapi.config import Settings, SettingsError
 from taskapi.context import current_application
-from taskapi.database import EMBEDDED, MIGRATIONS, db, reader
+from taskapi.database import EMBEDDED, MIGRATIONS, Id, db, reader
 from taskapi.database.session import migrate
 from taskapi.security.keys import KEY_SET_FILE
 
 CORE: Final = "core"
-_USERS = sa.table("users", sa.column("id", sa.Uuid()))
+_USERS = sa.table("users", sa.column("id", Id()))
 _APPLIED = text("SELECT version_num FROM alembic_version")
 
 

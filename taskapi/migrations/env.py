@@ -12,12 +12,16 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from taskapi.cli.command import database_error_message
-from taskapi.database import UtcDateTime, db
+from taskapi.database import Id, UtcDateTime, db
 
 # All later statements queue behind a migration that waits for a table lock, so it must give up before requests time out
 LOCK_SECONDS: Final = 2
 NO_LOCK: Final = "55P03"
 NO_PRIVILEGE: Final = "42501"
+STORED: Final[dict[type, str]] = {
+    Id: 'sa.Uuid().with_variant(sa.String(36), "sqlite")',
+    UtcDateTime: 'sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite")',
+}
 RETRY: Final = (
     f"A table lock was not available within {LOCK_SECONDS} s, because a long transaction holds it. "
     "Nothing was changed; try again."
@@ -25,8 +29,8 @@ RETRY: Final = (
 
 
 def _render(kind: str, thing: Any, autogen: Any) -> str | Literal[False]:
-    """Render UtcDateTime as its type in the database, so that migrations do not import it."""
-    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(thing, UtcDateTime) else False
+    """Render the application's types as types of SQLAlchemy, so that migrations do not import them."""
+    return STORED.get(type(thing), False) if kind == "type" else False
 
 
 def _is_declared(name: str | None, _kind: str, _parents: Any) -> bool:

@@ -7,21 +7,20 @@ whose time depends on how many tasks a user has run at once: see `slow_read`.
 import hmac
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
 from marshmallow import Schema
-from sqlalchemy import ColumnElement, Select, Uuid, and_, bindparam, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select, tuple_
 
 from taskapi.api import problem
 from taskapi.api.fields import Text, Whole
 from taskapi.api.openapi_examples import CURSOR
 from taskapi.api.responses import service_url, to_json
 from taskapi.context import current_request
-from taskapi.database import ROWS, JsonArray, JsonObject, PreparedJsonPage, PreparedStatement, reader
+from taskapi.database import ROWS, Id, JsonArray, JsonObject, PreparedJsonPage, PreparedStatement, reader
 from taskapi.resources.models import ChangeCounter
 from taskapi.security.jws import base64url_decode, base64url_encode
 from taskapi.security.keys import current_key_set
@@ -33,7 +32,7 @@ POSITION: Final = "position "  # a prefix that no column has
 FEW_TASKS: Final = 500  # up to which no read is slow, and SQLite indexes no words; the first revision has the trigger
 BuildStatement = Callable[[bool], PreparedJsonPage]
 _COUNT = PreparedStatement(
-    select(ChangeCounter.tasks).where(ChangeCounter.owner_id == bindparam("owner_id", type_=Uuid()))
+    select(ChangeCounter.tasks).where(ChangeCounter.owner_id == bindparam("owner_id", type_=Id()))
 )
 
 
@@ -52,11 +51,6 @@ class SortKey(NamedTuple):
     column: Any
     parse: Callable[[Any], Any] = str
     descends: bool = False
-
-
-def parse_instant(text: str) -> datetime:
-    """Return the instant in a cursor, which is in UTC with or without an offset."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def select_page(statement: Select[Any], keys: tuple[SortKey, ...], *, after: bool) -> PreparedJsonPage:

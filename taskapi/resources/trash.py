@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from taskapi.config import settings
-from taskapi.database import Model, PreparedStatement, db, now, reader
+from taskapi.database import Model, PreparedStatement, UtcDateTime, db, now, reader
 from taskapi.resources.idempotency import LIFETIME, StoredResponse
 from taskapi.resources.models import ChangeCounter, Owned, Tombstone, Trashable
 from taskapi.resources.ownership import advance_counter, counted, lock_owner
@@ -52,7 +52,7 @@ def delete_permanently(model: type[Owned], owner_id: UUID, condition: ColumnElem
     last = advance_counter(owner_id, 0).value
     table = model.__tablename__
     version = last + func.row_number().over(order_by=model.id)
-    deleted = select(model.owner_id, model.id, version, literal(now()), literal(table.removesuffix("s")))
+    deleted = select(model.owner_id, model.id, version, literal(now(), UtcDateTime()), literal(table.removesuffix("s")))
     tombstones = insert(Tombstone).from_select(
         ["owner_id", "id", "version", "deleted_at", "type"], deleted.where(model.owner_id == owner_id, condition)
     )

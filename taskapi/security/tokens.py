@@ -16,14 +16,14 @@ import jwt
 from flask import Flask, current_app
 from flask_jwt_extended import JWTManager, create_access_token, decode_token
 from flask_jwt_extended.exceptions import JWTExtendedException
-from sqlalchemy import BigInteger, ForeignKey, Uuid, bindparam, column, delete, exists, literal, select, table, text
+from sqlalchemy import BigInteger, ForeignKey, bindparam, column, delete, exists, literal, select, table, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from taskapi.api import problem
 from taskapi.config import Settings, settings
 from taskapi.context import current_g
-from taskapi.database import NO_RLS, Model, PreparedStatement, UtcDateTime, db, now, reader
+from taskapi.database import NO_RLS, Id, Model, PreparedStatement, UtcDateTime, db, now, reader
 from taskapi.ops.metrics import DENYLIST
 from taskapi.security.jws import Members, parse_token
 from taskapi.security.keys import ALGORITHMS, Key, current_key_set, key_reloader
@@ -129,12 +129,12 @@ class DenylistEntry(Model):
     __tablename__ = "denylist"
     __table_args__ = {"info": NO_RLS}  # noqa: RUF012 - SQLAlchemy's
 
-    owner_id: Mapped[UUID] = mapped_column(Uuid(), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    owner_id: Mapped[UUID] = mapped_column(Id(), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     subject: Mapped[str] = mapped_column(primary_key=True)
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
-_USERS = table("users", column("id", Uuid()), column("epoch", BigInteger()))
+_USERS = table("users", column("id", Id()), column("epoch", BigInteger()))
 _DENIED = exists().where(
     DenylistEntry.owner_id == bindparam("user"),
     DenylistEntry.subject.in_([bindparam("token"), bindparam("session")]),
@@ -147,7 +147,7 @@ _IS_VALID = PreparedStatement(
 _INSERT_ENTRY = text(
     "INSERT INTO denylist (owner_id, subject, expires_at) VALUES (:owner_id, :subject, :expires_at) "
     "ON CONFLICT (owner_id, subject) DO UPDATE SET expires_at = excluded.expires_at"
-).bindparams(bindparam("owner_id", type_=Uuid()), bindparam("expires_at", type_=UtcDateTime()))
+).bindparams(bindparam("owner_id", type_=Id()), bindparam("expires_at", type_=UtcDateTime()))
 _GOOD, _REVOKED, _UNAVAILABLE = (DENYLIST.labels(result) for result in ("good", "revoked", "unavailable"))
 
 

@@ -11,13 +11,13 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Uuid, and_, bindparam, column, exists, func, literal_column, or_, select, table
+from sqlalchemy import ColumnElement, and_, bindparam, column, exists, func, literal_column, or_, select, table
 
-from taskapi.database import PreparedJsonPage, PreparedStatement, db, now, reader
+from taskapi.database import Id, PreparedJsonPage, PreparedStatement, db, now, reader
 from taskapi.labels.models import Label
 from taskapi.projects.models import Project
 from taskapi.resources.models import name_key
-from taskapi.resources.pagination import SortKey, find_page, has_many_tasks, parse_instant, select_page, slow_read
+from taskapi.resources.pagination import SortKey, find_page, has_many_tasks, select_page, slow_read
 from taskapi.security.tokens import caller
 from taskapi.tasks.days import NEVER, UTC_ZONE, day_of, end_of_day, instant_key, start_of_day
 from taskapi.tasks.models import Status, Task, TaskLabel
@@ -27,18 +27,18 @@ from taskapi.users.service import timezone_of
 
 SHOWN = tuple(getattr(Task, name).label(name) for name in NAMES)
 COLUMNS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
-    "created_at": (Task.created_at, parse_instant),
-    "updated_at": (Task.updated_at, parse_instant),
-    "due": (Task.due_first, parse_instant),
-    "-due": (Task.due_last, parse_instant),
-    "completed_at": (Task.completed_first, parse_instant),
-    "-completed_at": (Task.completed_last, parse_instant),
+    "created_at": (Task.created_at, datetime.fromisoformat),
+    "updated_at": (Task.updated_at, datetime.fromisoformat),
+    "due": (Task.due_first, datetime.fromisoformat),
+    "-due": (Task.due_last, datetime.fromisoformat),
+    "completed_at": (Task.completed_first, datetime.fromisoformat),
+    "-completed_at": (Task.completed_last, datetime.fromisoformat),
     "priority": (Task.priority_rank, int),
     "title": (Task.title_key, str),
     "position": (Task.position, str),
 }
 _SEARCH = table("task_search", column("rowid"), column("task_search"))
-_SEARCH_ROWS = table("task_search_rows", column("number"), column("owner_id"), column("task_id", Uuid()))
+_SEARCH_ROWS = table("task_search_rows", column("number"), column("owner_id"), column("task_id", Id()))
 CHOICES = {"status": Task.status, "priority": Task.priority}
 BORDERS = {
     "due_after", "due_before", "created_after", "created_before", "updated_after", "completed_after", "completed_before"
@@ -233,7 +233,7 @@ def _words(words: list[str]) -> dict[str, str]:
 
 def _found_by_index() -> ColumnElement[bool]:
     found = select(_SEARCH.c.rowid).where(_SEARCH.c.task_search.match(bindparam("phrases")))
-    mine = literal_column("+task_search_rows.owner_id", Uuid())  # + avoids the index of owners
+    mine = literal_column("+task_search_rows.owner_id", Id())  # + avoids the index of owners
     rows = select(_SEARCH_ROWS.c.task_id).where(_SEARCH_ROWS.c.number.in_(found), mine == bindparam("owner_id"))
     return Task.id.in_(rows)
 

@@ -1,5 +1,6 @@
 """The route /reminders."""
 
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,6 @@ from taskapi.resources.pagination import (
     SortKey,
     find_page,
     next_link,
-    parse_instant,
     select_page,
     slow_read,
 )
@@ -26,7 +26,7 @@ from taskapi.security.rbac import Permission
 from taskapi.tasks.models import Task
 from taskapi.tasks.queries import is_not_archived, is_open
 
-KEYS = (SortKey(ReminderTime.remind_at, parse_instant), SortKey(ReminderTime.task_id, UUID))
+KEYS = (SortKey(ReminderTime.remind_at, datetime.fromisoformat), SortKey(ReminderTime.task_id, UUID))
 
 blp = Blueprint("reminders", __name__, url_prefix="/api/v1/reminders", tag="tasks")
 

@@ -10,6 +10,9 @@ down_revision = None
 branch_labels = ("core",)
 depends_on = None
 
+ID = sa.Uuid().with_variant(sa.String(36), "sqlite")
+INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite")
+
 LIVE: Any = {"sqlite_where": sa.text("deleted_at IS NULL"), "postgresql_where": sa.text("deleted_at IS NULL")}
 ROOTS: Any = {"sqlite_where": sa.text("parent_id IS NULL"), "postgresql_where": sa.text("parent_id IS NULL")}
 SUBTASKS: Any = {
@@ -73,7 +76,8 @@ CREATE TRIGGER audit_entries_keep_all BEFORE TRUNCATE ON audit_entries
 SEARCH_ON_SQLITE = (
     """
     CREATE TABLE task_search_rows (
-        number INTEGER PRIMARY KEY, owner_id CHAR(32) NOT NULL, task_id CHAR(32) NOT NULL, UNIQUE (owner_id, task_id)
+        number INTEGER PRIMARY KEY, owner_id VARCHAR(36) NOT NULL, task_id VARCHAR(36) NOT NULL,
+        UNIQUE (owner_id, task_id)
     )
     """,
     "CREATE VIRTUAL TABLE task_search USING fts5 (words, content = '', tokenize = 'trigram')",
@@ -157,7 +161,7 @@ def _create_users() -> None:
     """Create accounts, sessions, refresh tokens and the denylist."""
     op.create_table(
         "users",
-        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("id", ID, nullable=False),
         sa.Column("username", sa.String(length=64), nullable=False),
         sa.Column("password_hash", sa.String(length=60), nullable=False),
         sa.Column("name", sa.String(length=100), nullable=True),
@@ -166,7 +170,7 @@ def _create_users() -> None:
         sa.Column("roles", sa.JSON(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("epoch", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("words", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_users"),
         sa.UniqueConstraint("username", name="uq_users_username"),
@@ -174,18 +178,18 @@ def _create_users() -> None:
     op.create_index("ix_users_password_hash", "users", ["password_hash"])
     op.create_table(
         "sessions",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("user_id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("user_id", ID, nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("last_used_at", INSTANT, nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=False),
         sa.Column("ip", sa.String(length=45), nullable=True),
         sa.Column("user_agent", sa.String(length=256), nullable=True),
         sa.Column("amr", sa.JSON(), nullable=False),
         sa.Column("refreshed_ip", sa.String(length=45), nullable=True),
         sa.Column("refreshed_user_agent", sa.String(length=256), nullable=True),
         sa.Column("repeats", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("repeated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("repeated_at", INSTANT, nullable=True),
         sa.Column("repeated_ip", sa.String(length=45), nullable=True),
         sa.Column("repeated_user_agent", sa.String(length=256), nullable=True),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_sessions_user_id", ondelete="CASCADE"),
@@ -196,9 +200,9 @@ def _create_users() -> None:
     op.create_table(
         "refresh_tokens",
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("session_id", sa.Uuid(), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("spent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("session_id", ID, nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=False),
+        sa.Column("spent_at", INSTANT, nullable=True),
         sa.ForeignKeyConstraint(
             ["session_id"], ["sessions.id"], name="fk_refresh_tokens_session_id", ondelete="CASCADE"
         ),
@@ -207,9 +211,9 @@ def _create_users() -> None:
     op.create_index("ix_refresh_tokens_session_id", "refresh_tokens", ["session_id"])
     op.create_table(
         "denylist",
-        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", ID, nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=False),
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_denylist_owner_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("owner_id", "subject", name="pk_denylist"),
     )
@@ -220,11 +224,11 @@ def _create_audit_log() -> None:
     """Create the audit log, and the triggers that keep its entries."""
     op.create_table(
         "audit_entries",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
         sa.Column("event", sa.String(length=32), nullable=False),
-        sa.Column("actor_id", sa.Uuid(), nullable=True),
-        sa.Column("subject_id", sa.Uuid(), nullable=True),
+        sa.Column("actor_id", ID, nullable=True),
+        sa.Column("subject_id", ID, nullable=True),
         sa.Column("ip", sa.String(length=45), nullable=True),
         sa.Column("user_agent", sa.String(length=256), nullable=True),
         sa.Column("request_id", sa.String(length=64), nullable=True),
@@ -239,7 +243,7 @@ def _create_audit_log() -> None:
         "audit_openings",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("never", sa.Integer(), nullable=False),
-        sa.Column("remove_before", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("remove_before", INSTANT, nullable=True),
         sa.CheckConstraint("id = 1 AND never = 2", name=op.f("ck_audit_openings_never")),
         sa.ForeignKeyConstraint(
             ["never"], ["audit_openings.id"], name="fk_audit_openings_never", initially="DEFERRED", deferrable=True
@@ -257,7 +261,7 @@ def _create_owner_tables() -> None:
     """Create what the core keeps for each owner."""
     op.create_table(
         "change_counters",
-        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", ID, nullable=False),
         sa.Column("value", sa.BigInteger(), nullable=False),
         sa.Column("purged", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("tasks", sa.Integer(), server_default="0", nullable=False),
@@ -271,10 +275,10 @@ def _create_owner_tables() -> None:
     )
     op.create_table(
         "tombstones",
-        sa.Column("owner_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", ID, nullable=False),
+        sa.Column("id", ID, nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("deleted_at", INSTANT, nullable=False),
         sa.Column("type", sa.String(length=16), nullable=False),
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_tombstones_owner_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("owner_id", "id", name="pk_tombstones"),
@@ -283,13 +287,13 @@ def _create_owner_tables() -> None:
     op.create_index("ix_tombstones_owner_id_version", "tombstones", ["owner_id", "version"], unique=True)
     op.create_table(
         "stored_responses",
-        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", ID, nullable=False),
         sa.Column("key", sa.String(length=255), nullable=False),
         sa.Column("fingerprint", sa.LargeBinary(length=32), nullable=False),
         sa.Column("status", sa.Integer(), nullable=False),
         sa.Column("headers", sa.JSON(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_stored_responses_owner_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("owner_id", "key", name="pk_stored_responses"),
     )
@@ -302,11 +306,11 @@ def _create_named_table(table: str, *columns: sa.Column[Any]) -> None:
         *columns,
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("name_key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
-        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("owner_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("deleted_at", INSTANT, nullable=True),
+        sa.Column("owner_id", ID, nullable=False),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("updated_at", INSTANT, nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=f"fk_{table}_owner_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("owner_id", "id", name=f"pk_{table}"),
@@ -318,7 +322,9 @@ def _create_named_table(table: str, *columns: sa.Column[Any]) -> None:
 
 def _create_tasks() -> None:
     """Create projects, labels and tasks."""
-    offset = "" if _on_sqlite() else "+00"
+    never, always = "9999-12-31 23:59:59.999999+00", "1970-01-01 00:00:00.000000+00"
+    if _on_sqlite():
+        never, always = "9999-12-31T23:59:59.999999Z", "1970-01-01T00:00:00.000000Z"
     _create_named_table(
         "projects",
         sa.Column("description", sa.Text(), nullable=False),
@@ -336,40 +342,30 @@ def _create_tasks() -> None:
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("priority", sa.String(length=16), nullable=False),
         sa.Column("due_date", sa.Date(), nullable=True),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("project_id", sa.Uuid(), nullable=True),
-        sa.Column("parent_id", sa.Uuid(), nullable=True),
+        sa.Column("due_at", INSTANT, nullable=True),
+        sa.Column("completed_at", INSTANT, nullable=True),
+        sa.Column("project_id", ID, nullable=True),
+        sa.Column("parent_id", ID, nullable=True),
         sa.Column("position", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
-        sa.Column("deleted_with", sa.Uuid(), nullable=True),
+        sa.Column("deleted_with", ID, nullable=True),
         sa.Column("recurrence", sa.String(length=200), nullable=True),
         sa.Column("recurrence_from", sa.String(length=16), server_default="due", nullable=False),
         sa.Column("labels", sa.JSON().with_variant(sa.ARRAY(sa.Text()), "postgresql"), nullable=False),
         sa.Column("reminders", sa.JSON().with_variant(sa.ARRAY(sa.Text()), "postgresql"), nullable=False),
-        sa.Column("next_id", sa.Uuid(), nullable=True),
+        sa.Column("next_id", ID, nullable=True),
         sa.Column("next_version", sa.BigInteger(), nullable=True),
         sa.Column("title_key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("words", sa.Text(), nullable=False),
         sa.Column("priority_rank", sa.SmallInteger(), nullable=False),
-        sa.Column("due_first", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("due_last", sa.DateTime(timezone=True), nullable=False),
-        sa.Column(
-            "completed_first",
-            sa.DateTime(timezone=True),
-            server_default=f"9999-12-31 23:59:59.999999{offset}",
-            nullable=False,
-        ),
-        sa.Column(
-            "completed_last",
-            sa.DateTime(timezone=True),
-            server_default=f"1970-01-01 00:00:00.000000{offset}",
-            nullable=False,
-        ),
-        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("owner_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_first", INSTANT, nullable=False),
+        sa.Column("due_last", INSTANT, nullable=False),
+        sa.Column("completed_first", INSTANT, server_default=never, nullable=False),
+        sa.Column("completed_last", INSTANT, server_default=always, nullable=False),
+        sa.Column("deleted_at", INSTANT, nullable=True),
+        sa.Column("owner_id", ID, nullable=False),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("updated_at", INSTANT, nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("due_date IS NULL OR due_at IS NULL", name=op.f("ck_tasks_one_due")),
         sa.CheckConstraint(
@@ -399,9 +395,9 @@ def _create_tasks() -> None:
     op.create_index("ix_tasks_trash", "tasks", ["owner_id", "deleted_at"], **TRASH)
     op.create_table(
         "task_labels",
-        sa.Column("owner_id", sa.Uuid(), nullable=False),
-        sa.Column("task_id", sa.Uuid(), nullable=False),
-        sa.Column("label_id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", ID, nullable=False),
+        sa.Column("task_id", ID, nullable=False),
+        sa.Column("label_id", ID, nullable=False),
         sa.ForeignKeyConstraint(
             ["owner_id", "label_id"],
             ["labels.owner_id", "labels.id"],

@@ -8,6 +8,9 @@ down_revision = None
 branch_labels = ("account_mail",)
 depends_on = "0001"
 
+ID = sa.Uuid().with_variant(sa.String(36), "sqlite")
+INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite")
+
 
 def _user(table: str) -> sa.ForeignKeyConstraint:
     return sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f(f"fk_{table}_user_id"), ondelete="CASCADE")
@@ -17,10 +20,10 @@ def upgrade() -> None:
     """Apply."""
     op.create_table(
         "verified_emails",
-        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", ID, nullable=False),
         sa.Column("email", sa.String(254), nullable=False),
         sa.Column("lookup", sa.String(254), nullable=False),
-        sa.Column("verified_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("verified_at", INSTANT, nullable=False),
         _user("verified_emails"),
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_verified_emails")),
     )
@@ -28,15 +31,15 @@ def upgrade() -> None:
     op.create_table(
         "mail_links",
         sa.Column("digest", sa.LargeBinary(32), nullable=False),
-        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", ID, nullable=False),
         sa.Column("purpose", sa.String(16), nullable=False),
         sa.Column("email", sa.String(254), nullable=False),
         sa.Column("lookup", sa.String(254), nullable=False),
-        sa.Column("request_id", sa.Uuid(), nullable=False),
+        sa.Column("request_id", ID, nullable=False),
         sa.Column("state", sa.LargeBinary(32), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=False),
+        sa.Column("used_at", INSTANT, nullable=True),
         _user("mail_links"),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_mail_links")),
     )

@@ -8,23 +8,26 @@ down_revision = None
 branch_labels = ("calendars",)
 depends_on = "0001"
 
+ID = sa.Uuid().with_variant(sa.String(36), "sqlite")
+INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite")
+
 
 def upgrade() -> None:
     """Create the table."""
     number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     op.create_table(
         "calendar_addresses",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("user_id", ID, nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("kind", sa.String(length=6), nullable=False),
-        sa.Column("project_id", sa.Uuid(), nullable=True),
+        sa.Column("project_id", ID, nullable=True),
         sa.Column("epoch", number, nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("last_used_at", INSTANT, nullable=True),
         sa.Column("version", number, nullable=False),
-        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("changed_at", INSTANT, nullable=True),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name=op.f("fk_calendar_addresses_user_id"), ondelete="CASCADE"
         ),

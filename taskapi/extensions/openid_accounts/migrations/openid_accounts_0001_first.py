@@ -8,6 +8,9 @@ down_revision = None
 branch_labels = ("openid_accounts",)
 depends_on = "0001"
 
+ID = sa.Uuid().with_variant(sa.String(36), "sqlite")
+INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite")
+
 
 def upgrade() -> None:
     """Create the table."""
@@ -15,9 +18,9 @@ def upgrade() -> None:
         "openid_identities",
         sa.Column("issuer", sa.String(length=255), nullable=False),
         sa.Column("subject", sa.String(length=255), nullable=False),
-        sa.Column("user_id", sa.Uuid(), nullable=False),
-        sa.Column("linked_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("user_id", ID, nullable=False),
+        sa.Column("linked_at", INSTANT, nullable=False),
+        sa.Column("last_used_at", INSTANT, nullable=True),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name=op.f("fk_openid_identities_user_id"), ondelete="CASCADE"
         ),

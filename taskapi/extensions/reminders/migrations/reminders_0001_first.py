@@ -8,6 +8,9 @@ down_revision = None
 branch_labels = ("reminders",)
 depends_on = "0001"
 
+ID = sa.Uuid().with_variant(sa.String(36), "sqlite")
+INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite")
+
 TABLES = ("reminder_times", "reminder_mails")
 IS_OWNER = "owner_id = nullif(current_setting('taskapi.user_id', true), '')::uuid"
 COUNTS = "current_setting('taskapi.purpose', true) = 'count'"
@@ -26,9 +29,9 @@ def upgrade() -> None:
     """Create the tables, with row-level security on PostgreSQL. The sender of mails sees the times of all users."""
     op.create_table(
         "reminder_times",
-        sa.Column("owner_id", sa.Uuid(), nullable=False),
-        sa.Column("remind_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("task_id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", ID, nullable=False),
+        sa.Column("remind_at", INSTANT, nullable=False),
+        sa.Column("task_id", ID, nullable=False),
         sa.ForeignKeyConstraint(
             ["owner_id", "task_id"],
             ["tasks.owner_id", "tasks.id"],
@@ -42,7 +45,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_reminder_times_owner_id_task_id"), "reminder_times", ["owner_id", "task_id"])
     op.create_table(
         "reminder_mails",
-        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", ID, nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("mails", sa.Integer(), nullable=False),
         _owner("reminder_mails"),
