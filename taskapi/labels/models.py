@@ -34,8 +34,6 @@ class Label(Named, Model):
 def get_or_create_labels(names: Iterable[str]) -> dict[UUID, str]:
     """Return the caller's labels with these names, sorted by name. Labels that do not exist are created."""
     wanted = {name_key(name): name for name in names}
-    if not wanted:
-        return {}
     live = (is_owned(Label), Label.deleted_at.is_(None), Label.name_key.in_(wanted))
     rows = db.session.execute(select(Label.name_key, Label.id, Label.name).where(*live))
     found = {key: (label_id, name) for key, label_id, name in rows}

@@ -56,7 +56,7 @@ def add_task(values: dict[str, Any]) -> dict[str, Any]:
         row["project_id"] = _project_under(row["id"], row["parent_id"], row["project_id"])
     if row["project_id"]:
         _refuse_bad_project(row["project_id"])
-    labels = get_or_create_labels(row["labels"])
+    labels = get_or_create_labels(row["labels"]) if row["labels"] else {}
     row["labels"] = [*labels.values()]
     insert_tasks([row])
     _add_labels(row["id"], labels)
