@@ -40,9 +40,10 @@ SERIES = {
 }
 INSERT = """
 INSERT INTO tasks (owner_id, id, title, description, status, priority, created_at, updated_at, version, title_key,
-                   words, priority_rank, due_first, due_last, position, reminders)
+                   words, priority_rank, due_first, due_last, position, labels, reminders)
 {series}SELECT :owner, {id}, 'Task ' || i, '', CASE i % 4 WHEN 0 THEN 'todo' ELSE 'done' END, 'none', {at}, {at}, i,
-    'task ' || i, CASE i WHEN 7 THEN 'task needle ' ELSE 'task hay ' END || i, 0, {at}, {at}, {position}, {none} FROM s
+    'task ' || i, CASE i WHEN 7 THEN 'task needle ' ELSE 'task hay ' END || i, 0, {at}, {at}, {position}, {none}, {none}
+FROM s
 """
 DIALECTS = {
     "sqlite": {
