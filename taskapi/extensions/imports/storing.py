@@ -3,7 +3,7 @@
 import pickle
 import zlib
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import insert, select
@@ -22,7 +22,16 @@ from taskapi.users.service import timezone_of
 
 ROWS_AT_ONCE: Final = 500
 BYTES_AT_ONCE: Final = 1024 * 1024  # of pickled rows
-Named = dict[str, tuple[UUID, str]]  # the ids and names of projects or labels, by the keys of their names
+
+
+class NamedRow(NamedTuple):
+    """A project or a label."""
+
+    id: UUID
+    name: str
+
+
+RowsByKey = dict[str, NamedRow]
 
 
 def add_file(file: TaskFile) -> dict[str, int]:
@@ -46,10 +55,12 @@ def _refuse_archived(wanted: set[str | None]) -> None:
             problem("project_archived", f"The project {name!r} is archived.")
 
 
-def _find_or_create(model: type[Project | Label], wanted: dict[str, Values]) -> tuple[Named, int]:
-    """Return the caller's rows with these names, and the number of rows that were created."""
+def _find_or_create(model: type[Project | Label], wanted: dict[str, Values]) -> tuple[RowsByKey, int]:
+    """Return the caller's rows by the keys of their names, and the number of rows that were created."""
     live = select(model.name_key, model.id, model.name).where(is_owned(model), model.deleted_at.is_(None))
-    found: Named = {key: (row_id, name) for key, row_id, name in db.session.execute(live)} if wanted else {}
+    found: RowsByKey = {}
+    if wanted:
+        found = {key: NamedRow(row_id, name) for key, row_id, name in db.session.execute(live)}
     new = {key: values for key, values in wanted.items() if key not in found}
     if new:
         reserve_quota(model, len(new))
@@ -57,10 +68,10 @@ def _find_or_create(model: type[Project | Label], wanted: dict[str, Values]) -> 
     for row, values in zip(rows, new.values(), strict=True):
         row.apply(values)
     save(*rows)
-    return found | {row.name_key: (row.id, row.name) for row in rows}, len(rows)
+    return found | {row.name_key: NamedRow(row.id, row.name) for row in rows}, len(rows)
 
 
-def _insert(file: TaskFile, projects: Named, labels: Named) -> None:
+def _insert(file: TaskFile, projects: RowsByKey, labels: RowsByKey) -> None:
     """Insert the tasks with new ids and versions; the ids are in the order of the file."""
     owner_id, ids = caller().id, sorted(uuid7() for _ in file.tasks)
     version = reserve_quota(Task, len(ids)) - len(ids)
@@ -74,10 +85,10 @@ def _insert(file: TaskFile, projects: Named, labels: Named) -> None:
             row |= due_keys(row["due_date"], row["due_at"], zone)
             row |= {"id": ids[index], "position": ids[index].hex, "owner_id": owner_id, "version": version}
             row["parent_id"] = ids[above[0]] if above else None
-            row["project_id"] = projects[project][0] if project else None
-            row["labels"] = [labels[key][1] for key in sorted(keys)]
+            row["project_id"] = projects[project].id if project else None
+            row["labels"] = [labels[key].name for key in sorted(keys)]
             rows.append(row)
-            labelled += [{"owner_id": owner_id, "task_id": ids[index], "label_id": labels[key][0]} for key in keys]
+            labelled += [{"owner_id": owner_id, "task_id": ids[index], "label_id": labels[key].id} for key in keys]
         insert_tasks(rows)
         if labelled:
             db.session.execute(insert(TaskLabel), labelled)
