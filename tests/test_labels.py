@@ -56,13 +56,13 @@ def test_repeated_label_filter_requires_all_labels(owner, add):
     assert find("label=a&label=unknown") == set()
 
 
-def test_renamed_label_gives_its_tasks_new_versions(owner, add):
+def test_renamed_label_and_its_tasks_get_new_versions(owner, add):
     task, other = add(labels=["home"]), add()
     (label,) = owner.get("/api/v1/labels").json["items"]
     renamed = owner.patch(f"/api/v1/labels/{label['id']}", json={"name": "House"}).json
     after = owner.get(f"/api/v1/tasks/{task['id']}").json
     assert (renamed["name"], renamed["task_count"], after["labels"]) == ("House", 1, ["House"])
-    assert after["version"] > task["version"]
+    assert after["version"] > renamed["version"] > max(label["version"], task["version"], other["version"])
     assert owner.get(f"/api/v1/tasks/{other['id']}").json == other
     assert owner.get(f"/api/v1/labels/{label['id']}").json == renamed
 
