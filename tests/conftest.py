@@ -43,7 +43,8 @@ REQUIRED = os.environ.get("TASKAPI_REQUIRE_SERVICES") == "1"
 TEST_DATABASE_URL = os.environ.get("TASKAPI_TEST_DATABASE_URL")
 TEST_REDIS_URL = os.environ.get("TASKAPI_TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
 
-POOLS: list[sa.Engine] = []  # of the applications that single tests create
+ENGINES: list[sa.Engine] = []  # of the applications that single tests create
+REPLACED: list[sa.Pool] = []  # their connection pools, replaced at the end of the last test
 AppFactory = Callable[..., Flask]
 SignIn = Callable[..., FlaskClient]
 
@@ -135,6 +136,12 @@ def close(app: Flask) -> None:
             engine.dispose()
 
 
+def keep_connections(app: Flask) -> None:
+    """Do not close the idle connections of an application after each test: a page may still send requests."""
+    with app.app_context():
+        ENGINES[:] = [engine for engine in ENGINES if engine not in {*db.engines.values()}]
+
+
 @pytest.fixture(scope="session")
 def make_app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppFactory]:
     """Build an application with other settings, by default on the shared database."""
@@ -155,7 +162,7 @@ def make_app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
         apps.append(app)
         if settings:
             with app.app_context():
-                POOLS.extend(db.engines.values())
+                ENGINES.extend(db.engines.values())
         return app
 
     yield make
@@ -165,11 +172,19 @@ def make_app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture(autouse=True)
 def _close_idle_connections() -> Iterator[None]:
-    """Close idle connections: those of all tests would be more than the hundred that a PostgreSQL server accepts."""
+    """Close idle connections: those of all tests would be more than the hundred that a PostgreSQL server accepts.
+
+    A background thread that is using a connection returns it to the same pool. If that pool has been replaced, nothing
+    closes the connection: so a pool in use stays until the end of a later test, and each pool is closed twice.
+    """
     yield
-    for engine in POOLS:
-        if engine.pool.checkedin() or engine.pool.checkedout():  # type: ignore[attr-defined]
+    while REPLACED:
+        REPLACED.pop().dispose()
+    for engine in ENGINES:
+        pool: Any = engine.pool
+        if pool.checkedin() and not pool.checkedout():
             engine.dispose()
+            REPLACED.append(pool)
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,12 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-from conftest import POOLS
+from conftest import keep_connections
 from proxy import write_certificate
 from servers import free_port
 from typescript_package import build_example
 from werkzeug.serving import make_server
 
-from taskapi.database import db
 from tests.forging import SECRET, decode_token, sign
 
 
@@ -35,9 +34,7 @@ class Servers:
         self.fronts = [self._start_front(files, context) for _ in range(2)]
         self.page, self.unlisted = (f"{scheme}://{front}:{server.server_port}" for server in self.fronts)
         app = make_app(CORS_ORIGINS=self.page, JWT_SECRET_KEY=SECRET, **settings)
-        with app.app_context():
-            own = {*db.engines.values()}
-        POOLS[:] = [pool for pool in POOLS if pool not in own]  # a page may still send requests when its test ends
+        keep_connections(app)
         self.api_server = make_server("127.0.0.1", free_port(), app, threaded=True, ssl_context=context)
         Thread(target=self.api_server.serve_forever).start()
         self.api = f"{scheme}://{api}:{self.api_server.server_port}"

@@ -7,14 +7,13 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from conftest import PASSWORD, POOLS, AppFactory, SignIn
+from conftest import PASSWORD, AppFactory, SignIn, keep_connections
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 from servers import wait_until
 from werkzeug.serving import make_server
 
-from taskapi.database import db
 from tests.forging import SECRET, decode_token, sign
 
 Visit = Callable[..., Page]
@@ -35,9 +34,7 @@ def site(make_app: AppFactory) -> Iterator[str]:
 @contextmanager
 def serve(app: Flask, port: int = 0) -> Iterator[str]:
     """Serve an application on a free port, or on a given one; yields its URL."""
-    with app.app_context():
-        own = {*db.engines.values()}
-    POOLS[:] = [pool for pool in POOLS if pool not in own]  # a tab may still send requests when its test ends
+    keep_connections(app)
     server = make_server("127.0.0.1", port, app, threaded=True)
     thread = Thread(target=server.serve_forever)
     thread.start()
