@@ -84,6 +84,13 @@ def reminder_instants(
             yield datetime.fromisoformat(reminder)
         elif due:
             days, minutes = divmod(minutes_of(reminder), MINUTES["D"])
-            local = due.astimezone(zone)
-            earlier = local - timedelta(days=days) if days else local  # of local time; it loses `fold`
-            yield earlier.astimezone(UTC) - timedelta(minutes=minutes)
+            yield (_days_before(due, days, zone) if days else due.astimezone(UTC)) - timedelta(minutes=minutes)
+
+
+def _days_before(instant: datetime, days: int, zone: ZoneInfo) -> datetime:
+    """Return the same local time on an earlier day. In the last hours of year 9999, each day has 24 hours."""
+    try:
+        local = instant.astimezone(zone)
+    except OverflowError:  # east of Greenwich it is year 10000
+        return instant - timedelta(days=days)
+    return (local - timedelta(days=days)).astimezone(UTC)

@@ -34,6 +34,14 @@ def test_pages_have_each_reminder_once(owner):
     assert (len(found), found) == (6, sorted({*found}))
 
 
+def test_reminders_of_the_last_hours_of_all_time(owner):
+    """East of Greenwich they are in year 10000."""
+    for zone in ("UTC", "Pacific/Kiritimati"):
+        assert owner.patch("/api/v1/me", json={"timezone": zone}).status_code == 200
+        add(owner, "PT0S", "P1D", due="9999-12-31T23:00:00Z")
+    assert times(owner) == ["9999-12-30T23:00:00Z"] * 2 + ["9999-12-31T23:00:00Z"] * 2
+
+
 @needs("batch", "bulk")
 def test_batches_and_bulk_changes_set_reminders(owner):
     operation = {"op": "create", "data": {"title": "A", "due_date": "2090-01-31", "reminders": ["PT0S"]}}
