@@ -87,10 +87,10 @@ def test_doctor_tells_a_misspelt_setting_and_which_was_meant(flask, monkeypatch)
     assert "FAIL  settings     TASKAPI_TRUSTED_HOST is not a setting; is TASKAPI_TRUSTED_HOSTS meant?" in result.output
 
 
-@pytest.mark.parametrize("command", ["upgrade", "downgrade", "current", "check"])
+@pytest.mark.parametrize("command", ["upgrade", "downgrade 0001", "current", "check"])
 @pytest.mark.parametrize("url", ["postgresql://tasks:hidden@127.0.0.1:1/tasks", "sqlite:////nonexistent/tasks.db"])
 def test_unreachable_database_is_one_line_for_migrations_too(make_app, url, command):
-    result = make_app(DATABASE_URL=url).test_cli_runner().invoke(args=["db", command])
+    result = make_app(DATABASE_URL=url).test_cli_runner().invoke(args=["db", *command.split()])
     assert (result.exit_code, len(result.output.splitlines())) == (1, 1), result.output
     assert result.output.startswith("Error: The database cannot be used: ")
     assert "hidden" not in result.output

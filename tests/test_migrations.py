@@ -17,7 +17,14 @@ from flask_migrate import check, downgrade, upgrade
 from task_files import add_tasks
 
 from taskapi.database import MIGRATIONS, db
-from taskapi.migrations import applied_revisions, check_migrations, history, is_newer, join_revisions
+from taskapi.migrations import (
+    applied_revisions,
+    check_migrations,
+    downgrade_command,
+    history,
+    is_newer,
+    join_revisions,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -42,6 +49,19 @@ def upgrade():
 
 def downgrade():
     op.drop_table("notes")
+"""
+SECOND_OF_NOTES = """from alembic import op
+import sqlalchemy as sa
+
+revision, down_revision = "notes_0002", "notes_0001"
+
+
+def upgrade():
+    op.add_column("notes", sa.Column("size", sa.Integer()))
+
+
+def downgrade():
+    op.drop_column("notes", "size")
 """
 
 
@@ -142,6 +162,46 @@ def test_downgrade_removes_the_tables_of_one_extension(empty, extended):
     assert check_migrations() is None
     assert run(args=["db", "upgrade"]).exit_code == 0
     assert declared() == {*db.metadata.tables}
+
+
+def test_downgrade_needs_a_revision(empty):
+    """Without one, Alembic would undo the revision of any extension."""
+    run = empty.test_cli_runner().invoke
+    assert run(args=["db", "upgrade"]).exit_code == 0
+    before = tables()
+    result = run(args=["db", "downgrade"])
+    assert (result.exit_code, tables()) == (2, before)
+    assert "Missing argument 'REVISIONS...'" in result.output
+
+
+def test_old_version_names_the_command_that_goes_back_to_it(empty, extended):
+    run = empty.test_cli_runner().invoke
+    later = extended / "notes_0002_more.py"
+    later.write_text(SECOND_OF_NOTES)
+    assert run(args=["db", "upgrade"]).exit_code == 0
+    old = (*empty.extensions["taskapi-revisions"][:-1], str(extended.with_name("old")))
+    new, empty.extensions["taskapi-revisions"] = empty.extensions["taskapi-revisions"], old
+    extended.with_name("old").mkdir()
+    shutil.copy(extended / "notes_0001_first.py", old[-1])
+    command = f"flask db downgrade {REVISIONS[-1]} notes_0001"
+    assert f"of a newer version; to go back, run its `{command}`" in run(args=["doctor"]).output
+    result = run(args=command.split()[1:])
+    assert (result.exit_code, result.output) == (
+        1,
+        "Error: This version does not have notes_0002: run the one that has.\n",
+    )
+    empty.extensions["taskapi-revisions"] = new
+    result = run(args=command.split()[1:])
+    assert (result.exit_code, result.output) == (0, f"No revision after {REVISIONS[-1]} is applied.\n")
+    empty.extensions["taskapi-revisions"] = old
+    assert not is_newer(applied_revisions())
+    assert check_migrations() is None
+
+
+def test_command_that_goes_back_removes_an_unknown_extension(empty, extended):
+    upgrade(revision="heads")
+    empty.extensions["taskapi-revisions"] = empty.extensions["taskapi-revisions"][:-1]
+    assert downgrade_command(applied_revisions()) == f"flask db downgrade {REVISIONS[-1]} notes@base"
 
 
 def test_revision_of_a_removed_extension_counts_as_newer(empty, extended):

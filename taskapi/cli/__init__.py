@@ -7,7 +7,7 @@ from flask import Flask
 
 from taskapi.cli.doctor import doctor
 from taskapi.cli.keys import keys
-from taskapi.cli.maintenance import backup, grant, prune, restore
+from taskapi.cli.maintenance import backup, downgrade, grant, prune, restore
 from taskapi.cli.serve import serve
 from taskapi.cli.tokens import tokens
 
@@ -18,6 +18,7 @@ def init_cli(app: Flask) -> None:
     """Add our commands to `flask`."""
     for command in COMMANDS:
         app.cli.add_command(command)
+    database_group(app).add_command(downgrade)  # in place of Flask-Migrate's: there is a revision for each branch
     database_group(app).add_command(grant)
 
 

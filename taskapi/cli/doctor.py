@@ -10,7 +10,7 @@ from taskapi.cli.command import Command
 from taskapi.config import SETTINGS, settings
 from taskapi.config.sources import exposure, kubernetes_names, suggestion, unknown_names
 from taskapi.database import db, reader, rls_status
-from taskapi.migrations import applied_revisions, check_database, is_newer, join_revisions, newest_revision
+from taskapi.migrations import applied_revisions, check_database, downgrade_command, is_newer, join_revisions
 from taskapi.ops.health import findings
 from taskapi.security.keys import current_key_set, key_reloader
 from taskapi.security.redis import eviction, redis
@@ -92,7 +92,7 @@ def _database() -> str:
 
 def _migrations() -> str:
     applied = applied_revisions()
-    newer = f", which is of a later version; this version knows {newest_revision()}" if is_newer(applied) else ""
+    newer = f", of a newer version; to go back, run its `{downgrade_command(applied)}`" if is_newer(applied) else ""
     return f"at {join_revisions(applied)}{newer}"
 
 

@@ -1,4 +1,4 @@
-"""flask backup, restore, prune and db grant: the care of the database."""
+"""flask backup, restore, prune, db downgrade and db grant: the care of the database."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from pathlib import Path
 from uuid import UUID
 
 import click
+import flask_migrate
 from flask.cli import with_appcontext
-from flask_migrate import upgrade
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import NoResultFound
 
@@ -20,7 +20,7 @@ from taskapi.cli.command import Command
 from taskapi.cli.tokens import revoke_everything
 from taskapi.config import settings
 from taskapi.database import db, now, rls_user
-from taskapi.migrations import is_newer
+from taskapi.migrations import applied_revisions, history, is_newer, join_revisions
 from taskapi.resources.idempotency import prune_responses
 from taskapi.resources.trash import empty_trash, has_expired_rows
 from taskapi.users.service import iterate_user_ids
@@ -64,7 +64,7 @@ def restore(file: Path) -> None:
             for statement, parameters in revoke_everything():
                 restored.execute(statement, parameters)
         previous, recreated = _replace(path, restored)
-    upgrade(revision="heads")
+    flask_migrate.upgrade(revision="heads")
     click.echo(f"Restored {file}. The previous database is in {previous}.")
     for user_id in recreated:
         click.echo(f"The account {user_id} was deleted after the backup, and exists again.")
@@ -86,6 +86,27 @@ def prune() -> None:
                 db.session.commit()
     click.echo(f"Removed {trash} rows from the trash, and {others} sessions, revocations and stored responses.")
     click.echo(f"Removed {deleted} entries from the audit log, and addresses and user agents from {cleared} others.")
+
+
+@click.command("downgrade", cls=Command)
+@click.argument("revisions", nargs=-1, required=True)
+@with_appcontext
+def downgrade(revisions: tuple[str, ...]) -> None:
+    """Go back to REVISIONS, one for each branch. Deletes the data that later revisions have added.
+
+    An older version names its revisions in `flask doctor`, and when it does not start. NAME@base removes the tables of
+    the extension NAME.
+    """
+    known = {script.revision: script for script in history().walk_revisions()}
+    for revision in revisions:
+        applied = applied_revisions()
+        if unknown := applied - {*known}:
+            raise click.ClickException(f"This version does not have {join_revisions(unknown)}: run the one that has.")
+        reached = {script.revision for script in history().iterate_revisions(tuple(applied), "base")}
+        if revision in known and not known[revision].nextrev & reached:
+            click.echo(f"No revision after {revision} is applied.")
+        else:
+            flask_migrate.downgrade(revision=revision)
 
 
 @click.command("grant", cls=Command)

@@ -68,10 +68,10 @@ def init_schema(app: Flask, settings: Settings) -> None:
 def _upgrade_embedded(app: Flask) -> None:
     path = Path(app.instance_path, EMBEDDED)
     try:
-        if is_newer(applied_revisions()):
+        if is_newer(applied := applied_revisions()):
             raise SettingsError(
-                f"The database {path} was written by a newer version. Start that version, or run its "
-                f"`flask db downgrade {newest_revision()}` first."
+                f"The database {path} was written by a newer version, or by a version with more extensions. Start "
+                f"that version, or run its `{downgrade_command(applied)}` first."
             )
         upgrade(revision="heads")
     except DBAPIError as error:
@@ -124,9 +124,16 @@ def applied_revisions() -> set[str]:
         return set()
 
 
-def newest_revision() -> str:
-    """Return the last revision of the core."""
-    return str(_history(()).get_current_head())
+def downgrade_command(applied: set[str]) -> str:
+    """Return the command of a newer version that takes a database back to the revisions of this version.
+
+    A revision of an extension begins with the name of the extension: `reminders_0002`.
+    """
+    heads = {head.rpartition("_")[0]: head for head in history().get_heads()}
+    known = {script.revision for script in history().walk_revisions()}
+    names = [revision.rpartition("_")[0] for revision in sorted(applied - known)]
+    targets = [heads.get(name, f"{name}@base") for name in names if name]
+    return " ".join(["flask db downgrade", str(_history(()).get_current_head()), *targets])
 
 
 def is_newer(revisions: Iterable[str]) -> bool:

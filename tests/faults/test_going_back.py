@@ -1,11 +1,13 @@
-"""Going back one version: after `flask db downgrade` of the new version, the old version runs.
+"""Going back one version: the old version names the `flask db downgrade` of the new one after which it runs.
 
 The old version is the last release. Before the first one, the old version is this code, and the new version is a copy
-of it with one more revision. test_migrations.py takes every revision down and up again, with rows in all tables.
+of it with one more revision of the core and one of an extension. test_migrations.py takes every revision down and up
+again, with rows in all tables.
 """
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -52,29 +54,43 @@ def downgrade():
 """
 
 
+MORE_OF_AN_EXTENSION = """revision, down_revision, depends_on = "calendars_9999", "calendars_0001", "9999"
+
+
+def upgrade():
+    pass
+
+
+def downgrade():
+    pass
+"""
+
+
 def versions(folder):
-    """Return the folders of the old and the new version, and the revision of the core that the old one needs."""
+    """Return the folders of the old and the new version."""
     tags = git("tag", "--list", "v*", "--merged", "HEAD", "--sort", "-version:refname").decode().split()
     if tags:
         with tarfile.open(fileobj=BytesIO(git("archive", tags[0], "taskapi", "wsgi.py"))) as archive:
             archive.extractall(folder / "old", filter="data")
-        return folder / "old", ROOT, ScriptDirectory(str(folder / "old" / "taskapi" / "migrations")).get_current_head()
+        return folder / "old", ROOT
     new = folder / "new"
     shutil.copytree(ROOT / "taskapi", new / "taskapi", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "wsgi.py", new)
     head = ScriptDirectory(MIGRATIONS).get_current_head()
     (new / "taskapi" / "migrations" / "versions" / "9999_more.py").write_text(MORE.format(head=head))
-    return ROOT, new, head
+    extension = new / "taskapi" / "extensions" / "calendars" / "migrations"
+    (extension / "calendars_9999_more.py").write_text(MORE_OF_AN_EXTENSION)
+    return ROOT, new
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_version_before_runs_after_a_downgrade(kind, tmp_path, request):
-    before, after, below = versions(tmp_path)
+def test_version_before_runs_after_the_downgrade_that_it_names(kind, tmp_path, request):
+    before, after = versions(tmp_path)
     environment = {**os.environ, "TASKAPI_INSTANCE_PATH": str(tmp_path / "instance")}  # embedded: SQLite
     if kind == "postgresql":
         environment["TASKAPI_DATABASE_URL"] = request.getfixturevalue("postgres").new_database()
 
-    def run(folder, *words):
+    def run(folder, *words, check=True):
         command = [sys.executable, *words]
         done = subprocess.run(
             command,
@@ -84,8 +100,8 @@ def test_version_before_runs_after_a_downgrade(kind, tmp_path, request):
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-        return done.stdout
+        assert not check or done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+        return done.stdout if check else done.stdout + done.stderr
 
     def use(folder, title):
         return run(folder, "-c", USE, title).strip().replace("'", '"')
@@ -93,7 +109,8 @@ def test_version_before_runs_after_a_downgrade(kind, tmp_path, request):
     flask = ("-m", "flask", "--app", "wsgi")
     run(after, *flask, "db", "upgrade")
     assert json.loads(use(after, "new")) == ["new kefir"]
-    run(after, *flask, "db", "downgrade", f"core@{below}")
+    if named := re.search(r"`flask (db downgrade [^`]+)`", run(before, *flask, "doctor", check=False)):
+        run(after, *flask, *named[1].split())
     assert json.loads(use(before, "old")) == ["new kefir", "old kefir"]
     run(after, *flask, "db", "upgrade")
     assert json.loads(use(after, "newer")) == ["new kefir", "old kefir", "newer kefir"]
