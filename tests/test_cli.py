@@ -6,6 +6,7 @@ import pytest
 from surface import needs
 
 from tests.conftest import PASSWORD
+from tests.forging import SECRET
 
 
 @pytest.fixture
@@ -113,6 +114,14 @@ def test_start_warns_about_misspelt_settings_but_not_kubernetes_ones(make_app, m
     assert line == (
         "TASKAPI_TRUSTED_HOST is not a setting of this version and has no effect; is TASKAPI_TRUSTED_HOSTS meant?"
     )
+
+
+@pytest.mark.parametrize("url", ["", "sqlite:///tasks.db"])
+def test_doctor_warns_of_a_database_that_production_may_not_have_chosen(make_app, redis_url, url):
+    """Without a URL, the data is in the instance folder, which a container loses."""
+    settings = {"ENV": "production", "JWT_SECRET_KEY": SECRET, "TRUSTED_HOSTS": "a.example", "REDIS_URL": redis_url}
+    result = make_app(**settings, DATABASE_URL=url).test_cli_runner().invoke(args=["doctor"])
+    assert ("warn  database     TASKAPI_DATABASE_URL is not set: " in result.output) == (url == "")
 
 
 def test_doctor_fails_where_the_schema_is_behind(make_app, new_database):

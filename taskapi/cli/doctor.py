@@ -38,6 +38,9 @@ def _settings() -> Iterator[Finding]:
     changed = [name for name, f in SETTINGS.items() if getattr(settings(), name.lower()) != f.default]
     shown = ", ".join(name for name in changed if name not in {"ENV", "INSTANCE_PATH"})
     yield OK, "settings", f"{settings().env}; changed: {shown or 'none'}; instance folder {settings().instance_path}"
+    if settings().production and settings().embedded:
+        message = "TASKAPI_DATABASE_URL is not set: all data is in the instance folder, which a container loses"
+        yield WARN, "database", message
     for name in unknown_names():
         yield FAIL, "settings", f"{name} is not a setting{suggestion(name)}"
     if names := kubernetes_names():
