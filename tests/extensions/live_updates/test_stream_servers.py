@@ -4,6 +4,7 @@ import signal
 import socket
 import time
 from contextlib import ExitStack, suppress
+from functools import partial
 
 import pytest
 from conftest import program, unavailable
@@ -88,8 +89,9 @@ def test_reload_and_shutdown_end_streams_and_a_new_worker_serves_them(start, new
         server.process.send_signal(signal.SIGHUP)
         wait_until(lambda: old[0] not in server.workers())
         stream.seconds_to_end()
+    for address in (server.address, server.streams):  # on a busy machine the new worker starts later
+        wait_until(partial(connects, int(address.rpartition(":")[2])))
     version = add_task(server.address, token)["version"]
-    wait_until(lambda: connects(int(server.streams.rpartition(":")[2])))
     with Listening(server.address, token) as thread, Listening(server.streams, token, since=cursor) as stream:
         assert (thread.take(), stream.take()) == (str(version), str(version))
         started_at = ends(server, signal.SIGINT, (thread, stream))  # which skips the drain
