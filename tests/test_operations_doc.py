@@ -302,6 +302,7 @@ def test_role_of_the_service_can_change_neither_audit_log_nor_schema(migrated, r
         assert ("deleted",) in before
     refused = run(".venv/bin/flask prune", TASKAPI_DATABASE_URL=url)
     assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1), refused.stderr
+    assert "as the owner of the database" in refused.stderr
     assert run(".venv/bin/flask prune", TASKAPI_DATABASE_URL=owner).returncode == 0
     assert "owns the tables" in run(".venv/bin/flask db grant taskapi_owner", TASKAPI_DATABASE_URL=owner).stderr
 
