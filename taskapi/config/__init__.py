@@ -294,11 +294,11 @@ class Settings:
     )
     max_parallel_requests: int = setting(
         4,
-        "Set it to half of the threads of a process. Each user runs one request at a time in a process; further "
-        "requests of all users share this many threads. If none is free, a request waits at most 0.2 s, then gets 429. "
-        "At most this many requests of all users write at once, as many read many rows, and as many send their body. "
-        "Together with password checks, these are at most 1.5 times as many. A further one waits at most 0.2 s, then "
-        "gets 503. With `TASKAPI_RATELIMIT_ENABLED=false`, these limits do not apply.",
+        "Set it to half of the threads of a process. It is the size of four limits, each for all users of a process: "
+        "further requests of users who already have a running request; requests that write; requests that read many "
+        "rows; requests whose body is being received. The last three and password checks together are limited to 1.5 "
+        "times this number. A request beyond a limit waits at most 0.2 s. Then the first limit responds 429, and the "
+        "others respond 503. With `TASKAPI_RATELIMIT_ENABLED=false`, these limits do not apply.",
         whole(1, 1000),
     )
     max_body_bytes: int = setting(1024 * 1024, "Largest request body.", whole(1024))

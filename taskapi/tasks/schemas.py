@@ -153,7 +153,7 @@ class TaskSchema(Schema):
     deleted_at = Instant(dump_only=True, allow_none=True, metadata={"description": "When it was moved to the trash."})
     version = fields.Integer(
         dump_only=True,
-        metadata={"description": "The number of the last change, which is its ETag.", "example": 7},
+        metadata={"description": "The version, which every change increases. It is also the ETag.", "example": 7},
     )
 
     @validates_schema
