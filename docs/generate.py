@@ -66,7 +66,13 @@ user, the group may read it (0640).
     for name, setting in SETTINGS.items():
         default = _text(setting.default)
         secret = " Secret." if setting.metadata["secret"] else ""
-        yield f"| `{name}` | {f'`{default}`' if default else ''} | {setting.metadata['help']}{secret} |"
+        yield _row(f"`{name}`", f"`{default}`" if default else "", f"{setting.metadata['help']}{secret}")
+
+
+def _row(*cells: str) -> str:
+    """Return a row of a table. A `|` of a cell is escaped, also in code, because it would end the cell."""
+    escaped = (cell.replace("|", r"\|") for cell in cells)
+    return f"| {' | '.join(escaped)} |"
 
 
 def _text(value: Any) -> str:
@@ -88,7 +94,7 @@ of a page with the text below: `/problems/<code>`.
 | status | `code` | `detail` | what to do |
 | --- | --- | --- | --- |"""
     for code, entry in sorted(CATALOGUE.items(), key=lambda item: item[1].status):
-        yield f"| {entry.status} | `{code}` | {entry.detail} | {entry.advice} |"
+        yield _row(str(entry.status), f"`{code}`", entry.detail, entry.advice)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ warnings.simplefilter("ignore", InsecureKeyLengthWarning)  # PyJWT warns about t
 app = Flask(__name__)
 app.config["JWT_SECRET_KEY"] = "super-secret"  # noqa: S105 - mistake: 12 bytes, which are in every list of passwords
 app.debug = True  # mistake: what app.run(debug=True) sets
+app.json.compact = True  # type: ignore[attr-defined] - on one line, as without debug mode
 manager = JWTManager(app)
 refresh_tokens = {"ada": "a token that the client keeps"}
 

@@ -12,7 +12,7 @@ FOLDERS = ("docs", "examples", "clients", "deploy", "postman", "benchmarks")
 PAGES = [*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))]
 API = "API=${API:-http://127.0.0.1:8000/api/v1}"  # the first line of a page, so that a reader can choose another server
 BIN = ".venv/bin/"
-BLOCK = re.compile(r"^```bash\n(.*?)^```$(?:\n+^```(?:json|text)\n(.*?)^```$)?", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^```bash\n(.*?)^```$(?:\n+^```(json|text)\n(.*?)^```$)?", re.DOTALL | re.MULTILINE)
 END = "\N{END OF TRANSMISSION}"
 
 
@@ -20,6 +20,7 @@ class Step(NamedTuple):
     """Commands, and the output that the page shows for them."""
 
     commands: str
+    language: str
     printed: str
 
 
@@ -49,10 +50,14 @@ def follow(pages: list[Path], address: str, environment: dict[str, str]) -> list
     return outputs
 
 
-def matches(printed: str, output: str) -> bool:
-    """Return whether an output is as printed on the page, ignoring white space. `…` stands for any text."""
-    pattern = re.escape(_plain(printed)).replace("…", ".*")
-    return re.fullmatch(pattern, _plain(output), re.DOTALL) is not None
+def matches(step: Step, output: str) -> bool:
+    """Return whether an output is as printed on the page. JSON may have other spaces.
+
+    `…` stands for any text, and for the spaces beside it: it replaces long values in the columns of a table.
+    """
+    printed, output = (re.sub(r"\s", "", text) if step.language == "json" else text for text in (step.printed, output))
+    pattern = re.sub(r"(\\ )*…(\\ )*", ".*", re.escape(printed))
+    return re.fullmatch(pattern, output, re.DOTALL) is not None
 
 
 def apply_hunks(text: str, hunks: list[str]) -> str:
@@ -64,7 +69,3 @@ def apply_hunks(text: str, hunks: list[str]) -> str:
         assert not before or text.count(before) == 1, f"the file does not have these lines of the page: {before}"
         text = text.replace(before, after) if before else f"{text}\n\n{after}"
     return text
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"\s", "", text)

@@ -3,8 +3,11 @@
 import re
 
 import pytest
+from psycopg.errors import InsufficientPrivilege
+from sqlalchemy.exc import ProgrammingError
 from surface import needs
 
+from taskapi.cli.command import database_error_message
 from tests.conftest import PASSWORD
 from tests.forging import SECRET
 
@@ -70,6 +73,14 @@ def test_database_without_schema_is_a_one_line_error(make_app, new_database):
     assert result.exit_code == 1
     assert result.output.startswith("Error: The database cannot be used: ")
     assert len(result.output.splitlines()) == 1
+
+
+def test_missing_privilege_refers_to_the_owner_of_the_database():
+    refused = InsufficientPrivilege("permission denied for table audit_openings")
+    assert database_error_message(ProgrammingError("DELETE", {}, refused)) == (
+        "The role of the database lacks a privilege: permission denied for table audit_openings. "
+        "Run this command as the owner of the database."
+    )
 
 
 def test_doctor_tells_a_line_for_each_matter(flask):

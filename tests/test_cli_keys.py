@@ -109,6 +109,27 @@ def test_keys_rotate_runs_a_whole_rotation(run, key_set_file: KeySetFile, monkey
     ]
 
 
+@pytest.mark.parametrize("waits", [0, 1])
+def test_interrupted_rotation_prints_the_remaining_commands(run, key_set_file: KeySetFile, monkeypatch, waits):
+    old = kid_in(key_set_file, "signing")
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        if len(slept) == waits:
+            raise KeyboardInterrupt
+        slept.append(seconds)
+
+    monkeypatch.setattr(import_module("taskapi.cli.keys"), "sleep", sleep)
+    result = run("rotate", "--alg", "RS256")
+    new = kid_in(key_set_file, "signing" if waits else "staged")
+    remaining = [f"  flask keys promote {new}", f"  flask keys retire {old}"][waits:]
+    assert result.exit_code == 1
+    assert [line for line in result.stderr.splitlines() if line.startswith("  flask")] == remaining
+    for line in remaining:
+        assert run(*line.split()[2:], "--now").exit_code == 0
+    assert key_set_file.states()[old] == "retired"
+
+
 def test_private_pem_key_is_imported_as_staged(run, key_set_file: KeySetFile, tmp_path: Path):
     (tmp_path / "key.pem").write_text(pem("RS256"))
     result = run("import", "--alg", "PS256", str(tmp_path / "key.pem"))

@@ -241,9 +241,18 @@ def test_production_starts_on_settings_that_are_fit():
     assert load(**PRODUCTION).production
 
 
-@pytest.mark.parametrize("name", ["JWT_SECRET_KEY", "TRUSTED_HOSTS", "REDIS_URL"])
+@pytest.mark.parametrize("name", ["TRUSTED_HOSTS", "REDIS_URL"])
 def test_production_does_not_start_without(name):
     assert refusal(**PRODUCTION | {name: None}).startswith(f"TASKAPI_{name}: Must be set in production")
+
+
+def test_message_names_the_number_of_characters():
+    assert refusal(JWT_ISSUER="x" * 201) == "TASKAPI_JWT_ISSUER: Must have 1 to 200 characters."
+
+
+def test_production_without_a_key_names_all_settings_for_one():
+    message = refusal(**PRODUCTION | {"JWT_SECRET_KEY": None})
+    assert message.startswith("TASKAPI_JWT_KEYS: Must be set in production, or else TASKAPI_JWT_SECRET_KEY or ")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,13 @@ def test_generated_document_is_up_to_date(path):
     assert path.read_text(encoding="utf-8") == documents()[path], "run `make docs`, or `python -m docs.generate`"
 
 
+@pytest.mark.parametrize("name", ["settings.md", "errors.md"])
+def test_rows_of_generated_tables_have_the_cells_of_their_heading(name):
+    lines = [line for line in (ROOT / "docs" / name).read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    cells = [len(re.findall(r"(?<!\\)\|", line)) for line in lines]
+    assert [line for line, number in zip(lines, cells, strict=True) if number != cells[0]] == []
+
+
 def test_example_environment_shows_defaults(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shown = re.sub(r"(?m)^#(?=TASKAPI_)", "", (ROOT / ".env.example").read_text(encoding="utf-8"))

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from guides import API, PAGES, ROOT, follow, matches, steps_of
+from guides import API, PAGES, ROOT, Step, follow, matches, steps_of
 from surface import needs
 
 from taskapi.extensions import NAMES
@@ -101,8 +101,8 @@ def responses(guide, settings, start_server, tmp_path_factory):
 def test_every_step_answers_as_printed(guide, responses):
     steps = steps_of(guide)
     assert len(responses) == len(steps) > 0
-    for (commands, printed), response in zip(steps, responses, strict=True):
-        assert matches(printed, response), f"{commands}\nprints:\n{response}\nnot:\n{printed}"
+    for step, response in zip(steps, responses, strict=True):
+        assert matches(step, response), f"{step.commands}\nprints:\n{response}\nnot:\n{step.printed}"
 
 
 @pytest.mark.skipif(TEST_DATABASE_URL is not None, reason="the guides use SQLite in any case")
@@ -116,7 +116,7 @@ def test_guides_can_be_walked_in_one_shell_and_again(settings, start_server, tmp
         (page.name, step.commands, response)
         for page in walk
         for step, response in zip(steps_of(page), responses, strict=False)
-        if not matches(step.printed, response)
+        if not matches(step, response)
     ]
     assert [found for found in different if '"code":"username_taken"' not in found[2]] == []
     assert len(different) == 1
@@ -155,9 +155,11 @@ def test_page_explains_word_where_it_first_uses_it(page, word):
 
 
 def test_different_response_is_reported():
-    assert matches('{"id":"…",\n "a":1}\n', '{"id":"x", "a":1}')
-    assert not matches('{"id":"…","a":1}', '{"id":"x","a":2}')
-    assert not matches("", "more than was printed")
+    assert matches(Step("", "json", '{"id":"…",\n "a":1}\n'), '{"id":"x", "a":1}')
+    assert not matches(Step("", "json", '{"id":"…","a":1}'), '{"id":"x","a":2}')
+    assert matches(Step("", "text", "created …\n"), "created x\n")
+    assert not matches(Step("", "text", "created …\n"), "  created x\n")
+    assert not matches(Step("", "", ""), "more than was printed")
 
 
 def test_no_page_has_commands_that_are_not_run():

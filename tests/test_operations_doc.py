@@ -161,12 +161,17 @@ def test_redis_of_a_machine_is_configured(checkout):
         process.wait(10)
 
 
-@needs("dev")
-def test_cron_line_runs_as_cron_runs_it(run, checkout):
-    (line,) = re.findall(r"```cron\n(.*?)\n```", PAGE)
+def cron_command(word):
+    """Return the command of the only line of a crontab that contains this text, with its folders in the checkout."""
+    (line,) = [line for line in re.findall(r"```cron\n(.*?)\n```", PAGE) if word in line]
     command = line.split(maxsplit=5)[5]
     assert not re.search(r"(?<!\\)%", command)  # it would end the command
-    command = command.replace(r"\%", "%").replace("/srv/taskapi", ".").replace("/var/backups", ".")
+    return command.replace(r"\%", "%").replace("/srv/taskapi", ".").replace("/var/backups", ".")
+
+
+@needs("dev")
+def test_cron_line_runs_as_cron_runs_it(run, checkout):
+    command = cron_command("flask backup")
     assert run(".venv/bin/flask seed ada").returncode == 0
     done = run(f"sh -c '{command}'")
     assert done.returncode == 0, done.stderr
@@ -258,7 +263,7 @@ def migrated(postgres, empty_cluster, run, tmp_path):
 def test_database_is_created_with_its_two_roles(postgres, empty_cluster, run, make_app):
     done = run(block("CREATE ROLE taskapi_owner"), **empty_cluster)
     assert done.returncode == 0, done.stderr
-    done = run(block("export TASKAPI_DATABASE_URL").replace("127.0.0.1", f"127.0.0.1:{postgres.port}"))
+    done = run(block("OWNER=").replace("127.0.0.1", f"127.0.0.1:{postgres.port}"))
     assert done.returncode == 0, done.stderr
     app = make_app(DATABASE_URL=f"postgresql://taskapi@127.0.0.1:{postgres.port}/taskapi")
     client = users(app, "ada")
@@ -302,6 +307,7 @@ def test_role_of_the_service_can_change_neither_audit_log_nor_schema(migrated, r
         assert ("deleted",) in before
     refused = run(".venv/bin/flask prune", TASKAPI_DATABASE_URL=url)
     assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1), refused.stderr
+    assert "as the owner of the database" in refused.stderr
     assert run(".venv/bin/flask prune", TASKAPI_DATABASE_URL=owner).returncode == 0
     assert "owns the tables" in run(".venv/bin/flask db grant taskapi_owner", TASKAPI_DATABASE_URL=owner).stderr
 
@@ -321,14 +327,17 @@ def test_doctor_warns_when_the_role_can_change_the_audit_log(migrated, make_app,
     assert ("ok    audit_log" in said[url].output, "warn  audit_log" in said[owner].output) == (True, True)
 
 
-def test_postgresql_backup_and_restore_work_as_documented(migrated, run, make_app):
+def test_postgresql_backup_and_restore_work_as_documented(migrated, run, make_app, tmp_path):
     url, owner, at = migrated
     before = users(make_app(DATABASE_URL=url, JWT_SECRET_KEY=SECRET), "ada")
     before.post(TASKS, json={"title": "Before", "labels": ["home"]})
     assert "row-level security" in run("pg_dump -U taskapi_owner taskapi", **at).stderr
-    for word in ("CREATE ROLE taskapi_backup", "pg_dump -U"):
-        done = run(block(word), **at)
+    home = {"HOME": str(tmp_path)}
+    for commands in (block("CREATE ROLE taskapi_backup"), block("pg_dump -h"), f"sh -c '{cron_command('pg_dump')}'"):
+        done = run(commands, **at, **home)
         assert done.returncode == 0, done.stderr
+    written = [tmp_path / ".pgpass", tmp_path / "taskapi.dump", *tmp_path.glob("taskapi-20??-??-??.dump")]
+    assert [path.stat().st_mode & 0o777 for path in written] == [0o600] * 3
     task = before.post(TASKS, json={"title": "After"}).json
     cursor = before.get("/api/v1/changes").json["cursor"]
     done = run(block("pg_restore"), **at)

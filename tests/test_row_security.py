@@ -125,6 +125,15 @@ def test_doctor_reports_active_row_security(app):
     assert (result.exit_code, "ok    row_security in force" in result.output) == (0, True), result.output
 
 
+def test_doctor_checks_no_privileges_of_tables_that_do_not_exist(make_app, new_database, redis_url):
+    production = {"ENV": "production", "JWT_SECRET_KEY": SECRET, "TRUSTED_HOSTS": "a.example", "REDIS_URL": redis_url}
+    for settings in ({}, production):
+        result = make_app(DATABASE_URL=new_database(), **settings).test_cli_runner().invoke(args=["doctor"])
+        checked = [line.split()[1] for line in result.output.splitlines()]
+        assert (result.exit_code, "migrations" in checked) == (1, True), result.output
+        assert {"row_security", "audit_log"}.isdisjoint(checked), result.output
+
+
 @pytest.fixture
 def unforced(app):
     """The role that owns the labels is exempt from their policy for a while."""

@@ -81,6 +81,11 @@ def test_patch_without_a_change_keeps_the_version(owner, task, change):
     assert owner.patch(url_of(task), json=change).json == task
 
 
+def test_message_names_the_largest_number_of_labels(owner):
+    body = {"title": "Task", "labels": [f"label {number}" for number in range(21)]}
+    assert owner.post("/api/v1/tasks", json=body).json["errors"]["json"] == {"labels": ["Must have at most 20 items."]}
+
+
 def test_patch_with_the_same_labels_keeps_the_version(owner, task):
     before = owner.patch(url_of(task), json={"labels": ["Home", "garden"]}).json
     assert owner.patch(url_of(task), json={"labels": ["garden", "HOME"]}).json == before

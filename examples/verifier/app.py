@@ -7,7 +7,7 @@ import jwt
 from flask import Flask, jsonify
 from flask_jwt_extended import JWTManager, get_jwt, jwt_required
 
-# Only asymmetric algorithms: with an HMAC key, this service could sign too
+# Only asymmetric algorithms: with an HMAC key, this service could sign too. PyJWT knows Ed25519 only as EdDSA
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
 REQUIRED = {"iss", "aud", "sub", "iat", "nbf", "exp", "jti", "sid", "roles", "epoch", "type"}
 

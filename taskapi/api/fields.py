@@ -35,9 +35,20 @@ INSTANT_PATTERN = f"{_DATE}{_TIME}$"
 DAY_OR_INSTANT_PATTERN = f"{_DATE}({_TIME})?$"
 
 
+def _span(minimum: int, maximum: int) -> str:
+    return f"{minimum} to {maximum:,}" if minimum else f"at most {maximum:,}"
+
+
 def _with_pattern(pattern: str, options: dict[str, Any]) -> dict[str, Any]:
     """Return the options of a field with a pattern for the OpenAPI document, unless they have one."""
     return {**options, "metadata": {"pattern": pattern, **options.get("metadata", {})}}
+
+
+class Items(Length):
+    """The check that a list has `minimum` to `maximum` items."""
+
+    def __init__(self, minimum: int, maximum: int) -> None:
+        super().__init__(minimum, maximum, error=f"Must have {_span(minimum, maximum)} items.")
 
 
 class Text(fields.String):
@@ -54,8 +65,7 @@ class Text(fields.String):
         self.trim = trim and not multiline
         one_line = TRIMMED_LINE_PATTERN if self.trim else LINE_PATTERN
         pattern = LINES_PATTERN if multiline else one_line
-        span = f"{min_length} to {max_length:,}" if min_length else f"at most {max_length:,}"
-        length = Length(min_length, max_length, error=f"Must have {span} characters.")
+        length = Length(min_length, max_length, error=f"Must have {_span(min_length, max_length)} characters.")
         super().__init__(validate=length, **_with_pattern(pattern, kwargs))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:

@@ -4,7 +4,7 @@ import sys
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Mapping
 from io import StringIO
-from typing import Any
+from typing import Any, Final
 
 import click
 from flask.cli import AppGroup
@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from taskapi.api.errors import Problem
 from taskapi.config.sources import decode_text
 
+NO_PRIVILEGE: Final = "42501"  # of PostgreSQL: insufficient_privilege
 json_option: Callable[..., Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
@@ -62,6 +63,8 @@ def _decode(data: bytes) -> str:
 def database_error_message(error: DBAPIError) -> str:
     """Return one line that reports the error of the database."""
     reason = " ".join(str(error.orig).split())
+    if getattr(error.orig, "sqlstate", None) == NO_PRIVILEGE:
+        return f"The role of the database lacks a privilege: {reason}. Run this command as the owner of the database."
     return f"The database cannot be used: {reason}. Run `flask doctor` for details."
 
 

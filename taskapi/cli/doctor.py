@@ -74,7 +74,7 @@ def _eviction() -> Iterator[Finding]:
 
 def _row_security() -> Iterator[Finding]:
     """In production, fail if the role of PostgreSQL can see the rows of all users."""
-    if check_database() is None:
+    if check_database() is None and applied_revisions():
         in_force, message = rls_status(reader())
         is_required = settings().production and reader().dialect.name != "sqlite"
         yield (FAIL if is_required and not in_force else OK), "row_security", message
@@ -82,7 +82,8 @@ def _row_security() -> Iterator[Finding]:
 
 def _audit_log() -> Iterator[Finding]:
     """In production on PostgreSQL, warn if the role of the service can change the audit log."""
-    if settings().production and check_database() is None and reader().dialect.name == "postgresql":
+    checked = settings().production and check_database() is None and reader().dialect.name == "postgresql"
+    if checked and applied_revisions():
         may_change = reader().execute(_MAY_CHANGE_LOG).scalar()
         message = "the role can change it: migrate as the owner, and let the service use a role of `flask db grant`"
         yield (WARN, "audit_log", message) if may_change else (OK, "audit_log", "append-only for this role")

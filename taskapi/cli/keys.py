@@ -120,19 +120,27 @@ def export(what: str | None) -> None:
 def rotate(alg: str | None) -> None:
     """Replace the signing key: stage a new key, promote it, and retire the old one. Waits between these steps.
 
-    If the command is interrupted, continue with promote and retire.
+    If the command is interrupted, it prints the commands of the remaining steps.
     """
     old = current_key_set().signing
     if old is None:
         raise click.ClickException("This key set only verifies tokens: it has no signing key to replace.")
     new = change_key_set("stage", partial(rotation.stage_key, alg=alg or old.alg))
-    _wait(seconds_until_known(new), "until all instances and clients have the new key")
-    change_key_set("promote", partial(rotation.promote_key, kid=new["kid"]))
-    _wait(
-        seconds_until_expired(rotation.find_key(read_members(), old.kid)),
-        "until the tokens of the old key have expired",
-    )
-    change_key_set("retire", partial(rotation.retire_key, kid=old.kid))
+    remaining = [f"promote {new['kid']}", f"retire {old.kid}"]
+    try:
+        _wait(seconds_until_known(new), "until all instances and clients have the new key")
+        change_key_set("promote", partial(rotation.promote_key, kid=new["kid"]))
+        remaining.pop(0)
+        _wait(
+            seconds_until_expired(rotation.find_key(read_members(), old.kid)),
+            "until the tokens of the old key have expired",
+        )
+        change_key_set("retire", partial(rotation.retire_key, kid=old.kid))
+    except KeyboardInterrupt:
+        click.echo("\nThe rotation is not complete. Run the remaining commands, each one after its wait:", err=True)
+        for step in remaining:
+            click.echo(f"  flask keys {step}", err=True)
+        raise
 
 
 def read_members() -> list[Jwk]:

@@ -114,6 +114,12 @@ def whole(minimum: int, maximum: int = 2**31 - 1) -> fields.Field[Any]:
     return _Whole(validate=Range(minimum, maximum))
 
 
+def text(minimum: int, maximum: int) -> fields.Field[Any]:
+    """Return the field of a setting that is a text of so many characters."""
+    span = f"{minimum} to {maximum}" if minimum else f"at most {maximum}"
+    return _text(Length(minimum, maximum, error=f"Must have {span} characters."))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The settings of an application. Durations are in seconds, sizes in bytes. `repr` omits secrets."""
@@ -174,9 +180,9 @@ class Settings:
         "Algorithm of a key that does not name one; empty: HS256, or the one that fits the key.",
         _text(OneOf(["", *JWT_ALGORITHMS])),
     )
-    jwt_issuer: str = setting("taskapi", "The `iss` of access tokens.", _text(Length(1, 200)))
-    jwt_client_id: str = setting("taskapi", "The `client_id` of access tokens (RFC 9068).", _text(Length(1, 200)))
-    jwt_audience: str = setting("taskapi", "The `aud` of access tokens.", _text(Length(1, 200)))
+    jwt_issuer: str = setting("taskapi", "The `iss` of access tokens.", text(1, 200))
+    jwt_client_id: str = setting("taskapi", "The `client_id` of access tokens (RFC 9068).", text(1, 200))
+    jwt_audience: str = setting("taskapi", "The `aud` of access tokens.", text(1, 200))
     access_token_seconds: int = setting(900, "Lifetime of an access token.", whole(1, 86400))
     refresh_token_seconds: int = setting(
         604800, "Lifetime of a refresh token; each refresh issues a new one.", whole(60, 31536000)
@@ -194,7 +200,7 @@ class Settings:
     redis_prefix: str = setting(
         "taskapi:",
         "Prefix of the keys in Redis; each deployment that shares a Redis needs its own.",
-        _text(Length(1, 64)),
+        text(1, 64),
     )
     ratelimit_enabled: bool = setting(
         True, "Whether rate limits apply. The limits of the audit log always apply.", _Boolean()
@@ -288,11 +294,11 @@ class Settings:
     )
     max_parallel_requests: int = setting(
         4,
-        "Set it to half of the threads of a process. Each user runs one request at a time in a process; further "
-        "requests of all users share this many threads. If none is free, a request waits at most 0.2 s, then gets 429. "
-        "At most this many requests of all users write at once, as many read many rows, and as many send their body. "
-        "Together with password checks, these are at most 1.5 times as many. A further one waits at most 0.2 s, then "
-        "gets 503. With `TASKAPI_RATELIMIT_ENABLED=false`, these limits do not apply.",
+        "Set it to half of the threads of a process. It is the size of four limits, each for all users of a process: "
+        "further requests of users who already have a running request; requests that write; requests that read many "
+        "rows; requests whose body is being received. The last three and password checks together are limited to 1.5 "
+        "times this number. A request beyond a limit waits at most 0.2 s. Then the first limit responds 429, and the "
+        "others respond 503. With `TASKAPI_RATELIMIT_ENABLED=false`, these limits do not apply.",
         whole(1, 1000),
     )
     max_body_bytes: int = setting(1024 * 1024, "Largest request body.", whole(1024))

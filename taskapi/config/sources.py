@@ -226,7 +226,9 @@ def _find_invalid(settings: Settings) -> Iterator[Refusal]:
 def _find_unsafe(settings: Settings) -> Iterator[Refusal]:
     key = settings.jwt_secret_key
     if not _has_key(settings):
-        yield "JWT_SECRET_KEY", ["Must be set in production; a generated key would differ between machines."]
+        others = f"{PREFIX}JWT_SECRET_KEY or {PREFIX}JWT_PRIVATE_KEY"
+        why = f"Must be set in production, or else {others}: a generated key would differ between machines."
+        yield "JWT_KEYS", [why]
     elif key and is_guessable(key):
         yield "JWT_SECRET_KEY", ["Is well known or easily guessed."]
     if settings.ratelimit_enabled and not settings.redis_url:

@@ -29,7 +29,7 @@ class LabelSchema(Schema):
     deleted_at = Instant(dump_only=True, allow_none=True, metadata={"description": "When it was moved to the trash."})
     version = fields.Integer(
         dump_only=True,
-        metadata={"description": "The number of the last change, which is its version.", "example": 7},
+        metadata={"description": "The version, which every change increases.", "example": 7},
     )
 
 

@@ -11,13 +11,12 @@ from flask import current_app
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from taskapi.cli.command import database_error_message
+from taskapi.cli.command import NO_PRIVILEGE, database_error_message
 from taskapi.database import Id, UtcDateTime, db
 
 # All later statements queue behind a migration that waits for a table lock, so it must give up before requests time out
 LOCK_SECONDS: Final = 2
 NO_LOCK: Final = "55P03"
-NO_PRIVILEGE: Final = "42501"
 STORED: Final[dict[type, str]] = {
     Id: 'sa.Uuid().with_variant(sa.String(36), "sqlite")',
     UtcDateTime: 'sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite")',

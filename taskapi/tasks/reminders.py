@@ -7,9 +7,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from marshmallow import ValidationError, fields
-from marshmallow.validate import Length
 
-from taskapi.api.fields import INSTANT_PATTERN, Instant, Text
+from taskapi.api.fields import INSTANT_PATTERN, Instant, Items, Text
 
 MAX_REMINDERS: Final = 10  # of a task
 MAX_DAYS: Final = 365
@@ -44,7 +43,7 @@ class Reminders(fields.List[str]):
     """The reminders of a task. Those that are given twice are one."""
 
     def __init__(self, **metadata: Any) -> None:
-        super().__init__(Reminder(), allow_none=True, validate=Length(0, MAX_REMINDERS), metadata=metadata)
+        super().__init__(Reminder(), allow_none=True, validate=Items(0, MAX_REMINDERS), metadata=metadata)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
         return [*dict.fromkeys(super()._deserialize(value, attr, data, **kwargs))]

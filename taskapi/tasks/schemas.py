@@ -5,9 +5,8 @@ from typing import Any
 
 from flask import Flask, current_app
 from marshmallow import Schema, ValidationError, fields, validates_schema
-from marshmallow.validate import Length
 
-from taskapi.api.fields import BodySchema, Choice, Day, DayOrInstant, Instant, PatchSchema, Switch, Text
+from taskapi.api.fields import BodySchema, Choice, Day, DayOrInstant, Instant, Items, PatchSchema, Switch, Text
 from taskapi.api.openapi_examples import PROJECT_ID, TASK_ID
 from taskapi.projects.schemas import TaskCountsSchema
 from taskapi.resources.pagination import PageSchema
@@ -102,7 +101,7 @@ class TaskSchema(Schema):
     )
     labels = fields.List(
         Text(1, 50),
-        validate=Length(0, MAX_LABELS),
+        validate=Items(0, MAX_LABELS),
         allow_none=True,
         metadata={
             "never_null": True,
@@ -154,7 +153,7 @@ class TaskSchema(Schema):
     deleted_at = Instant(dump_only=True, allow_none=True, metadata={"description": "When it was moved to the trash."})
     version = fields.Integer(
         dump_only=True,
-        metadata={"description": "The number of the last change, which is its ETag.", "example": 7},
+        metadata={"description": "The version, which every change increases. It is also the ETag.", "example": 7},
     )
 
     @validates_schema
@@ -233,21 +232,21 @@ class TaskQuerySchema(PageSchema):
     midnight. A task that is due on a day is due at its last microsecond.
     """
 
-    status = fields.List(TaskStatusChoice(), validate=Length(1, 4), metadata={"description": "With one of these."})
-    priority = fields.List(TaskPriorityChoice(), validate=Length(1, 5), metadata={"description": "With one of these."})
+    status = fields.List(TaskStatusChoice(), validate=Items(1, 4), metadata={"description": "With one of these."})
+    priority = fields.List(TaskPriorityChoice(), validate=Items(1, 5), metadata={"description": "With one of these."})
     project_id = fields.UUID(metadata={"description": "In this project.", "example": PROJECT_ID})
     parent_id = fields.UUID(metadata={"description": "Direct subtasks of this task.", "example": TASK_ID})
     label = fields.List(
         Text(1, 50),
-        validate=Length(1, 20),
+        validate=Items(1, 20),
         metadata={"description": "With all of these labels.", "example": ["home", "garden"]},
     )
     exclude_label = fields.List(
-        Text(1, 50), validate=Length(1, 20), metadata={"description": "With none of these labels.", "example": ["work"]}
+        Text(1, 50), validate=Items(1, 20), metadata={"description": "With none of these labels.", "example": ["work"]}
     )
     without = fields.List(
         TaskPartChoice(),
-        validate=Length(1, 4),
+        validate=Items(1, 4),
         metadata={"description": "Without a project, a parent task, labels, or a due date. Repeat to require several."},
     )
     due_after = DayOrInstant("Due at this day or instant, or later.")
@@ -282,7 +281,7 @@ class SubtaskCountsQuerySchema(Schema):
     task_id = fields.List(
         fields.UUID(),
         load_default=list,
-        validate=Length(1, 100),
+        validate=Items(1, 100),
         metadata={"description": "A task. Repeat it for several.", "example": [TASK_ID]},
     )
 

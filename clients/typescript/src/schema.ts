@@ -2116,7 +2116,7 @@ export interface components {
              */
             deleted_at: string | null;
             /**
-             * @description The number of the last change, which is its ETag.
+             * @description The version, which every change increases. It is also the ETag.
              * @example 7
              */
             version: number;
@@ -2350,7 +2350,7 @@ export interface components {
              */
             deleted_at: string | null;
             /**
-             * @description The number of the last change, which is its version.
+             * @description The version, which every change increases.
              * @example 7
              */
             version: number;
@@ -2455,7 +2455,7 @@ export interface components {
              */
             deleted_at: string | null;
             /**
-             * @description The number of the last change, which is its version.
+             * @description The version, which every change increases.
              * @example 7
              */
             version: number;

@@ -3,9 +3,8 @@
 from typing import Any
 
 from marshmallow import Schema, fields
-from marshmallow.validate import Length
 
-from taskapi.api.fields import Flag, PatchSchema, QueryFlag, Text
+from taskapi.api.fields import Flag, Items, PatchSchema, QueryFlag, Text
 from taskapi.api.openapi_examples import GUEST, body_example
 from taskapi.auth.schemas import RegisterSchema
 from taskapi.resources.pagination import PageSchema
@@ -17,7 +16,7 @@ class Roles(fields.List[str]):
     """A list of roles, at least one."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(RoleChoice(), validate=Length(1, len(ROLES)), **kwargs)
+        super().__init__(RoleChoice(), validate=Items(1, len(ROLES)), **kwargs)
 
 
 class UserSchema(AccountSchema):

@@ -3,9 +3,9 @@
 from typing import ClassVar
 
 from marshmallow import Schema, fields
-from marshmallow.validate import Equal, Length
+from marshmallow.validate import Equal
 
-from taskapi.api.fields import BodySchema, Variant, Whole
+from taskapi.api.fields import BodySchema, Items, Variant, Whole
 from taskapi.api.openapi_examples import TASK_ID, response_example
 from taskapi.tasks.schemas import NEW_TASK, TASK_CHANGES, TaskSchema
 
@@ -45,7 +45,7 @@ class TaskOperationVariant(Variant):
 class BatchSchema(BodySchema):
     """Up to 100 operations, in their order."""
 
-    operations = fields.List(TaskOperationVariant(), required=True, validate=Length(1, 100))
+    operations = fields.List(TaskOperationVariant(), required=True, validate=Items(1, 100))
 
 
 BATCHES = {

@@ -3,9 +3,8 @@
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
-from marshmallow.validate import Length
 
-from taskapi.api.fields import BodySchema, Instant, Switch, Text
+from taskapi.api.fields import BodySchema, Instant, Items, Switch, Text
 from taskapi.labels.schemas import NEW_LABEL, LabelCreateSchema
 from taskapi.projects.schemas import NEW_PROJECT, ProjectCreateSchema
 from taskapi.tasks.models import Status
@@ -65,9 +64,9 @@ class TaskFileSchema(BodySchema):
     archived.
     """
 
-    projects = fields.List(fields.Nested(ProjectCreateSchema), validate=Length(0, MAX_ROWS))
-    labels = fields.List(fields.Nested(LabelCreateSchema), validate=Length(0, MAX_ROWS))
-    tasks = fields.List(fields.Nested(FileTaskSchema), required=True, validate=Length(0, MAX_ROWS))
+    projects = fields.List(fields.Nested(ProjectCreateSchema), validate=Items(0, MAX_ROWS))
+    labels = fields.List(fields.Nested(LabelCreateSchema), validate=Items(0, MAX_ROWS))
+    tasks = fields.List(fields.Nested(FileTaskSchema), required=True, validate=Items(0, MAX_ROWS))
 
 
 class UploadSchema(BodySchema):

@@ -5,10 +5,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from marshmallow import fields
-from marshmallow.validate import Length, Regexp
+from marshmallow.validate import Regexp
 
 from taskapi.api import problem
-from taskapi.config import SettingsError, setting, settings_of
+from taskapi.config import SettingsError, setting, settings_of, text
 
 CALLBACK: Final = "/openid/callback"
 LOCAL_HOSTS: Final = {"localhost", "127.0.0.1", "::1"}
@@ -32,7 +32,7 @@ class OpenidSettings:
         "it; empty: no sign-in with a provider.",
         matching(_URL + "/?", "Must be like https://login.example.org, without query."),
     )
-    openid_client_id: str = setting("", "The client id at the OpenID provider.", fields.String(validate=Length(0, 200)))
+    openid_client_id: str = setting("", "The client id at the OpenID provider.", text(0, 200))
     openid_client_secret: str = setting(
         "", "The client secret at the OpenID provider; empty: a public client.", fields.String(), secret=True
     )

@@ -5,9 +5,8 @@ from typing import Any, Final
 
 from flask import Flask
 from marshmallow import fields
-from marshmallow.validate import Length
 
-from taskapi.config import SettingsError, setting, settings_of
+from taskapi.config import SettingsError, setting, settings_of, text
 from taskapi.extensions.openid.settings import matching
 from taskapi.security.rbac import Role
 
@@ -21,7 +20,7 @@ class OpenidAccountSettings:
     openid_name: str = setting(
         "",
         "The name of the OpenID provider on the sign-in page; empty: its host.",
-        fields.String(validate=Length(0, 40)),
+        text(0, 40),
     )
     openid_create_accounts: bool = setting(
         False,
@@ -32,7 +31,7 @@ class OpenidAccountSettings:
         "",
         "The claim of the ID token with the roles, such as `roles` or `realm_access.roles`; empty: the OpenID provider "
         "does not decide roles.",
-        fields.String(validate=Length(0, 200)),
+        text(0, 200),
     )
     openid_roles: str = setting(
         "",

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from marshmallow import Schema, fields
-from marshmallow.validate import Length
 
-from taskapi.api.fields import BodySchema, Choice, Instant, Text, Whole
+from taskapi.api.fields import BodySchema, Choice, Instant, Items, Text, Whole
 from taskapi.config import setting, whole
 from taskapi.security.rbac import Permission
 
@@ -40,7 +39,7 @@ class PersonalTokenSchema(Schema):
     permissions = fields.List(
         TokenPermissionChoice(),
         required=True,
-        validate=Length(1, len(TokenPermissionChoice.values)),
+        validate=Items(1, len(TokenPermissionChoice.values)),
         metadata={
             "description": "What the token may do, as far as your roles grant it. No token changes an account.",
             "example": ["task:read"],

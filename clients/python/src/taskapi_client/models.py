@@ -377,7 +377,7 @@ class Task(Model, frozen=True):
     deleted_at: AwareDatetime | None
     """When it was moved to the trash."""
     version: int
-    """The number of the last change, which is its ETag."""
+    """The version, which every change increases. It is also the ETag."""
 
 
 class TaskCreate(TypedDict):
@@ -503,7 +503,7 @@ class Project(Model, frozen=True):
     deleted_at: AwareDatetime | None
     """When it was moved to the trash."""
     version: int
-    """The number of the last change, which is its version."""
+    """The version, which every change increases."""
 
 
 class ProjectCreate(TypedDict):
@@ -555,7 +555,7 @@ class Label(Model, frozen=True):
     deleted_at: AwareDatetime | None
     """When it was moved to the trash."""
     version: int
-    """The number of the last change, which is its version."""
+    """The version, which every change increases."""
 
 
 class LabelCreate(TypedDict):
