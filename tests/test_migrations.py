@@ -183,6 +183,18 @@ def test_each_step_can_be_taken_back_and_forth(empty, revise):
         assert tables() == before
 
 
+def test_table_that_a_trigger_reads_can_lose_a_column(empty, revise):
+    counters = "with op.batch_alter_table('change_counters') as batch_op:"
+    folder = revise(
+        counters,
+        "    batch_op.add_column(sa.Column('notes', sa.Integer(), server_default='0', nullable=False))",
+        downgrade=[counters, "    batch_op.drop_column('notes')"],
+    )
+    upgrade(folder, MORE)
+    downgrade(folder, "-1")
+    assert "notes" not in {column["name"] for column in sa.inspect(db.engine).get_columns("change_counters")}
+
+
 def test_migrations_build_the_schema_of_the_models(empty):
     upgrade(revision="heads")
     check()

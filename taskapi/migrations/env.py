@@ -93,6 +93,7 @@ def _run(connection: Connection) -> None:
     sqlite = connection.dialect.name == "sqlite"
     if sqlite:
         connection.connection.execute("PRAGMA foreign_keys = OFF")
+        connection.connection.execute("PRAGMA legacy_alter_table = ON")  # accepts triggers that read the rebuilt table
     try:
         _configure(connection=connection)
         if sqlite:  # no concurrent index builds; processes that start together migrate one after the other
@@ -110,6 +111,7 @@ def _run(connection: Connection) -> None:
         raise
     finally:
         if sqlite:
+            connection.connection.execute("PRAGMA legacy_alter_table = OFF")
             connection.connection.execute("PRAGMA foreign_keys = ON")
 
 
