@@ -173,6 +173,24 @@ def test_up_from_nothing_and_down_to_nothing(empty):
     assert declared() == {*db.metadata.tables}
 
 
+def test_commands_print_the_revisions_that_they_apply_and_undo(empty):
+    run = empty.test_cli_runner().invoke
+    applied = run(args=["db", "upgrade"]).output.splitlines()
+    assert applied[0] == "Applied 0001: The schema of the first release."
+    assert len(applied) == len([*history().walk_revisions()])
+    assert run(args=["db", "upgrade"]).output == "The schema is up to date.\n"
+    assert run(args=["db", "downgrade", "base"]).output.splitlines()[-1].startswith("Undid 0001: ")
+
+
+@pytest.mark.parametrize("command", [["-c", "import wsgi"], ["-m", "flask", "--app", "wsgi", "prune"]])
+def test_upgrade_of_the_embedded_database_at_start_prints_nothing(tmp_path, command):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TASKAPI_INSTANCE_PATH": str(tmp_path)}
+    output = subprocess.check_output([sys.executable, *command], cwd=tmp_path, env=environment, text=True)
+    assert (tmp_path / "taskapi.db").exists()
+    assert "Applied 0001" not in output
+    assert "up to date" not in output
+
+
 def test_each_step_can_be_taken_back_and_forth(empty, revise):
     folder = revise("op.create_table('more', sa.Column('id', sa.Uuid()))", downgrade=["op.drop_table('more')"])
     for revision in (*REVISIONS, MORE):
