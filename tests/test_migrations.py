@@ -233,6 +233,24 @@ def test_up_from_nothing_and_down_to_nothing(empty):
     assert declared() == {*db.metadata.tables}
 
 
+def test_commands_print_the_revisions_that_they_apply_and_undo(empty):
+    run = empty.test_cli_runner().invoke
+    applied = run(args=["db", "upgrade"]).output.splitlines()
+    assert applied[0] == "Applied 0001: The schema of the first release."
+    assert len(applied) == len([*history().walk_revisions()])
+    assert run(args=["db", "upgrade"]).output == "The schema is up to date.\n"
+    assert run(args=["db", "downgrade", "base"]).output.splitlines()[-1].startswith("Undid 0001: ")
+
+
+@pytest.mark.parametrize("command", [["-c", "import wsgi"], ["-m", "flask", "--app", "wsgi", "prune"]])
+def test_upgrade_of_the_embedded_database_at_start_prints_nothing(tmp_path, command):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TASKAPI_INSTANCE_PATH": str(tmp_path)}
+    output = subprocess.check_output([sys.executable, *command], cwd=tmp_path, env=environment, text=True)
+    assert (tmp_path / "taskapi.db").exists()
+    assert "Applied 0001" not in output
+    assert "up to date" not in output
+
+
 def test_each_step_can_be_taken_back_and_forth(empty, revise):
     folder = revise("op.create_table('more', sa.Column('id', sa.Uuid()))", downgrade=["op.drop_table('more')"])
     for revision in (*REVISIONS, MORE):
@@ -241,6 +259,18 @@ def test_each_step_can_be_taken_back_and_forth(empty, revise):
         downgrade(folder, "-1")
         upgrade(folder, revision)
         assert tables() == before
+
+
+def test_table_that_a_trigger_reads_can_lose_a_column(empty, revise):
+    counters = "with op.batch_alter_table('change_counters') as batch_op:"
+    folder = revise(
+        counters,
+        "    batch_op.add_column(sa.Column('notes', sa.Integer(), server_default='0', nullable=False))",
+        downgrade=[counters, "    batch_op.drop_column('notes')"],
+    )
+    upgrade(folder, MORE)
+    downgrade(folder, "-1")
+    assert "notes" not in {column["name"] for column in sa.inspect(db.engine).get_columns("change_counters")}
 
 
 def test_migrations_build_the_schema_of_the_models(empty):

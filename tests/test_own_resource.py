@@ -29,6 +29,7 @@ from taskapi.security.rbac import Permission
 
 class Draft(Trashable, Model):
     __tablename__ = "drafts"
+    has_quota = False
 
     def apply(self, changes):
         pass

@@ -21,8 +21,8 @@ FILTERS = [
     "", "status=todo&status=done", "priority=high", f"project_id={ID}", f"parent_id={ID}", "without=project",
     "without=parent", "without=labels", "without=due", "label=home", "label=home&label=garden", "exclude_label=home",
     f"due_after={DAY}", f"due_before={INSTANT}", "overdue=true", f"created_after={INSTANT}",
-    f"created_before={INSTANT}", f"updated_after={INSTANT}", f"completed_after={INSTANT}",
-    f"completed_before={INSTANT}", "q=milk", "q=mi", "q=milk+mi", "deleted=true",
+    f"created_before={INSTANT}", f"updated_after={INSTANT}", f"updated_before={INSTANT}",
+    f"completed_after={INSTANT}", f"completed_before={INSTANT}", "q=milk", "q=mi", "q=milk+mi", "deleted=true",
 ]  # fmt: skip
 SORTS = ["created_at", "updated_at", "completed_at", "due", "priority", "title", "position"]
 SORTS = [*SORTS, *(f"-{sort}" for sort in SORTS), "priority,due", "-priority,due,title", "due,-created_at"]

@@ -3,7 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from marshmallow import Schema
 from surface import needs
+
+from taskapi.resources.crud import Resource
+from taskapi.resources.models import Owned
 
 LIMITS = {"MAX_TASKS": 3, "MAX_PROJECTS": 2, "MAX_LABELS": 2}
 
@@ -33,6 +37,16 @@ def test_quota_is_exceeded_until_a_permanent_deletion(owner, what):
     owner.delete(f"{first}?permanent=true")
     assert add(owner, what, 9).status_code == 201
     assert add(owner, what, 10).status_code == 409
+
+
+def test_resource_without_a_counter_must_declare_that_it_has_no_quota():
+    class Draft(Owned):
+        __tablename__ = "drafts"
+
+    with pytest.raises(TypeError, match="Draft has no quota: add a column to ChangeCounter"):
+        Resource("/api/v1/drafts", Draft, Schema(), ())
+    Draft.has_quota = False
+    Resource("/api/v1/drafts", Draft, Schema(), ())
 
 
 def test_labels_created_by_a_task_count(owner):

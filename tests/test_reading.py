@@ -38,3 +38,9 @@ def test_functions_that_the_page_names_exist():
     sources = "\n".join(path.read_text(encoding="utf-8") for path in (PAGE.parent.parent / "taskapi").rglob("*.py"))
     names = set(re.findall(r"`([a-z_]+_[a-z_]+)`", TEXT))
     assert [name for name in sorted(names) if not re.search(rf"\bdef {name}\b", sources)] == []
+
+
+def test_commands_use_the_environment_of_the_project():
+    commands = re.findall(r"`([^`]*pytest [^`]*)`", TEXT)
+    assert [command.split()[0] for command in commands] == [".venv/bin/pytest"]
+    assert all((PAGE.parent.parent / command.split()[-1]).is_file() for command in commands)

@@ -20,5 +20,13 @@ def test_readme_links_every_page():
     assert pages <= set(re.findall(r"\]\(([^)#]+)", README))
 
 
+def test_search_of_the_tour_finds_all_tasks_of_june(owner):
+    [query] = re.findall(r'"\$API/tasks(\?q=[^"]*)"', README)
+    for day in ("2030-05-31", "2030-06-01", "2030-06-30", "2030-07-01"):
+        owner.post("/api/v1/tasks", json={"title": "Water the plants", "due_date": day})
+    found = owner.get(f"/api/v1/tasks{query}").json["items"]
+    assert sorted(task["due_date"] for task in found) == ["2030-06-01", "2030-06-30"]
+
+
 def test_readme_is_short():
     assert len(README.splitlines()) < 240

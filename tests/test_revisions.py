@@ -39,16 +39,17 @@ def calls_in(text):
     (upgrade,) = (node for node in ast.parse(text).body if getattr(node, "name", None) == "upgrade")
     calls = [call for call in ast.walk(upgrade) if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)]
     made = {call.args[0].value for call in calls if call.func.attr == "create_table"}
-    batches = {
-        item.optional_vars.id: item.context_expr.args[0].value
+    batches = {  # the tables of calls within `with op.batch_alter_table(…) as batch_op`
+        call: item.context_expr.args[0].value
         for node in ast.walk(upgrade)
         if isinstance(node, ast.With)
         for item in node.items
         if isinstance(item.optional_vars, ast.Name)
+        for call in ast.walk(node)
+        if isinstance(call, ast.Call) and getattr(getattr(call.func, "value", None), "id", "") == item.optional_vars.id
     }
     for call in calls:
-        target = call.func.value.id if isinstance(call.func.value, ast.Name) else None
-        table = batches.get(target) or next((w.value for w in call.args[:2] if getattr(w, "value", None) in made), None)
+        table = batches.get(call) or next((w.value for w in call.args[:2] if getattr(w, "value", None) in made), None)
         if table not in made:
             yield call
 
@@ -126,6 +127,11 @@ def test_breaking_operations_are_found(line):
         'op.create_table("things")\n    op.create_index("more", "things", ["title"])',
         'op.create_index("more", "tasks", ["title"], unique=False, postgresql_concurrently=True)',
         'op.drop_index("more", table_name="tasks")',
+        """op.create_table("things")
+    with op.batch_alter_table("things") as batch_op:
+        batch_op.create_index("more", ["title"], unique=True)
+    with op.batch_alter_table("tasks") as batch_op:
+        batch_op.add_column(sa.Column("size", sa.Integer()))""",
         'op.execute("UPDATE tasks SET size = 1")',
     ],
 )

@@ -90,7 +90,7 @@ def test_unknown_filter_value_is_422(owner, name, word):
     assert (response.status_code, list(response.json["errors"]["query"])) == (422, [name])
 
 
-@pytest.mark.parametrize("field", ["created", "completed"])
+@pytest.mark.parametrize("field", ["created", "updated", "completed"])
 def test_after_includes_and_before_excludes_the_instant(owner, add, field):
     first, second = (add(title, status="done") for title in ("first", "second"))
     add("open") if field == "completed" else None

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 import click
 from alembic import context
+from alembic.runtime.migration import MigrationInfo
 from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy import Connection
@@ -87,13 +88,27 @@ def _sqlstate(error: DBAPIError) -> str | None:
     return getattr(error.orig, "sqlstate", None)
 
 
+def _report(steps: list[MigrationInfo]) -> None:
+    """Print what `flask db upgrade` or `flask db downgrade` has done; a server and other commands print nothing."""
+    command = click.get_current_context(silent=True)
+    name = command and command.info_name
+    if name in {"upgrade", "downgrade"}:
+        for step in steps:
+            text = getattr(step.up_revision, "doc", "")
+            click.echo(f"{'Applied' if step.is_upgrade else 'Undid'} {step.up_revision_id}: {text}")
+        if name == "upgrade" and not steps:
+            click.echo("The schema is up to date.")
+
+
 def _run(connection: Connection) -> None:
     """Run the migrations. On SQLite without foreign keys: to rebuild a table would delete the rows that refer to it."""
     sqlite = connection.dialect.name == "sqlite"
     if sqlite:
         connection.connection.execute("PRAGMA foreign_keys = OFF")
+        connection.connection.execute("PRAGMA legacy_alter_table = ON")  # accepts triggers that read the rebuilt table
+    steps: list[MigrationInfo] = []
     try:
-        _configure(connection=connection)
+        _configure(connection=connection, on_version_apply=lambda step, **_: steps.append(step))
         if sqlite:  # no concurrent index builds; processes that start together migrate one after the other
             context.get_context().autocommit_block = nullcontext  # type: ignore[assignment, method-assign]
         with context.begin_transaction():
@@ -103,12 +118,14 @@ def _run(connection: Connection) -> None:
                 # Citus rejects a change of `users` and of an owned table together without this; others ignore it
                 connection.exec_driver_sql("SET LOCAL citus.multi_shard_modify_mode = 'sequential'")
             context.run_migrations()
+        _report(steps)
     except OperationalError as error:
         if _sqlstate(error) == NO_LOCK:
             raise CommandError(RETRY) from None
         raise
     finally:
         if sqlite:
+            connection.connection.execute("PRAGMA legacy_alter_table = OFF")
             connection.connection.execute("PRAGMA foreign_keys = ON")
 
 

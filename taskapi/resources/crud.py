@@ -37,6 +37,8 @@ class Resource(Generic[R]):
     """One kind of owned rows, under a URL, as `schema` shows them. A subclass adds the side effects of changes."""
 
     def __init__(self, url: str, model: type[R], schema: Schema, sort: tuple[SortKey, ...]) -> None:
+        if model.has_quota and not counted(model.__tablename__, 0):
+            raise TypeError(f"{model.__name__} has no quota: add a column to ChangeCounter, or set has_quota = False")
         self.url = url
         self.model = model
         self.schema = schema

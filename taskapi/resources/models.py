@@ -2,7 +2,7 @@
 
 import unicodedata
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String
@@ -35,6 +35,7 @@ class Owned:
     """A row that belongs to one user. Its key starts with its owner."""
 
     __tablename__: str
+    has_quota: ClassVar[bool] = True  # a model without a quota sets it to False
 
     owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)

@@ -65,8 +65,8 @@ def refuse_in_trash(row: Trashable) -> None:
 def reserve_quota(model: type[Owned], count: int = 1) -> int:
     """Count new rows of the caller, and reserve a version for each. Responds 409 beyond the quota of the model.
 
-    Locks the caller's rows until the transaction ends. Returns the last reserved version. A model without a column in
-    the counter has no quota.
+    Locks the caller's rows until the transaction ends. Returns the last reserved version.
+    A model without `has_quota` has no quota.
     """
     table = model.__tablename__
     counter = lock_owner(caller().id, count, **(added := counted(table, count)))

@@ -41,7 +41,8 @@ _SEARCH = table("task_search", column("rowid"), column("task_search"))
 _SEARCH_ROWS = table("task_search_rows", column("number"), column("owner_id"), column("task_id", Id()))
 CHOICES = {"status": Task.status, "priority": Task.priority}
 BORDERS = {
-    "due_after", "due_before", "created_after", "created_before", "updated_after", "completed_after", "completed_before"
+    "due_after", "due_before", "created_after", "created_before", "updated_after", "updated_before", "completed_after",
+    "completed_before",
 }  # fmt: skip
 LABELS = ("label", "exclude_label")
 OTHERWISE = {
@@ -80,6 +81,7 @@ FILTERS: dict[str, ColumnElement[bool]] = {
     "created_after": Task.created_at >= bindparam("created_after"),
     "created_before": Task.created_at < bindparam("created_before"),
     "updated_after": Task.updated_at >= bindparam("updated_after"),
+    "updated_before": Task.updated_at < bindparam("updated_before"),
     "completed_after": and_(Task.completed_first >= bindparam("completed_after"), Task.completed_first < NEVER),
     "completed_before": Task.completed_first < bindparam("completed_before"),
 }

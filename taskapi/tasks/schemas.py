@@ -255,6 +255,7 @@ class TaskQuerySchema(PageSchema):
     created_after = DayOrInstant("Created at this day or instant, or later.")
     created_before = DayOrInstant("Created before this day or instant.")
     updated_after = DayOrInstant("Last changed at this day or instant, or later.")
+    updated_before = DayOrInstant("Last changed before this day or instant.")
     completed_after = DayOrInstant("Completed at this day or instant, or later.")
     completed_before = DayOrInstant("Completed before this day or instant.")
     q = SearchWords()

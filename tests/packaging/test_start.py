@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from guides import follow
+from guides import apply_hunks, follow
 from test_deletion import ROOT, run
 
 from taskapi.extensions import NAMES
@@ -55,7 +55,7 @@ def test_field_is_added_as_readme_of_new_project_says(project, tmp_path):
     folder = tmp_path / "shelf"
     shutil.copytree(project, folder)
     page = (folder / "README.md").read_text(encoding="utf-8")
-    added = re.findall(r"^```python (\S+)\n(.+?)^```$", page, re.DOTALL | re.MULTILINE)
+    added = re.findall(r"^```python (\S+/\S+)\n(.+?)^```$", page, re.DOTALL | re.MULTILINE)
     assert len(added) == 2
     for name, line in added:
         text = (folder / name).read_text(encoding="utf-8").replace("PatchSchema, Text", "PatchSchema, Text, Whole")
@@ -66,3 +66,42 @@ def test_field_is_added_as_readme_of_new_project_says(project, tmp_path):
     run(folder, "-m", "flask", "--app", "wsgi", "db", "check")
     tests = [f"tests/test_{name}.py" for name in ("books", "examples", "isolation", "openapi", "revisions")]
     run(folder, "-m", "pytest", "-q", "-n", "auto", "-p", "no:cacheprovider", "-m", "not slow", *tests)
+
+
+def test_resource_is_added_as_readme_of_new_project_says(project, tmp_path):
+    folder = tmp_path / "shelf"
+    shutil.copytree(project, folder)
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    section = page.split("## Add a resource")[1].split("\n## ")[0]
+    for command in re.findall(r"^cp .*$", section, re.MULTILINE):
+        subprocess.run(command.split(), cwd=folder, check=True)
+    for path in (*(folder / "shelf" / "members").glob("*.py"), folder / "tests" / "test_members.py"):
+        text = path.read_text(encoding="utf-8")
+        for word in ("book", "Book", "BOOK"):
+            text = text.replace(word, "MEMBER" if word.isupper() else "Member" if word.istitle() else "member")
+        path.write_text(text, encoding="utf-8")
+    blocks = dict(re.findall(r"^```(diff|python upgrade)\n(.*?)^```$", section, re.DOTALL | re.MULTILINE))
+    for part in blocks["diff"].split("--- ")[1:]:
+        name, *hunks = part.split("\n@@\n")
+        text = (folder / name).read_text(encoding="utf-8")
+        (folder / name).write_text(apply_hunks(text, hunks), encoding="utf-8")
+    [migrate] = re.findall(r"^\.venv/bin/flask (db migrate .*)$", section, re.MULTILINE)
+    run(folder, "-m", "flask", "--app", "wsgi", *migrate.split())
+    [migration] = (folder / "shelf" / "migrations" / "versions").glob("*_members.py")
+    text = migration.read_text(encoding="utf-8")
+    end = "\n\ndef downgrade"
+    migration.write_text(text.replace(end, blocks["python upgrade"] + end), encoding="utf-8")
+    run(folder, "-m", "ruff", "check", "--fix")
+    run(folder, "-m", "ruff", "format")
+    run(folder, "-m", "flask", "--app", "wsgi", "db", "upgrade")
+    run(folder, "-m", "flask", "--app", "wsgi", "db", "check")
+    run(folder, "-m", "mypy")
+    run(folder, "-m", "pytest", "-q", "-n", "auto", "-m", "not slow", "-p", "no:cacheprovider")
+    counter = folder / "shelf" / "resources" / "models.py"
+    lines = counter.read_text(encoding="utf-8").splitlines(keepends=True)
+    counter.write_text("".join(line for line in lines if not line.startswith("    members:")), encoding="utf-8")
+    command = [sys.executable, "-c", "from shelf import create_app; create_app()"]
+    started = subprocess.run(
+        command, cwd=folder, env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, check=False
+    )
+    assert b"TypeError: Member has no quota" in started.stderr

@@ -36,6 +36,19 @@ async def test_changes_are_followed(username, store):
         assert (await api.changes.list(since=first)).cursor == second != first
 
 
+async def test_cancelled_poll_of_changes_ends_at_once(async_api, relay):
+    if not hasattr(async_api, "changes") or not hasattr(async_api.changes, "stream"):
+        pytest.skip("the API has no stream of changes")
+    relay.reply(200, {"Content-Type": "application/json"}, {"cursor": "5"})
+    relay.reply(503, {"Retry-After": "60"}, {"code": "stream_unavailable"})
+    cursors = async_api.follow_changes(poll_seconds=60)
+    assert await anext(cursors) == "5"
+    start = time.monotonic()
+    with anyio.move_on_after(1):
+        await anext(cursors)
+    assert time.monotonic() - start < 5
+
+
 async def test_cancelled_refresh_releases_the_lock(async_api, relay, store, expire):
     expire()
     relay.delay["/auth/refresh"] = 1

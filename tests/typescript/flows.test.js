@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { ProblemError, createTaskApi, unwrap } from "taskapi-client";
 import { Jar, PASSWORD, expired, newPerson, watched } from "./support.js";
@@ -315,4 +316,45 @@ test("changes are followed by the stream, and polled while there is none", async
   }
   assert.equal(copy[2], copy[1]);
   assert.notEqual(copy[3], copy[2]);
+});
+
+/* Follow changes without a stream, until the loop waits for its next poll; returns the cursors and the next one. */
+async function polling(options = {}) {
+  const fetch = (request) => (request.url.includes("/stream") ? refuse() : globalThis.fetch(request));
+  let refuse;
+  const refused = new Promise((done) => {
+    refuse = () => {
+      done();
+      return new Response('{"code":"stream_unavailable"}', { status: 503, headers: { "Retry-After": "60" } });
+    };
+  });
+  const api = createTaskApi({ baseUrl: ADDRESS, fetch });
+  await api.login({ username: await newPerson(), password: PASSWORD });
+  const cursors = api.followChanges("now", { pollMs: 60_000, ...options });
+  await cursors.next();
+  const next = cursors.next();
+  await refused;
+  await sleep(100);
+  return { cursors, next };
+}
+
+test("an abort ends the wait of a loop that polls", { timeout: 20_000 }, async () => {
+  const abort = new AbortController();
+  const { next } = await polling({ signal: abort.signal });
+  abort.abort();
+  assert.deepEqual(await next, { value: undefined, done: true });
+});
+
+test("return ends the wait of a loop that polls", { timeout: 20_000 }, async () => {
+  const abort = new AbortController();
+  const { cursors, next } = await polling({ signal: abort.signal });
+  assert.deepEqual(await cursors.return(), { value: undefined, done: true });
+  assert.deepEqual(await next, { value: undefined, done: true });
+  assert.ok(!abort.signal.aborted);
+});
+
+test("an abort ends the wait before a request is repeated", { timeout: 5_000 }, async () => {
+  const fetch = async () => Response.json({}, { status: 503, headers: { "Retry-After": "10" } });
+  const api = createTaskApi({ baseUrl: ADDRESS, fetch });
+  await assert.rejects(api.GET("/api/v1/tasks", { signal: AbortSignal.timeout(100) }), { name: "TimeoutError" });
 });

@@ -20,9 +20,23 @@ export async function deliver(fetch: Fetch, request: Request, isRepeatable = isS
     } catch (error) {
       if (isLast || !(error instanceof TypeError)) throw error; // fetch throws a TypeError if there is no network
     }
-    await new Promise((done) => setTimeout(done, seconds * 1000));
+    await wait(seconds * 1000, request.signal);
     request.signal.throwIfAborted();
   }
+}
+
+/** Wait, but only until `signal` is aborted. */
+export function wait(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((done) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      done();
+    };
+    const timer = setTimeout(end, milliseconds);
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end);
+  });
 }
 
 /* With an Idempotency-Key, the server returns the first response again. */

@@ -3,6 +3,7 @@
 import type { Client } from "openapi-fetch";
 
 import { ProblemError } from "./problem.js";
+import { wait } from "./retry.js";
 import type { paths } from "./schema.js";
 
 export interface FollowOptions {
@@ -19,16 +20,36 @@ interface Answer {
 
 const BUSY = [429, 502, 503, 504];
 
-/** Yield cursors until `signal` is aborted. Reconnects with the last one. */
-export async function* followChanges(
+/** Yield cursors until `signal` is aborted or the caller calls `return()`. Reconnects with the last one. */
+export function followChanges(
   client: Client<paths>,
   since: string,
   { pollMs = 10_000, signal }: FollowOptions,
 ): AsyncGenerator<string, void> {
+  const end = new AbortController();
+  const abort = () => end.abort();
+  if (signal?.aborted) abort();
+  signal?.addEventListener("abort", abort, { signal: end.signal }); // which removes it at the end
+  const cursors = follow(client, since, pollMs, end.signal);
+  // A generator that waits handles `return` only after its wait
+  const finish = cursors.return.bind(cursors);
+  cursors.return = (value) => {
+    abort();
+    return finish(value);
+  };
+  return cursors;
+}
+
+async function* follow(
+  client: Client<paths>,
+  since: string,
+  pollMs: number,
+  signal: AbortSignal,
+): AsyncGenerator<string, void> {
   const get = (path: string, init: object): Promise<Answer> =>
-    client.request("get", path as never, { ...(signal && { signal }), ...init } as never);
+    client.request("get", path as never, { signal, ...init } as never);
   let streamAt = 0;
-  while (!signal?.aborted) {
+  while (!signal.aborted) {
     try {
       const current = await get("/api/v1/changes", { params: { query: { since: "now" } } });
       if (!isReady(current)) streamAt = retryAt(current.response, pollMs);
@@ -44,11 +65,11 @@ export async function* followChanges(
         else for await (const id of eventIds(stream.data as ReadableStream<Uint8Array>)) yield (since = id);
       }
     } catch (error) {
-      if (signal?.aborted) return;
+      if (signal.aborted) return;
       if (!(error instanceof TypeError)) throw error; // fetch throws a TypeError if there is no network
       streamAt = Date.now() + pollMs;
     }
-    await new Promise((done) => setTimeout(done, Date.now() < streamAt ? pollMs : 1000));
+    await wait(Date.now() < streamAt ? pollMs : 1000, signal);
   }
 }
 

@@ -77,6 +77,7 @@ def _insert(file: TaskFile, projects: RowsByKey, labels: RowsByKey) -> None:
     version = reserve_quota(Task, len(ids)) - len(ids)
     zone = timezone_of(owner_id, writer())
     for chunk in _chunks(file):
+        _discard_plans()
         rows, labelled = list[Values](), list[Values]()
         for index, *above in chunk:
             row, keys = pickle.loads(zlib.decompress(file.tasks[index].packed))  # noqa: S301 - pickled by this process, a moment ago
@@ -92,6 +93,16 @@ def _insert(file: TaskFile, projects: RowsByKey, labels: RowsByKey) -> None:
         insert_tasks(rows)
         if labelled:
             db.session.execute(insert(TaskLabel), labelled)
+
+
+def _discard_plans() -> None:
+    """Let PostgreSQL plan its checks of foreign keys again, for the tables as they are now.
+
+    A connection keeps the plan of a check. If the tables were nearly empty then, each check may read all tasks of the
+    owner. Only ANALYZE replaces such a plan, and it does not see the rows of this transaction.
+    """
+    if writer().dialect.name == "postgresql":
+        writer().exec_driver_sql("DISCARD PLANS")
 
 
 def _chunks(file: TaskFile) -> Iterator[list[list[int]]]:

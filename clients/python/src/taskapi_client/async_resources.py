@@ -179,6 +179,7 @@ class AsyncTasksApi:
         created_after: date | datetime | None = None,
         created_before: date | datetime | None = None,
         updated_after: date | datetime | None = None,
+        updated_before: date | datetime | None = None,
         completed_after: date | datetime | None = None,
         completed_before: date | datetime | None = None,
         q: str | None = None,
@@ -217,6 +218,8 @@ class AsyncTasksApi:
         `created_before`: Created before this day or instant.
 
         `updated_after`: Last changed at this day or instant, or later.
+
+        `updated_before`: Last changed before this day or instant.
 
         `completed_after`: Completed at this day or instant, or later.
 
@@ -257,6 +260,7 @@ class AsyncTasksApi:
                     "created_after": created_after,
                     "created_before": created_before,
                     "updated_after": updated_after,
+                    "updated_before": updated_before,
                     "completed_after": completed_after,
                     "completed_before": completed_before,
                     "q": q,
@@ -466,6 +470,7 @@ class AsyncTasksApi:
         created_after: date | datetime | None = None,
         created_before: date | datetime | None = None,
         updated_after: date | datetime | None = None,
+        updated_before: date | datetime | None = None,
         completed_after: date | datetime | None = None,
         completed_before: date | datetime | None = None,
         q: str | None = None,
@@ -500,6 +505,8 @@ class AsyncTasksApi:
 
         `updated_after`: Last changed at this day or instant, or later.
 
+        `updated_before`: Last changed before this day or instant.
+
         `completed_after`: Completed at this day or instant, or later.
 
         `completed_before`: Completed before this day or instant.
@@ -533,6 +540,7 @@ class AsyncTasksApi:
                     "created_after": created_after,
                     "created_before": created_before,
                     "updated_after": updated_after,
+                    "updated_before": updated_before,
                     "completed_after": completed_after,
                     "completed_before": completed_before,
                     "q": q,
@@ -558,6 +566,7 @@ class AsyncTasksApi:
         created_after: date | datetime | None = None,
         created_before: date | datetime | None = None,
         updated_after: date | datetime | None = None,
+        updated_before: date | datetime | None = None,
         completed_after: date | datetime | None = None,
         completed_before: date | datetime | None = None,
         q: str | None = None,
@@ -594,6 +603,8 @@ class AsyncTasksApi:
 
         `updated_after`: Last changed at this day or instant, or later.
 
+        `updated_before`: Last changed before this day or instant.
+
         `completed_after`: Completed at this day or instant, or later.
 
         `completed_before`: Completed before this day or instant.
@@ -627,6 +638,7 @@ class AsyncTasksApi:
                     "created_after": created_after,
                     "created_before": created_before,
                     "updated_after": updated_after,
+                    "updated_before": updated_before,
                     "completed_after": completed_after,
                     "completed_before": completed_before,
                     "q": q,

@@ -179,6 +179,7 @@ class TasksApi:
         created_after: date | datetime | None = None,
         created_before: date | datetime | None = None,
         updated_after: date | datetime | None = None,
+        updated_before: date | datetime | None = None,
         completed_after: date | datetime | None = None,
         completed_before: date | datetime | None = None,
         q: str | None = None,
@@ -217,6 +218,8 @@ class TasksApi:
         `created_before`: Created before this day or instant.
 
         `updated_after`: Last changed at this day or instant, or later.
+
+        `updated_before`: Last changed before this day or instant.
 
         `completed_after`: Completed at this day or instant, or later.
 
@@ -257,6 +260,7 @@ class TasksApi:
                     "created_after": created_after,
                     "created_before": created_before,
                     "updated_after": updated_after,
+                    "updated_before": updated_before,
                     "completed_after": completed_after,
                     "completed_before": completed_before,
                     "q": q,
@@ -458,6 +462,7 @@ class TasksApi:
         created_after: date | datetime | None = None,
         created_before: date | datetime | None = None,
         updated_after: date | datetime | None = None,
+        updated_before: date | datetime | None = None,
         completed_after: date | datetime | None = None,
         completed_before: date | datetime | None = None,
         q: str | None = None,
@@ -492,6 +497,8 @@ class TasksApi:
 
         `updated_after`: Last changed at this day or instant, or later.
 
+        `updated_before`: Last changed before this day or instant.
+
         `completed_after`: Completed at this day or instant, or later.
 
         `completed_before`: Completed before this day or instant.
@@ -525,6 +532,7 @@ class TasksApi:
                     "created_after": created_after,
                     "created_before": created_before,
                     "updated_after": updated_after,
+                    "updated_before": updated_before,
                     "completed_after": completed_after,
                     "completed_before": completed_before,
                     "q": q,
@@ -550,6 +558,7 @@ class TasksApi:
         created_after: date | datetime | None = None,
         created_before: date | datetime | None = None,
         updated_after: date | datetime | None = None,
+        updated_before: date | datetime | None = None,
         completed_after: date | datetime | None = None,
         completed_before: date | datetime | None = None,
         q: str | None = None,
@@ -586,6 +595,8 @@ class TasksApi:
 
         `updated_after`: Last changed at this day or instant, or later.
 
+        `updated_before`: Last changed before this day or instant.
+
         `completed_after`: Completed at this day or instant, or later.
 
         `completed_before`: Completed before this day or instant.
@@ -619,6 +630,7 @@ class TasksApi:
                     "created_after": created_after,
                     "created_before": created_before,
                     "updated_after": updated_after,
+                    "updated_before": updated_before,
                     "completed_after": completed_after,
                     "completed_before": completed_before,
                     "q": q,
