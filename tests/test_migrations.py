@@ -192,7 +192,8 @@ def test_old_version_names_the_command_that_goes_back_to_it(empty, extended):
     )
     empty.extensions["taskapi-revisions"] = new
     result = run(args=command.split()[1:])
-    assert (result.exit_code, result.output) == (0, f"No revision after {REVISIONS[-1]} is applied.\n")
+    said = f"No revision after {REVISIONS[-1]} is applied.\nUndid notes_0002: \n"
+    assert (result.exit_code, result.output) == (0, said)
     empty.extensions["taskapi-revisions"] = old
     assert not is_newer(applied_revisions())
     assert check_migrations() is None
