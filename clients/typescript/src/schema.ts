@@ -5157,6 +5157,11 @@ export interface operations {
                  */
                 updated_after?: string;
                 /**
+                 * @description Last changed before this day or instant.
+                 * @example 2030-01-31
+                 */
+                updated_before?: string;
+                /**
                  * @description Completed at this day or instant, or later.
                  * @example 2030-01-31
                  */
@@ -7814,6 +7819,11 @@ export interface operations {
                  */
                 updated_after?: string;
                 /**
+                 * @description Last changed before this day or instant.
+                 * @example 2030-01-31
+                 */
+                updated_before?: string;
+                /**
                  * @description Completed at this day or instant, or later.
                  * @example 2030-01-31
                  */
@@ -7972,6 +7982,11 @@ export interface operations {
                  * @example 2030-01-31
                  */
                 updated_after?: string;
+                /**
+                 * @description Last changed before this day or instant.
+                 * @example 2030-01-31
+                 */
+                updated_before?: string;
                 /**
                  * @description Completed at this day or instant, or later.
                  * @example 2030-01-31
