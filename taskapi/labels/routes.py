@@ -53,7 +53,7 @@ class Labels(Resource[Label]):
     def before_permanent_deletion(self, row: Label) -> None:
         """Update the tasks with the label, unless it is in the trash, where no task shows it."""
         if row.deleted_at is None:
-            row.deleted_at = now()  # so that its name is no longer among theirs
+            row.deleted_at = now()  # the update leaves its name out
             update_labelled_tasks(row.id)
 
 
