@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 from marshmallow import Schema, ValidationError, fields, pre_load
 from marshmallow.validate import Length, OneOf, Range
 
+from taskapi.config import length_error
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LINE_BREAK = re.compile(r"[\n\u2028\u2029]")
 _CARRIAGE_RETURN = re.compile(r"\r\n?")
@@ -35,10 +37,6 @@ INSTANT_PATTERN = f"{_DATE}{_TIME}$"
 DAY_OR_INSTANT_PATTERN = f"{_DATE}({_TIME})?$"
 
 
-def _span(minimum: int, maximum: int) -> str:
-    return f"{minimum} to {maximum:,}" if minimum else f"at most {maximum:,}"
-
-
 def _with_pattern(pattern: str, options: dict[str, Any]) -> dict[str, Any]:
     """Return the options of a field with a pattern for the OpenAPI document, unless they have one."""
     return {**options, "metadata": {"pattern": pattern, **options.get("metadata", {})}}
@@ -48,7 +46,7 @@ class Items(Length):
     """The check that a list has `minimum` to `maximum` items."""
 
     def __init__(self, minimum: int, maximum: int) -> None:
-        super().__init__(minimum, maximum, error=f"Must have {_span(minimum, maximum)} items.")
+        super().__init__(minimum, maximum, error=length_error(minimum, maximum, "items"))
 
 
 class Text(fields.String):
@@ -65,7 +63,7 @@ class Text(fields.String):
         self.trim = trim and not multiline
         one_line = TRIMMED_LINE_PATTERN if self.trim else LINE_PATTERN
         pattern = LINES_PATTERN if multiline else one_line
-        length = Length(min_length, max_length, error=f"Must have {_span(min_length, max_length)} characters.")
+        length = Length(min_length, max_length, error=length_error(min_length, max_length, "characters"))
         super().__init__(validate=length, **_with_pattern(pattern, kwargs))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:

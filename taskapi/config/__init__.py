@@ -114,10 +114,14 @@ def whole(minimum: int, maximum: int = 2**31 - 1) -> fields.Field[Any]:
     return _Whole(validate=Range(minimum, maximum))
 
 
+def length_error(minimum: int, maximum: int, unit: str) -> str:
+    """Return the message for a text or a list of another length. `unit` is `characters` or `items`."""
+    return f"Must have {f'{minimum} to' if minimum else 'at most'} {maximum:,} {unit}."
+
+
 def text(minimum: int, maximum: int) -> fields.Field[Any]:
     """Return the field of a setting that is a text of so many characters."""
-    span = f"{minimum} to {maximum}" if minimum else f"at most {maximum}"
-    return _text(Length(minimum, maximum, error=f"Must have {span} characters."))
+    return _text(Length(minimum, maximum, error=length_error(minimum, maximum, "characters")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
