@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
@@ -283,6 +284,13 @@ def task(owner: FlaskClient) -> dict[str, Any]:
     """A task of the owner."""
     created: dict[str, Any] = owner.post("/api/v1/tasks", json={"title": "Water the plants"}).json
     return created
+
+
+@pytest.fixture
+def stopped_clock() -> Iterator[None]:
+    """Stop the clock, so that all requests of a test are in one window of each rate limit."""
+    with time_machine.travel(now(), tick=False):
+        yield
 
 
 @pytest.fixture(scope="module")

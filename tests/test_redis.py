@@ -95,6 +95,7 @@ def test_redis_failures_affect_no_session(signed_in, fault):
     assert signed_in().get(ME).status_code == 200
 
 
+@pytest.mark.usefixtures("stopped_clock")
 def test_limits_are_counted_in_memory_within_a_second(client, fault, caplog):
     fault()
     body = {"username": "somebody-under-attack", "password": "wrong"}
@@ -130,6 +131,7 @@ def test_restored_redis_snapshot_revives_no_revoked_token(signed_in, redis):
     assert user.get(ME).status_code == 200
 
 
+@pytest.mark.usefixtures("stopped_clock")
 def test_two_deployments_on_one_redis_share_no_counters(make_app, redis):
     one, other = (
         make_app(REDIS_URL=redis.url, RATELIMIT_ENABLED=True, REDIS_PREFIX=prefix).test_client()

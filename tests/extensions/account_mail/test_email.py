@@ -141,6 +141,7 @@ def test_stranger_is_not_flooded_and_gets_no_text_of_users(users):
         assert not {word for eve in eves for word in (eve.username, eve.email, "evil") if word in mail.as_string()}
 
 
+@pytest.mark.usefixtures("stopped_clock")
 def test_requests_of_one_user_are_limited(users):
     ada = users.add()
     users.app = users.app_with(RATELIMIT_ENABLED=True)

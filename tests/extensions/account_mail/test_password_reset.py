@@ -251,6 +251,7 @@ def test_mail_arrives_after_an_outage_of_the_mail_server(users):
     assert events.count("password_reset_requested") == 1
 
 
+@pytest.mark.usefixtures("stopped_clock")
 def test_requests_are_limited_by_address(users, make_app):
     limited = users.app_with(RATELIMIT_ENABLED=True).test_client()
     statuses = [limited.post(RESET, json={"login": "nobody"}).status_code for _ in range(21)]

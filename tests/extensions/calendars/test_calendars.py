@@ -232,6 +232,7 @@ def test_calendar_survives_sign_out_and_a_new_password(owner, anyone):
     assert read(anyone, calendar).status_code == 200
 
 
+@pytest.mark.usefixtures("stopped_clock")
 def test_calendars_are_limited_in_number_and_requests(make_app, new_user):
     app = make_app(MAX_CALENDARS=2, CALENDAR_REQUESTS_PER_HOUR=3, RATELIMIT_ENABLED=True)
     user, anyone = app.test_client(), app.test_client()
@@ -245,6 +246,7 @@ def test_calendars_are_limited_in_number_and_requests(make_app, new_user):
     assert read(anyone, second).status_code == 200
 
 
+@pytest.mark.usefixtures("stopped_clock")
 def test_requests_of_an_address_are_limited(make_app):
     app = make_app(CALENDAR_REQUESTS_PER_HOUR_OF_ADDRESS=3, RATELIMIT_ENABLED=True)
     anyone = app.test_client()

@@ -461,6 +461,7 @@ def test_callback_of_a_dead_provider_is_503_for_a_program(browser, provider):
     assert (response.status_code, response.json["code"]) == (503, "unavailable")
 
 
+@pytest.mark.usefixtures("stopped_clock")
 @pytest.mark.parametrize(("path", "status"), [(f"{CALLBACK}?state=x", 400), (f"{START}?challenge=x", 422)])
 def test_requests_are_limited_by_address(openid_app, path, status):
     client = openid_app(RATELIMIT_ENABLED=True).test_client()

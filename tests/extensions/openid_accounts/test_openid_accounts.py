@@ -426,6 +426,7 @@ def test_provider_is_off_by_default(client, signed_in):
     assert [response.json["code"] for response in responses] == ["openid_off"] * 4
 
 
+@pytest.mark.usefixtures("stopped_clock")
 def test_exchanges_are_limited_by_address(openid_app):
     client = openid_app(RATELIMIT_ENABLED=True).test_client()
     code = {"code": "x" * 43, "verifier": "x" * 43}

@@ -218,6 +218,7 @@ def test_passkey_of_another_user_is_neither_listed_nor_removed(ada, new_person):
     assert ada.sign_in().status_code == 200
 
 
+@pytest.mark.usefixtures("stopped_clock")
 def test_unauthenticated_routes_are_limited_by_address(make_app, new_person):
     app = make_app(**SETTINGS, RATELIMIT_ENABLED=True)
     person = new_person(app=app)
@@ -230,6 +231,7 @@ def test_unauthenticated_routes_are_limited_by_address(make_app, new_person):
     assert codes[-1] == 429
 
 
+@pytest.mark.usefixtures("stopped_clock")
 def test_registrations_of_a_user_are_limited(new_person):
     person = new_person()
     body = {"name": "x", "credential": person.authenticator.create(person.options(), flags=0)}
