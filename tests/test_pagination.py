@@ -144,6 +144,13 @@ def test_cursor_is_valid_for_another_limit(reader):
     assert len(reader.get(TASKS, query_string={"limit": 100, "cursor": cursor}).json["items"]) == 19
 
 
+def test_cursor_is_valid_for_the_same_filters_in_another_order(reader):
+    first = reader.get(f"{TASKS}?limit=5&status=todo&status=done&sort=title").json
+    again = f"{TASKS}?sort=title&status=done&status=todo&limit=5"
+    assert first["items"] == reader.get(again).json["items"]
+    assert reader.get(f"{again}&cursor={first['next_cursor']}").json["items"] not in ([], first["items"])
+
+
 @pytest.mark.parametrize(
     "other",
     [

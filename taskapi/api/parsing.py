@@ -65,8 +65,8 @@ class _BodyReader:
 class _QueryReader:
     """Loads a query by a schema.
 
-    A parameter of a list type is repeated as `a=1&a=2` or `a[]=1&a[]=2`. An empty value of an optional parameter means
-    that the parameter is absent, as forms send it; so does `false` for a `Switch`.
+    A parameter of a list type is repeated as `a=1&a=2` or `a[]=1&a[]=2`, in any order. An empty value of an optional
+    parameter means that the parameter is absent, as forms send it; so does `false` for a `Switch`.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -97,7 +97,8 @@ class _QueryReader:
             for name, values in given.items()
         }
         plain = {n: values if n in self.repeatable else values[0] for n, values in present.items() if values}
-        return load(self.schema, plain, "query")
+        loaded = load(self.schema, plain, "query")
+        return {name: sorted(value, key=str) if isinstance(value, list) else value for name, value in loaded.items()}
 
 
 def load(schema: Schema, data: Any, place: str) -> Any:
