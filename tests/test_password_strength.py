@@ -59,6 +59,14 @@ def test_own_name_is_weak_however_long_it_is(client):
         assert (response.status_code, [*response.json["errors"]["json"]]) == (422, ["password"])
 
 
+@pytest.mark.parametrize("password", ["AugustaAdaKing1815", "augusta.ada.king", "Augusta Ada King!!"])
+def test_own_display_name_is_weak_with_and_without_its_blanks(client, password):
+    account = {"username": f"p-{secrets.token_hex(6)}", "name": "Augusta Ada King", "password": password}
+    response = client.post("/api/v1/auth/register", json=account)
+    assert (response.status_code, [*response.json["errors"]["json"]]) == (422, ["password"])
+    assert client.post("/api/v1/auth/register", json=account | {"name": "***"}).status_code == 201
+
+
 def test_registration_with_a_slow_password_does_not_block_others(client):
     password = "".join(SYMBOLS) * 6  # 5 s of CPU when zxcvbn read 72 characters of it
     started = time.process_time()

@@ -104,12 +104,13 @@ def own_words(username: str, name: str | None = None, email: str | None = None, 
 def find_weakness(password: str, own_words: list[str]) -> list[str] | None:
     """Return advice for a password that zxcvbn scores below 2, or None. See `own_words`.
 
-    Each own word counts as one character, because zxcvbn may read only a part of it.
+    Each own word counts as one character, because zxcvbn may read only a part of it. "AdaLovelace" is "Ada Lovelace".
     """
     from zxcvbn import zxcvbn  # noqa: PLC0415 - takes 12 MB of memory, which only new passwords need
 
     for word in own_words:
-        password = re.sub(re.escape(word), ".", password, flags=re.IGNORECASE)
+        parts = [re.escape(part) for part in re.split(r"[\W_]+", word) if part]
+        password = re.sub(r"[\W_]*".join(parts) or re.escape(word), ".", password, flags=re.IGNORECASE)
     with _zxcvbn_lock:
         report = zxcvbn(password[: characters_to_read(password)], user_inputs=own_words)
     if report["score"] >= MIN_SCORE:
