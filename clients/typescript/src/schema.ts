@@ -3549,16 +3549,16 @@ export interface components {
         SecondFactorEnabled: {
             /**
              * @example [
-             *       "k3mt-x2qa-7vhd-rw5e",
-             *       "k3mt-x2qa-7vhd-rw5e",
-             *       "k3mt-x2qa-7vhd-rw5e",
-             *       "k3mt-x2qa-7vhd-rw5e",
-             *       "k3mt-x2qa-7vhd-rw5e",
-             *       "k3mt-x2qa-7vhd-rw5e",
-             *       "k3mt-x2qa-7vhd-rw5e",
-             *       "k3mt-x2qa-7vhd-rw5e",
-             *       "k3mt-x2qa-7vhd-rw5e",
-             *       "k3mt-x2qa-7vhd-rw5e"
+             *       "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+             *       "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+             *       "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+             *       "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+             *       "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+             *       "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+             *       "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+             *       "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+             *       "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+             *       "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc"
              *     ]
              */
             recovery_codes: string[];
@@ -3613,16 +3613,16 @@ export interface components {
         RecoveryCodes: {
             /**
              * @example [
-             *       "k3mt-x2qa-7vhd-rw5e",
-             *       "k3mt-x2qa-7vhd-rw5e",
-             *       "k3mt-x2qa-7vhd-rw5e",
-             *       "k3mt-x2qa-7vhd-rw5e",
-             *       "k3mt-x2qa-7vhd-rw5e",
-             *       "k3mt-x2qa-7vhd-rw5e",
-             *       "k3mt-x2qa-7vhd-rw5e",
-             *       "k3mt-x2qa-7vhd-rw5e",
-             *       "k3mt-x2qa-7vhd-rw5e",
-             *       "k3mt-x2qa-7vhd-rw5e"
+             *       "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+             *       "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+             *       "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+             *       "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+             *       "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+             *       "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+             *       "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+             *       "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+             *       "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+             *       "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc"
              *     ]
              */
             recovery_codes: string[];
@@ -10681,16 +10681,16 @@ export interface operations {
                     /**
                      * @example {
                      *       "recovery_codes": [
-                     *         "k3mt-x2qa-7vhd-rw5e",
-                     *         "k3mt-x2qa-7vhd-rw5e",
-                     *         "k3mt-x2qa-7vhd-rw5e",
-                     *         "k3mt-x2qa-7vhd-rw5e",
-                     *         "k3mt-x2qa-7vhd-rw5e",
-                     *         "k3mt-x2qa-7vhd-rw5e",
-                     *         "k3mt-x2qa-7vhd-rw5e",
-                     *         "k3mt-x2qa-7vhd-rw5e",
-                     *         "k3mt-x2qa-7vhd-rw5e",
-                     *         "k3mt-x2qa-7vhd-rw5e"
+                     *         "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+                     *         "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+                     *         "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+                     *         "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+                     *         "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+                     *         "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+                     *         "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+                     *         "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+                     *         "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc",
+                     *         "k3mt-x2qa-7vhd-rw5e-b6zn-q4yc"
                      *       ]
                      *     }
                      */

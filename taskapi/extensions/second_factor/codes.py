@@ -22,7 +22,7 @@ from taskapi.extensions.second_factor.settings import cipher
 PERIOD: Final = 30  # seconds of a time step; with 6 digits and SHA-1, what all applications support
 WINDOW: Final = (-1, 0, 1)  # the accepted steps: clocks differ
 RECOVERY_CODES: Final = 10
-RECOVERY_BYTES: Final = 10  # 80 bits, so that a plain hash of it cannot be searched
+RECOVERY_BYTES: Final = 15  # 120 bits, so that a plain hash of it cannot be searched; ASVS V6.5.2 asks for 112
 _DIGITS: Final = re.compile(r"\d{6}", re.ASCII)
 
 

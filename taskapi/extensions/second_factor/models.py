@@ -27,7 +27,7 @@ class SecondFactor(Model):
 
 
 class RecoveryCode(Model):
-    """An unused recovery code, by its SHA-256: a code has 80 random bits. It is deleted when it is used."""
+    """An unused recovery code, by its SHA-256: a code has 120 random bits. It is deleted when it is used."""
 
     __tablename__ = "recovery_codes"
 

@@ -13,7 +13,7 @@ from taskapi.extensions.second_factor.codes import RECOVERY_CODES
 CODE: Final = "492039"
 SECRET: Final = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # noqa: S105 - an example
 CHALLENGE: Final = "WyIwMTk4MGE1YyJd.ZzQ4dA.Qm9vZ2llLVdvb2dpZS1CdWdsZS1Cb3k"
-RECOVERY: Final = ["k3mt-x2qa-7vhd-rw5e"] * RECOVERY_CODES
+RECOVERY: Final = ["k3mt-x2qa-7vhd-rw5e-b6zn-q4yc"] * RECOVERY_CODES
 URI: Final = f"otpauth://totp/taskapi:ada?secret={SECRET}&issuer=taskapi"
 QR: Final = "data:image/svg+xml;charset=utf-8,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 49 49'/%3E"
 PROBLEM_MEMBERS["second_factor_required"] = {"challenge": CHALLENGE}
