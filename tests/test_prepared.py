@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from psycopg.errors import InvalidSqlStatementName
 from psycopg.pq import TransactionStatus
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from surface import needs
 
 from taskapi.database import READER, PreparedStatement, db, now, reader, rls_user, set_rls_user, snapshot, writer
@@ -104,6 +104,43 @@ def test_connection_prepares_at_most_a_hundred_statements(app, owner):
         names = driver.execute("SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'taskapi_%'").fetchone()
         assert (names, len(driver.prepared)) == ((100,), 100)
         assert constant(0).one(reader(), {})["number"] == 0  # deallocated before
+
+
+@pytest.fixture
+def prepared_again(app):
+    """Return a function that returns how often SQLite has prepared each kept statement again."""
+
+    def count():
+        with app.app_context():
+            query = "SELECT sql, reprep FROM sqlite_stmt"
+            rows = [*reader().exec_driver_sql(query), *writer().exec_driver_sql(query)]
+            db.session.rollback()
+        return {sql: times for sql, times in rows if times}
+
+    with app.app_context():
+        if db.engine.dialect.name != "sqlite":
+            pytest.skip("only for SQLite")
+    try:
+        count()
+    except OperationalError:
+        pytest.skip("SQLite was compiled without the table sqlite_stmt")
+    return count
+
+
+@needs("changes")
+def test_sqlite_prepares_each_statement_once(owner, task, prepared_again):
+    """SQLite 3.48 and newer prepare a statement again at each call if its limit is a parameter."""
+
+    def use():
+        for url in (TASKS, f"{TASKS}?limit=1", f"{TASKS}/{task['id']}", "/api/v1/changes", "/api/v1/projects"):
+            assert owner.get(url).status_code == 200
+        assert owner.post(TASKS, json={"title": "Water"}).status_code == 201
+        assert owner.patch(f"{TASKS}/{task['id']}", json={"status": "done"}).status_code == 200
+
+    use()
+    before = prepared_again()
+    use()
+    assert prepared_again() == before
 
 
 def constant(number):

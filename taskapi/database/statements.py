@@ -102,7 +102,9 @@ class SqliteStatement:
     def __init__(self, statement: Any, dialect: Dialect) -> None:
         kind: Any = type(dialect)
         compiled = statement.compile(dialect=kind(paramstyle="numeric"))  # each parameter once, as :1, :2 …
-        self.sql = str(compiled).replace(ROWS.name, ":rows")  # the driver keeps 128 statements of up to 100 KB
+        # A parameter, because the driver keeps 128 statements of up to 100 KB. `+ 0`, because SQLite 3.48 and newer
+        # prepare a statement with `LIMIT :rows` again at each call: its plan depends on the value.
+        self.sql = str(compiled).replace(ROWS.name, ":rows + 0")
         self._rows = 0
         self._parameters = []
         for number, name in enumerate(compiled.positiontup, 1):
