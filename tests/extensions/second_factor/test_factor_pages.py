@@ -89,6 +89,7 @@ def test_user_sets_up_signs_in_and_disables(app, site, page, context, tmp_path):
     assert codes[0] not in page.content()
     page.screenshot(path=tmp_path / "account.png", full_page=True)
     button(page, "Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()  # the page has been loaded again
     enter_password(page, site, person)
     field = page.get_by_label("Code", exact=True)
     expect(field).to_be_focused()
