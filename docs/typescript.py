@@ -1,6 +1,7 @@
 """The types of the TypeScript client, made from the OpenAPI document by openapi-typescript."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 PROGRAM = ROOT / "node_modules" / "openapi-typescript" / "bin" / "cli.js"
 SCHEMA = ROOT / "clients" / "typescript" / "src" / "schema.ts"
+FILE = re.compile(r"(\* Format: binary\n(?:(?!\*/).)*\*/\s+\w+): string;", re.DOTALL)
 PATHS = """
 /** The paths whose POST requests accept an Idempotency-Key. */
 export const idempotentPaths: ReadonlySet<string> = new Set({});
@@ -24,7 +26,8 @@ def documents(document: dict[str, Any]) -> dict[Path, str]:
         return {}
     text = json.dumps(document)
     done = subprocess.run([node, PROGRAM], input=text, capture_output=True, text=True, check=True)  # noqa: S603
-    return {SCHEMA: done.stdout + PATHS.format(json.dumps(_idempotent_paths(document), indent=2))}
+    types = FILE.sub(r"\1: Blob;", done.stdout)  # openapi-typescript has no type for files
+    return {SCHEMA: types + PATHS.format(json.dumps(_idempotent_paths(document), indent=2))}
 
 
 def _idempotent_paths(document: dict[str, Any]) -> list[str]:

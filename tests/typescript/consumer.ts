@@ -46,3 +46,11 @@ export async function iterate(): Promise<string[]> {
   api.items("/api/v1/me");
   return names;
 }
+
+export async function move(file: File): Promise<string> {
+  await unwrap(api.POST("/api/v1/tasks/import.csv", { body: { file } }));
+  // @ts-expect-error: a file is no text
+  await unwrap(api.POST("/api/v1/tasks/import.csv", { body: { file: "title" } }));
+  const csv: string = await unwrap(api.GET("/api/v1/tasks/export.csv"));
+  return csv;
+}

@@ -250,6 +250,29 @@ test("signing out ends the session", async () => {
   assert.equal(state.signedOut, 1);
 });
 
+test("signing out without a session does nothing", async () => {
+  const { api, sent } = await signedIn();
+  await api.logout();
+  await api.logout();
+  assert.equal(sent.count("POST /auth/logout"), 1);
+  assert.equal(api.isSignedIn(), false);
+});
+
+test("a file is sent as a form, and an exported one is text", async () => {
+  const { api } = await signedIn();
+  const body = { file: new Blob(["title\nWater the plants\n"], { type: "text/csv" }) };
+  const imported = await unwrap(api.POST("/api/v1/tasks/import.csv", { body }));
+  assert.equal(imported.created, 1);
+  const form = new FormData();
+  form.append("file", new Blob(["title\nFeed the cat\n"]), "tasks.csv");
+  await unwrap(api.POST("/api/v1/tasks/import.csv", { body: form }));
+  const { data, response } = await api.GET("/api/v1/tasks/export.csv");
+  assert.match(data, /^id,title,.*Water the plants.*Feed the cat/s);
+  assert.match(response.headers.get("Content-Disposition"), /tasks\.csv/);
+  const calendar = await unwrap(api.GET("/api/v1/tasks/export.ics", { parseAs: "blob" }));
+  assert.match(await calendar.text(), /^BEGIN:VCALENDAR/);
+});
+
 test("signing out everywhere ends the other sessions", async () => {
   const { api, username } = await signedIn();
   let signedOut = 0;

@@ -107,11 +107,22 @@ export function createTaskApi(options: Options = {}): TaskApi {
     return (await locks.request(session.key, () => work(waited))) as T;
   }
 
-  const client = createClient<paths>({ baseUrl: base, fetch: send, credentials: session.credentials });
+  const client = createClient<paths>({
+    baseUrl: base,
+    fetch: send,
+    credentials: session.credentials,
+    bodySerializer: serialize,
+  });
   client.use({
     onRequest({ request, schemaPath }) {
       const isKeyed = request.method === "POST" && idempotentPaths.has(schemaPath);
       if (isKeyed && !request.headers.has("Idempotency-Key")) request.headers.set("Idempotency-Key", randomKey());
+    },
+    /* Let the data of a response that is not JSON, such as an exported CSV, be its text. openapi-fetch parses JSON. */
+    async onResponse({ response, options }) {
+      const type = response.headers.get("Content-Type") ?? "json"; // without a body, there is none
+      const isText = response.ok && options.parseAs === "json" && !type.includes("json");
+      return isText ? new Response(JSON.stringify(await response.text()), response) : undefined;
     },
   });
 
@@ -146,6 +157,7 @@ export function createTaskApi(options: Options = {}): TaskApi {
     },
 
     async logout() {
+      if (mode === "bearer" && session.generation === undefined) return; // it has no session to end
       await withLock(async () => {
         const response = await deliver(fetch, session.refreshRequest(`${base}/api/v1/auth/logout`));
         // 401: the session had ended already
@@ -191,6 +203,16 @@ interface Page<Items> {
 function isSameOrigin(base: string): boolean {
   const page = globalThis.location as Location | undefined;
   return page !== undefined && new URL(base, page.href).origin === page.origin;
+}
+
+/* A body with a file is sent as a form, every other one as JSON. */
+function serialize(body: object | undefined): string | FormData {
+  if (body instanceof FormData) return body;
+  const members = Object.entries(body ?? {});
+  if (!members.some(([, value]) => value instanceof Blob)) return JSON.stringify(body);
+  const form = new FormData();
+  for (const [name, value] of members) form.append(name, value as Blob | string);
+  return form;
 }
 
 async function codeOf(response: Response): Promise<string> {

@@ -2849,7 +2849,7 @@ export interface components {
              * Format: binary
              * @description The file.
              */
-            file: string;
+            file: Blob;
         };
         /** @description Something in a file that an import does not keep as it is. */
         RowWarning: {
