@@ -49,9 +49,14 @@ def lock_account(user_id: UUID) -> User:
     return next((user for user in locked if user.id == user_id), None) or problem("not_found")
 
 
+def in_order(roles: Iterable[str]) -> list[str]:
+    """Return roles once each, in the order of `Role`."""
+    return [role.value for role in Role if role in set(roles)]
+
+
 def change_roles(user: User, roles: Iterable[str], actor_id: UUID | None = None) -> None:
     """Set the roles of a locked account. Revokes its access tokens; a refresh returns one with the new roles."""
-    before, after = user.roles, [role.value for role in Role if role in set(roles)]
+    before, after = user.roles, in_order(roles)
     if not after:
         invalid("json", {"roles": ["Must have at least one."]})
     if after == before:

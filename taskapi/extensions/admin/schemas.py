@@ -13,7 +13,7 @@ from taskapi.users.schemas import ROLES, AccountSchema, RoleChoice
 
 
 class Roles(fields.List[str]):
-    """A list of roles, at least one."""
+    """A list of roles, at least one. Their order and repetitions have no meaning."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(RoleChoice(), validate=Items(1, len(ROLES)), **kwargs)

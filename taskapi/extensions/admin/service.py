@@ -17,14 +17,14 @@ from taskapi.database import reader
 from taskapi.resources.ownership import found_or_404
 from taskapi.security.passwords import hash_password, own_words, require_strength
 from taskapi.users.models import User, create_user
-from taskapi.users.service import change_active, change_roles, delete_user, lock_account
+from taskapi.users.service import change_active, change_roles, delete_user, in_order, lock_account
 
 
 def create_account(account: Mapping[str, Any], actor_id: UUID | None = None) -> User:
     """Create an account for another user. Responds 422 to a weak password, and 409 if the username is taken."""
     require_strength(account["password"], own_words(**account))
     try:
-        user = create_user(**account, actor_id=actor_id)
+        user = create_user(**{**account, "roles": in_order(account["roles"])}, actor_id=actor_id)
     except IntegrityError:
         _refuse_taken(account["username"])
     if not user.active:

@@ -186,8 +186,10 @@ def test_each_change_of_roles_revokes_old_tokens(admin, user):
 
 
 def test_roles_are_kept_once_each_and_in_order(admin, user):
-    response = admin.patch(f"{USERS}/{user.id}", json={"roles": ["admin", "viewer"]})
-    assert response.json["roles"] == ["viewer", "admin"]
+    given = ["admin", "viewer", "admin"]
+    account = {"username": f"new-{secrets.token_hex(4)}", "password": PASSWORD, "roles": given}
+    for response in (admin.patch(f"{USERS}/{user.id}", json={"roles": given}), admin.post(USERS, json=account)):
+        assert response.json["roles"] == ["viewer", "admin"]
 
 
 def test_unchanged_roles_revoke_no_token(admin, user):
