@@ -37,6 +37,7 @@ UNPARSEABLE = {
     "1e999": b'{"title": 1e999}',
     "-1e999": b'{"title": -1e999}',
     "5,000 digits": b'{"title": ' + b"9" * 5000 + b"}",
+    "309 digits": b'{"title": ' + b"9" * 309 + b"}",
     "-5,000 digits": b'{"title": -' + b"9" * 5000 + b"}",
     "latin-1": '{"title": "Crème"}'.encode("latin-1"),
     "utf-16": '{"title": "Milk"}'.encode("utf-16"),

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache, wraps
+from sys import float_info
 from typing import Any, Final, NoReturn
 from urllib.parse import unquote_to_bytes
 
@@ -26,7 +27,7 @@ MERGE_PATCH: Final = "application/merge-patch+json"
 MAX_DEPTH: Final = 64
 MAX_VALUES: Final = 10_000  # in a body, all levels together; a batch of 100 complete tasks has 5,000
 MAX_MEMBERS: Final = 200  # of one object or array
-MAX_DIGITS: Final = 400  # more than the largest double has
+MAX_DIGITS: Final = 400  # more than the largest double has; reading a number takes long otherwise
 MAX_CACHED_QUERY_BYTES: Final = 200
 CHUNK_BYTES: Final = 256 * 1024
 
@@ -239,9 +240,9 @@ def _parse_float(literal: str) -> float:
 
 
 def _parse_int(literal: str) -> int:
-    if len(literal) > MAX_DIGITS:
+    if len(literal) > MAX_DIGITS or abs(number := int(literal)) > float_info.max:
         raise ValueError("out of range")
-    return int(literal)
+    return number
 
 
 def _reject_constant(literal: str) -> NoReturn:
