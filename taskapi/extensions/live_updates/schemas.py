@@ -34,7 +34,8 @@ class StreamSettings:
     max_stream_threads: int = setting(
         2,
         "Streams of one worker process that use a thread of the server, because `TASKAPI_STREAM_ADDRESS` is empty, or "
-        "the proxy does not use it. 0: none. Fewer than the threads of a worker.",
+        "the proxy does not use it. One user has at most half of them, rounded up. 0: none. Fewer than the threads of "
+        "a worker.",
         whole(0, 200),
     )
 
