@@ -139,6 +139,20 @@ def test_every_change_is_seen_by_date(owner, anyone):
         changed = response.headers["Last-Modified"]
 
 
+@needs("recurrence")
+def test_new_time_zone_is_seen_by_date(owner, anyone):
+    """The events of recurring tasks are in the time zone of the account."""
+    owner.post(TASKS, json={"title": "Milk", "due_at": "2030-07-01T07:00:00Z", "recurrence": "FREQ=DAILY"})
+    calendar = create(owner, kind="VEVENT")
+    changed = read(anyone, calendar).headers["Last-Modified"]
+    assert read(anyone, calendar, If_Modified_Since=changed).status_code == 304
+    assert owner.patch("/api/v1/me", json={"timezone": "Europe/Berlin"}).status_code == 200
+    response = read(anyone, calendar, If_Modified_Since=changed)
+    assert response.status_code == 200
+    assert "DTSTART;TZID=Europe/Berlin:20300701T090000" in response.text
+    assert read(anyone, calendar, If_Modified_Since=response.headers["Last-Modified"]).status_code == 304
+
+
 def test_unchanged_calendar_is_cheap(owner, anyone, statements):
     owner.post(TASKS, json={"title": "Milk"})
     calendar = create(owner)
