@@ -54,6 +54,8 @@ def _repeats(task: Row[Any], zone: ZoneInfo) -> bool:
     """
     if not recurs(task) or task.recurrence_from == RecurrenceStart.COMPLETION:
         return False
-    local = task.due_at.astimezone(zone).replace(tzinfo=None) if task.due_at else None
-    start = local or datetime.combine(task.due_date, time())
+    local = task.due_at.astimezone(zone) if task.due_at else None
+    if local and local.fold:  # a rule only has the first of two equal times
+        return False
+    start = local.replace(tzinfo=None) if local else datetime.combine(task.due_date, time())
     return next(iter(rrulestr(_END.sub("", task.recurrence), dtstart=start)), None) == start

@@ -28,7 +28,7 @@ from taskapi.security.rate_limit import Kind, Limit, enforce_limit, slow_request
 from taskapi.security.tokens import MARK, caller
 from taskapi.users.models import User
 
-FORM: Final = 3  # of the files: part of their ETag
+FORM: Final = 4  # of the files: part of their ETag
 SECRET_BYTES: Final = 32
 USE_STORED: Final = timedelta(minutes=1)  # between two changes of `last_used_at`
 CREATION: Final = Limit("calendars", lambda _: "60/hour", always_on=True)  # each one adds an audit entry

@@ -122,9 +122,13 @@ def _recurrence(task: Row[Any], zone: ZoneInfo) -> Iterator[str]:
 
 
 def local_due(task: Row[Any], zone: ZoneInfo) -> str:
-    """Return the parameters and the value of a due date. In local time, the time of day of a series stays the same."""
+    """Return the parameters and the value of a due date. In local time, the time of day of a series stays the same.
+
+    A local time that occurs twice is the first one (section 3.3.5), so the second one is in UTC.
+    """
     if task.due_at:
-        return f";TZID={zone.key}:{task.due_at.astimezone(zone):%Y%m%dT%H%M%S}"
+        local = task.due_at.astimezone(zone)
+        return f":{format_instant(task.due_at)}" if local.fold else f";TZID={zone.key}:{local:%Y%m%dT%H%M%S}"
     return f";VALUE=DATE:{task.due_date:%Y%m%d}"
 
 

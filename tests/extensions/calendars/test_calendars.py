@@ -112,6 +112,27 @@ def test_event_repeats_if_the_next_dates_are_known(owner, anyone):
     assert read(anyone, calendar).text.count("BEGIN:VTIMEZONE") == 1
 
 
+@needs("recurrence")
+@pytest.mark.parametrize(
+    ("rule", "due", "repeats"),
+    [
+        ("FREQ=DAILY", "2026-10-25T00:30:00Z", True),
+        ("FREQ=DAILY", "2026-10-25T01:30:00Z", False),  # the second 2:30, which no rule has
+    ],
+)
+def test_event_repeats_if_its_rule_has_the_due_date(owner, anyone, rule, due, repeats):
+    owner.patch("/api/v1/me", json={"timezone": "Europe/Berlin"})
+    values = {"due_at" if "T" in due else "due_date": due, "recurrence": rule}
+    assert owner.post(TASKS, json={"title": "Milk", **values}).status_code == 201
+    event = components(anyone, create(owner, kind="VEVENT"), "VEVENT")["Milk"]
+    start = event.decoded("DTSTART")
+    if "T" in due:
+        assert start.astimezone(UTC) == datetime.fromisoformat(due).replace(microsecond=0)
+    else:
+        assert str(start) == due
+    assert ("RRULE" in event) == repeats
+
+
 def test_unchanged_calendar_is_304(owner, anyone):
     owner.post(TASKS, json={"title": "Milk"})
     calendar = create(owner)

@@ -291,6 +291,21 @@ def test_import_of_our_own_calendar_keeps_recurring_tasks(owner, other):
     assert other.get(f"{EXPORT}.ics").text.count("RRULE:") == file.count("RRULE:")
 
 
+@needs("exports", "recurrence")
+@pytest.mark.parametrize(
+    ("timezone", "due", "rule"),
+    [
+        ("Europe/Berlin", "2026-10-25T01:30:00Z", "FREQ=DAILY"),
+        ("Australia/Sydney", "2027-04-03T16:30:00Z", "FREQ=WEEKLY;BYDAY=SU"),  # a Sunday there, a Saturday in UTC
+    ],
+)
+def test_import_of_our_own_calendar_keeps_a_repeated_hour(owner, other, timezone, due, rule):
+    owner.patch("/api/v1/me", json={"timezone": timezone})
+    assert owner.post("/api/v1/tasks", json={"title": "x", "due_at": due, "recurrence": rule}).status_code == 201
+    tasks, warnings = imported(other, owner.get(f"{EXPORT}.ics").text.replace("\r\n", "\n"), timezone)
+    assert (tasks["x"]["due_at"], tasks["x"]["recurrence"], warnings) == (due, rule, [])
+
+
 def test_source_is_the_application(owner):
     assert import_ics(owner, APPLE).json["source"] == {"application": "-//Apple Inc.//iOS 17.0//EN"}
 

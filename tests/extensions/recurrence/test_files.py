@@ -113,6 +113,16 @@ def test_calendar_has_dates_of_the_year_9999(owner, due, rule, written):
 
 
 @needs("exports")
+def test_calendar_has_the_second_of_two_equal_times_in_utc(owner):
+    owner.patch("/api/v1/me", json={"timezone": "Europe/Berlin"})
+    add(owner, "FREQ=DAILY", "2026-10-25T00:30:00Z", title="first")
+    add(owner, "FREQ=DAILY", "2026-10-25T01:30:00Z", title="second")
+    text = owner.get(f"{EXPORT}.ics").text
+    assert text.count("DTSTART;TZID=Europe/Berlin:20261025T023000\r\nDUE;TZID=Europe/Berlin:20261025T023000\r\n") == 1
+    assert text.count("DTSTART:20261025T013000Z\r\nDUE:20261025T013000Z\r\nRRULE:FREQ=DAILY\r\n") == 1
+
+
+@needs("exports")
 def test_calendar_without_recurring_instants_has_no_time_zone(owner):
     add(owner, "FREQ=DAILY", "2030-01-31")
     owner.post(TASKS, json={"title": "Call", "due_at": "2030-01-31T09:00:00Z"})
