@@ -118,6 +118,14 @@ def test_event_repeats_if_the_next_dates_are_known(owner, anyone):
     [
         ("FREQ=DAILY", "2026-10-25T00:30:00Z", True),
         ("FREQ=DAILY", "2026-10-25T01:30:00Z", False),  # the second 2:30, which no rule has
+        ("FREQ=DAILY;UNTIL=20270614", "2027-06-14", True),
+        ("FREQ=DAILY;UNTIL=20270613", "2027-06-14", False),  # postponed beyond the end
+        ("FREQ=DAILY;UNTIL=20270613T220000Z", "2027-06-14", True),  # in Berlin, 14 June
+        ("FREQ=DAILY;UNTIL=20270613T215959Z", "2027-06-14", False),
+        ("FREQ=DAILY;UNTIL=20270614T070000Z", "2027-06-14T07:00:00Z", True),
+        ("FREQ=DAILY;UNTIL=20270614T065959Z", "2027-06-14T07:00:00Z", False),
+        ("FREQ=DAILY;UNTIL=20270614", "2027-06-14T21:59:59Z", True),
+        ("FREQ=DAILY;UNTIL=20270614", "2027-06-14T22:00:00Z", False),  # in Berlin, 15 June
     ],
 )
 def test_event_repeats_if_its_rule_has_the_due_date(owner, anyone, rule, due, repeats):
