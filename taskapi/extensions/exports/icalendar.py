@@ -15,6 +15,7 @@ from taskapi.tasks.reminders import TIME_OF_DAY, format_duration, is_duration, m
 DAY_LENGTH: Final = 8
 ZONE_FIRST, ZONE_LAST = date(1970, 1, 1), date(2050, 1, 1)
 UNTIL = re.compile(r"UNTIL=(\w+)")
+CLOCK = re.compile(r";BY(?:HOUR|MINUTE)=\w+")
 OCTETS = 75  # of a line without its line break (section 3.1)
 STATUSES = {
     Status.TODO: "NEEDS-ACTION",
@@ -133,8 +134,9 @@ def local_due(task: Row[Any], zone: ZoneInfo) -> str:
 
 
 def rule_of(task: Row[Any], zone: ZoneInfo) -> str:
-    """Return the line of the rule of a recurring task."""
-    return f"RRULE:{UNTIL.sub(lambda match: _until(match[1], zone, timed=bool(task.due_at)), task.recurrence)}"
+    """Return the line of the rule of a recurring task. With a day, it has no time of day (section 3.3.10)."""
+    rule = task.recurrence if task.due_at else CLOCK.sub("", task.recurrence)
+    return f"RRULE:{UNTIL.sub(lambda match: _until(match[1], zone, timed=bool(task.due_at)), rule)}"
 
 
 def _until(text: str, zone: ZoneInfo, *, timed: bool) -> str:

@@ -16,7 +16,7 @@ from task_files import (
     without_ids,
 )  # fmt: skip
 
-from tests.extensions.recurrence.recurring import BERLIN, TASKS, add, complete
+from tests.extensions.recurrence.recurring import BERLIN, TASKS, add, change, complete
 
 RULES = ["FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH", "FREQ=MONTHLY;BYMONTHDAY=-1;COUNT=7", "FREQ=DAILY;UNTIL=20301231"]
 
@@ -120,6 +120,17 @@ def test_calendar_has_the_second_of_two_equal_times_in_utc(owner):
     text = owner.get(f"{EXPORT}.ics").text
     assert text.count("DTSTART;TZID=Europe/Berlin:20261025T023000\r\nDUE;TZID=Europe/Berlin:20261025T023000\r\n") == 1
     assert text.count("DTSTART:20261025T013000Z\r\nDUE:20261025T013000Z\r\nRRULE:FREQ=DAILY\r\n") == 1
+
+
+@needs("exports")
+def test_calendar_has_no_time_of_day_with_a_day(owner):
+    owner.patch("/api/v1/me", json={"timezone": "Europe/Berlin"})
+    skipped = add(owner, "FREQ=DAILY", "2027-03-27T01:30:00Z")
+    _, task = complete(owner, skipped, "2027-03-27T01:00:00Z")
+    assert task["recurrence"] == "FREQ=DAILY;BYHOUR=2;BYMINUTE=30"
+    assert "RRULE:FREQ=DAILY;BYHOUR=2;BYMINUTE=30\r\n" in owner.get(f"{EXPORT}.ics").text
+    change(owner, task, due_at=None, due_date="2027-04-01")
+    assert "DUE;VALUE=DATE:20270401\r\nRRULE:FREQ=DAILY\r\n" in owner.get(f"{EXPORT}.ics").text
 
 
 @needs("exports")
