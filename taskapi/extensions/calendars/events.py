@@ -62,5 +62,5 @@ def _repeats(task: Row[Any], zone: ZoneInfo) -> bool:
     local = task.due_at.astimezone(zone) if task.due_at else None
     if local and local.fold:  # a rule only has the first of two equal times
         return False
-    start = local.replace(tzinfo=None) if local else datetime.combine(task.due_date, time())
+    start = local.replace(microsecond=0, tzinfo=None) if local else datetime.combine(task.due_date, time())
     return next(iter(rrulestr(_END.sub("", rule), dtstart=start)), None) == start

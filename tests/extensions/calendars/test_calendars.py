@@ -119,6 +119,7 @@ def test_event_repeats_if_the_next_dates_are_known(owner, anyone):
         ("FREQ=DAILY", "2026-10-25T00:30:00Z", True),
         ("FREQ=DAILY", "2026-10-25T01:30:00Z", False),  # the second 2:30, which no rule has
         ("FREQ=DAILY;BYHOUR=2;BYMINUTE=30", "2027-04-01", True),
+        ("FREQ=DAILY", "2027-06-14T07:00:00.250Z", True),
         ("FREQ=DAILY;UNTIL=20270614", "2027-06-14", True),
         ("FREQ=DAILY;UNTIL=20270613", "2027-06-14", False),  # postponed beyond the end
         ("FREQ=DAILY;UNTIL=20270613T220000Z", "2027-06-14", True),  # in Berlin, 14 June
