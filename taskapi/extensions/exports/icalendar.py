@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import MAXYEAR, date, datetime
+from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ from taskapi.tasks.models import Priority, RecurrenceStart, Status
 from taskapi.tasks.reminders import TIME_OF_DAY, format_duration, is_duration, minutes_of
 
 DAY_LENGTH: Final = 8
-ZONE_FIRST, ZONE_LAST = date(1970, 1, 1), date(2050, 1, 1)
+ZONE_FIRST, ZONE_LAST = date(1970, 1, 1), date(2100, 1, 1)
 UNTIL = re.compile(r"UNTIL=(\w+)")
 CLOCK = re.compile(r";BY(?:HOUR|MINUTE)=\w+")
 OCTETS = 75  # of a line without its line break (section 3.1)
@@ -148,6 +149,7 @@ def _until(text: str, zone: ZoneInfo, *, timed: bool) -> str:
     return f"UNTIL={end.date() if is_day or end.year == MAXYEAR else day_of(end, zone):%Y%m%d}"
 
 
+@lru_cache(maxsize=32)  # takes 5 to 15 ms; the result has at most 5 KB
 def _time_zone(zone: ZoneInfo) -> bytes:
     from icalendar import Timezone  # noqa: PLC0415 - takes 0.3 s
 

@@ -1,6 +1,6 @@
 """Recurring tasks in exported and imported files."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 from icalendar import Calendar
@@ -120,6 +120,16 @@ def test_calendar_has_the_second_of_two_equal_times_in_utc(owner):
     text = owner.get(f"{EXPORT}.ics").text
     assert text.count("DTSTART;TZID=Europe/Berlin:20261025T023000\r\nDUE;TZID=Europe/Berlin:20261025T023000\r\n") == 1
     assert text.count("DTSTART:20261025T013000Z\r\nDUE:20261025T013000Z\r\nRRULE:FREQ=DAILY\r\n") == 1
+
+
+@needs("exports")
+@pytest.mark.parametrize(("due", "hours"), [("2099-07-01T07:00:00Z", 2), ("2099-12-01T07:00:00Z", 1)])
+def test_time_zone_of_a_calendar_has_summer_time_until_2099(owner, due, hours):
+    owner.patch("/api/v1/me", json={"timezone": "Europe/Berlin"})
+    add(owner, "FREQ=DAILY", due)
+    [zone] = Calendar.from_ical(owner.get(f"{EXPORT}.ics").data).walk("VTIMEZONE")
+    local = datetime.fromisoformat(due).astimezone(BERLIN).replace(tzinfo=zone.to_tz(lookup_tzid=False))
+    assert local.utcoffset() == timedelta(hours=hours)
 
 
 @needs("exports")
