@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from dateutil.rrule import rrulestr
 from sqlalchemy import Row
 
-from taskapi.extensions.exports.icalendar import alarms, escape, format_instant, local_due, recurs, rule_of
+from taskapi.extensions.exports.icalendar import UNTIL, alarms, escape, format_instant, local_due, recurs, rule_of
 from taskapi.tasks.models import RecurrenceStart, Status
 
 _END = re.compile(r";(COUNT|UNTIL)=\w+")
@@ -50,10 +50,17 @@ def _repeats(task: Row[Any], zone: ZoneInfo) -> bool:
     """Tell whether an event repeats by the rule of its task.
 
     It does not if the rule counts from completion, because nobody knows that day yet. It also does not if the due date
-    was changed to one that the rule does not have: calendars differ in what they show then (section 3.8.5.3).
+    was changed to one that the rule does not have, or to one after its end: calendars differ in what they show then
+    (section 3.8.5.3).
     """
     if not recurs(task) or task.recurrence_from == RecurrenceStart.COMPLETION:
         return False
-    local = task.due_at.astimezone(zone).replace(tzinfo=None) if task.due_at else None
-    start = local or datetime.combine(task.due_date, time())
-    return next(iter(rrulestr(_END.sub("", task.recurrence), dtstart=start)), None) == start
+    rule = rule_of(task, zone)
+    due = format_instant(task.due_at) if task.due_at else f"{task.due_date:%Y%m%d}"
+    if (until := UNTIL.search(rule)) and due > until[1]:
+        return False
+    local = task.due_at.astimezone(zone) if task.due_at else None
+    if local and local.fold:  # a rule only has the first of two equal times
+        return False
+    start = local.replace(microsecond=0, tzinfo=None) if local else datetime.combine(task.due_date, time())
+    return next(iter(rrulestr(_END.sub("", rule), dtstart=start)), None) == start

@@ -14,8 +14,8 @@ class CalendarAddress(Model):
     """A calendar address, by the SHA-256 of its secret.
 
     As a personal token, it has no row-level security: a request finds it before its user is known. `epoch` is that of
-    the user when the secret was created. `version` is the user's change number that the calendar had last, and
-    `changed_at` when it got there, which is its Last-Modified.
+    the user when the secret was created. `etag` is the one that the calendar had last, and `changed_at` when it got
+    there, which is its Last-Modified.
     """
 
     __tablename__ = "calendar_addresses"
@@ -29,5 +29,5 @@ class CalendarAddress(Model):
     epoch: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"))
     created_at: Mapped[datetime] = mapped_column(default=now)
     last_used_at: Mapped[datetime | None]
-    version: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), default=-1)
+    etag: Mapped[str | None] = mapped_column(String(32))
     changed_at: Mapped[datetime | None]

@@ -1,7 +1,6 @@
 """/me/calendars: the calendar addresses of the caller. /calendars: what is at them."""
 
 from collections.abc import Iterator
-from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
@@ -31,7 +30,6 @@ from taskapi.security.rbac import Permission
 from taskapi.tasks.models import Task
 from taskapi.users.service import timezone_of
 
-FORM: Final = 3  # of the files: part of their ETag
 FEED: Final = Limit("calendar", lambda _: f"{settings_of(CalendarSettings).calendar_requests_per_hour}/hour")
 FEED_ADDRESS: Final = Limit(
     "calendar-address", lambda _: f"{settings_of(CalendarSettings).calendar_requests_per_hour_of_address}/hour"
@@ -98,9 +96,7 @@ def show_calendar(secret: str) -> Response:
     """Show the tasks of a calendar address, as of the exports: without the trash and archived projects."""
     calendar = service.find_calendar(secret)
     enforce_limit(FEED, str(calendar.id))
-    version, changed_at = service.refresh_calendar(calendar)
-    state = f"{FORM} {calendar.id} {calendar.kind} {version} {calendar.timezone} {calendar.name}"
-    etag = sha256(state.encode()).hexdigest()[:32]
+    etag, changed_at = service.refresh_calendar(calendar)
     response = _describe(Response(), etag, changed_at)
     response.make_conditional(request)
     if response.status_code == 304:

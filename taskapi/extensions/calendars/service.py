@@ -28,6 +28,7 @@ from taskapi.security.rate_limit import Kind, Limit, enforce_limit, slow_request
 from taskapi.security.tokens import MARK, caller
 from taskapi.users.models import User
 
+FORM: Final = 4  # of the files: part of their ETag
 SECRET_BYTES: Final = 32
 USE_STORED: Final = timedelta(minutes=1)  # between two changes of `last_used_at`
 CREATION: Final = Limit("calendars", lambda _: "60/hour", always_on=True)  # each one adds an audit entry
@@ -43,7 +44,7 @@ _FOUND = select(
     CalendarAddress.kind,
     CalendarAddress.project_id,
     CalendarAddress.last_used_at,
-    CalendarAddress.version,
+    CalendarAddress.etag,
     CalendarAddress.changed_at,
     CalendarAddress.epoch,
     User.active,
@@ -77,7 +78,7 @@ def create_calendar(values: dict[str, Any]) -> dict[str, Any]:
         "created_at": now(),
         "last_used_at": None,
     }
-    row = calendar | {"user_id": caller().id, "digest": _digest(secret), "epoch": epoch, "version": -1}
+    row = calendar | {"user_id": caller().id, "digest": _digest(secret), "epoch": epoch}
     db.session.execute(insert(CalendarAddress).values(row))
     _record(Event.TOKEN_CREATED, calendar["id"])
     return calendar | {"url": _url(secret)}
@@ -135,25 +136,27 @@ def find_calendar(secret: str) -> Any:
     return row
 
 
-def refresh_calendar(row: Any) -> tuple[int, datetime]:
-    """Return the user's change number, and when the calendar got there, to the second. Stores the use of the address.
+def refresh_calendar(row: Any) -> tuple[str, datetime]:
+    """Return the ETag of a calendar, and when it got that one, to the second. Stores the use of the address.
 
-    Each change number has a second of its own, so that If-Modified-Since misses no change.
+    Each ETag has a second of its own, so that If-Modified-Since misses no change.
     """
     moment = now()
     version = reader().execute(_VERSION, {"owner_id": row.user_id}).scalar() or 0
+    state = f"{FORM} {row.id} {row.kind} {version} {row.timezone} {row.name}"
+    etag = sha256(state.encode()).hexdigest()[:32]
     changed_at = row.changed_at
     values: dict[str, Any] = {}
-    if version != row.version or changed_at is None:
+    if etag != row.etag or changed_at is None:
         changed_at = moment.replace(microsecond=0)
         if row.changed_at and changed_at <= row.changed_at:
             changed_at = row.changed_at + timedelta(seconds=1)
-        values = {"version": version, "changed_at": changed_at}
+        values = {"etag": etag, "changed_at": changed_at}
     if row.last_used_at is None or row.last_used_at <= moment - USE_STORED:
         values["last_used_at"] = moment
     if values:
         _store(row.id, values)
-    return version, changed_at
+    return etag, changed_at
 
 
 def _store(calendar_id: UUID, values: dict[str, Any]) -> None:

@@ -233,7 +233,7 @@ def _recurrence(first: dict[str, Property], index: int, due: date | datetime | N
         reason = f"is not imported, the task is due once: {error.messages[0]}"
         times.findings.warn(f"The rule of repetition {text!r} {reason}", index)
         return {}
-    if isinstance(due, datetime) and str(due.tzinfo) != times.zone.key:
+    if isinstance(due, datetime) and str(_counted_from(due, times.zone).tzinfo) != times.zone.key:
         times.findings.warn_once(f"Rules of repetition count in the time zone of your account, {times.zone.key}.")
     by_completion = _text(first, "X-RECURRENCE-FROM").strip().upper() == "COMPLETION"
     return {"recurrence": rule, "recurrence_from": "completion" if by_completion else "due"}
@@ -257,7 +257,7 @@ def _rule(first: dict[str, Property], due: date | datetime | None, times: Times)
 
     try:
         start = times.read(start_property)
-        day_there = start.date() if isinstance(start, datetime) else start
+        day_there = _counted_from(start, times.zone).date() if isinstance(start, datetime) else start
         day_here = day_of(due.astimezone(UTC), times.zone) if isinstance(due, datetime) else due
         text = _LOCAL_END.sub(end_in_utc, first["RRULE"].value.strip().upper())
     except DATE_ERRORS:
@@ -266,6 +266,15 @@ def _rule(first: dict[str, Property], due: date | datetime | None, times: Times)
     if day_there != day_here and _DEPENDS_ON_DAY.search(rule):
         raise ValidationError("Its dates are counted from another day than the due date.")
     return rule
+
+
+def _counted_from(start: datetime, zone: ZoneInfo) -> datetime:
+    """Return the start of a rule in the time zone in which its dates count.
+
+    Of two equal local times, an export writes the second one in UTC. Its rule counts in the zone of the account.
+    """
+    local = start.astimezone(zone)
+    return local if local.fold and str(start.tzinfo) == "UTC" else start
 
 
 def _reminders(index: int, todo: Component, values: dict[str, Any], times: Times, findings: Findings) -> list[str]:

@@ -112,6 +112,37 @@ def test_event_repeats_if_the_next_dates_are_known(owner, anyone):
     assert read(anyone, calendar).text.count("BEGIN:VTIMEZONE") == 1
 
 
+@needs("recurrence")
+@pytest.mark.parametrize(
+    ("rule", "due", "repeats"),
+    [
+        ("FREQ=DAILY", "2026-10-25T00:30:00Z", True),
+        ("FREQ=DAILY", "2026-10-25T01:30:00Z", False),  # the second 2:30, which no rule has
+        ("FREQ=DAILY;BYHOUR=2;BYMINUTE=30", "2027-04-01", True),
+        ("FREQ=DAILY", "2027-06-14T07:00:00.250Z", True),
+        ("FREQ=DAILY;UNTIL=20270614", "2027-06-14", True),
+        ("FREQ=DAILY;UNTIL=20270613", "2027-06-14", False),  # postponed beyond the end
+        ("FREQ=DAILY;UNTIL=20270613T220000Z", "2027-06-14", True),  # in Berlin, 14 June
+        ("FREQ=DAILY;UNTIL=20270613T215959Z", "2027-06-14", False),
+        ("FREQ=DAILY;UNTIL=20270614T070000Z", "2027-06-14T07:00:00Z", True),
+        ("FREQ=DAILY;UNTIL=20270614T065959Z", "2027-06-14T07:00:00Z", False),
+        ("FREQ=DAILY;UNTIL=20270614", "2027-06-14T21:59:59Z", True),
+        ("FREQ=DAILY;UNTIL=20270614", "2027-06-14T22:00:00Z", False),  # in Berlin, 15 June
+    ],
+)
+def test_event_repeats_if_its_rule_has_the_due_date(owner, anyone, rule, due, repeats):
+    owner.patch("/api/v1/me", json={"timezone": "Europe/Berlin"})
+    values = {"due_at" if "T" in due else "due_date": due, "recurrence": rule}
+    assert owner.post(TASKS, json={"title": "Milk", **values}).status_code == 201
+    event = components(anyone, create(owner, kind="VEVENT"), "VEVENT")["Milk"]
+    start = event.decoded("DTSTART")
+    if "T" in due:
+        assert start.astimezone(UTC) == datetime.fromisoformat(due).replace(microsecond=0)
+    else:
+        assert str(start) == due
+    assert ("RRULE" in event) == repeats
+
+
 def test_unchanged_calendar_is_304(owner, anyone):
     owner.post(TASKS, json={"title": "Milk"})
     calendar = create(owner)
@@ -137,6 +168,20 @@ def test_every_change_is_seen_by_date(owner, anyone):
         response = read(anyone, calendar, If_Modified_Since=changed)
         assert (response.status_code, response.headers["Last-Modified"] != changed) == (200, True)
         changed = response.headers["Last-Modified"]
+
+
+@needs("recurrence")
+def test_new_time_zone_is_seen_by_date(owner, anyone):
+    """The events of recurring tasks are in the time zone of the account."""
+    owner.post(TASKS, json={"title": "Milk", "due_at": "2030-07-01T07:00:00Z", "recurrence": "FREQ=DAILY"})
+    calendar = create(owner, kind="VEVENT")
+    changed = read(anyone, calendar).headers["Last-Modified"]
+    assert read(anyone, calendar, If_Modified_Since=changed).status_code == 304
+    assert owner.patch("/api/v1/me", json={"timezone": "Europe/Berlin"}).status_code == 200
+    response = read(anyone, calendar, If_Modified_Since=changed)
+    assert response.status_code == 200
+    assert "DTSTART;TZID=Europe/Berlin:20300701T090000" in response.text
+    assert read(anyone, calendar, If_Modified_Since=response.headers["Last-Modified"]).status_code == 304
 
 
 def test_unchanged_calendar_is_cheap(owner, anyone, statements):

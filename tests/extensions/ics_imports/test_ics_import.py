@@ -291,6 +291,46 @@ def test_import_of_our_own_calendar_keeps_recurring_tasks(owner, other):
     assert other.get(f"{EXPORT}.ics").text.count("RRULE:") == file.count("RRULE:")
 
 
+@needs("exports", "recurrence")
+@pytest.mark.parametrize(
+    ("timezone", "due", "rule"),
+    [
+        ("Europe/Berlin", "2026-10-25T01:30:00Z", "FREQ=DAILY"),
+        ("Australia/Sydney", "2027-04-03T16:30:00Z", "FREQ=WEEKLY;BYDAY=SU"),  # a Sunday there, a Saturday in UTC
+    ],
+)
+def test_import_of_our_own_calendar_keeps_a_repeated_hour(owner, other, timezone, due, rule):
+    owner.patch("/api/v1/me", json={"timezone": timezone})
+    assert owner.post("/api/v1/tasks", json={"title": "x", "due_at": due, "recurrence": rule}).status_code == 201
+    tasks, warnings = imported(other, owner.get(f"{EXPORT}.ics").text.replace("\r\n", "\n"), timezone)
+    assert (tasks["x"]["due_at"], tasks["x"]["recurrence"], warnings) == (due, rule, [])
+
+
+@needs("exports", "recurrence", "reminders")
+def test_import_of_our_own_calendar_leaves_out_what_the_page_says(owner, other):
+    owner.patch("/api/v1/me", json={"timezone": "Europe/Berlin"})
+    instant = "2030-01-30T08:00:00Z"
+    recurring = {"recurrence": "FREQ=DAILY;UNTIL=20301231", "due_at": "2030-01-31T08:00:00Z", "reminders": ["PT1H"]}
+    rows = {
+        "done": {**recurring, "status": "done"},
+        "cancelled": {**recurring, "status": "cancelled"},
+        "undated": {"reminders": ["P1D", instant]},
+        "day": {"recurrence": "FREQ=DAILY;BYHOUR=2;BYMINUTE=30;UNTIL=20301231T230000Z", "due_date": "2030-01-31"},
+        "instant": recurring,
+    }
+    for title, values in rows.items():
+        assert owner.post("/api/v1/tasks", json={"title": title, **values}).status_code == 201
+    tasks, warnings = imported(other, owner.get(f"{EXPORT}.ics").text.replace("\r\n", "\n"))
+    assert {title: (task["recurrence"], task["reminders"]) for title, task in tasks.items()} == {
+        "done": (None, []),
+        "cancelled": (None, []),
+        "undated": (None, [instant]),
+        "day": ("FREQ=DAILY;UNTIL=20310101", []),
+        "instant": ("FREQ=DAILY;UNTIL=20301231T225959Z", ["PT1H"]),
+    }
+    assert warnings == []
+
+
 def test_source_is_the_application(owner):
     assert import_ics(owner, APPLE).json["source"] == {"application": "-//Apple Inc.//iOS 17.0//EN"}
 

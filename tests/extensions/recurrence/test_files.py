@@ -1,6 +1,6 @@
 """Recurring tasks in exported and imported files."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 from icalendar import Calendar
@@ -16,7 +16,7 @@ from task_files import (
     without_ids,
 )  # fmt: skip
 
-from tests.extensions.recurrence.recurring import BERLIN, TASKS, add, complete
+from tests.extensions.recurrence.recurring import BERLIN, TASKS, add, change, complete
 
 RULES = ["FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH", "FREQ=MONTHLY;BYMONTHDAY=-1;COUNT=7", "FREQ=DAILY;UNTIL=20301231"]
 
@@ -110,6 +110,37 @@ def test_calendar_has_dates_of_the_year_9999(owner, due, rule, written):
     owner.patch("/api/v1/me", json={"timezone": "Asia/Tokyo"})
     add(owner, rule, due)
     assert written in owner.get(f"{EXPORT}.ics").text
+
+
+@needs("exports")
+def test_calendar_has_the_second_of_two_equal_times_in_utc(owner):
+    owner.patch("/api/v1/me", json={"timezone": "Europe/Berlin"})
+    add(owner, "FREQ=DAILY", "2026-10-25T00:30:00Z", title="first")
+    add(owner, "FREQ=DAILY", "2026-10-25T01:30:00Z", title="second")
+    text = owner.get(f"{EXPORT}.ics").text
+    assert text.count("DTSTART;TZID=Europe/Berlin:20261025T023000\r\nDUE;TZID=Europe/Berlin:20261025T023000\r\n") == 1
+    assert text.count("DTSTART:20261025T013000Z\r\nDUE:20261025T013000Z\r\nRRULE:FREQ=DAILY\r\n") == 1
+
+
+@needs("exports")
+@pytest.mark.parametrize(("due", "hours"), [("2099-07-01T07:00:00Z", 2), ("2099-12-01T07:00:00Z", 1)])
+def test_time_zone_of_a_calendar_has_summer_time_until_2099(owner, due, hours):
+    owner.patch("/api/v1/me", json={"timezone": "Europe/Berlin"})
+    add(owner, "FREQ=DAILY", due)
+    [zone] = Calendar.from_ical(owner.get(f"{EXPORT}.ics").data).walk("VTIMEZONE")
+    local = datetime.fromisoformat(due).astimezone(BERLIN).replace(tzinfo=zone.to_tz(lookup_tzid=False))
+    assert local.utcoffset() == timedelta(hours=hours)
+
+
+@needs("exports")
+def test_calendar_has_no_time_of_day_with_a_day(owner):
+    owner.patch("/api/v1/me", json={"timezone": "Europe/Berlin"})
+    skipped = add(owner, "FREQ=DAILY", "2027-03-27T01:30:00Z")
+    _, task = complete(owner, skipped, "2027-03-27T01:00:00Z")
+    assert task["recurrence"] == "FREQ=DAILY;BYHOUR=2;BYMINUTE=30"
+    assert "RRULE:FREQ=DAILY;BYHOUR=2;BYMINUTE=30\r\n" in owner.get(f"{EXPORT}.ics").text
+    change(owner, task, due_at=None, due_date="2027-04-01")
+    assert "DUE;VALUE=DATE:20270401\r\nRRULE:FREQ=DAILY\r\n" in owner.get(f"{EXPORT}.ics").text
 
 
 @needs("exports")

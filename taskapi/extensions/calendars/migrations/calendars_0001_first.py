@@ -14,7 +14,6 @@ INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite")
 
 def upgrade() -> None:
     """Create the table."""
-    number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     op.create_table(
         "calendar_addresses",
         sa.Column("id", ID, nullable=False),
@@ -23,10 +22,10 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("kind", sa.String(length=6), nullable=False),
         sa.Column("project_id", ID, nullable=True),
-        sa.Column("epoch", number, nullable=False),
+        sa.Column("epoch", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("last_used_at", INSTANT, nullable=True),
-        sa.Column("version", number, nullable=False),
+        sa.Column("etag", sa.String(length=32), nullable=True),
         sa.Column("changed_at", INSTANT, nullable=True),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name=op.f("fk_calendar_addresses_user_id"), ondelete="CASCADE"
