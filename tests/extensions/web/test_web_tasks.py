@@ -273,6 +273,25 @@ def test_fields_can_be_cleared(user, visit):
     assert (now["due_date"], now["due_at"], now["labels"], now["description"]) == (None, None, [], "")
 
 
+def test_delete_keys_act_on_the_focused_part_of_the_pane(user, visit):
+    task = user.post(TASKS, json={"title": "Call", "labels": ["home", "phone"]}).json
+    page = visit(f"all?task={task['id']}")
+    pane = page.get_by_role("complementary", name="Task")
+    for name, key in {"home": "Backspace", "phone": "Delete"}.items():
+        button = pane.get_by_role("button", name=f"Remove label {name}")
+        button.press(key)
+        expect(button).to_have_count(0)
+        expect(pane.get_by_label("Labels")).to_be_focused()
+    for key in ("Backspace", "Delete"):
+        pane.get_by_role("button", name="Close task").press(key)
+    saved(page)
+    now = user.get(f"{TASKS}/{task['id']}").json
+    assert (now["labels"], now["deleted_at"]) == ([], None)
+    pane.press("Delete")
+    saved(page)
+    assert user.get(f"{TASKS}/{task['id']}").json["deleted_at"]
+
+
 def test_subtasks_are_added_completed_and_opened(user, visit, task):
     page = visit(f"all?task={task['id']}")
     pane = page.get_by_role("complementary")

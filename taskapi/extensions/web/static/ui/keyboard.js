@@ -27,8 +27,8 @@ const KEY_ACTIONS = {
   X: withListedTask((id) => toggleSelected(id, { range: true })),
   e: withFocusedTask(editFocusedTask),
   F2: withFocusedTask(editFocusedTask),
-  Delete: withFocusedTask(deleteFocused),
-  Backspace: withFocusedTask(deleteFocused),
+  Delete: deleteFocused,
+  Backspace: deleteFocused,
   n: focusQuickAdd,
   "/": focusSearch,
   "?": showHelp,
@@ -86,9 +86,14 @@ function withListedTask(action) {
   };
 }
 
-function deleteFocused(id) {
+/** Delete only where the focus is on a task, not on a button or link in the detail pane. */
+function deleteFocused() {
+  const focused = document.activeElement;
+  const id = focused.closest(".row")?.dataset.id ?? (focused.matches(".detail") ? currentRoute().task : null);
+  if (!id) return false;
   if (selectedIds().length) deleteSelected();
   else deleteTask(id);
+  return true;
 }
 
 /** Edit the title where the focus is: in the list or in the detail pane. */

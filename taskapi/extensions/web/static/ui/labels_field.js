@@ -49,11 +49,16 @@ export function labelsField() {
       setNames(names.filter((each) => each !== name));
       input.focus();
     };
+    const handleKey = (event) => {
+      if (event.key !== "Delete" && event.key !== "Backspace") return;
+      event.preventDefault();
+      removeLabel();
+    };
     const attributes = {
       type: "button",
       class: "quiet",
       "aria-label": `Remove label ${name}`,
-      on: { click: removeLabel },
+      on: { click: removeLabel, keydown: handleKey },
     };
     return h("span", { class: "chip label" }, name, h("button", attributes, "×"));
   }
