@@ -49,7 +49,7 @@ function draw() {
       canWrite() && definition.isTrash && emptyTrashButton(),
     ),
   ]);
-  if (focusedLabel === null) element.querySelector("h1").focus();
+  if (focusedLabel === null && !element.contains(document.activeElement)) element.querySelector("h1").focus();
   else if (focusedLabel) element.querySelector(`[aria-label="${focusedLabel}"]`)?.focus();
 }
 
