@@ -31,6 +31,42 @@ def test_quick_add_saves_the_recognized_fields(user, visit):
     assert user.get(f"/api/v1/projects/{task['project_id']}").json["name"] == "Garden"
 
 
+def test_text_has_the_direction_of_its_first_letter(user, visit):
+    project = user.post("/api/v1/projects", json={"name": "גינה", "description": "צמחים"}).json
+    values = {"title": "מים (2)", "description": "כן: https://example.org/", "labels": ["בית"]}
+    task = user.post(TASKS, json={**values, "project_id": project["id"]}).json
+    user.post(TASKS, json={"title": "קש (3)", "parent_id": task["id"]})
+    page = visit(f"all?task={task['id']}")
+    pane, lists = page.get_by_role("complementary", name="Task"), page.get_by_role("navigation", name="Lists")
+    listed = page.locator(f".row[data-id='{task['id']}']")
+    page.get_by_label("Add a task").fill("לחם!")
+    for element in (
+        listed.get_by_role("link", name=values["title"]),
+        listed.get_by_text("גינה"),
+        listed.get_by_text("בית"),
+        page.get_by_label("Add a task"),
+        pane.get_by_label("Title", exact=True),
+        pane.get_by_label("Description", exact=True),
+        pane.locator(".link-layer"),
+        pane.get_by_text("בית"),
+        pane.get_by_role("link", name="קש (3)"),
+        lists.get_by_text("גינה"),
+        lists.get_by_text("בית"),
+    ):
+        expect(element).to_have_css("direction", "rtl")
+    expect(lists.get_by_text("Inbox")).to_have_css("direction", "ltr")
+    listed.get_by_role("link").focus()
+    page.keyboard.press("e")
+    expect(page.get_by_label(f"Title of “{values['title']}”")).to_have_css("direction", "rtl")
+    page.keyboard.press("Escape")
+    lists.get_by_text("גינה").click()
+    expect(page.get_by_role("heading", name="גינה")).to_have_css("direction", "rtl")
+    expect(page.locator(".note")).to_have_css("direction", "rtl")
+    page.get_by_role("button", name="Edit project").click()
+    for label in ("Name", "Description"):
+        expect(page.get_by_role("dialog").get_by_label(label)).to_have_css("direction", "rtl")
+
+
 def test_quick_add_chip_can_be_removed(user, visit):
     page = visit("all")
     chips = page.get_by_role("group", name="Recognized").locator(".chip")

@@ -12,6 +12,7 @@ export function labelsField() {
     id: "detail-labels",
     maxlength: 50,
     placeholder: "Add a label",
+    dir: "auto",
     autocomplete: "off",
   });
   const element = h("div", { class: "labels-field", data: { labelled: input.id } }, chips, input);
@@ -60,7 +61,7 @@ export function labelsField() {
       "aria-label": `Remove label ${name}`,
       on: { click: removeLabel, keydown: handleKey },
     };
-    return h("span", { class: "chip label" }, name, h("button", attributes, "×"));
+    return h("span", { class: "chip label" }, h("bdi", {}, name), h("button", attributes, "×"));
   }
 
   function draw() {

@@ -78,7 +78,7 @@ function show(reminder) {
     "div",
     { class: "toast" },
     icon("alarm"),
-    h("span", {}, "Reminder: ", h("button", { class: "link", on: { click: open } }, title)),
+    h("span", {}, "Reminder: ", h("button", { class: "link", dir: "auto", on: { click: open } }, title)),
     h("button", { class: "quiet", "aria-label": `Dismiss: ${title}`, on: { click: () => card.remove() } }, "×"),
   );
   region.append(card);
