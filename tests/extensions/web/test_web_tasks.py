@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import expect
 from servers import wait_until
-from web_client import add, row, saved
+from web_client import add, row, saved, sign_in_by_cookies
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
@@ -133,6 +133,23 @@ def test_completion_by_mouse_or_touch_can_be_undone(browser, user, visit, task, 
             saved(page)
             assert user.get(f"{TASKS}/{task['id']}").json["status"] == "todo"
         context.close()
+
+
+@pytest.mark.parametrize("leave", ["pointer", "focus"])
+def test_toast_disappears_after_it_was_used(site, context, user, task, leave):
+    sign_in_by_cookies(context, site, user.username)
+    page = context.new_page()
+    page.clock.install()
+    page.goto(f"{site}/#/all")
+    page.get_by_role("checkbox", name="Water the plants").click()
+    undo = page.get_by_role("button", name="Undo")
+    undo.hover() if leave == "pointer" else undo.focus()
+    page.clock.fast_forward(60_000)
+    expect(undo).to_be_visible()
+    page.mouse.move(0, 0) if leave == "pointer" else undo.blur()
+    expect(undo).to_be_visible()
+    page.clock.fast_forward(8_000)
+    expect(undo).to_have_count(0)
 
 
 def test_completion_in_the_detail_pane_can_be_undone(user, visit, task):
