@@ -202,6 +202,17 @@ def test_keys_move_through_the_list(visit, three):
         expect(focused(page)).to_have_text(title)
 
 
+def test_arrow_keys_scroll_a_page_without_a_list(visit, three):
+    page = visit("all")
+    page.set_viewport_size({"width": 1000, "height": 400})
+    page.get_by_role("link", name="Ada").click()
+    heading = page.get_by_role("heading", name="Ada")
+    expect(heading).to_be_focused()
+    top = heading.bounding_box()["y"]
+    page.keyboard.press("ArrowDown")
+    wait_until(lambda: heading.bounding_box()["y"] < top)
+
+
 def test_title_is_edited_inline_by_keyboard(user, visit, three):
     page = visit("all")
     for key in ("j", "e"):

@@ -106,8 +106,9 @@ function moveFocus(offset) {
   const ids = listedTaskIds();
   const currentIndex = ids.indexOf(document.activeElement.closest(".row")?.dataset.id ?? currentRoute().task);
   const nextId = ids[currentIndex < 0 ? 0 : Math.max(0, Math.min(ids.length - 1, currentIndex + offset))];
-  if (!nextId) return false;
-  findRow(nextId).querySelector(".title").focus();
+  const nextRow = nextId && findRow(nextId);
+  if (!nextRow?.isConnected) return false; // a page without a list: the key scrolls it
+  nextRow.querySelector(".title").focus();
   return true;
 }
 
