@@ -83,7 +83,11 @@ def test_password_change_invalidates_the_old_password(visit, user, client):
     page = visit("account")
     fill_in(page, Current_password="wrong horse battery", New_password=NEW_PASSWORD)
     page.get_by_role("button", name="Change password").click()
-    expect(page.get_by_role("alert").filter(has_text="wrong")).to_have_count(1)
+    current = page.get_by_label("Current password")
+    expect(current).to_have_attribute("aria-invalid", "true")
+    expect(current).to_have_accessible_description("This password is wrong.")
+    expect(current).to_be_focused()
+    expect(page.get_by_role("alert").filter(has_text="wrong")).to_have_count(0)
     fill_in(page, Current_password=PASSWORD, New_password=NEW_PASSWORD)
     page.get_by_role("button", name="Change password").click()
     expect(page.get_by_text("Password changed.")).to_be_visible()
@@ -196,6 +200,35 @@ def test_next_user_of_the_browser_sees_no_data_of_the_first(signed_in, visit, co
     page.reload()
     saved(page)
     assert [each["title"] for each in user.get("/api/v1/tasks").json["items"]] == ["A secret"]
+
+
+def test_button_keeps_the_focus_after_its_action(user, visit):
+    page = visit("account")
+    button = page.get_by_role("button", name="Delete account…")
+    button.press("Enter")
+    page.get_by_role("dialog", name="Delete your account?").wait_for()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(button).to_be_focused()
+    for name, message in {"Sign out all other devices": "signed out.", "Save profile": "Profile saved."}.items():
+        button = page.get_by_role("button", name=name)
+        button.press("Enter")
+        page.get_by_role("status").filter(has_text=message).wait_for()
+        expect(button).to_be_enabled()
+        expect(button).to_be_focused()
+
+
+def test_double_click_acts_once(visit):
+    page = visit("account")
+    sent = []
+    page.on("request", lambda request: request.method != "GET" and sent.append(request.method))
+    for name, message in {"Sign out all other devices": "signed out.", "Save profile": "Profile saved."}.items():
+        page.get_by_label("Name", exact=True).fill("Ada L.")
+        button = page.get_by_role("button", name=name)
+        button.evaluate("button => { button.click(); button.click(); }")
+        page.get_by_role("status").filter(has_text=message).wait_for()
+        expect(button).to_be_enabled()
+    assert sent == ["DELETE", "PATCH"]
 
 
 def test_profile_form_sends_only_changed_fields(user, visit):

@@ -35,7 +35,7 @@ def choose(page, name, content):
     """Choose a file on the account page."""
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Import a file").click()
-    chooser.value.set_files({"name": name, "mimeType": "application/octet-stream", "buffer": content.encode()})
+    chooser.value.set_files({"name": name, "mimeType": "application/octet-stream", "buffer": content.encode("latin-1")})
 
 
 @pytest.mark.slow
@@ -74,7 +74,9 @@ def test_errors_are_shown_by_row(user, visit):
     for name, content, text in (
         ("tasks.csv", "name\nCall\n", "“name”Unknown field. The delimiter is the comma."),
         ("tasks.csv", 'title\n"Call', "The body is not CSV"),
+        ("tasks.csv", "\x81\x8d", "This is not a text file, or its encoding is unknown. Save it as UTF-8, and import"),
         ("tasks.json", "{", "The body is not valid JSON."),
+        ("tasks.json", "[]", "FileInvalid input type."),
     ):
         choose(page, name, content)
         expect(page.get_by_role("dialog")).to_contain_text(text)

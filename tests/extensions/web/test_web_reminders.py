@@ -53,6 +53,18 @@ def test_form_adds_and_removes_reminders(user, visit):
     wait_until(lambda: stored(user, task) == ["2090-01-30T18:15:00Z", "P1D"])
 
 
+def test_reminder_appears_by_the_clock_of_the_server(user, visit):
+    page = visit("today")
+    page.add_init_script("const now = Date.now; Date.now = () => now() + 3_600_000;")  # an hour ahead
+    user.post(TASKS, json={"title": "Later", "reminders": [soon(1800)]})
+    user.post(TASKS, json={"title": "Now", "reminders": [soon(8)]})
+    page.reload()
+    region = page.locator(".reminders")
+    expect(region).to_contain_text("Reminder: Now", timeout=20_000)
+    page.wait_for_timeout(500)
+    expect(region).not_to_contain_text("Later")
+
+
 def test_open_page_shows_a_reminder_that_is_due_and_not_of_a_finished_task(user, visit):
     page = visit("today")
     page.evaluate(NOTE_NOTIFICATIONS)

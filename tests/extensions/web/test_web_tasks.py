@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import expect
 from servers import wait_until
-from web_client import add, row, saved
+from web_client import add, row, saved, sign_in_by_cookies
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
@@ -29,6 +29,42 @@ def test_quick_add_saves_the_recognized_fields(user, visit):
     assert (task["title"], task["priority"], task["labels"]) == ("Buy bulbs", "high", ["errands", "home"])
     assert task["due_date"] == "2031-03-01"
     assert user.get(f"/api/v1/projects/{task['project_id']}").json["name"] == "Garden"
+
+
+def test_text_has_the_direction_of_its_first_letter(user, visit):
+    project = user.post("/api/v1/projects", json={"name": "גינה", "description": "צמחים"}).json
+    values = {"title": "מים (2)", "description": "כן: https://example.org/", "labels": ["בית"]}
+    task = user.post(TASKS, json={**values, "project_id": project["id"]}).json
+    user.post(TASKS, json={"title": "קש (3)", "parent_id": task["id"]})
+    page = visit(f"all?task={task['id']}")
+    pane, lists = page.get_by_role("complementary", name="Task"), page.get_by_role("navigation", name="Lists")
+    listed = page.locator(f".row[data-id='{task['id']}']")
+    page.get_by_label("Add a task").fill("לחם!")
+    for element in (
+        listed.get_by_role("link", name=values["title"]),
+        listed.get_by_text("גינה"),
+        listed.get_by_text("בית"),
+        page.get_by_label("Add a task"),
+        pane.get_by_label("Title", exact=True),
+        pane.get_by_label("Description", exact=True),
+        pane.locator(".link-layer"),
+        pane.get_by_text("בית"),
+        pane.get_by_role("link", name="קש (3)"),
+        lists.get_by_text("גינה"),
+        lists.get_by_text("בית"),
+    ):
+        expect(element).to_have_css("direction", "rtl")
+    expect(lists.get_by_text("Inbox")).to_have_css("direction", "ltr")
+    listed.get_by_role("link").focus()
+    page.keyboard.press("e")
+    expect(page.get_by_label(f"Title of “{values['title']}”")).to_have_css("direction", "rtl")
+    page.keyboard.press("Escape")
+    lists.get_by_text("גינה").click()
+    expect(page.get_by_role("heading", name="גינה")).to_have_css("direction", "rtl")
+    expect(page.locator(".note")).to_have_css("direction", "rtl")
+    page.get_by_role("button", name="Edit project").click()
+    for label in ("Name", "Description"):
+        expect(page.get_by_role("dialog").get_by_label(label)).to_have_css("direction", "rtl")
 
 
 def test_quick_add_chip_can_be_removed(user, visit):
@@ -99,6 +135,23 @@ def test_completion_by_mouse_or_touch_can_be_undone(browser, user, visit, task, 
         context.close()
 
 
+@pytest.mark.parametrize("leave", ["pointer", "focus"])
+def test_toast_disappears_after_it_was_used(site, context, user, task, leave):
+    sign_in_by_cookies(context, site, user.username)
+    page = context.new_page()
+    page.clock.install()
+    page.goto(f"{site}/#/all")
+    page.get_by_role("checkbox", name="Water the plants").click()
+    undo = page.get_by_role("button", name="Undo")
+    undo.hover() if leave == "pointer" else undo.focus()
+    page.clock.fast_forward(60_000)
+    expect(undo).to_be_visible()
+    page.mouse.move(0, 0) if leave == "pointer" else undo.blur()
+    expect(undo).to_be_visible()
+    page.clock.fast_forward(8_000)
+    expect(undo).to_have_count(0)
+
+
 def test_completion_in_the_detail_pane_can_be_undone(user, visit, task):
     user.post(TASKS, json={"title": "Fill the can", "parent_id": task["id"]})
     page = visit(f"all?task={task['id']}")
@@ -147,6 +200,17 @@ def test_keys_move_through_the_list(visit, three):
     for key, title in {"j": "Three", "ArrowDown": "Two", "k": "Three"}.items():
         page.keyboard.press(key)
         expect(focused(page)).to_have_text(title)
+
+
+def test_arrow_keys_scroll_a_page_without_a_list(visit, three):
+    page = visit("all")
+    page.set_viewport_size({"width": 1000, "height": 400})
+    page.get_by_role("link", name="Ada").click()
+    heading = page.get_by_role("heading", name="Ada")
+    expect(heading).to_be_focused()
+    top = heading.bounding_box()["y"]
+    page.keyboard.press("ArrowDown")
+    wait_until(lambda: heading.bounding_box()["y"] < top)
 
 
 def test_title_is_edited_inline_by_keyboard(user, visit, three):
@@ -271,6 +335,25 @@ def test_fields_can_be_cleared(user, visit):
     saved(page)
     now = user.get(f"{TASKS}/{task['id']}").json
     assert (now["due_date"], now["due_at"], now["labels"], now["description"]) == (None, None, [], "")
+
+
+def test_delete_keys_act_on_the_focused_part_of_the_pane(user, visit):
+    task = user.post(TASKS, json={"title": "Call", "labels": ["home", "phone"]}).json
+    page = visit(f"all?task={task['id']}")
+    pane = page.get_by_role("complementary", name="Task")
+    for name, key in {"home": "Backspace", "phone": "Delete"}.items():
+        button = pane.get_by_role("button", name=f"Remove label {name}")
+        button.press(key)
+        expect(button).to_have_count(0)
+        expect(pane.get_by_label("Labels")).to_be_focused()
+    for key in ("Backspace", "Delete"):
+        pane.get_by_role("button", name="Close task").press(key)
+    saved(page)
+    now = user.get(f"{TASKS}/{task['id']}").json
+    assert (now["labels"], now["deleted_at"]) == ([], None)
+    pane.press("Delete")
+    saved(page)
+    assert user.get(f"{TASKS}/{task['id']}").json["deleted_at"]
 
 
 def test_subtasks_are_added_completed_and_opened(user, visit, task):

@@ -56,6 +56,20 @@ def empty(page):
     page.get_by_role("dialog", name="Empty the trash?").get_by_role("button", name="Empty trash").click()
 
 
+def test_focus_stays_on_the_button_that_empties_the_trash(user, visit):
+    trashed(user, "Old")
+    page = visit("trash")
+    button = page.get_by_role("button", name="Empty trash")
+    button.press("Enter")
+    page.get_by_role("dialog", name="Empty the trash?").wait_for()
+    page.keyboard.press("Escape")
+    expect(button).to_be_focused()
+    empty(page)
+    expect(page.locator(".row")).to_have_count(0)
+    expect(page.get_by_role("status").filter(has_text="The trash is empty.")).to_be_visible()
+    expect(button).to_be_focused()
+
+
 def test_empty_trash_asks_and_deletes_all_pages(user, visit):
     operations = [{"op": "create", "data": {"title": f"Task {i}"}} for i in range(100)]
     results = user.post(f"{TASKS}/batch", json={"operations": operations}).json["results"]

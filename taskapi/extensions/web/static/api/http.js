@@ -14,6 +14,13 @@ const RETRYABLE_STATUSES = new Set([429, 500, 502, 503, 504]);
 /** How the page asks the user to sign in or to enter the password. Each function returns a promise. */
 export const authPrompts = { signIn: null, password: null };
 
+let clockDifferenceMs = 0; // the clock of the server minus that of this device
+
+/** Return the time by the clock of the server, in milliseconds. */
+export function serverNow() {
+  return Date.now() + clockDifferenceMs;
+}
+
 /** An error response (RFC 9457). `code` is its identifier, `errors` has the messages by field. */
 export class Problem extends Error {
   constructor(status, body, retryAfter = null) {
@@ -66,6 +73,8 @@ export async function send(method, path, { body, file, query, headers = {} } = {
   const response = await fetch(buildUrl(path, query), options).catch(() => {
     throw new Unreachable();
   });
+  const serverTime = Date.parse(response.headers.get("Date"));
+  if (serverTime) clockDifferenceMs = serverTime - Date.now();
   const data = await response.json().catch(() => null);
   if (!response.ok) throw new Problem(response.status, data ?? {}, response.headers.get("Retry-After"));
   return { status: response.status, data, etag: response.headers.get("ETag") };

@@ -12,6 +12,7 @@ export function errorsByRow(problem, form) {
     if (/^\d+$/u.test(key)) {
       return [{ place: placeOf(Number(key), form), messages: flatten(errors) }];
     }
+    if (key === "_schema") return [{ place: "File", messages: flatten(errors) }];
     if (!NAMES[key] || Array.isArray(errors)) return [{ place: `“${key}”`, messages: flatten(errors) }];
     return Object.entries(errors).map(([index, each]) => ({
       place: `${NAMES[key]} ${Number(index) + 1}`,

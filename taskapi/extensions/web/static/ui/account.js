@@ -132,11 +132,17 @@ function passwordForm() {
       passwordField("new-password", "New password", "new_password", "Changing it signs out all your other devices."),
     ],
     send: async (values, element) => {
-      await account.changePassword(values.current_password, values.new_password);
+      await account.changePassword(values.current_password, values.new_password).catch(nameWrongPassword);
       element.reset();
       showToast("Password changed. Your other devices are signed out.");
     },
   });
+}
+
+/** Name the field of a wrong password: the server reports it without a field, as at sign-in. */
+function nameWrongPassword(problem) {
+  if (problem.code !== "invalid_credentials") throw problem;
+  throw Object.assign(problem, { errors: { json: { current_password: ["This password is wrong."] } } });
 }
 
 function sessionList() {

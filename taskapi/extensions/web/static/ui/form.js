@@ -34,17 +34,20 @@ export function form({ send, done = () => {}, edits = false, reload = null, subm
   const button = h("button", { class: "primary", type: "submit" }, submitLabel);
   const element = h(
     "form",
-    { novalidate: true, on: { submit } },
+    { novalidate: true, on: { submit: handleSubmit } },
     ...children,
     errorElement,
     h("div", { class: "buttons" }, ...extra, button),
   );
   let initialValues = readValues(element);
 
-  async function submit(event) {
+  function handleSubmit(event) {
     event.preventDefault();
+    return runAlone(button, submit);
+  }
+
+  async function submit() {
     clearErrors(element, errorElement);
-    button.disabled = true;
     try {
       const values = readValues(element);
       const submitted = edits ? changedValues(initialValues, values) : values;
@@ -56,8 +59,6 @@ export function form({ send, done = () => {}, edits = false, reload = null, subm
       const isConflict = problem instanceof EditConflict;
       setChildren(errorElement, !isShown && problem.message, isConflict && reloadButton(() => reload(problem.current)));
       if (!problem.status && !problem.isRetryable) throw problem;
-    } finally {
-      button.disabled = false;
     }
   }
 
@@ -71,18 +72,16 @@ export function blanksToNull(values) {
 
 /** Create a button that runs one action at a time; `onError` receives its errors. */
 export function actionButton(attributes, run, onError, ...children) {
-  const button = h("button", { type: "button", ...attributes, on: { click: handleClick } }, ...children);
-
-  async function handleClick() {
-    button.disabled = true;
-    await run()
-      .catch(onError)
-      .finally(() => {
-        button.disabled = false;
-      });
-  }
-
+  const click = () => runAlone(button, () => run().catch(onError));
+  const button = h("button", { type: "button", ...attributes, on: { click } }, ...children);
   return button;
+}
+
+/** Run the action of a button unless it is running. The button is not `disabled`, because it would lose the focus. */
+async function runAlone(button, run) {
+  if (button.hasAttribute("aria-disabled")) return;
+  button.setAttribute("aria-disabled", "true");
+  await run().finally(() => button.removeAttribute("aria-disabled"));
 }
 
 /** Return the values of a form by name. A checkbox is true or false; checkboxes with a `value` are a list. */

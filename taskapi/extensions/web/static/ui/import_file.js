@@ -16,6 +16,8 @@ const HINTS = {
   ics: "ICS: a calendar with tasks.",
   json: "JSON: a file of this service.",
 };
+const UNKNOWN_ENCODING =
+  "This is not a text file, or its encoding is unknown. Save it as UTF-8, and import it again.";
 const MAX_SHOWN_ROWS = 100;
 const APPLICATIONS = {
   todoist: "Todoist",
@@ -107,7 +109,9 @@ function showErrors(file, problem, rows) {
       h(
         "p",
         {},
-        rows.length ? "Nothing was imported. Correct these errors, then import the file again." : problem.message,
+        rows.length
+          ? "Nothing was imported. Correct these errors, then import the file again."
+          : describeProblem(problem),
       ),
       ...rowList("Errors", rows, problem.invalid_rows ?? 0),
       h(
@@ -125,6 +129,11 @@ function showErrors(file, problem, rows) {
     ],
     { wide: true },
   );
+}
+
+/** Return the message of an error of the whole file. The page has no field to state an encoding. */
+function describeProblem({ message }) {
+  return message.includes("State the encoding") ? UNKNOWN_ENCODING : message;
 }
 
 /** Return the options that can remove these errors, with the texts of their buttons. */

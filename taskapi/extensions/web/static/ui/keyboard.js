@@ -27,8 +27,8 @@ const KEY_ACTIONS = {
   X: withListedTask((id) => toggleSelected(id, { range: true })),
   e: withFocusedTask(editFocusedTask),
   F2: withFocusedTask(editFocusedTask),
-  Delete: withFocusedTask(deleteFocused),
-  Backspace: withFocusedTask(deleteFocused),
+  Delete: deleteFocused,
+  Backspace: deleteFocused,
   n: focusQuickAdd,
   "/": focusSearch,
   "?": showHelp,
@@ -86,9 +86,14 @@ function withListedTask(action) {
   };
 }
 
-function deleteFocused(id) {
+/** Delete only where the focus is on a task, not on a button or link in the detail pane. */
+function deleteFocused() {
+  const focused = document.activeElement;
+  const id = focused.closest(".row")?.dataset.id ?? (focused.matches(".detail") ? currentRoute().task : null);
+  if (!id) return false;
   if (selectedIds().length) deleteSelected();
   else deleteTask(id);
+  return true;
 }
 
 /** Edit the title where the focus is: in the list or in the detail pane. */
@@ -101,8 +106,9 @@ function moveFocus(offset) {
   const ids = listedTaskIds();
   const currentIndex = ids.indexOf(document.activeElement.closest(".row")?.dataset.id ?? currentRoute().task);
   const nextId = ids[currentIndex < 0 ? 0 : Math.max(0, Math.min(ids.length - 1, currentIndex + offset))];
-  if (!nextId) return false;
-  findRow(nextId).querySelector(".title").focus();
+  const nextRow = nextId && findRow(nextId);
+  if (!nextRow?.isConnected) return false; // a page without a list: the key scrolls it
+  nextRow.querySelector(".title").focus();
   return true;
 }
 

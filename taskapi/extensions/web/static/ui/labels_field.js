@@ -12,6 +12,7 @@ export function labelsField() {
     id: "detail-labels",
     maxlength: 50,
     placeholder: "Add a label",
+    dir: "auto",
     autocomplete: "off",
   });
   const element = h("div", { class: "labels-field", data: { labelled: input.id } }, chips, input);
@@ -49,13 +50,18 @@ export function labelsField() {
       setNames(names.filter((each) => each !== name));
       input.focus();
     };
+    const handleKey = (event) => {
+      if (event.key !== "Delete" && event.key !== "Backspace") return;
+      event.preventDefault();
+      removeLabel();
+    };
     const attributes = {
       type: "button",
       class: "quiet",
       "aria-label": `Remove label ${name}`,
-      on: { click: removeLabel },
+      on: { click: removeLabel, keydown: handleKey },
     };
-    return h("span", { class: "chip label" }, name, h("button", attributes, "×"));
+    return h("span", { class: "chip label" }, h("bdi", {}, name), h("button", attributes, "×"));
   }
 
   function draw() {

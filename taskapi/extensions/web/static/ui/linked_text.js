@@ -14,7 +14,7 @@ export function linkedText(text) {
  * textarea. While the textarea has the focus it shows its own text.
  */
 export function withLinks(textarea, label) {
-  const layer = h("div", { class: "link-layer", role: "group", "aria-label": label });
+  const layer = h("div", { class: "link-layer", dir: "auto", role: "group", "aria-label": label });
   const update = () => {
     const parts = splitLinks(textarea.value);
     const hasLinks = parts.some(({ href }) => href);

@@ -37,7 +37,12 @@ function draw() {
   const focusedLabel = element.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
   const options = chosenOptions(currentRoute());
   setChildrenIfChanged(element, [view, title, note, done, options, isSelecting(), collection?.version], () => [
-    h("div", {}, h("h1", { tabindex: "-1" }, title), note && h("p", { class: "note" }, linkedText(note))),
+    h(
+      "div",
+      {},
+      h("h1", { tabindex: "-1", dir: "auto" }, title),
+      note && h("p", { class: "note", dir: "auto" }, linkedText(note)),
+    ),
     h(
       "div",
       { class: "actions" },
@@ -49,7 +54,7 @@ function draw() {
       canWrite() && definition.isTrash && emptyTrashButton(),
     ),
   ]);
-  if (focusedLabel === null) element.querySelector("h1").focus();
+  if (focusedLabel === null && !element.contains(document.activeElement)) element.querySelector("h1").focus();
   else if (focusedLabel) element.querySelector(`[aria-label="${focusedLabel}"]`)?.focus();
 }
 

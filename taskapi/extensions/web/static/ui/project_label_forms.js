@@ -103,7 +103,8 @@ function save(api, item, changes) {
 }
 
 function nameField({ name = "" } = {}) {
-  return formField("Name", h("input", { name: "name", required: true, maxlength: 100, autofocus: true, value: name }));
+  const attributes = { name: "name", required: true, maxlength: 100, autofocus: true, dir: "auto", value: name };
+  return formField("Name", h("input", attributes));
 }
 
 function colorField({ color = null } = {}) {
@@ -111,7 +112,8 @@ function colorField({ color = null } = {}) {
 }
 
 function descriptionField({ description = "" } = {}) {
-  return formField("Description", h("textarea", { name: "description", rows: 3, maxlength: 2000, value: description }));
+  const attributes = { name: "description", rows: 3, maxlength: 2000, dir: "auto", value: description };
+  return formField("Description", h("textarea", attributes));
 }
 
 function archivedField({ archived }) {

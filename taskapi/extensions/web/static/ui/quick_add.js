@@ -30,6 +30,7 @@ const input = h("input", {
   class: "composer-input",
   name: "task",
   maxlength: 400,
+  dir: "auto",
   autocomplete: "off",
   enterkeyhint: "done",
   placeholder: "Add a task",
@@ -166,7 +167,7 @@ function chip({ kind, words, value, text }) {
     { class: `chip ${kind}`, data: kind === "priority" ? { priority: value } : {} },
     kind === "priority" && icon("flag"),
     kind === "due" && icon(value.recurrence ? "repeat" : "calendar"),
-    text,
+    h("bdi", {}, text),
     h("button", { type: "button", class: "quiet", "aria-label": label, title: label, on: { click: keepInTitle } }, "×"),
   );
 }

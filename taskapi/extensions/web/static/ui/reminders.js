@@ -1,6 +1,7 @@
 /** Shows each reminder at its time while the page is open; also as a notification, if the user allows it. */
 
 import { reminders as api, tasks } from "../api/client.js";
+import { serverNow } from "../api/http.js";
 import { hasRoute } from "../api/server.js";
 import { changeFeed } from "../data/change_feed.js";
 import { OPEN_STATUSES } from "../data/views.js";
@@ -54,12 +55,12 @@ function keyOf({ at, task_id: id }) {
 }
 
 function isDue({ at }) {
-  return Date.parse(at) <= Date.now();
+  return Date.parse(at) <= serverNow();
 }
 
 /** Whether the task is still open. Without a connection, the reminder is shown. */
 async function isWanted({ at, task_id: id }) {
-  if (Date.now() - Date.parse(at) > LATE_MS) return false;
+  if (serverNow() - Date.parse(at) > LATE_MS) return false;
   try {
     const task = await tasks.show(id);
     return OPEN_STATUSES.includes(task.status) && !task.deleted_at;
@@ -78,7 +79,7 @@ function show(reminder) {
     "div",
     { class: "toast" },
     icon("alarm"),
-    h("span", {}, "Reminder: ", h("button", { class: "link", on: { click: open } }, title)),
+    h("span", {}, "Reminder: ", h("button", { class: "link", dir: "auto", on: { click: open } }, title)),
     h("button", { class: "quiet", "aria-label": `Dismiss: ${title}`, on: { click: () => card.remove() } }, "×"),
   );
   region.append(card);

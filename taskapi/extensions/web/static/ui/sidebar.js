@@ -170,7 +170,7 @@ function link(entry, isCurrent) {
     "a",
     { href: routeUrl(entry), "aria-current": isCurrent ? "page" : null },
     entry.icon ? icon(entry.icon) : withColor(h("i", { class: entry.round ? "dot" : "dot square" }), entry.dot),
-    h("span", { class: "name" }, entry.name),
+    h("span", { class: "name", dir: "auto" }, entry.name),
     entry.count
       ? h(
           "span",

@@ -22,6 +22,7 @@ export function subtasks(id) {
     name: "subtask",
     maxlength: 200,
     placeholder: "Add a subtask",
+    dir: "auto",
     "aria-label": "Add a subtask",
     autocomplete: "off",
   });
@@ -66,7 +67,7 @@ function draw() {
 }
 
 function make() {
-  return h("li", {}, doneCheckbox(), h("a", { data: { part: "title" } }));
+  return h("li", {}, doneCheckbox(), h("a", { dir: "auto", data: { part: "title" } }));
 }
 
 function update(element, task) {

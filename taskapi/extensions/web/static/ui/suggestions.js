@@ -67,6 +67,7 @@ export function addSuggestions(input, { findNames, onPick }) {
       "li",
       {
         role: "option",
+        dir: "auto",
         id: `${id}-${index}`,
         "aria-selected": String(index === selectedIndex),
         on: { pointerdown: pickThis },

@@ -56,6 +56,7 @@ export function editTitle(id) {
     name: "title",
     value: base.title,
     maxlength: 200,
+    dir: "auto",
     "aria-label": `Title of “${base.title}”`,
   });
   let isDone = false;

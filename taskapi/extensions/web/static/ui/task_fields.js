@@ -57,6 +57,7 @@ function titleField() {
     rows: 1,
     maxlength: 200,
     class: "title-field",
+    dir: "auto",
     "aria-label": "Title",
   });
   element.addEventListener("keydown", (event) => {
@@ -81,6 +82,7 @@ function descriptionField() {
     rows: 3,
     maxlength: 20_000,
     placeholder: "Add a description",
+    dir: "auto",
     "aria-label": "Description",
   });
   const links = withLinks(element, "Links");
@@ -126,10 +128,14 @@ function projectField() {
 function selectField(label, name, options) {
   const element = h("select", { name, id: `detail-${name}` });
   const write = (task) => {
-    setChildrenIfChanged(element, options(), () => options().map(([value, words]) => h("option", { value }, words)));
+    setChildrenIfChanged(element, options(), () => options().map(optionOf));
     element.value = task[name] ?? "";
   };
   return { label, element, read: () => ({ [name]: element.value || null }), write };
+}
+
+function optionOf([value, words]) {
+  return h("option", { value, dir: "auto" }, words);
 }
 
 /** The parent task. The possible parents, open tasks of the same project, are loaded when the field gets the focus. */
@@ -141,7 +147,7 @@ function parentField() {
   const draw = (selected) => {
     const ids = [...new Set([selected, ...candidates])].filter((id) => id && id !== task.id);
     const options = [["", "None"], ...ids.map((id) => [id, titles.get(id)])];
-    setChildrenIfChanged(element, options, () => options.map(([value, title]) => h("option", { value }, title)));
+    setChildrenIfChanged(element, options, () => options.map(optionOf));
     element.value = selected;
   };
   const addTitles = (rows) => {

@@ -21,7 +21,7 @@ export function createRow() {
     "li",
     { class: "row" },
     doneCheckbox(),
-    h("a", { class: "title", data: { part: "title" }, on: { click: handleTitleClick } }),
+    h("a", { class: "title", dir: "auto", data: { part: "title" }, on: { click: handleTitleClick } }),
     h("div", { class: "about" }),
   );
 }
@@ -111,7 +111,7 @@ function rowDetails(task) {
     task.parent_id && h("span", { class: "chip" }, "Subtask"),
     progressChip(subtaskCounts(task.id)),
     task.labels.map((name) =>
-      h("span", { class: "chip label" }, withColor(h("i", { class: "dot" }), labelColor(name)), name),
+      h("span", { class: "chip label" }, withColor(h("i", { class: "dot" }), labelColor(name)), h("bdi", {}, name)),
     ),
     projectChip(task),
     dueChip(task),
@@ -178,7 +178,8 @@ function progressChip(counts) {
 function projectChip(task) {
   const project = findProject(task.project_id);
   if (!project || (currentRoute().view === "project" && currentRoute().param === project.id)) return null;
-  return h("span", { class: "chip project" }, withColor(h("i", { class: "dot" }), project.color), project.name);
+  const dot = withColor(h("i", { class: "dot" }), project.color);
+  return h("span", { class: "chip project" }, dot, h("bdi", {}, project.name));
 }
 
 function dueChip(task) {

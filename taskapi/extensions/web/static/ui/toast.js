@@ -4,7 +4,12 @@ import { h, setChildren } from "./dom.js";
 
 const SHOWN_MS = 8000;
 
-const container = h("div", { class: "toasts", role: "status", "aria-live": "polite" });
+const container = h("div", {
+  class: "toasts",
+  role: "status",
+  "aria-live": "polite",
+  on: { pointerenter: stopTimer, focusin: stopTimer, pointerleave: startTimer, focusout: startTimer },
+});
 let timer = 0;
 let pendingUndo = null;
 
@@ -15,12 +20,10 @@ export function toastRegion() {
 
 /** Show a message. `undo` adds an Undo button; an error of it is shown. */
 export function showToast(text, { undo = null, tone = "" } = {}) {
-  clearTimeout(timer);
   pendingUndo = undo;
   const button = undo && h("button", { class: "toast-undo", on: { click: undoLast } }, "Undo");
   setChildren(container, h("div", { class: "toast", data: { tone } }, h("span", {}, text), button, dismissButton()));
-  timer = setTimeout(clearToast, SHOWN_MS);
-  container.onpointerenter = container.onfocusin = () => clearTimeout(timer);
+  startTimer();
 }
 
 /** Show the message of an error. */
@@ -38,6 +41,16 @@ export function undoLast() {
 
 function dismissButton() {
   return h("button", { class: "quiet", "aria-label": "Dismiss", on: { click: clearToast } }, "×");
+}
+
+function startTimer() {
+  stopTimer();
+  timer = setTimeout(clearToast, SHOWN_MS);
+}
+
+/** Keep the toast while the pointer or the focus is on it. */
+function stopTimer() {
+  clearTimeout(timer);
 }
 
 function clearToast() {

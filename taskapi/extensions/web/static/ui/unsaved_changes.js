@@ -130,7 +130,7 @@ function conflictOption(field, value, name, text, checked) {
     { class: "side" },
     h("input", { type: "radio", name: field, value, checked }),
     h("span", { class: "whose" }, name),
-    h("span", { class: "text" }, text),
+    h("span", { class: "text", dir: "auto" }, text),
   );
 }
 
