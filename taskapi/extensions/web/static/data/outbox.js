@@ -8,11 +8,16 @@
 
 import { remainingChanges, withoutField } from "./merge.js";
 
-/** Events: `change` when operations are added, removed or rejected; `due` when there is something to send. */
+/** Events: `change` when operations are added, removed or rejected; `due` when there is something to send; `created`
+ * with `{from, task}` when another tab has sent a new task, which had the temporary id `from`.
+ */
 export const outboxEvents = new EventTarget();
 
 /** The ids from the server, by temporary id. A row of the page may still use the temporary id. */
 const serverIds = new Map();
+
+/** Tells the other tabs of the user which ids new tasks got. */
+let createdChannel = null;
 
 let prefix = "";
 let keyCount = 0;
@@ -21,6 +26,11 @@ let keyCount = 0;
 export function openOutbox(userId) {
   prefix = `taskapi.outbox.${userId}.`;
   window.addEventListener("storage", ({ key }) => key?.startsWith(prefix) && emit("change"));
+  createdChannel = new BroadcastChannel(`taskapi.created.${userId}`);
+  createdChannel.addEventListener("message", ({ data: { from, task } }) => {
+    serverIds.set(from, task.id);
+    emit("created", { from, task });
+  });
 }
 
 /** Return the operations in order. */
@@ -28,7 +38,10 @@ export function pendingOperations() {
   const keys = Object.keys(localStorage)
     .filter((key) => prefix && key.startsWith(prefix))
     .sort();
-  return keys.map((key) => JSON.parse(localStorage.getItem(key))).filter(Boolean); // another tab may have removed one
+  return keys
+    .map((key) => JSON.parse(localStorage.getItem(key)))
+    .filter(Boolean) // another tab may have removed one
+    .map((operation) => ({ ...operation, id: serverId(operation.id) })); // another tab may not know the id yet
 }
 
 /** Return the id from the server of a task that was created here, or the id itself. */
@@ -59,8 +72,10 @@ export function removeOperations(...operations) {
 
 /** Update the waiting operations after one was sent: a new task has an id now, a changed task a new version. */
 export function applyResult({ id }, task) {
+  const operations = pendingOperations();
   serverIds.set(id, task.id);
-  for (const operation of pendingOperations()) {
+  if (id !== task.id) createdChannel.postMessage({ from: id, task });
+  for (const operation of operations) {
     const changes =
       operation.changes.parent_id === id ? { ...operation.changes, parent_id: task.id } : operation.changes;
     const beside = operation.beside && replaceValue(operation.beside, id, task.id);
@@ -108,6 +123,6 @@ function replaceValue(values, from, to) {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value === from ? to : value]));
 }
 
-function emit(type) {
-  outboxEvents.dispatchEvent(new Event(type));
+function emit(type, detail) {
+  outboxEvents.dispatchEvent(new CustomEvent(type, { detail }));
 }
