@@ -1,5 +1,7 @@
 """The web client offline: edits wait, are sent once, and are merged with other edits."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from playwright.sync_api import expect
 from web_client import add, row, saved
@@ -49,6 +51,43 @@ def test_unsent_edits_survive_closing_the_page(user, context, visit, task):
     again = visit("all")
     saved(again)
     assert {each["title"] for each in user.get(TASKS).json["items"]} == {"Buy bulbs", "Water the roses"}
+
+
+def test_new_task_is_saved_when_the_clock_is_set_back(user, context, visit):
+    page = visit("all")
+    context.set_offline(True)
+    page.clock.set_fixed_time(datetime.now(UTC) + timedelta(hours=1))
+    add(page, "Buy bulbs")
+    page.clock.set_fixed_time(datetime.now(UTC))
+    edit_title(page, "Buy bulbs", "Buy tulips")
+    expect(row(page, "Buy tulips")).to_have_count(1)
+    context.set_offline(False)
+    saved(page)
+    assert [each["title"] for each in user.get(TASKS).json["items"]] == ["Buy tulips"]
+
+
+MOVE_CREATION_TO_THE_END = """
+const [key, value] = Object.entries(localStorage).find(([key, value]) => JSON.parse(value).kind === "create");
+const operation = JSON.parse(value);
+const [user] = key.split(operation.key);
+operation.key = `z${operation.key.slice(1)}`;
+localStorage.removeItem(key);
+localStorage.setItem(user + operation.key, JSON.stringify(operation));
+"""
+
+
+def test_creation_is_sent_before_an_update_with_an_earlier_key(user, context, visit):
+    """An older release may have stored such keys."""
+    page = visit("all")
+    context.set_offline(True)
+    add(page, "Buy bulbs")
+    edit_title(page, "Buy bulbs", "Buy tulips")
+    page.evaluate(MOVE_CREATION_TO_THE_END)
+    page.close()
+    context.set_offline(False)
+    again = visit("all")
+    saved(again)
+    assert [each["title"] for each in user.get(TASKS).json["items"]] == ["Buy tulips"]
 
 
 def test_edits_are_resent_after_503(user, context, visit):

@@ -112,11 +112,13 @@ export function newGroup() {
   return newKey();
 }
 
-/** Return a unique key that sorts after all earlier ones. */
+/** Return a unique key that sorts after all pending ones, even if the clock was set back. */
 function newKey() {
   keyCount += 1;
+  const [lastTime] = pendingOperations().at(-1)?.key.split("-") ?? ["0"];
+  const time = Math.max(Date.now(), parseInt(lastTime, 36) + 1);
   const randomParts = [...crypto.getRandomValues(new Uint32Array(2))].map((number) => number.toString(36));
-  return [Date.now().toString(36), String(keyCount).padStart(6, "0"), ...randomParts].join("-");
+  return [time.toString(36), String(keyCount).padStart(6, "0"), ...randomParts].join("-");
 }
 
 function replaceValue(values, from, to) {
