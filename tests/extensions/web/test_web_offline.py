@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
+from task_files import add_tasks
 from web_client import add, row, saved
 
 pytestmark = pytest.mark.slow
@@ -88,6 +89,34 @@ def test_creation_is_sent_before_an_update_with_an_earlier_key(user, context, vi
     again = visit("all")
     saved(again)
     assert [each["title"] for each in user.get(TASKS).json["items"]] == ["Buy tulips"]
+
+
+COUNT_READS = """() => {
+    window.readCount = 0;
+    const original = Storage.prototype.getItem;
+    Storage.prototype.getItem = function (key) {
+        if (key.startsWith("taskapi.outbox")) readCount += 1;
+        return original.call(this, key);
+    };
+}"""
+
+
+def test_long_list_reads_each_unsent_change_once(user, visit, busy):
+    add_tasks(user, [{"title": f"Task {number}"} for number in range(100)])
+    page = visit("all")
+    for number in range(20):
+        add(page, f"New task {number}")
+    expect(page.get_by_role("button", name="20 waiting")).to_be_visible()
+    page.get_by_role("button", name="Show more").click()
+    expect(page.locator(".row")).to_have_count(120)
+    page.evaluate(COUNT_READS)
+    page.evaluate("location.hash = '#/today'")
+    expect(page.locator(".row")).to_have_count(0)
+    page.evaluate("location.hash = '#/all'")
+    expect(page.locator(".row")).to_have_count(70)
+    page.get_by_role("button", name="Show more").click()
+    expect(page.locator(".row")).to_have_count(120)
+    assert page.evaluate("readCount") <= 20
 
 
 def test_edits_are_resent_after_503(user, context, visit):

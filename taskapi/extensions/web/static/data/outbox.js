@@ -19,22 +19,42 @@ const serverIds = new Map();
 /** Tells the other tabs of the user which ids new tasks got. */
 let createdChannel = null;
 
+/** The parsed operations in order, or null after a change: a long list reads them for each row. */
+let cachedOperations = null;
+
 let prefix = "";
 let keyCount = 0;
 
 /** Open the outbox of a user. */
 export function openOutbox(userId) {
   prefix = `taskapi.outbox.${userId}.`;
-  window.addEventListener("storage", ({ key }) => key?.startsWith(prefix) && emit("change"));
+  dropCache();
+  window.addEventListener("storage", ({ key }) => {
+    if (key !== null && !key.startsWith(prefix)) return; // null: another tab removed all keys
+    dropCache();
+    emit("change");
+  });
+  window.addEventListener("pageshow", dropCache); // a page in the back/forward cache receives no events
   createdChannel = new BroadcastChannel(`taskapi.created.${userId}`);
   createdChannel.addEventListener("message", ({ data: { from, task } }) => {
     serverIds.set(from, task.id);
+    dropCache(); // the operations have other ids now
     emit("created", { from, task });
   });
 }
 
 /** Return the operations in order. */
 export function pendingOperations() {
+  cachedOperations ??= readOperations();
+  return cachedOperations;
+}
+
+/** Read the operations from localStorage again when they are needed next. */
+export function dropCache() {
+  cachedOperations = null;
+}
+
+function readOperations() {
   const keys = Object.keys(localStorage)
     .filter((key) => prefix && key.startsWith(prefix))
     .sort();
@@ -61,12 +81,14 @@ export function enqueue(kind, taskId, { base = null, changes = {}, ...options } 
 /** Save an operation, replacing its earlier state. */
 export function saveOperation(operation) {
   localStorage.setItem(prefix + operation.key, JSON.stringify(operation));
+  dropCache();
   emit("change");
 }
 
 /** Remove operations. */
 export function removeOperations(...operations) {
   for (const { key } of operations) localStorage.removeItem(prefix + key);
+  dropCache();
   emit("change");
 }
 
@@ -74,6 +96,7 @@ export function removeOperations(...operations) {
 export function applyResult({ id }, task) {
   const operations = pendingOperations();
   serverIds.set(id, task.id);
+  dropCache();
   if (id !== task.id) createdChannel.postMessage({ from: id, task });
   for (const operation of operations) {
     const changes =

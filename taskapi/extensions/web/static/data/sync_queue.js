@@ -3,7 +3,14 @@
 import { tasks } from "../api/client.js";
 import { withLock } from "../api/lock.js";
 import { findConflicts, remainingChanges } from "./merge.js";
-import { applyResult, outboxEvents, pendingOperations, removeOperations, saveOperation } from "./outbox.js";
+import {
+  applyResult,
+  dropCache,
+  outboxEvents,
+  pendingOperations,
+  removeOperations,
+  saveOperation,
+} from "./outbox.js";
 
 const FIRST_RETRY_MS = 1000;
 const MAX_RETRY_MS = 60_000;
@@ -37,6 +44,7 @@ function sendQueue() {
 }
 
 async function sendPending() {
+  dropCache(); // the tab that had the lock may have sent operations since the last event
   for (let next = nextOperation(); next; next = nextOperation()) {
     const restore = findUndoing(next);
     if (restore) removeOperations(next, restore);
