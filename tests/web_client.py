@@ -68,6 +68,19 @@ def visit(site: str, context: BrowserContext, user: FlaskClient) -> Visit:
 
 
 @pytest.fixture
+def busy(context: BrowserContext) -> Callable[[Page], None]:
+    """Let the server refuse new tasks. Returns a function that ends this and makes a tab send again."""
+    response = {"status": 503, "headers": {"Retry-After": "600"}, "json": {"code": "unavailable"}}
+    context.route("**/api/v1/tasks", lambda route: route.fulfill(**response))
+
+    def end(page: Page) -> None:
+        context.unroute("**/api/v1/tasks")
+        page.evaluate("window.dispatchEvent(new Event('online'))")
+
+    return end
+
+
+@pytest.fixture
 def stable_day() -> None:
     """Wait for the next hour if it begins within a minute: in some time zone a new day begins with it."""
     if (left := 3600 - time.time() % 3600) < 60:

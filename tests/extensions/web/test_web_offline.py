@@ -1,7 +1,10 @@
 """The web client offline: edits wait, are sent once, and are merged with other edits."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from playwright.sync_api import expect
+from task_files import add_tasks
 from web_client import add, row, saved
 
 pytestmark = pytest.mark.slow
@@ -49,6 +52,71 @@ def test_unsent_edits_survive_closing_the_page(user, context, visit, task):
     again = visit("all")
     saved(again)
     assert {each["title"] for each in user.get(TASKS).json["items"]} == {"Buy bulbs", "Water the roses"}
+
+
+def test_new_task_is_saved_when_the_clock_is_set_back(user, context, visit):
+    page = visit("all")
+    context.set_offline(True)
+    page.clock.set_fixed_time(datetime.now(UTC) + timedelta(hours=1))
+    add(page, "Buy bulbs")
+    page.clock.set_fixed_time(datetime.now(UTC))
+    edit_title(page, "Buy bulbs", "Buy tulips")
+    expect(row(page, "Buy tulips")).to_have_count(1)
+    context.set_offline(False)
+    saved(page)
+    assert [each["title"] for each in user.get(TASKS).json["items"]] == ["Buy tulips"]
+
+
+MOVE_CREATION_TO_THE_END = """
+const [key, value] = Object.entries(localStorage).find(([key, value]) => JSON.parse(value).kind === "create");
+const operation = JSON.parse(value);
+const [user] = key.split(operation.key);
+operation.key = `z${operation.key.slice(1)}`;
+localStorage.removeItem(key);
+localStorage.setItem(user + operation.key, JSON.stringify(operation));
+"""
+
+
+def test_creation_is_sent_before_an_update_with_an_earlier_key(user, context, visit):
+    """An older release may have stored such keys."""
+    page = visit("all")
+    context.set_offline(True)
+    add(page, "Buy bulbs")
+    edit_title(page, "Buy bulbs", "Buy tulips")
+    page.evaluate(MOVE_CREATION_TO_THE_END)
+    page.close()
+    context.set_offline(False)
+    again = visit("all")
+    saved(again)
+    assert [each["title"] for each in user.get(TASKS).json["items"]] == ["Buy tulips"]
+
+
+COUNT_READS = """() => {
+    window.readCount = 0;
+    const original = Storage.prototype.getItem;
+    Storage.prototype.getItem = function (key) {
+        if (key.startsWith("taskapi.outbox")) readCount += 1;
+        return original.call(this, key);
+    };
+}"""
+
+
+def test_long_list_reads_each_unsent_change_once(user, visit, busy):
+    add_tasks(user, [{"title": f"Task {number}"} for number in range(100)])
+    page = visit("all")
+    for number in range(20):
+        add(page, f"New task {number}")
+    expect(page.get_by_role("button", name="20 waiting")).to_be_visible()
+    page.get_by_role("button", name="Show more").click()
+    expect(page.locator(".row")).to_have_count(120)
+    page.evaluate(COUNT_READS)
+    page.evaluate("location.hash = '#/today'")
+    expect(page.locator(".row")).to_have_count(0)
+    page.evaluate("location.hash = '#/all'")
+    expect(page.locator(".row")).to_have_count(70)
+    page.get_by_role("button", name="Show more").click()
+    expect(page.locator(".row")).to_have_count(120)
+    assert page.evaluate("readCount") <= 20
 
 
 def test_edits_are_resent_after_503(user, context, visit):

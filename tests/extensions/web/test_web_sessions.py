@@ -1,5 +1,6 @@
 """The web client when tokens expire, sessions end, or several tabs are open."""
 
+import re
 import secrets
 from urllib.parse import urlsplit
 
@@ -45,6 +46,51 @@ def test_change_is_shown_in_the_other_tab(visit, task):
     expect(row(other, "Buy bulbs")).to_have_count(1)
     other.get_by_role("checkbox", name="Water the plants").click()
     expect(row(one, "Water the plants")).to_have_count(0)
+
+
+def open_new_task(page, title):
+    """Open a task that is not saved yet. Returns its pane."""
+    page.get_by_role("link", name=title, exact=True).click()
+    expect(page).to_have_url(re.compile(r"\?task=new-"))
+    return page.get_by_role("complementary")
+
+
+def test_task_saved_by_another_tab_can_be_edited(user, visit, busy):
+    one, other = visit("inbox"), visit("inbox")
+    add(one, "Buy bulbs")
+    pane = open_new_task(other, "Buy bulbs")
+    pane.get_by_label("Description").fill("Of tulips")
+    busy(one)
+    saved(one)
+    task = user.get(TASKS).json["items"][0]
+    expect(other).to_have_url(re.compile(rf"\?task={task['id']}$"))
+    expect(row(other, "Buy bulbs")).to_have_count(1)
+    pane.get_by_label("Description").press_sequentially(" and lilies")
+    pane.get_by_label("Description").blur()
+    pane.get_by_label("Priority").select_option("high")
+    saved(other)
+    now = user.get(f"{TASKS}/{task['id']}").json
+    assert (now["description"], now["priority"]) == ("Of tulips and lilies", "high")
+    assert user.get(TASKS).json["items"] == [now]
+
+
+def test_input_for_a_task_discarded_in_another_tab_is_reported(visit, busy):
+    one, other = visit("inbox"), visit("inbox")
+    add(one, "Buy bulbs")
+    pane = open_new_task(other, "Buy bulbs")
+    one.get_by_role("button", name="1 waiting").click()
+    one.get_by_role("button", name="Discard").click()
+    expect(row(other, "Buy bulbs")).to_have_count(0)
+    pane.get_by_label("Description").fill("Of tulips")
+    pane.get_by_label("Description").blur()
+    expect(other.get_by_text("The resource does not exist.")).to_be_visible()
+    expect(pane).to_be_hidden()
+
+
+def test_link_to_an_unknown_new_task_shows_a_message(visit):
+    page = visit("inbox?task=new-mdx0k2a1-000001-abc-def")
+    expect(page.get_by_text("The resource does not exist.")).to_be_visible()
+    expect(page.get_by_role("complementary")).to_be_hidden()
 
 
 def test_change_of_another_device_is_shown_on_focus(user, visit, task):

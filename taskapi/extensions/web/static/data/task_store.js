@@ -37,6 +37,10 @@ syncEvents.addEventListener("sent", ({ detail: { operation, task } }) => {
   if (task) storeTasks([task]);
   if (task && operation.kind === "create") renameTask(operation.id, task.id);
 });
+outbox.outboxEvents.addEventListener("created", ({ detail: { from, task } }) => {
+  storeTasks([task]);
+  renameTask(from, task.id);
+});
 
 /** Store tasks from a response, unless a newer version is stored. */
 export function storeTasks(rows) {
@@ -69,7 +73,7 @@ export function stableKey({ id }) {
 export function unsavedTasks() {
   return outbox
     .pendingOperations()
-    .filter((each) => each.kind === "create")
+    .filter((each) => each.kind === "create" && !serverTasks.has(each.id))
     .map((each) => findTask(each.id))
     .reverse();
 }

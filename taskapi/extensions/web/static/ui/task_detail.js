@@ -36,7 +36,7 @@ export function taskDetail() {
     ({ detail: { from, to } }) => from === currentRoute().task && updateRoute({ task: to }, { replace: true }),
   );
   catalogEvents.addEventListener("change", draw);
-  changeFeed.addEventListener("restart", reload);
+  changeFeed.addEventListener("restart", () => loadTask(openId));
   window.addEventListener("pagehide", saveAllFields);
   openRouteTask();
   return pane;
@@ -66,16 +66,27 @@ async function openRouteTask() {
   buildPane(task);
   draw();
   pane.focus({ preventScroll: true });
-  await reload();
+  await loadTask(task);
 }
 
-async function reload() {
-  if (openId && !openId.startsWith("new-")) await taskStore.loadTask(openId).catch(handleLoadError);
+/** Load a task. A new one is known without the server. If it is unknown, the server responds that it does not exist. */
+async function loadTask(id) {
+  if (!id || isKnownNew(id)) return;
+  await taskStore.loadTask(id).catch((problem) => handleLoadError(id, problem));
 }
 
-function handleLoadError(problem) {
-  if (taskStore.findTask(openId) && problem.isRetryable) return;
-  updateRoute({ task: null }, { replace: true });
+/** Whether an id is that of a new task which this tab knows: it waits, or a tab has sent it. */
+function isKnownNew(id) {
+  return id.startsWith("new-") && Boolean(taskStore.findTask(id));
+}
+
+function handleLoadError(id, problem) {
+  if (isKnownNew(id)) {
+    saveAllFields(); // another tab has told its id in the meantime
+    return;
+  }
+  if (taskStore.findTask(id) && problem.isRetryable) return;
+  if (id === openId) updateRoute({ task: null }, { replace: true });
   showError(problem);
 }
 
@@ -127,7 +138,10 @@ function listenToField(field) {
 function saveField(field, { isLeaving = false } = {}) {
   clearTimeout(field.timer);
   const task = taskStore.findTask(field.id);
-  if (!task) return;
+  if (!task) {
+    if (isEdited(field)) loadTask(field.id); // tells the user that the task does not exist
+    return;
+  }
   const base = field.base ?? task;
   const changes = Object.entries(isEdited(field) ? field.read() : {}).filter(
     ([name, value]) => !isSame(value, base[name]),
@@ -158,7 +172,7 @@ function draw() {
     return;
   }
   for (const field of fields) {
-    if (isBeingEdited(field)) continue;
+    if (hasUnsavedInput(field)) continue;
     field.write(task);
     field.savedValue = field.read();
     if (field.base) field.base = task;
@@ -169,9 +183,9 @@ function draw() {
   datesElement.textContent = task.created_at ? `Created ${describeInstant(task.created_at)}` : "Not saved yet";
 }
 
-/** Whether a field has the focus and unsaved input, which a change from elsewhere must not replace. */
-function isBeingEdited(field) {
-  return field.base && field.element.contains(document.activeElement) && isEdited(field);
+/** Whether a field has unsaved input, which a change from elsewhere must not replace. */
+function hasUnsavedInput(field) {
+  return field.base && isEdited(field);
 }
 
 /** Whether the value of a field differs from the one that was last loaded or saved. */
