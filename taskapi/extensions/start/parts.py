@@ -168,8 +168,8 @@ def find_start() -> Response:
     ),
     "tests/test_matrix.py": (
         ('    "GET /docs": ANYONE,\n', '    "GET /": ANYONE,\n    "GET /docs": ANYONE,\n'),
-        ('    "GET /api/v1/tasks/subtask-counts": EVERY_ROLE,\n', ""),
-        ('    "GET /api/v1/tasks/summary": EVERY_ROLE,\n', ""),
+        ('    "GET /api/v1/tasks/subtask-counts": READERS,\n', ""),
+        ('    "GET /api/v1/tasks/summary": READERS,\n', ""),
     ),
 }
 # Removed from a text up to another one
