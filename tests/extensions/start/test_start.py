@@ -101,8 +101,10 @@ def test_project_has_its_own_readme(project):
         (["--name", "flask", "--resource", "book"], "A Python package flask exists."),
         (["--name", "json", "--resource", "book"], "A Python package json exists."),
         (["--name", "shelf", "--resource", "class"], "Must have lower-case letters only"),
-        (["--name", "shelf", "--resource", "user"], "The core has a user"),
-        (["--name", "shelf", "--resource", "book", "--plural", "sessions"], "The core has a sessions"),
+        (["--name", "shelf", "--resource", "user"], "The core uses the word user"),
+        (["--name", "shelf", "--resource", "index"], "The core uses the word index"),
+        (["--name", "shelf", "--resource", "book", "--plural", "sessions"], "The core uses the word sessions"),
+        (["--name", "shelf", "--resource", "sheep", "--plural", "sheep"], "Must differ from the resource."),
         (["--name", "shelf", "--resource", "book", "--extension", "web"], "'web' is not one of"),
         (["--name", "shelf"], "Missing option '--resource'"),
     ],
@@ -117,6 +119,15 @@ def test_start_rejects(start, tmp_path, words, message):
 def test_start_never_overwrites(start, tmp_path):
     result = start(tmp_path, "--name", "shelf", "--resource", "book")
     assert (result.exit_code, "Nothing was changed." in result.output) == (1, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_start_leaves_nothing_when_ruff_rejects_the_project(start, tmp_path, monkeypatch):
+    monkeypatch.setitem(new_project.EDITS, "wsgi.py", (("from taskapi import create_app", "from from taskapi"),))
+    result = start(tmp_path / "new" / "shelf", "--name", "shelf", "--resource", "book")
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: Nothing was written, because ruff rejects the new project: wsgi.py:")
+    assert len(result.output.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
 
 
