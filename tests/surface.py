@@ -18,10 +18,12 @@ from taskapi.api.blueprint import declaration
 from taskapi.database import db
 from taskapi.extensions import NAMES
 from taskapi.resources.models import Owned
+from taskapi.security.rbac import Role
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Who may use a route, in the role matrix
-EVERY_ROLE, WRITERS, ADMINS = ["viewer", "editor", "admin"], ["editor", "admin"], ["admin"]
+EVERY_ROLE = [role.value for role in Role]
+READERS, WRITERS, ADMINS = ["viewer", "editor", "admin"], ["editor", "admin"], ["admin"]
 ANYONE = "anyone"
 EXPLAINED = "not_found"  # an error that has a page
 

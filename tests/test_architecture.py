@@ -13,8 +13,9 @@ from taskapi.resources.models import Owned
 
 ROOT = Path(__file__).parents[1] / "taskapi"
 MODULES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in sorted(ROOT.rglob("*.py"))}
-# Without the applications of the lessons, which are Flask alone
-OURS = {name: text for name, text in MODULES.items() if "migrations/versions/" not in name and "/course/" not in name}
+# Without revisions, and without the applications of the lessons, which are Flask alone
+NOT_OURS = re.compile(r"migrations/versions/|extensions/\w+/migrations/|extensions/lessons/course/")
+OURS = {name: text for name, text in MODULES.items() if not NOT_OURS.match(name)}
 TREES = {name: ast.parse(text) for name, text in OURS.items()}
 COMMITTERS = (
     "routes.py",

@@ -11,7 +11,7 @@ VIEWER = {"account:read", "account:write", "task:read"}
 TABLE = {
     "viewer": VIEWER,
     "editor": VIEWER | {"task:write"},
-    "admin": VIEWER | {"task:write", "user:read", "user:manage", "audit:read"},
+    "admin": {permission.value for permission in Permission},
 }
 OPEN_TO_ALL = {
     "/api/v1/auth/register",

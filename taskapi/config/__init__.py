@@ -370,7 +370,10 @@ EXTENSION_SETTINGS: list[type] = []
 
 
 def declare_settings(declared: type) -> None:
-    """Add the settings of an extension: a frozen dataclass with keyword arguments, each field made by `setting`."""
+    """Add the settings of an extension: a frozen dataclass with keyword arguments, each field made by `setting`.
+
+    It has no slots, because one class inherits from the dataclasses of all extensions.
+    """
     EXTENSION_SETTINGS.append(declared)
     SETTINGS.update({f.name.upper(): f for f in dataclass_fields(declared)})
 

@@ -1,6 +1,7 @@
 """The extensions: optional parts of the service.
 
-To remove an extension, delete its line in NAMES, its folder here and its folder in tests/extensions.
+To remove an extension, delete its line in NAMES, its folder here and its folder in tests/extensions. If it has tables,
+run `flask db downgrade NAME@base` before that.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from taskapi.security.guard import OTHER_TOKENS
 from taskapi.security.keys.sources import Source, register_store
 from taskapi.security.tokens import Caller
 
+# In this order the OpenAPI document lists their groups of routes; administration is the last group
 NAMES: Final = (
     "exports",
     "imports",

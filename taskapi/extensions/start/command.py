@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -16,8 +17,8 @@ from taskapi.extensions.start.parts import EXTENSIONS
 
 # Words that the core uses for something else
 TAKEN = re.compile(
-    "(account|admin|answer|audit|auth|change|counter|database|error|extension|health|key|migration|problem|resource|role|"
-    "session|setting|test|token|tombstone|user|version)s?"
+    "(account|admin|answer|audit|auth|change|client|counter|database|error|extension|health|index|key|list|migration|object|"
+    "owner|permission|problem|request|resource|response|role|session|setting|test|token|tombstone|type|user|version)s?"
 )
 
 
@@ -35,7 +36,7 @@ def _check_word(_context: click.Context, _parameter: click.Parameter, value: str
     if value is not None and (not re.fullmatch(r"[a-z]+", value) or keyword.iskeyword(value)):
         raise click.BadParameter("Must have lower-case letters only, such as book.")
     if value and TAKEN.fullmatch(value):
-        raise click.BadParameter(f"The core has a {value}, or uses the word. Choose another one.")
+        raise click.BadParameter(f"The core uses the word {value}. Choose another one.")
     return value
 
 
@@ -60,10 +61,28 @@ def start(path: Path, name: str, resource: str, plural: str | None, extensions: 
         raise click.ClickException(f"This checkout has no extension {', '.join(sorted(missing))}.")
     if path.exists():
         raise click.ClickException(f"{path} exists. Nothing was changed. Name another folder.")
-    write_project(path, Names(name, resource, plural or plural_of(resource)), extensions)
+    plural = plural or plural_of(resource)
+    if plural == resource:
+        raise click.BadParameter("Must differ from the resource. Choose another one.", param_hint="--plural")
     formatted = find_spec("ruff") is not None
-    for words in (("check", "--fix"), ("format",)) if formatted else ():
-        subprocess.run([sys.executable, "-m", "ruff", *words, "--quiet", "--no-cache"], cwd=path, check=True)  # noqa: S603
+    existing = next(folder for folder in path.absolute().parents if folder.is_dir())
+    with TemporaryDirectory(prefix="start-", dir=existing) as temporary:
+        project = Path(temporary, path.name)
+        write_project(project, Names(name, resource, plural), extensions)
+        if formatted:
+            _format(project)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        project.rename(path)
     click.echo(f"Wrote {path}. Read its README.md, and run `make run` there.")
     if not formatted:
         click.echo("The new names change the order of imports: run `make format`.")
+
+
+def _format(project: Path) -> None:
+    """Sort the imports and wrap the lines, which the new names change."""
+    for words in (("check", "--fix", "--output-format=concise"), ("format",)):
+        command = [sys.executable, "-m", "ruff", *words, "--quiet", "--no-cache"]
+        done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode:
+            first, *_ = (done.stdout + done.stderr).splitlines() or [""]
+            raise click.ClickException(f"Nothing was written, because ruff rejects the new project: {first}")

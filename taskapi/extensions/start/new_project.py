@@ -2,12 +2,15 @@
 
 import re
 import shutil
+from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import taskapi
+from taskapi.config import PREFIX
 from taskapi.extensions import NAMES
-from taskapi.extensions.start.parts import COPIED, CUT, EDITS, LICENSE, REMOVED, TESTS
+from taskapi.extensions.start.parts import COPIED, CUT, EDITS, EXTENSION_EDITS, LICENSE, REMOVED, TESTS
 
 ROOT: Final = Path(taskapi.__file__).parents[1]
 NEW: Final = Path(__file__).with_name("new")
@@ -34,6 +37,7 @@ def write_project(folder: Path, names: Names, extensions: tuple[str, ...]) -> No
     """Write a project to a new folder. Raises LookupError if the core lacks a text that must be replaced."""
     _copy_core(folder, extensions)
     _remove_tasks(folder, extensions)
+    _remove_settings(folder, extensions)
     _add_resource(folder)
     for path in [path for path in folder.rglob("*") if path.is_file() and path.name != LICENSE]:
         path.write_text(renamed(path.read_text(encoding="utf-8"), names), encoding="utf-8")
@@ -73,7 +77,8 @@ def _remove_tasks(folder: Path, extensions: tuple[str, ...]) -> None:
     for path in (*(folder / name for name in REMOVED), *unwanted):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     unnamed = [(f'    "{name}",\n', "") for name in NAMES if name not in extensions]
-    for name, edits in {**EDITS, "taskapi/extensions/__init__.py": unnamed}.items():
+    kept = {name: edits for extension in extensions for name, edits in EXTENSION_EDITS.get(extension, {}).items()}
+    for name, edits in {**EDITS, **kept, "taskapi/extensions/__init__.py": unnamed}.items():
         text = (folder / name).read_text(encoding="utf-8")
         for old, new in edits:
             if text.count(old) != 1:
@@ -86,6 +91,17 @@ def _remove_tasks(folder: Path, extensions: tuple[str, ...]) -> None:
         if not 0 <= start < end:
             raise LookupError(f"{name} lacks: {first} … {last}")
         (folder / name).write_text(text[:start] + text[end:], encoding="utf-8")
+
+
+def _remove_settings(folder: Path, extensions: tuple[str, ...]) -> None:
+    """Remove the settings of the other extensions from .env.example, where an empty line follows each setting."""
+    unwanted = [import_module(f"taskapi.extensions.{name}").EXTENSION for name in NAMES if name not in extensions]
+    declared = [field for extension in unwanted if extension.settings for field in fields(extension.settings)]
+    removed = {f"{PREFIX}{field.name.upper()}" for field in declared}
+    example = folder / ".env.example"
+    parts = example.read_text(encoding="utf-8").rstrip().split("\n\n")
+    kept = [part for part in parts if part.rsplit("\n#", 1)[-1].split("=")[0] not in removed]
+    example.write_text("\n\n".join(kept) + "\n", encoding="utf-8")
 
 
 def _add_resource(folder: Path) -> None:

@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 
 from taskapi.database import db, now, rls_user
 from taskapi.extensions.reminders.models import ReminderMails
-from tests.surface import EVERY_ROLE
+from tests.surface import READERS
 
 REMINDERS = "/api/v1/reminders"
 
@@ -37,7 +37,7 @@ def _use(client: FlaskClient) -> None:
     _count_mail(client)
 
 
-MATRIX = {f"GET {REMINDERS}": EVERY_ROLE}
+MATRIX = {f"GET {REMINDERS}": READERS}
 LISTS = {REMINDERS: add_reminded}
 LIVE = {"reminders": _use}
 OWNED = {"reminder_times": _remind, "reminder_mails": _count_mail}

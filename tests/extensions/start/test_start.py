@@ -11,10 +11,13 @@ from conftest import TEST_DATABASE_URL
 from taskapi.extensions import NAMES
 from taskapi.extensions.start import new_project
 from taskapi.extensions.start.new_project import Names, plural_of, renamed
-from taskapi.extensions.start.parts import LICENSE
+from taskapi.extensions.start.parts import EXTENSIONS, LICENSE
 
 CHECK = """
+import re
+from pathlib import Path
 from shelf import create_app
+from shelf.config import PREFIX, SETTINGS
 client = create_app({"LOG_LEVEL": "error", "BCRYPT_ROUNDS": 4}).test_client()
 assert client.get("/readyz").status_code == 200
 assert client.get("/", follow_redirects=True).request.path == "/docs/"
@@ -24,8 +27,13 @@ token = client.post("/api/v1/auth/login", json=ada).json["access_token"]
 bearer = {"Authorization": f"Bearer {token}"}
 book = client.post("/api/v1/books", json={"title": "Notes on the engine"}, headers=bearer)
 assert client.get(book.headers["Location"], headers=bearer).json == book.json
+shown = re.findall(r"^#(\\w+)=", Path(".env.example").read_text(encoding="utf-8"), re.MULTILINE)
+assert shown == [f"{PREFIX}{name}" for name in SETTINGS], {*shown} ^ {f"{PREFIX}{name}" for name in SETTINGS}
 print(*sorted({path.split("/")[3] for path in client.get("/openapi.json").json["paths"] if path.startswith("/api")}))
 """
+
+LINK = r"\]\((?!\w+:)([^)#\s]+)"
+TEXTS = {".py", ".md", ".cfg", ".in", ".txt", ".toml", ".example"}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +45,7 @@ def start(app):
 @pytest.fixture(scope="module")
 def project(start, tmp_path_factory):
     folder = tmp_path_factory.mktemp("start") / "shelf"
-    extensions = [word for name in ("admin",) if name in NAMES for word in ("--extension", name)]
+    extensions = [word for name in EXTENSIONS if name in NAMES for word in ("--extension", name)]
     result = start(folder, "--name", "shelf", "--resource", "book", *extensions)
     assert result.exit_code == 0, result.output
     return folder
@@ -85,9 +93,20 @@ def test_project_does_not_mention_tasks(project):
     assert [path for path, text in texts.items() if re.search(r"from shelf\.(labels|projects)", text)] == []
 
 
+def test_project_refers_only_to_what_it_has(project):
+    texts = {path: path.read_text(encoding="utf-8") for path in project.rglob("*.*") if path.suffix in TEXTS}
+    links = [path.parent / link for path in texts if path.suffix == ".md" for link in re.findall(LINK, texts[path])]
+    pages = [project / page for text in texts.values() for page in re.findall(r"\bdocs/[\w/-]+\.\w+", text)]
+    assert [path for path in (*links, *pages) if not path.exists()] == []
+    made = {target for text in texts.values() for target in re.findall(r"`make ([a-z-]+)", text)}
+    targets = re.findall(r"^([a-z-]+):", (project / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert made <= {*targets}
+    assert [path for path, text in texts.items() if ".ci/" in text] == []
+
+
 def test_project_has_only_named_extensions(project):
     folders = {path.name for path in (project / "shelf" / "extensions").iterdir() if path.is_dir()} - {"__pycache__"}
-    assert folders == {"admin"} & {*NAMES}
+    assert folders == {*EXTENSIONS} & {*NAMES}
 
 
 def test_project_has_its_own_readme(project):
@@ -101,8 +120,10 @@ def test_project_has_its_own_readme(project):
         (["--name", "flask", "--resource", "book"], "A Python package flask exists."),
         (["--name", "json", "--resource", "book"], "A Python package json exists."),
         (["--name", "shelf", "--resource", "class"], "Must have lower-case letters only"),
-        (["--name", "shelf", "--resource", "user"], "The core has a user"),
-        (["--name", "shelf", "--resource", "book", "--plural", "sessions"], "The core has a sessions"),
+        (["--name", "shelf", "--resource", "user"], "The core uses the word user"),
+        (["--name", "shelf", "--resource", "index"], "The core uses the word index"),
+        (["--name", "shelf", "--resource", "book", "--plural", "sessions"], "The core uses the word sessions"),
+        (["--name", "shelf", "--resource", "sheep", "--plural", "sheep"], "Must differ from the resource."),
         (["--name", "shelf", "--resource", "book", "--extension", "web"], "'web' is not one of"),
         (["--name", "shelf"], "Missing option '--resource'"),
     ],
@@ -117,6 +138,15 @@ def test_start_rejects(start, tmp_path, words, message):
 def test_start_never_overwrites(start, tmp_path):
     result = start(tmp_path, "--name", "shelf", "--resource", "book")
     assert (result.exit_code, "Nothing was changed." in result.output) == (1, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_start_leaves_nothing_when_ruff_rejects_the_project(start, tmp_path, monkeypatch):
+    monkeypatch.setitem(new_project.EDITS, "wsgi.py", (("from taskapi import create_app", "from from taskapi"),))
+    result = start(tmp_path / "new" / "shelf", "--name", "shelf", "--resource", "book")
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: Nothing was written, because ruff rejects the new project: wsgi.py:")
+    assert len(result.output.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
 
 
