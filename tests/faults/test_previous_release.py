@@ -18,7 +18,7 @@ TESTS = (
     "test_sessions.py",
     "test_idempotency.py",
 )
-VERSIONS = "taskapi/migrations/versions"
+VERSIONS = ("taskapi/migrations/versions", "taskapi/extensions/*/migrations/*.py")
 
 
 def git(*words: str) -> bytes:
@@ -34,7 +34,7 @@ def previous(tmp_path_factory) -> Path:
     if git("rev-parse", "--is-shallow-repository") == b"true":
         pytest.skip("the clone is shallow")
     tags = git("tag", "--list", "v*", "--merged", "HEAD", "--sort", "-version:refname").decode().split()
-    commit = tags[0] if tags else git("log", "-1", "--format=%H", "--", VERSIONS).decode()
+    commit = tags[0] if tags else git("log", "-1", "--format=%H", "--", *VERSIONS).decode()
     folder = tmp_path_factory.mktemp("previous")
     with tarfile.open(fileobj=BytesIO(git("archive", commit))) as archive:
         archive.extractall(folder, filter="data")
