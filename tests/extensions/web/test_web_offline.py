@@ -67,30 +67,6 @@ def test_new_task_is_saved_when_the_clock_is_set_back(user, context, visit):
     assert [each["title"] for each in user.get(TASKS).json["items"]] == ["Buy tulips"]
 
 
-MOVE_CREATION_TO_THE_END = """
-const [key, value] = Object.entries(localStorage).find(([key, value]) => JSON.parse(value).kind === "create");
-const operation = JSON.parse(value);
-const [user] = key.split(operation.key);
-operation.key = `z${operation.key.slice(1)}`;
-localStorage.removeItem(key);
-localStorage.setItem(user + operation.key, JSON.stringify(operation));
-"""
-
-
-def test_creation_is_sent_before_an_update_with_an_earlier_key(user, context, visit):
-    """An older release may have stored such keys."""
-    page = visit("all")
-    context.set_offline(True)
-    add(page, "Buy bulbs")
-    edit_title(page, "Buy bulbs", "Buy tulips")
-    page.evaluate(MOVE_CREATION_TO_THE_END)
-    page.close()
-    context.set_offline(False)
-    again = visit("all")
-    saved(again)
-    assert [each["title"] for each in user.get(TASKS).json["items"]] == ["Buy tulips"]
-
-
 COUNT_READS = """() => {
     window.readCount = 0;
     const original = Storage.prototype.getItem;

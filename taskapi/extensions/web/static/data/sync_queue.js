@@ -3,14 +3,7 @@
 import { tasks } from "../api/client.js";
 import { withLock } from "../api/lock.js";
 import { findConflicts, remainingChanges } from "./merge.js";
-import {
-  applyResult,
-  dropCache,
-  outboxEvents,
-  pendingOperations,
-  removeOperations,
-  saveOperation,
-} from "./outbox.js";
+import { applyResult, dropCache, outboxEvents, pendingOperations, removeOperations, saveOperation } from "./outbox.js";
 
 const FIRST_RETRY_MS = 1000;
 const MAX_RETRY_MS = 60_000;
@@ -57,17 +50,11 @@ async function sendPending() {
 
 /** Return the first operation that can be sent. A rejected operation blocks those of the same task. */
 function nextOperation() {
-  const pending = pendingOperations();
   const blockedIds = new Set();
-  return pending.find((operation) => {
+  return pendingOperations().find((operation) => {
     if (operation.failure) blockedIds.add(operation.id);
-    return !blockedIds.has(operation.id) && !waitsForCreation(operation, pending);
+    return !blockedIds.has(operation.id);
   });
-}
-
-/** Whether the task of an operation is not created yet. If the clock was set back, the creation may be a later one. */
-function waitsForCreation({ kind, id }, pending) {
-  return kind !== "create" && pending.some((each) => each.kind === "create" && each.id === id);
 }
 
 /** Return the restore that directly follows this removal: neither has to be sent. */
@@ -120,7 +107,6 @@ function sendableOperations(group) {
   const isFirst = (operation) => pending.find(({ id }) => id === operation.id) === operation;
   return pending
     .filter((each) => each.group === group && !each.failure && isFirst(each) && !findUndoing(each))
-    .filter((each) => !waitsForCreation(each, pending))
     .slice(0, MAX_BATCH_SIZE);
 }
 
